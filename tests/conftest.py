@@ -1,0 +1,55 @@
+"""Fixtures that several test files share."""
+
+import importlib.util
+import os
+from collections.abc import Callable
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+from zeroshot.data import load
+from zeroshot.errors import DataError
+
+
+def _benchmark(name: str) -> ModuleType:
+    path = Path(__file__).parent.parent / "benchmarks" / f"{name}.py"
+    spec = importlib.util.spec_from_file_location(f"benchmarks_{name}", path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture(scope="session")
+def cifar10_module() -> ModuleType:
+    """benchmarks/cifar10.py, which is a script and in no package."""
+    return _benchmark("cifar10")
+
+
+@pytest.fixture(scope="session")
+def cifar10(cifar10_module: ModuleType) -> Path:
+    """CIFAR-10 as an .npz in the cache folder; skips without data. The first test run unpacks it (10 s)."""
+    root = os.environ.get("ZEROSHOT_DATA")
+    if not root:
+        pytest.skip("ZEROSHOT_DATA is not set: no CIFAR-10")
+    folder = Path(root) / "cifar10"
+    if not folder.is_dir():
+        pytest.skip(f"{folder} does not exist: no CIFAR-10")
+    return cifar10_module.cifar10_npz(folder, cifar10_module.default_out())
+
+
+@pytest.fixture
+def refused() -> Callable[..., str]:
+    """A function: the error of loading a source, message and hint, which must mention all words."""
+
+    def check(source: str | Path, *words: object) -> str:
+        with pytest.raises(DataError) as caught:
+            load(str(source))
+        text = f"{caught.value.message} {caught.value.hint}"
+        for word in words:
+            assert str(word) in text
+        return text
+
+    return check

@@ -1,0 +1,1 @@
+"""zeroshot: rank big-little network pairs for microcontrollers without training them."""

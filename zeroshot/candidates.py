@@ -1,0 +1,137 @@
+"""Draw little and big candidates from a space: inside the budgets, spread over the whole range of latency."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from zeroshot.cascade.pairs import LIMITS, Budgets, describe_pairs
+from zeroshot.cost.nets import NetCosts, Platform
+from zeroshot.errors import InfeasibleError
+from zeroshot.net import IntArray
+from zeroshot.spaces import McuSpace
+
+FloatArray = npt.NDArray[np.float64]
+BoolArray = npt.NDArray[np.bool_]
+Int64Array = npt.NDArray[np.int64]
+CostOf = Callable[[IntArray], NetCosts]
+
+ROUND = 6144  # nets drawn at a time
+POOL = 5  # nets inside the budgets to choose from, for each one wanted
+MAX_ROUNDS = 40
+LOWEST_RATE = 0.05  # below it, a big net would hardly ever run
+STRATA = 32
+UNITS = {"flash": "bytes", "sram": "bytes", "worst_latency": "ms", "latency": "ms", "energy": "mJ"}
+
+
+@dataclass(frozen=True)
+class Candidates:
+    """Nets with their costs: `values` is a spec array, `costs` has its rows.
+
+    Attributes:
+        values: (n_nets, columns) int32.
+        costs: Of length n_nets.
+        littles: (n_littles,) rows of the little candidates.
+        bigs: (n_bigs,) rows of the big ones; a net may be both.
+        drawn: Nets drawn from the space in all.
+    """
+
+    values: IntArray
+    costs: NetCosts
+    littles: Int64Array
+    bigs: Int64Array
+    drawn: int
+
+
+def draw(
+    space: McuSpace, cost_of: CostOf, platform: Platform, budgets: Budgets, n: int, rng: np.random.Generator
+) -> Candidates:
+    """Draw up to n little and n big candidates.
+
+    The space is sampled uniformly within each number of stages, equally many nets of each; nets that fit in no pair
+    are dropped; of the rest, littles come evenly from the lower two thirds of log latency and bigs from the upper
+    two thirds.
+
+    Raises:
+        InfeasibleError: No net fits; the message names the tightest budget and what the smallest pair needs.
+    """
+    corner = _corner(space)
+    parts, costs = [corner], [cost_of(corner)]
+    stages = range(space.min_stages, space.max_stages + 1)
+    little_count = big_count = rounds = 0
+    while min(little_count, big_count) < POOL * n and rounds < max(MAX_ROUNDS, POOL * n // 500):
+        parts.append(np.concatenate([space.sample(ROUND // len(stages), rng, s) for s in stages]))
+        costs.append(cost_of(parts[-1]))
+        little, big = _fitting(costs[-1], costs[0], platform, budgets)
+        little_count, big_count, rounds = little_count + little.sum(), big_count + big.sum(), rounds + 1
+        if rounds == 4 and not (little_count and big_count):
+            break
+    values, first = np.unique(np.concatenate(parts), axis=0, return_index=True)
+    pool = NetCosts.join(costs).take(first)
+    little, big = _fitting(pool, costs[0], platform, budgets)
+    if not little.any() or not big.any():
+        raise infeasible(costs[0], platform, budgets)
+    latency = np.log(pool.latency)
+    low, high = latency[little | big].min(), latency[little | big].max()
+    littles = _spread(latency, little & (latency <= low + (high - low) * 2 / 3), n, rng)
+    bigs = _spread(latency, big & (latency >= low + (high - low) / 3), n, rng)
+    if not len(littles) or not len(bigs):
+        littles, bigs = _spread(latency, little, n, rng), _spread(latency, big, n, rng)
+    kept = np.unique(np.concatenate([littles, bigs]))
+    return Candidates(
+        values[kept], pool.take(kept), np.searchsorted(kept, littles), np.searchsorted(kept, bigs),
+        drawn=sum(map(len, parts)),
+    )  # fmt: skip
+
+
+def _corner(space: McuSpace) -> IntArray:
+    smallest = space.smallest()
+    values = smallest.decode(np.arange(smallest.count()))
+    return np.pad(values, ((0, 0), (0, 6 * (space.max_stages - smallest.max_stages))))
+
+
+def _fitting(costs: NetCosts, corner: NetCosts, platform: Platform, budgets: Budgets) -> tuple[BoolArray, BoolArray]:
+    """Which nets could be the little, and which the big one of some pair inside the budgets."""
+    flash = costs.flash + corner.flash.min() + platform.runtime[costs.ops]
+    fits = (flash <= budgets.flash) & (costs.arena + costs.persistent <= budgets.sram)
+    start = costs.latency + platform.policy_latency
+    little = fits & (start < min(budgets.latency, budgets.worst_latency)) & (costs.energy < budgets.energy)
+    big = fits & (costs.arena + costs.persistent + costs.input <= budgets.sram)
+    big &= costs.latency <= min(budgets.worst_latency, budgets.latency / LOWEST_RATE)
+    return little, big & (costs.energy <= budgets.energy / LOWEST_RATE)
+
+
+def _spread(latency: FloatArray, allowed: BoolArray, n: int, rng: np.random.Generator) -> Int64Array:
+    """Up to n rows, taken in turns from equal strata of latency, at random within each."""
+    rows = rng.permutation(np.flatnonzero(allowed))
+    if not len(rows):
+        return rows
+    low, high = latency[rows].min(), latency[rows].max()
+    stratum = ((latency[rows] - low) / max(high - low, 1e-12) * (STRATA - 1e-9)).astype(int)
+    turn = np.zeros(len(rows), int)
+    for s in range(STRATA):
+        members = np.flatnonzero(stratum == s)
+        turn[members] = np.arange(len(members))
+    return np.sort(rows[np.lexsort((stratum, turn))[:n]])
+
+
+def infeasible(corner: NetCosts, platform: Platform, budgets: Budgets) -> InfeasibleError:
+    """The error for budgets that no pair meets, from the cheapest nets of the space."""
+    little, big = (index.ravel() for index in np.indices((len(corner), len(corner))))
+    pairs = describe_pairs(corner, corner, little, big, np.zeros(len(little)), np.zeros(len(little)), platform)
+    needs = {name: float(getattr(pairs, name).min()) for name in LIMITS}
+    ratios = {name: needs[name] / getattr(budgets, name) for name in LIMITS}
+    tightest = max(ratios, key=lambda name: ratios[name])
+    option, unit = "--" + tightest.replace("_", "-"), UNITS[tightest]
+    limit, need = getattr(budgets, tightest), needs[tightest]
+    if ratios[tightest] > 1:
+        return InfeasibleError(
+            f"No pair fits: {option} allows {limit:,.4g} {unit}, the smallest pair needs {need:,.4g} {unit}.",
+            f"Raise {option} above {need:,.4g} {unit}, or choose another board or engine.",
+        )
+    return InfeasibleError(
+        f"No pair meets all budgets together; {option} is the tightest ({limit:,.4g} {unit}, "
+        f"the smallest pair alone needs {need:,.4g} {unit}).",
+        f"Raise {option} first.",
+    )

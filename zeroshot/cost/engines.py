@@ -1,0 +1,120 @@
+"""Inference engines: what a runtime costs in code, tables, RAM and instructions, read from `engines.toml`.
+
+Instructions are those of a Cortex-M4; a board turns them into cycles, with a factor for each engine.
+"""
+
+import tomllib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
+from typing import Any
+
+from zeroshot.errors import UsageError, unknown
+
+# Operator classes of the instruction model, in the order of the compiled kernel's coefficient rows. A
+# `first_conv` is a convolution over fewer than four channels: kernels cannot read four operands at once.
+CLASSES = ("conv", "first_conv", "pointwise", "depthwise", "add", "avgpool", "linear")
+
+ORIGINS = ("published:", "fitted:", "guess:")
+
+
+@dataclass(frozen=True)
+class Engine:
+    """An inference runtime. Every figure's origin is in `sources`.
+
+    Attributes:
+        name: Key in `engines.toml`.
+        title: For people.
+        planner: `greedy`, TensorFlow Lite Micro's arena plan, or `bound`, the largest sum of live tensors.
+        flash_base: Bytes of runtime code without operator kernels.
+        flash_kernel: Bytes of code for each kind in `net.OPS`, paid once however many nets use it.
+        flash_layer: Bytes of model tables for each layer, beside a byte a weight.
+        flash_channel: Bytes of model tables for each output channel (bias, multiplier, shift).
+        ram_base: Bytes of persistent RAM for each net.
+        ram_layer: Bytes of persistent RAM for each layer.
+        ram_channel: Bytes of persistent RAM for each output channel.
+        instructions: For each of `CLASSES` the instructions of one MAC and of one output element. Without
+            MACs, the first figure counts an addition's outputs and an average pooling's inputs.
+        gather: Instructions for each output pixel, each kernel tap of each output pixel, and each input value
+            that these taps copy, paid by spatial convolutions (`conv`, `first_conv`) however many filters
+            they have: CMSIS-NN copies the patch under the kernel before it multiplies.
+        stall: For each of `CLASSES` the cycles an instruction relative to a dense convolution.
+        layer_instructions: Fixed cost of calling one layer.
+        policy_instructions_per_class: Cost of the escalation decision (logit gap), each class.
+        sources: Figure -> `published: ...`, `fitted: ...` or `guess: ...`.
+    """
+
+    name: str
+    title: str
+    planner: str
+    flash_base: int
+    flash_kernel: dict[str, int]
+    flash_layer: int
+    flash_channel: int
+    ram_base: int
+    ram_layer: int
+    ram_channel: int
+    instructions: dict[str, tuple[float, float]]
+    gather: tuple[float, float, float]
+    stall: dict[str, float]
+    layer_instructions: float
+    policy_instructions_per_class: float
+    sources: dict[str, str]
+
+
+@cache
+def _shipped() -> dict[str, Any]:
+    return tomllib.loads(files("zeroshot.cost").joinpath("engines.toml").read_text(encoding="utf-8"))
+
+
+def engine_names() -> tuple[str, ...]:
+    """Names of the shipped engines; the first is the default."""
+    return tuple(_shipped())
+
+
+def load_engine(name: str) -> Engine:
+    """Read a shipped engine.
+
+    >>> load_engine("tflm-cmsis-nn").planner
+    'greedy'
+
+    Raises:
+        UsageError: No such engine; the hint names the nearest.
+    """
+    if name.lower() not in _shipped():
+        raise unknown("engine", name, engine_names())
+    values = dict(_shipped()[name.lower()])
+    values["instructions"] = {key: (float(a), float(b)) for key, (a, b) in values["instructions"].items()}
+    values["gather"] = tuple(map(float, values["gather"]))
+    check_sources(figures(values), values["sources"], f"engine {name}")
+    return Engine(name=name.lower(), **values)
+
+
+def figures(values: Mapping[str, Any]) -> list[str]:
+    """Dotted names of the numbers in a TOML table: what needs a source.
+
+    >>> figures({"title": "x", "clock_mhz": 64, "cycles": {"c99": 1.5}})
+    ['clock_mhz', 'cycles.c99']
+    """
+    names = []
+    for key, value in values.items():
+        if isinstance(value, Mapping):
+            names += [f"{key}.{inner}" for inner in value] if key != "sources" else []
+        elif not isinstance(value, str):
+            names.append(key)
+    return names
+
+
+def check_sources(names: Iterable[str], sources: Mapping[str, str], where: str) -> None:
+    """Insist that every figure says where it comes from; the source of a table covers the figures in it.
+
+    Raises:
+        UsageError: A figure has no source, or one that does not say how it was come by.
+    """
+    for name in names:
+        source = sources.get(name, sources.get(name.split(".")[0]))
+        if source is None:
+            raise UsageError(f"{where} has no source for {name}.", f'Add to [sources]: "{name}" = "guess: ...".')
+        if not isinstance(source, str) or not source.startswith(ORIGINS):
+            raise UsageError(f"The source of {name} in {where} must start with {', '.join(ORIGINS)}.")

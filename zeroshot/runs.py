@@ -1,0 +1,195 @@
+"""The run folder: resolved config, environment, scores, tables. Files appear whole or not at all."""
+
+import csv
+import io
+import json
+import os
+import platform as host
+import shutil
+import tempfile
+import tomllib
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from zeroshot.errors import RunError
+from zeroshot.probe import Score
+from zeroshot.scoring import NetScores
+
+CONFIG, ENVIRONMENT, SCORES = "config.toml", "environment.json", "scores.csv"
+PACKAGES = ("torch", "torchvision", "numpy", "scipy", "numba", "scikit-learn", "joblib", "zeroshot-mcu")
+Row = Mapping[str, Any]
+
+
+class RunFolder:
+    """One run on disk. Made by `open_run`; holds no state but its path and whether this process made it."""
+
+    def __init__(self, path: Path, made_here: bool) -> None:
+        self.path = path
+        self.made_here = made_here
+
+    def write(self, name: str, data: bytes | str) -> Path:
+        """Write a file in one step: a reader sees the old one or the whole new one."""
+        raw = data.encode() if isinstance(data, str) else data
+        target = self.path / name
+        with _disk(target):
+            handle, temporary = tempfile.mkstemp(dir=self.path, prefix=f".{name}.")
+            try:
+                with os.fdopen(handle, "wb") as file:
+                    file.write(raw)
+                os.chmod(temporary, 0o644)
+                os.replace(temporary, target)
+            except BaseException:
+                Path(temporary).unlink(missing_ok=True)
+                raise
+        return target
+
+    def write_table(self, name: str, rows: Sequence[Row]) -> Path:
+        """Write rows as CSV; floats keep every digit, so equal runs give equal bytes."""
+        return self.write(name, to_csv(rows))
+
+    def write_arrays(self, name: str, arrays: Mapping[str, Any]) -> Path:
+        """Write arrays as .npz, without pickled objects."""
+        buffer = io.BytesIO()
+        np.savez_compressed(buffer, **arrays)
+        return self.write(name, buffer.getvalue())
+
+    def append_scores(self, result: NetScores) -> None:
+        """Add one net's probed scores to the append-only table: net, proxy, value, status."""
+        with _disk(self.path / SCORES), (self.path / SCORES).open("a", newline="") as file:
+            writer = csv.writer(file)
+            for name, score in result.scores.items():
+                writer.writerow([result.net, name, repr(score.value), score.status])
+
+    def scores(self) -> dict[str, dict[str, Score]]:
+        """Probed scores so far, net -> proxy -> score. A line cut off by a kill is dropped and probed again."""
+        found: dict[str, dict[str, Score]] = {}
+        path = self.path / SCORES
+        if not path.exists():
+            return found
+        with _disk(path):
+            text = path.read_text()
+        whole = text[: text.rfind("\n") + 1]
+        if whole != text:
+            self.write(SCORES, whole)
+        for row in csv.reader(io.StringIO(whole)):
+            try:
+                net, proxy, value, status = row
+                found.setdefault(net, {})[proxy] = Score(float(value), status)
+            except ValueError as error:
+                raise RunError(f"{path} has a line that is no score: {row}.", "Start again with --force.") from error
+        return found
+
+    def discard(self) -> None:
+        """Remove a folder that this process made, after a failure that leaves nothing worth keeping."""
+        if self.made_here:
+            shutil.rmtree(self.path, ignore_errors=True)
+
+
+def open_run(path: Path, config: Row, *, force: bool, resume: bool) -> RunFolder:
+    """Make the run folder, or open it again to continue.
+
+    Args:
+        path: The folder.
+        config: The resolved settings that decide the result (not the number of jobs).
+        force: Replace an earlier run in that place.
+        resume: Continue an earlier run with the same config.
+
+    Raises:
+        RunError: The folder is in use and neither was asked for, is not a run, holds another config, or cannot be
+            made.
+    """
+    taken = path.exists() and (not path.is_dir() or any(path.iterdir()))
+    if resume:
+        _same_config(path, config)
+        return RunFolder(path, made_here=False)
+    if taken and not (path / CONFIG).is_file():
+        raise RunError(f"{path} exists and is not a run folder.", "Name another one with --run.")
+    if taken and not force:
+        raise RunError(
+            f"The run folder {path} exists.",
+            "Continue it with --resume, replace it with --force, or name another with --run.",
+        )
+    with _disk(path):
+        if taken:
+            shutil.rmtree(path)
+        path.mkdir(parents=True, exist_ok=True)
+    run = RunFolder(path, made_here=True)
+    try:
+        run.write(CONFIG, to_toml(config))
+        run.write(ENVIRONMENT, json.dumps(environment(), indent=2) + "\n")
+    except RunError:
+        run.discard()
+        raise
+    return run
+
+
+def _same_config(path: Path, config: Row) -> None:
+    try:
+        before = tomllib.loads((path / CONFIG).read_text())
+    except FileNotFoundError as error:
+        raise RunError(f"There is no run to resume in {path}.", "Name its folder with --run.") from error
+    except (OSError, tomllib.TOMLDecodeError) as error:
+        raise RunError(f"{path / CONFIG} cannot be read: {error}.") from error
+    now = tomllib.loads(to_toml(config))
+    changed = [k for k in sorted(before | now) if before.get(k) != now.get(k)]
+    if changed:
+        lines = "; ".join(f"{k}: {before.get(k, 'unset')!r} then, {now.get(k, 'unset')!r} now" for k in changed)
+        raise RunError(
+            f"The run in {path} has another config. {lines}.",
+            "Use the same settings, or --force to start again.",
+        )
+
+
+def to_toml(config: Row) -> str:
+    """A flat mapping of strings, numbers, booleans and lists of strings as TOML; None is left out."""
+    # JSON's strings, numbers, booleans and lists of these are TOML too.
+    return "".join(f"{key} = {json.dumps(value)}\n" for key, value in config.items() if value is not None)
+
+
+def to_csv(rows: Sequence[Row]) -> str:
+    """Rows with the same keys as CSV text with a header."""
+    buffer = io.StringIO()
+    if rows:
+        writer = csv.DictWriter(buffer, list(rows[0]), lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(rows)
+    return buffer.getvalue()
+
+
+def environment() -> dict[str, Any]:
+    """Versions and processor, for whoever compares two runs."""
+    return {
+        "python": host.python_version(),
+        "system": f"{host.system()} {host.release()} {host.machine()}",
+        "processor": processor(),
+        "cores": os.cpu_count(),
+        "packages": {name: version(name) for name in PACKAGES},
+    }
+
+
+def processor() -> str:
+    """The processor's name, as the system tells it."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        lines = []
+    names = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names else host.processor() or host.machine()
+
+
+@contextmanager
+def _disk(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        hint = (
+            "Free some space or name another folder with --run."
+            if error.errno == 28
+            else "Name another folder with --run."
+        )
+        raise RunError(f"Cannot write {path}: {error.strerror or error}.", hint) from error

@@ -1,0 +1,98 @@
+"""Population x proxies -> score table: static proxies in one vectorised call, probed ones net by net in parallel."""
+
+import hashlib
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+
+from zeroshot.net import LayerTable, NetSpec
+from zeroshot.probe import Proxy, Score
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+FloatArray = npt.NDArray[np.float64]
+Batches = list[tuple["Tensor", "Tensor"]]
+Progress = Callable[[str, int, int], None]
+
+
+@dataclass(frozen=True)
+class NetScores:
+    """Probed scores of one net.
+
+    Attributes:
+        net: Its short spec.
+        scores: Proxy name -> value, or NaN with the reason as status.
+    """
+
+    net: str
+    scores: Mapping[str, Score]
+
+
+def score_static(table: LayerTable, proxies: Sequence[Proxy]) -> FloatArray:
+    """Static proxies of a population: (n_nets, n_proxies) float64; proxies of other cost classes are left out."""
+    columns = [np.asarray(p.function(table), np.float64) for p in proxies if p.cost == "static"]
+    return np.column_stack(columns) if columns else np.zeros((len(table), 0))
+
+
+def net_seed(seed: int, net: str) -> int:
+    """The seed of one net: depends on the run's seed and the net, never on the worker or the order."""
+    digest = hashlib.sha256(f"{seed}:{net}".encode()).digest()
+    return int.from_bytes(digest[:7], "little")
+
+
+def probe_net(net: str, classes: int, batches: Batches, names: Sequence[str], seed: int) -> NetScores:
+    """Build one net, initialise it from its own seed and score it on one thread."""
+    import torch
+
+    from zeroshot.build import build, initialise
+    from zeroshot.plugins import load_proxies
+    from zeroshot.probe import Probe, evaluate
+
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)  # sums in one order, whatever the number of jobs
+    try:
+        own_seed = net_seed(seed, net)
+        module = build(NetSpec.parse(net), batches[0][0].shape[1], classes)
+        initialise(module, torch.Generator().manual_seed(own_seed))
+        return NetScores(net, evaluate(load_proxies(names), Probe(module, batches, own_seed)))
+    finally:
+        torch.set_num_threads(threads)
+
+
+def score_probed(
+    nets: Sequence[str],
+    classes: int,
+    batches: Mapping[int, Batches],
+    proxies: Sequence[Proxy],
+    seed: int,
+    jobs: int,
+) -> Iterator[NetScores]:
+    """Probe nets in parallel and yield their scores in the order given, each as soon as it is there.
+
+    Args:
+        nets: Short specs.
+        classes: Number of classes.
+        batches: Resolution -> labelled batches at that resolution.
+        proxies: The probed proxies.
+        seed: The run's seed.
+        jobs: Worker processes; 1 works in this process. The scores do not depend on it.
+    """
+    names = [proxy.name for proxy in proxies]
+    tasks = [(net, classes, batches[NetSpec.parse(net).resolution], names, seed) for net in nets]
+    if jobs == 1 or len(nets) < 2:
+        yield from (probe_net(*task) for task in tasks)
+        return
+    from joblib import Parallel, delayed, parallel_config
+
+    with parallel_config(backend="loky", inner_max_num_threads=1):
+        yield from Parallel(n_jobs=jobs, return_as="generator")(delayed(probe_net)(*task) for task in tasks)
+
+
+def default_jobs() -> int:
+    """Cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -1,0 +1,249 @@
+"""The `mcu` space: a 3x3 stem, two to four stages of one block type each, and a head, for int8 kernels on an MCU.
+
+Every net has a number: the space maps `range(count)` one to one onto its nets, so that sampling uniformly is drawing
+integers, enumerating is counting, and a sub-space is the same class with fewer choices.
+"""
+
+from dataclasses import dataclass
+from itertools import product
+
+import numpy as np
+import numpy.typing as npt
+
+from zeroshot.errors import UsageError
+from zeroshot.net import BLOCKS, NET_FIELDS, STAGE_FIELDS, IntArray, NetSpec, spec_array, spec_of
+
+Int64Array = npt.NDArray[np.int64]
+
+# Input sides offered; a task uses those between half its image side (48 at most) and the whole side.
+RESOLUTIONS = (8, 12, 16, 20, 24, 28, 32, 40, 48, 64, 80, 96, 112, 128, 160)
+# A stage's block and expansion, one choice.
+BLOCK_CHOICES = (("c", 1), ("d", 1), ("m", 1), ("m", 2), ("m", 3), ("m", 4), ("m", 6), ("b", 1))
+
+
+@dataclass(frozen=True)
+class _Group:
+    """Nets of one resolution and number of stages: a plain mixed-radix product."""
+
+    resolution: int
+    stages: int
+    patterns: IntArray  # (n_patterns, 1 + stages) strides of the stem and of each stage
+    size: int
+
+
+@dataclass(frozen=True)
+class McuSpace:
+    """Choices for every field of a `NetSpec`; all combinations whose last feature map keeps at least 2x2 pixels.
+
+    The stride limit removes nets that only differ in strides over a single pixel, where a stride does nothing.
+
+    >>> tiny = McuSpace((8,), (8,), (1,), 2, 2, (("c", 1),), (3,), (8, 16), (1,), (1,), (0,))
+    >>> tiny.count(), [str(net) for net in tiny.enumerate()][:2]
+    (4, ['r8-s8-c3w8x1-c3w8x1', 'r8-s8-c3w8x1-c3w16x1'])
+    """
+
+    resolutions: tuple[int, ...] = (16, 24, 32)
+    stem_widths: tuple[int, ...] = (8, 12, 16, 24, 32)
+    stem_strides: tuple[int, ...] = (1, 2)
+    min_stages: int = 2
+    max_stages: int = 4
+    blocks: tuple[tuple[str, int], ...] = BLOCK_CHOICES
+    kernels: tuple[int, ...] = (3, 5, 7)
+    widths: tuple[int, ...] = (8, 12, 16, 24, 32, 48, 64, 96, 128)
+    depths: tuple[int, ...] = (1, 2, 3, 4)
+    strides: tuple[int, ...] = (1, 2)
+    heads: tuple[int, ...] = (0, 64, 128, 256)
+
+    @classmethod
+    def for_images(cls, side: int) -> "McuSpace":
+        """The space for square images of `side` pixels: its resolutions follow the data, the rest is fixed.
+
+        Raises:
+            UsageError: Images under 8 pixels.
+        """
+        lowest = min(side / 2, 48)
+        fitting = tuple(r for r in RESOLUTIONS if lowest <= r <= side)
+        if side < RESOLUTIONS[0]:
+            raise UsageError(f"Images of {side} pixels are too small; the mcu space starts at 8x8.")
+        return cls(resolutions=fitting)
+
+    def _groups(self) -> list[_Group]:
+        per_stage = len(self.blocks) * len(self.kernels) * len(self.widths) * len(self.depths)
+        groups = []
+        for resolution, stages in product(self.resolutions, range(self.min_stages, self.max_stages + 1)):
+            choices = product(self.stem_strides, *[self.strides] * stages)
+            kept = [c for c in choices if -(-resolution // int(np.prod(c))) >= 2]
+            patterns = np.array(kept, np.int32).reshape(len(kept), stages + 1)
+            size = len(kept) * len(self.stem_widths) * len(self.heads) * per_stage**stages
+            groups.append(_Group(resolution, stages, patterns, size))
+        return groups
+
+    def count(self) -> int:
+        """Number of nets, exactly."""
+        return sum(group.size for group in self._groups())
+
+    def decode(self, numbers: Int64Array) -> IntArray:
+        """Spec array of the nets with these numbers: (n,) int64 in `range(count)` -> (n, 5 + 6 * max_stages) int32.
+
+        Raises:
+            UsageError: A number outside the space.
+        """
+        numbers = np.asarray(numbers, np.int64)
+        groups = self._groups()
+        ends = np.cumsum([group.size for group in groups])
+        if len(numbers) and (numbers.min() < 0 or numbers.max() >= ends[-1]):
+            raise UsageError(f"Net numbers run from 0 to {ends[-1] - 1}.")
+        which = np.searchsorted(ends, numbers, side="right")
+        out = np.zeros((len(numbers), NET_FIELDS + STAGE_FIELDS * self.max_stages), np.int32)
+        for g, group in enumerate(groups):
+            rows = np.flatnonzero(which == g)
+            if len(rows):
+                out[rows] = self._decode_group(numbers[rows] - (ends[g] - group.size), group)
+        return out
+
+    def _decode_group(self, rest: Int64Array, group: _Group) -> IntArray:
+        depths, widths, kernels = (np.array(c, np.int32) for c in (self.depths, self.widths, self.kernels))
+        blocks, expansions = np.array([(BLOCKS.index(b), e) for b, e in self.blocks], np.int32).T
+        out = np.zeros((len(rest), NET_FIELDS + STAGE_FIELDS * self.max_stages), np.int32)
+        for s in reversed(range(group.stages)):
+            start = NET_FIELDS + STAGE_FIELDS * s
+            for column, table in ((4, depths), (3, widths), (1, kernels)):
+                rest, digit = np.divmod(rest, len(table))
+                out[:, start + column] = table[digit]
+            rest, digit = np.divmod(rest, len(blocks))
+            out[:, start], out[:, start + 2] = blocks[digit], expansions[digit]
+        rest, head = np.divmod(rest, len(self.heads))
+        pattern, stem = np.divmod(rest, len(self.stem_widths))
+        strides = group.patterns[pattern]
+        out[:, 0], out[:, 3] = group.resolution, group.stages
+        out[:, 1], out[:, 2] = np.array(self.stem_widths, np.int32)[stem], strides[:, 0]
+        out[:, 4] = np.array(self.heads, np.int32)[head]
+        out[:, NET_FIELDS + 5 : NET_FIELDS + STAGE_FIELDS * group.stages : STAGE_FIELDS] = strides[:, 1:]
+        return out
+
+    def encode(self, net: NetSpec) -> int:
+        """The number of a net.
+
+        Raises:
+            UsageError: The net is not in the space; the message names the first field that is not a choice.
+        """
+        offset = 0
+        for group in self._groups():
+            if group.resolution == net.resolution and group.stages == len(net.stages):
+                return offset + self._encode_in(net, group)
+            offset += group.size
+        raise UsageError(f"{net} is not in this space: no nets of {len(net.stages)} stages at {net.resolution} px.")
+
+    def _encode_in(self, net: NetSpec, group: _Group) -> int:
+        strides = (net.stem_stride, *(stage.stride for stage in net.stages))
+        digits: list[tuple[str, object, list[object]]] = [
+            ("strides", strides, [tuple(map(int, p)) for p in group.patterns]),
+            ("stem width", net.stem_width, list(self.stem_widths)),
+            ("head", net.head, list(self.heads)),
+        ]
+        for i, stage in enumerate(net.stages, 1):
+            digits += [
+                (f"block of stage {i}", (stage.block, stage.expansion), list(self.blocks)),
+                (f"kernel of stage {i}", stage.kernel, list(self.kernels)),
+                (f"width of stage {i}", stage.width, list(self.widths)),
+                (f"depth of stage {i}", stage.depth, list(self.depths)),
+            ]
+        number = 0
+        for name, value, choices in digits:
+            if value not in choices:
+                raise UsageError(f"{net} is not in this space: {name} {value} is not one of its choices.")
+            number = number * len(choices) + choices.index(value)
+        return number
+
+    def __contains__(self, net: NetSpec) -> bool:
+        try:
+            self.encode(net)
+        except UsageError:
+            return False
+        return True
+
+    def sample(self, n: int, rng: np.random.Generator, stages: int | None = None) -> IntArray:
+        """Draw n nets uniformly, with replacement, as a spec array.
+
+        Args:
+            n: Number of nets.
+            rng: The only source of randomness.
+            stages: Only nets with so many stages. Nearly all nets of the whole space have the most stages.
+        """
+        if stages is None:
+            return self.decode(rng.integers(0, self.count(), n))
+        groups = self._groups()
+        sizes = np.array([group.size if group.stages == stages else 0 for group in groups])
+        starts = np.concatenate([[0], np.cumsum([group.size for group in groups])[:-1]])
+        if not sizes.sum():
+            raise UsageError(f"This space has no nets of {stages} stages.")
+        drawn = rng.integers(0, sizes.sum(), n)
+        which = np.searchsorted(np.cumsum(sizes), drawn, side="right")
+        return self.decode(drawn - (np.cumsum(sizes) - sizes)[which] + starts[which])
+
+    def enumerate(self) -> list[NetSpec]:
+        """Every net, in the order of their numbers; for sub-spaces that fit into memory.
+
+        Raises:
+            UsageError: More than a million nets.
+        """
+        if self.count() > 1_000_000:
+            raise UsageError(f"{self.count():,} nets are too many to list.", "Narrow the choices or sample.")
+        return [spec_of(row) for row in self.decode(np.arange(self.count()))]
+
+    def smallest(self) -> "McuSpace":
+        """The sub-space of nets at the low end of every size: it holds the cheapest net of the space."""
+        return McuSpace(
+            (min(self.resolutions),), (min(self.stem_widths),), self.stem_strides, self.min_stages, self.min_stages,
+            self.blocks, (min(self.kernels),), (min(self.widths),), (min(self.depths),), self.strides,
+            (min(self.heads),),
+        )  # fmt: skip
+
+    def mutate(self, nets: IntArray, rng: np.random.Generator) -> IntArray:
+        """Change one field of each net to another choice, or add or drop the last stage; the result is in the space.
+
+        Args:
+            nets: (n, 5 + 6 * max_stages) int32 spec array of nets of this space.
+            rng: The only source of randomness.
+        """
+        return np.stack([self._mutant(row, rng) for row in nets]) if len(nets) else nets.copy()
+
+    def _mutant(self, row: IntArray, rng: np.random.Generator) -> IntArray:
+        codes = [(BLOCKS.index(b), e) for b, e in self.blocks]
+        while True:
+            new = row.copy()
+            field = int(rng.integers(NET_FIELDS + 5 * row[3]))
+            start = NET_FIELDS + STAGE_FIELDS * ((field - NET_FIELDS) // 5)
+            if field < NET_FIELDS:
+                stages = tuple(range(self.min_stages, self.max_stages + 1))
+                options = (self.resolutions, self.stem_widths, self.stem_strides, stages, self.heads)[field]
+                new[field] = options[rng.integers(len(options))]
+                self._resize(new, int(row[3]), rng)
+            elif (field - NET_FIELDS) % 5 == 0:
+                new[start], new[start + 2] = codes[rng.integers(len(codes))]
+            else:
+                which = (field - NET_FIELDS) % 5 - 1
+                options = (self.kernels, self.widths, self.depths, self.strides)[which]
+                new[start + (1, 3, 4, 5)[which]] = options[rng.integers(len(options))]
+            if (new != row).any() and self._keeps_pixels(new):
+                return new
+
+    def _resize(self, row: IntArray, stages: int, rng: np.random.Generator) -> None:
+        """Blank the stages beyond a row's new number of them; fill new ones with a copy of a random net's."""
+        row[NET_FIELDS + STAGE_FIELDS * row[3] :] = 0
+        if row[3] > stages:
+            start = NET_FIELDS + STAGE_FIELDS * stages
+            donor = self.sample(1, rng, int(row[3]))[0]
+            row[start:] = donor[start:]
+
+    @staticmethod
+    def _keeps_pixels(row: IntArray) -> bool:
+        strides = row[NET_FIELDS + 5 :: STAGE_FIELDS][: row[3]]
+        return bool(-(-row[0] // (row[2] * np.prod(strides))) >= 2)
+
+    def array(self, nets: list[NetSpec]) -> IntArray:
+        """Spec array of nets, padded to the width of this space."""
+        values = spec_array(nets)
+        out = np.zeros((len(nets), NET_FIELDS + STAGE_FIELDS * self.max_stages), np.int32)
+        out[:, : values.shape[1]] = values
+        return out

@@ -1,0 +1,84 @@
+"""Quantities with units, read and printed: 128KiB, 50ms, 1.5mJ."""
+
+import re
+from math import inf, isfinite
+
+from zeroshot.errors import UsageError
+
+BYTES = {"b": 1, "kib": 1024, "mib": 1024**2, "kb": 1000, "mb": 1000**2}
+MILLISECONDS = {"us": 1e-3, "ms": 1.0, "s": 1e3}
+MILLIJOULES = {"uj": 1e-3, "mj": 1.0, "j": 1e3}
+
+Quantity = str | float | int | None
+
+
+def _parse(value: Quantity, units: dict[str, float] | dict[str, int], base: str, what: str) -> float:
+    if value is None:
+        return inf
+    match = re.fullmatch(r"\s*([0-9.]+(?:e[+-]?\d+)?)\s*([a-z]*)\s*", str(value).lower())
+    try:
+        number = float(match[1]) if match else float("nan")
+    except ValueError:
+        number = float("nan")
+    unit = (match[2] if match else "") or base
+    if not isfinite(number) or number <= 0 or unit not in units:
+        names = {"b": "128KiB", "ms": "50ms", "mj": "2mJ"}
+        raise UsageError(f"{what} {value!r} is not a positive quantity.", f"Write it like {names[base]}.")
+    return number * units[unit]
+
+
+def to_bytes(value: Quantity, what: str = "Size") -> float:
+    """Bytes of a size; a plain number is bytes, None is no limit.
+
+    >>> to_bytes("128KiB"), to_bytes(2048)
+    (131072.0, 2048.0)
+    """
+    return _parse(value, BYTES, "b", what)
+
+
+def to_ms(value: Quantity, what: str = "Time") -> float:
+    """Milliseconds of a time; a plain number is ms, None is no limit.
+
+    >>> to_ms("0.5s")
+    500.0
+    """
+    return _parse(value, MILLISECONDS, "ms", what)
+
+
+def to_mj(value: Quantity, what: str = "Energy") -> float:
+    """Millijoules of an energy; a plain number is mJ, None is no limit.
+
+    >>> to_mj("250uJ")
+    0.25
+    """
+    return _parse(value, MILLIJOULES, "mj", what)
+
+
+def kib(n: float) -> str:
+    """Bytes for people.
+
+    >>> kib(131072)
+    '128.0 KiB'
+    """
+    return f"{n / 1024:.1f} KiB"
+
+
+def si(n: float) -> str:
+    """A count for people, three significant digits.
+
+    >>> si(12_500_000), si(350_400), si(87)
+    ('12.5 M', '350 k', '87')
+    """
+    for scale, letter in ((1e9, " G"), (1e6, " M"), (1e3, " k")):
+        if n >= scale:
+            return f"{float(f'{n / scale:.3g}'):g}{letter}"
+    return f"{float(f'{n:.3g}'):g}"
+
+
+def ms(value: float) -> str:
+    """Milliseconds for people, three significant digits.
+
+    >>> ms(50.0), ms(1234.0), ms(0.0123)
+    ('50 ms', '1.23 s', '0.0123 ms')
+    """
+    return f"{float(f'{value / 1e3:.3g}'):g} s" if value >= 1e3 else f"{float(f'{value:.3g}'):g} ms"
