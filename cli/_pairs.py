@@ -1,0 +1,168 @@
+"""A finished search for people: the listed pairs, the front beside single nets, and where the figures come from."""
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from zeroshot.units import kib, ms, si
+
+from ._output import aligned, prose
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from zeroshot.results import Row, SearchResult
+
+FILES = "pairs.csv, front.csv, singles.csv, candidates.csv, summary.json, pareto.png"
+FRONT_POINTS = 6
+HEADERS = (
+    ("", "#"), ("accuracy", "%"), ("gain", "points"), ("big", "runs %"), ("latency", "ms"), ("worst", "ms"),
+    ("energy", "mJ"), ("worst", "mJ"), ("", "MACs"), ("flash", "KiB"), ("SRAM", "KiB"),
+)  # fmt: skip
+
+
+def three(value: float) -> str:
+    """Three significant digits, never an exponent from 0.001 up.
+
+    >>> three(5.0), three(1234.5), three(0.0286)
+    ('5.00', '1234', '0.0286')
+    """
+    return f"{value:.0f}" if value >= 100 else f"{value:#.3g}".rstrip(".")
+
+
+def in_kib(n_bytes: float) -> str:
+    """Bytes as a bare figure for a KiB column."""
+    return three(n_bytes / 1024)
+
+
+# Objective -> its header, its key in a row, and how it is written.
+COSTS: dict[str, tuple[tuple[str, str], str, Callable[[float], str]]] = {
+    "latency": (("latency", "ms"), "latency_ms", three),
+    "worst_latency": (("worst", "ms"), "worst_latency_ms", three),
+    "energy": (("energy", "mJ"), "energy_mj", three),
+    "macs": (("", "MACs"), "macs", si),
+    "flash": (("flash", "KiB"), "flash_bytes", in_kib),
+    "sram": (("SRAM", "KiB"), "sram_bytes", in_kib),
+}
+
+
+def print_result(screen: "Console", result: "SearchResult") -> None:
+    """Print a search: title, pairs, front, remarks, origin of the figures, run folder."""
+    config, n = result.config, len(result.pairs)
+    best = "The best pair" if n == 1 else f"The best {n} pairs"
+    prose(screen, f"{best} for {config['data']} on {config['board']}", "bold")
+    prose(screen, f"{_budgets(config)}\n")
+    _print_pairs(screen, result.pairs)
+    if result.front:
+        _print_front(screen, result)
+    for remark in result.remarks:
+        prose(screen, f"note: {remark}", "yellow")
+    prose(
+        screen,
+        f"Accuracy is expected, not measured: none of these nets was trained. Model {config['accuracy_model']}, "
+        f"{config['cascade_model']}; ± is an 80 % interval. Costs are of {config['engine']} on {config['board']}.",
+    )
+    probed = f"{result.n_probed} nets probed" if result.n_probed else "by static proxies alone"
+    prose(
+        screen,
+        f"{result.n_pairs:,} pairs ranked ({result.n_feasible:,} inside every budget), {probed}, "
+        f"{result.seconds:.1f} s.",
+    )
+    if result.run is not None:
+        screen.print(f"Run folder: {result.run}", style="bold")
+        screen.print(f"  {FILES}")
+
+
+def print_plan(screen: "Console", plan: dict[str, Any]) -> None:
+    """Print what a search would do."""
+    config = plan["config"]
+    screen.print(f"Would search {config['data']} on {config['board']}; nothing was done.", style="bold")
+    screen.print(f"  space    {plan['space']:,} nets, of which {plan['candidates']:,} candidates are drawn")
+    screen.print(f"  pairs    {plan['pairs']:,} ranked, {plan['probed_nets']} nets probed at most")
+    screen.print(f"  budgets  {_budgets(config)}")
+    screen.print(f"  proxies  {', '.join(config['proxies'])}")
+    screen.print(f"  time     about {plan['seconds_about']} s")
+    how = " (resumed)" if plan["resumes"] else " (an earlier run there would be replaced)" if plan["replaces"] else ""
+    screen.print(f"  writes   {plan['run']}{how}: {FILES}")
+
+
+def _budgets(config: "Row") -> str:
+    words = []
+    for name, word in (("latency", "latency"), ("worst_latency", "worst latency")):
+        if config.get(f"{name}_limit") is not None:
+            words.append(f"{word} up to {ms(config[f'{name}_limit'])}")
+    if config.get("energy_limit") is not None:
+        words.append(f"energy up to {three(config['energy_limit'])} mJ")
+    if config["escalation_limit"] < 1:
+        words.append(f"big runs up to {100 * config['escalation_limit']:g} %")
+    return ", ".join([*words, f"flash {kib(config['flash_limit'])}", f"SRAM {kib(config['sram_limit'])}"])
+
+
+def _print_pairs(screen: "Console", pairs: "list[Row]") -> None:
+    texts = aligned([*zip(*HEADERS, strict=True), *map(_figures, pairs)], screen.width)
+    screen.print("\n".join(texts[:2]), style="dim")
+    for row, text in zip(pairs, texts[2:], strict=True):
+        screen.print(text, style="bold")
+        screen.print(f"    little {_percent(row['little_accuracy'])}  {row['little']}")
+        screen.print(f"    big    {_percent(row['big_accuracy'])}  {row['big']}")
+        if row["single"] is None:
+            screen.print("    single    -  no single net is as fast")
+        else:
+            screen.print(f"    single {_percent(row['single_accuracy'])}  {row['single']}  ", end="")
+            screen.print(_verdict(row), style="green" if row["pays"] else "yellow")
+    prose(
+        screen,
+        "\nlittle, big: the pair, and what each net is expected to reach alone. single: the best single net "
+        "that is no slower than the pair on average; gain is what the pair adds to it.\n",
+        "dim",
+    )
+
+
+def _figures(row: "Row") -> list[str]:
+    cells = [three(row[key]) for key in ("latency_ms", "worst_latency_ms", "energy_mj", "worst_energy_mj")]
+    sizes = [in_kib(row[key]) for key in ("flash_bytes", "sram_bytes")]
+    return [
+        f"{row['rank']:2}", _accuracy(row), _gain(row), _percent(row["escalation_rate"]), *cells, si(row["macs"]),
+        *sizes,
+    ]  # fmt: skip
+
+
+def _accuracy(row: "Row") -> str:
+    return f"{_percent(row['accuracy'])} ± {100 * (row['accuracy'] - row['accuracy_low']):.1f}"
+
+
+def _gain(row: "Row") -> str:
+    return "-" if row["gain"] is None else f"{round(100 * row['gain'], 1) + 0.0:+.1f} ± {100 * row['gain_error']:.1f}"
+
+
+def _percent(fraction: float | None) -> str:
+    return "-" if fraction is None else f"{100 * fraction:.1f}"
+
+
+def _verdict(row: "Row") -> str:
+    if not row["pays"]:
+        return "the pair does not pay"
+    return "the pair pays" if row["gain"] > row["gain_error"] else "the pair may pay"
+
+
+def _print_front(screen: "Console", result: "SearchResult") -> None:
+    front, n = result.front, min(FRONT_POINTS, len(result.front))
+    chosen = [front[round(i * (len(front) - 1) / max(n - 1, 1))] for i in range(n)]
+    costs = [COSTS[name] for name in result.config["objectives"] if name != "accuracy"]
+    headers = [
+        *(header for header, _, _ in costs),
+        ("pair", "%"),
+        ("big", "runs %"),
+        ("single", "%"),
+        ("gain", "points"),
+    ]
+    rows = [
+        [
+            *(write(row[key]) for _, key, write in costs), _accuracy(row), _percent(row["escalation_rate"]),
+            _percent(row["single_accuracy"]), _gain(row),
+        ]
+        for row in chosen
+    ]  # fmt: skip
+    texts = aligned([*zip(*headers, strict=True), *rows], screen.width)
+    prose(screen, f"Pareto front of pairs beside the best single nets, {n} of {len(front)} points", "bold")
+    screen.print("\n".join(texts[:2]), style="dim")
+    screen.print("\n".join(texts[2:]) + "\n")

@@ -1,0 +1,137 @@
+"""`zeroshot doctor`: whether this installation can work, and one command for each thing that is missing."""
+
+import importlib
+import os
+import platform
+import re
+from importlib.metadata import PackageNotFoundError, requires, version
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from zeroshot.errors import ZeroshotError
+
+from ._output import emit, table
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+DISTRIBUTION = "zeroshot-mcu"
+# Modules that are not called as their distribution.
+MODULES = {"scikit-learn": "sklearn", "pillow": "PIL"}
+# What works without: everything but the named data sets that are downloaded.
+OPTIONAL = ("torchvision",)
+
+
+def doctor(json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False) -> None:
+    """Check this installation; exit code 1 if something required is missing."""
+    found = examine()
+    emit(found, lambda screen: _print(screen, found), json=json)
+    if not found["usable"]:
+        raise typer.Exit(1)
+
+
+def examine() -> dict[str, Any]:
+    """Everything that `zeroshot doctor --json` prints."""
+    required, extras = requirements()
+    packages = {name: package(name, wanted) for name, wanted in required.items()}
+    broken = [name for name, found in packages.items() if not found["ok"] and name not in OPTIONAL]
+    return {
+        "zeroshot": version(DISTRIBUTION),
+        "python": platform.python_version(),
+        "system": f"{platform.system()} {platform.release()} {platform.machine()}",
+        **({} if broken else machine()),
+        "packages": packages,
+        "extras": {name: extra(name, wanted) for name, wanted in extras.items()},
+        "usable": not broken,
+    }
+
+
+def requirements() -> tuple[dict[str, str], dict[str, list[str]]]:
+    """Required distributions with their version ranges, and the distributions of each extra."""
+    required: dict[str, str] = {}
+    extras: dict[str, list[str]] = {}
+    for line in requires(DISTRIBUTION) or []:
+        wanted, _, marker = (part.strip() for part in line.partition(";"))
+        name = re.split(r"[^\w.-]", wanted)[0]
+        optional = re.search(r"extra == ['\"]([\w-]+)['\"]", marker)
+        if optional:
+            extras.setdefault(optional[1], []).append(name)
+        elif not marker:
+            required[name] = wanted
+    return required, extras
+
+
+def package(name: str, wanted: str) -> dict[str, Any]:
+    """Version of a distribution and whether it imports; otherwise why not, and the command that helps."""
+    try:
+        found = version(name)
+        if name == "torchvision":
+            from zeroshot._torchvision import import_torchvision
+
+            import_torchvision()
+        else:
+            importlib.import_module(MODULES.get(name, name))
+    except PackageNotFoundError:
+        return {"version": None, "ok": False, "problem": "not installed", "fix": f'pip install "{wanted}"'}
+    except (ZeroshotError, ImportError, OSError, RuntimeError) as error:
+        fix = f'pip install --force-reinstall "{wanted}"'
+        return {"version": found, "ok": False, "problem": " ".join(str(error).split()), "fix": fix}
+    return {"version": found, "ok": True, "problem": None, "fix": None}
+
+
+def extra(name: str, wanted: list[str]) -> dict[str, Any]:
+    """Which distributions of an extra are missing, and the command that installs it."""
+    missing = []
+    for each in wanted:
+        try:
+            version(each)
+        except PackageNotFoundError:
+            missing.append(each)
+    return {"missing": missing, "fix": f'pip install "{DISTRIBUTION}[{name}]"' if missing else None}
+
+
+def machine() -> dict[str, Any]:
+    """Processor, cores, threads, and where compiled kernels are kept."""
+    import torch
+
+    from zeroshot.runs import processor
+    from zeroshot.scoring import default_jobs
+
+    return {
+        "processor": processor(),
+        "cores": os.cpu_count(),
+        "cores_usable": default_jobs(),
+        "torch_threads": torch.get_num_threads(),
+        "kernel_cache": kernel_cache(),
+    }
+
+
+def kernel_cache() -> dict[str, Any]:
+    """Folder of numba's cache; where it cannot be written, every start compiles again (20 s)."""
+    try:
+        from zeroshot.cascade.copula import bivariate_normal_cdf
+    except RuntimeError as error:  # numba: no locator available
+        return {"path": None, "writable": False, "problem": str(error)}
+    path = bivariate_normal_cdf.stats.cache_path
+    return {"path": path, "writable": path is not None and os.access(path, os.W_OK), "problem": None}
+
+
+def _print(screen: "Console", found: dict[str, Any]) -> None:
+    screen.print(f"zeroshot {found['zeroshot']}, Python {found['python']}, {found['system']}", style="bold")
+    if "processor" in found:
+        screen.print(f"{found['processor']}, {found['cores_usable']} of {found['cores']} cores usable, "
+                     f"torch on {found['torch_threads']} threads")  # fmt: skip
+        cache = found["kernel_cache"]
+        state = "writable" if cache["writable"] else "NOT writable: set NUMBA_CACHE_DIR to a folder that is"
+        screen.print(f"kernel cache: {cache['path']} ({state})")
+    screen.print()
+    shown = table("package", "version", "state")
+    for name, each in found["packages"].items():
+        state = "ok" if each["ok"] else f"{each['problem']} -> {each['fix']}"
+        shown.add_row(name, each["version"] or "-", state, style=None if each["ok"] else "red")
+    for name, each in found["extras"].items():
+        state = f"lacks {', '.join(each['missing'])} -> {each['fix']}" if each["missing"] else "ok"
+        shown.add_row(f"[{name}]", "extra", state)
+    screen.print(shown, soft_wrap=False)
+    screen.print("\nzeroshot can work here." if found["usable"] else "\nzeroshot cannot work here yet.", style="bold")

@@ -1,0 +1,112 @@
+"""`zeroshot proxies`, `boards` and `spaces`: what can be chosen."""
+
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from ._output import aligned, emit, table
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
+Row = dict[str, Any]
+
+
+def proxies(json: Json = False) -> None:
+    """List the proxies: built-in ones and those of installed plug-ins."""
+    from zeroshot.plugins import load_proxies
+
+    rows = [
+        {
+            "name": p.name, "cost": p.cost, "paper": p.paper, "summary": p.summary, "version": p.version,
+            "provider": p.function.__module__.partition(".")[0], "needs_labels": p.needs_labels, "batches": p.batches,
+        }
+        for p in load_proxies()
+    ]  # fmt: skip
+
+    def human(screen: "Console") -> None:
+        shown = table("proxy", "cost", "what it is", "paper", "provider")
+        for row in rows:
+            cells = (row["cost"], row["summary"], row["paper"], row["provider"])
+            shown.add_row(f"{row['name']}@{row['version']}", *map(str, cells))
+        screen.print(shown, soft_wrap=False)
+        screen.print("\nCost, from cheap to dear: static (no pass), forward, backward, per-sample.", style="dim")
+
+    emit({"proxies": rows}, human, json=json)
+
+
+def boards(
+    name: Annotated[str | None, typer.Argument(metavar="[NAME]", help="Show one board, or a .toml file.")] = None,
+    json: Json = False,
+) -> None:
+    """List the boards; with a name, every figure of that board and its source."""
+    from zeroshot.cost.boards import board_names, load_board
+
+    if name is not None:
+        board = asdict(load_board(name))
+        emit(board, lambda screen: _print_board(screen, board), json=json)
+        return
+    rows = [asdict(load_board(each)) for each in board_names()]
+    emit({"boards": rows}, lambda screen: _print_boards(screen, rows), json=json)
+
+
+def _print_boards(screen: "Console", rows: list[Row]) -> None:
+    engines = list(dict.fromkeys(engine for row in rows for engine in row["cycles_per_instruction"]))
+    lines = [("", "", "flash", "SRAM", "", "power", "latency"), ("board", "MHz", "KiB", "KiB", "CPI", "mW", "± %")]
+    for row in rows:
+        cycles = " / ".join(f"{row['cycles_per_instruction'].get(engine, '-')}" for engine in engines)
+        kib = [f"{row[key] / 1024:g}" for key in ("flash_bytes", "sram_bytes")]
+        lines.append(
+            (row["name"], f"{row['clock_mhz']:g}", *kib, cycles, f"{row['power_mw']:g}",
+             f"{100 * row['latency_error']:g}")
+        )  # fmt: skip
+    texts = aligned(lines, screen.width, left=1)
+    screen.print("\n".join(texts[:2]), style="dim")
+    for row, text in zip(rows, texts[2:], strict=True):
+        screen.print(text)
+        screen.print(f"  {row['title']}, {row['cpu']}", style="dim")
+    screen.print(f"\nCPI: cycles for each instruction of the model, with {' / '.join(engines)}.", style="dim")
+    screen.print("zeroshot boards NAME shows where each figure comes from.", style="dim")
+
+
+def _print_board(screen: "Console", board: Row) -> None:
+    from zeroshot.cost.engines import figures
+
+    screen.print(f"{board['name']}: {board['title']}, {board['cpu']}", style="bold")
+    shown = table("figure", "value", "source")
+    for figure in figures(board):
+        table_name, _, key = figure.partition(".")
+        value = board[table_name][key] if key else board[figure]
+        shown.add_row(figure, f"{value:,}", board["sources"].get(figure, board["sources"].get(table_name, "")))
+    screen.print(shown, soft_wrap=False)
+
+
+def spaces(
+    side: Annotated[int, typer.Option("--side", metavar="PIXELS", help="Side of the images to search for.")] = 32,
+    json: Json = False,
+) -> None:
+    """List the search spaces: how many nets, and what varies."""
+    from zeroshot.spaces import SPACES
+
+    built = {name: space(side) for name, space in SPACES.items()}
+    rows: list[Row] = [
+        {"name": name, "side": side, "count": space.count(), "fields": asdict(space)} for name, space in built.items()
+    ]
+
+    def human(screen: "Console") -> None:
+        for row in rows:
+            screen.print(f"{row['name']}: {row['count']:,} nets for {side}x{side} images", style="bold")
+            shown = table("field", "choices")
+            for field, choices in row["fields"].items():
+                shown.add_row(field, _choices(choices))
+            screen.print(shown, soft_wrap=False)
+
+    emit({"spaces": rows}, human, json=json)
+
+
+def _choices(choices: object) -> str:
+    if not isinstance(choices, tuple):
+        return str(choices)
+    return ", ".join("".join(map(str, c)) if isinstance(c, tuple) else str(c) for c in choices)

@@ -1,0 +1,116 @@
+"""Settings: defaults < TOML file < environment < flags, seen through --dry-run, which resolves them and stops."""
+
+import json
+
+import pytest
+from typer.main import get_command
+
+from zeroshot.cli import app
+from zeroshot.cli._config import SETTINGS, read, variable
+from zeroshot.errors import UsageError
+
+# A valid value for every setting, unlike its default: as text, and as the resolved config or plan shows it.
+VALUES = {
+    "board": ("nucleo-f446re", "nucleo-f446re"), "engine": ("tflm-cmsis-nn", "tflm-cmsis-nn"),
+    "flash": ("256KiB", 262144), "sram": ("64KiB", 65536), "latency": ("20ms", 20.0), "energy": ("3mJ", 3.0),
+    "worst_latency": ("0.1s", 100.0), "escalation": ("0.25", 0.25), "nets": ("50", 50), "top": ("3", 3),
+    "per_net": ("1", 1), "shortlist": ("7", 7), "proxies": ("macs,naswot", ["macs@1", "naswot@1"]),
+    "objectives": ("accuracy,energy", ["accuracy", "energy"]), "batch": ("16", 16), "seed": ("5", 5),
+    "space": ("mcu", "mcu"),
+}  # fmt: skip
+LIMITS = ("flash", "sram", "latency", "energy", "worst_latency", "escalation")
+
+
+def resolved(result, name):
+    assert result.exit_code == 0, result.stderr
+    return json.loads(result.stdout)["config"][f"{name}_limit" if name in LIMITS else name]
+
+
+def test_tables_name_every_option():
+    command = get_command(app).commands["search"]
+    options = {option.name: option for option in command.params}
+    assert set(SETTINGS) == set(options) - {"force", "resume", "json", "quiet", "dry_run", "config", "help"}
+    assert set(VALUES) == set(SETTINGS) - {"data", "jobs", "run"}
+    for name in SETTINGS:
+        assert options[name].envvar == variable(name)
+    # The tests' own variable is no setting.
+    assert "ZEROSHOT_DATA" not in {variable(name) for name in SETTINGS}
+
+
+@pytest.mark.parametrize("name", VALUES)
+def test_each_setting_from_flag_environment_and_file(cli, tmp_path, name):
+    text, value = VALUES[name]
+    (tmp_path / "s.toml").write_text(f"{name} = {text if text.replace('.', '').isdigit() else json.dumps(text)}\n")
+    default = resolved(cli("search", "--dry-run", "--json"), name)
+    assert default != value or name == "space"
+    for result in (
+        cli("search", "--dry-run", "--json", f"--{name.replace('_', '-')}", text),
+        cli("search", "--dry-run", "--json", env={variable(name): text}),
+        cli("search", "--dry-run", "--json", "--config", "s.toml"),
+    ):
+        assert resolved(result, name) == value
+
+
+def test_precedence(cli, tmp_path):
+    (tmp_path / "s.toml").write_text('seed = 1\nboard = "nucleo-f446re"\nworst-latency = 90\nproxies = ["macs"]\n')
+    env = {"ZEROSHOT_SEED": "2", "ZEROSHOT_CONFIG": "s.toml"}
+    run = ("search", "--dry-run", "--json")
+    assert resolved(cli(*run), "seed") == 0
+    assert resolved(cli(*run, "--config", "s.toml"), "seed") == 1
+    both = cli(*run, env=env)
+    assert resolved(both, "seed") == 2
+    assert resolved(both, "board") == "nucleo-f446re"
+    assert resolved(both, "worst_latency") == 90.0
+    assert resolved(both, "proxies") == ["macs@1"]
+    assert resolved(cli(*run, "--seed", 3, env=env), "seed") == 3
+    assert resolved(cli(*run, "--seed", 0, env=env), "seed") == 0
+
+
+def test_dataset_run_and_jobs_from_the_environment(cli):
+    assert "Did you mean digits?" in cli("search", "--dry-run", env={"ZEROSHOT_DATASET": "digitz"}).stderr
+    assert "--jobs must be" in cli("search", "--dry-run", env={"ZEROSHOT_JOBS": "0"}).stderr
+    result = cli("search", "--dry-run", "--json", env={"ZEROSHOT_RUN": "there"})
+    assert json.loads(result.stdout)["run"] == "there"
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("latncy = 5", ["latncy", "Did you mean latency?"]),
+        ("[search]\nseed = 1", ["search"]),
+        ('nets = "many"', ["nets", "'many'", "whole number"]),
+        ("nets = 1.5", ["nets", "1.5", "whole number"]),
+        ("seed = true", ["seed", "True", "whole number"]),
+        ("board = 3", ["board", "3", "text"]),
+        ("proxies = [1]", ["proxies", "list of names"]),
+        ("latency = [5]", ["latency", "quantity"]),
+        ('escalation = "half"', ["escalation", "number"]),
+        ("seed = 1\nnets =\n", ["not valid TOML", "line 2"]),
+    ],
+)
+def test_bad_files(cli, tmp_path, text, words):
+    (tmp_path / "s.toml").write_text(text)
+    result = cli("search", "--config", "s.toml")
+    assert result.exit_code == 2
+    assert all(word in result.stderr for word in [*words, "s.toml"]), result.stderr
+    assert result.stdout == ""
+
+
+@pytest.mark.parametrize(
+    "text", ["latency = nan", "latency = -3", 'sram = "12 parsecs"', "escalation = nan", "top = 0"]
+)
+def test_values_that_the_engine_refuses(cli, tmp_path, text):
+    (tmp_path / "s.toml").write_text(text)
+    result = cli("search", "--config", "s.toml")
+    assert result.exit_code == 2
+    assert f"--{text.split()[0]}" in result.stderr
+
+
+def test_unreadable_files(tmp_path):
+    with pytest.raises(UsageError, match="No such file"):
+        read(tmp_path / "none.toml")
+    with pytest.raises(UsageError, match="directory"):
+        read(tmp_path)
+    (tmp_path / "b.toml").write_bytes(b"\xff\xfe")
+    with pytest.raises(UsageError, match="not valid TOML"):
+        read(tmp_path / "b.toml")

@@ -1,0 +1,108 @@
+"""What only a process of its own can show: signals, pipes, streams, colours."""
+
+import json
+import os
+import pty
+import shlex
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+PROGRAM = (sys.executable, "-c", "from zeroshot.cli import main; main()")
+SEARCH = ("search", "--latency", "5ms", "--nets", "40", "--shortlist", "24", "--jobs", "1", "--proxies", "macs,zico")
+
+
+@pytest.fixture
+def environment(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    hidden = ("ZEROSHOT_", "NO_COLOR", "FORCE_COLOR")
+    return {k: v for k, v in os.environ.items() if not k.startswith(hidden)} | {"COLUMNS": "80", "TERM": "xterm"}
+
+
+def run(*args, env):
+    return subprocess.run([*PROGRAM, *args], env=env, capture_output=True, text=True, timeout=120, check=False)
+
+
+def test_interrupt_and_resume(tmp_path, environment):
+    command = [*PROGRAM, *SEARCH, "--run", "r"]
+    process = subprocess.Popen(
+        command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )  # fmt: skip
+    scores, deadline = tmp_path / "r" / "scores.csv", time.monotonic() + 90
+    while time.monotonic() < deadline and not (scores.exists() and scores.read_text().count("\n") >= 2):
+        time.sleep(0.02)
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate(timeout=60)
+    assert process.returncode == 130, err
+    assert out == ""
+    assert "nets probed so far are saved in r." in err
+    assert "Traceback" not in err
+    probed = scores.read_text()
+
+    # The command that the hint names, with its results compared to a run that nobody interrupted.
+    again = shlex.split(err.splitlines()[-1].removeprefix("hint: continue with: "))
+    assert again[0] == "zeroshot"
+    resumed = run(*again[1:], "--json", env=environment)
+    assert resumed.returncode == 0, resumed.stderr
+    assert scores.read_text().startswith(probed)
+    whole = run(*SEARCH, "--run", "w", "--json", env=environment)
+    assert json.loads(resumed.stdout)["pairs"] == json.loads(whole.stdout)["pairs"]
+    assert (tmp_path / "r" / "scores.csv").read_bytes() == (tmp_path / "w" / "scores.csv").read_bytes()
+
+
+def _on_a_terminal(args, env):
+    """What a command prints on a terminal, stdout and stderr together."""
+    master, slave = pty.openpty()
+    process = subprocess.Popen([*PROGRAM, *args], env=env, stdin=slave, stdout=slave, stderr=slave)
+    os.close(slave)
+    parts = []
+    while True:
+        try:
+            parts.append(os.read(master, 65536))
+        except OSError:  # the other end is closed
+            break
+        if not parts[-1]:
+            break
+    os.close(master)
+    assert process.wait(timeout=60) == 0
+    return b"".join(parts).decode()
+
+
+def test_colours_on_a_terminal_unless_refused(environment):
+    bold = "\x1b[1m"
+    assert bold in _on_a_terminal(["boards", "nucleo-f446re"], environment)
+    plain = _on_a_terminal(["boards", "nucleo-f446re"], environment | {"NO_COLOR": "1"})
+    assert "\x1b[3" not in plain  # colours; bold is none
+    assert "\x1b" not in run("boards", "nucleo-f446re", env=environment).stdout
+
+
+def test_progress_on_a_terminal_only(environment):
+    args = ("search", "--latency", "5ms", "--nets", "30", "--shortlist", "2", "--jobs", "1", "--proxies", "macs,zico")
+    text = _on_a_terminal([*args, "--run", "a"], environment)
+    assert "probing nets" in text
+    assert "The best" in text
+    quiet = _on_a_terminal(["search", "--nets", "30", "--shortlist", "0", "--run", "b", "--quiet"], environment)
+    assert quiet == "b\r\n"
+
+
+def test_a_closed_pipe_is_no_error(environment):
+    reader = subprocess.Popen([*PROGRAM, "boards", "--json"], env=environment, stdout=subprocess.PIPE,
+                              stderr=subprocess.PIPE)  # fmt: skip
+    reader.stdout.close()
+    assert reader.stderr.read() == b""
+    reader.stderr.close()
+    assert reader.wait(timeout=60) == 1
+
+
+def test_terminal_without_the_letters(environment):
+    result = run("boards", env=environment | {"PYTHONIOENCODING": "ascii", "PYTHONUTF8": "0"})
+    assert result.returncode == 0, result.stderr
+    assert "latency" in result.stdout
+
+
+def test_exit_codes_reach_the_shell(environment):
+    assert run("boards", "nucleo", env=environment).returncode == 2
+    assert run("search", "--latency", "1us", "--nets", "30", env=environment).returncode == 3
