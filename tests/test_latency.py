@@ -39,7 +39,7 @@ def naive_layer(row, engine):
     if op == "add":
         work = outputs
     if op == "avgpool":
-        work = v["height"] * v["width"] * v["in_channels"]
+        work = taps * v["in_channels"]
     each_mac, each_output = engine.instructions[kind]
     total = each_mac * work + each_output * outputs + engine.layer_instructions
     if op == "conv":

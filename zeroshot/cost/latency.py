@@ -21,7 +21,6 @@ from zeroshot.net import (
     CONV,
     DEPTHWISE,
     GROUPS,
-    HEIGHT,
     IN_CH,
     KERNEL_H,
     KERNEL_W,
@@ -30,7 +29,6 @@ from zeroshot.net import (
     OUT_HEIGHT,
     OUT_WIDTH,
     POINTWISE,
-    WIDTH,
     LayerTable,
 )
 
@@ -123,7 +121,7 @@ def _row_cost(row, coefficients):  # type: ignore[no-untyped-def]  # noqa: ANN00
         work = outputs
     elif op == AVGPOOL:
         kind = _AVGPOOL
-        work = float(row[HEIGHT]) * row[WIDTH] * row[IN_CH]
+        work = values  # every input of every window; a global pool has one window
     c = coefficients[kind]
     gathered = c[_PIXEL] * pixels + c[_TAP] * taps + c[_VALUE] * values
     return c[_MAC] * work + c[_OUT] * outputs + gathered + c[_LAYER]
