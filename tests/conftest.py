@@ -7,7 +7,9 @@ from pathlib import Path
 from types import ModuleType
 
 import pytest
+from typer.testing import CliRunner, Result
 
+from zeroshot.cli import app
 from zeroshot.data import load
 from zeroshot.errors import DataError
 
@@ -53,3 +55,18 @@ def refused() -> Callable[..., str]:
         return text
 
     return check
+
+
+@pytest.fixture
+def cli(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Result]:
+    """A function: run the program in an empty folder (the current one), with no settings in the environment."""
+    monkeypatch.chdir(tmp_path)
+    for name in list(os.environ):
+        if name.startswith("ZEROSHOT_") and name != "ZEROSHOT_DATA":
+            monkeypatch.delenv(name)
+    monkeypatch.setenv("COLUMNS", "80")
+
+    def invoke(*args: object, env: dict[str, str] | None = None) -> Result:
+        return CliRunner().invoke(app, [str(arg) for arg in args], env=env)
+
+    return invoke

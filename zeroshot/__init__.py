@@ -1,1 +1,39 @@
-"""zeroshot: rank big-little network pairs for microcontrollers without training them."""
+"""zeroshot: rank big-little network pairs for microcontrollers without training them.
+
+>>> import zeroshot
+>>> result = zeroshot.search("digits", "nucleo-l4r5zi", latency="5ms", nets=100, shortlist=0)
+>>> sorted(result.pairs[0])[:3]
+['accuracy', 'accuracy_high', 'accuracy_low']
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from zeroshot.data import Dataset, load
+    from zeroshot.errors import ZeroshotError
+    from zeroshot.net import NetSpec
+    from zeroshot.results import SearchResult
+    from zeroshot.searching import search
+
+__version__ = "0.1.0"
+
+# Loaded when first asked for: importing the package must not import torch or numba.
+_HOMES = {
+    "search": "zeroshot.searching",
+    "SearchResult": "zeroshot.results",
+    "Dataset": "zeroshot.data",
+    "load": "zeroshot.data",
+    "NetSpec": "zeroshot.net",
+    "ZeroshotError": "zeroshot.errors",
+}
+
+__all__ = ["Dataset", "NetSpec", "SearchResult", "ZeroshotError", "__version__", "load", "search"]
+
+
+def __getattr__(name: str) -> object:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'zeroshot' has no attribute {name!r}")
+    value = getattr(import_module(_HOMES[name]), name)
+    globals()[name] = value
+    return value

@@ -2,10 +2,12 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from math import ceil, floor, log10
 
 import numpy as np
 import numpy.typing as npt
 
+from zeroshot.cascade._scan import MIN_RATE
 from zeroshot.cascade.pairs import LIMITS, Budgets, describe_pairs
 from zeroshot.cost.nets import NetCosts, Platform
 from zeroshot.errors import InfeasibleError
@@ -34,6 +36,7 @@ class Candidates:
         costs: Of length n_nets.
         littles: (n_littles,) rows of the little candidates.
         bigs: (n_bigs,) rows of the big ones; a net may be both.
+        corner: Costs of the smallest nets of the space, to say what would be needed.
         drawn: Nets drawn from the space in all.
     """
 
@@ -41,6 +44,7 @@ class Candidates:
     costs: NetCosts
     littles: Int64Array
     bigs: Int64Array
+    corner: NetCosts
     drawn: int
 
 
@@ -50,8 +54,8 @@ def draw(
     """Draw up to n little and n big candidates.
 
     The space is sampled uniformly within each number of stages, equally many nets of each; nets that fit in no pair
-    are dropped; of the rest, littles come evenly from the lower two thirds of log latency and bigs from the upper
-    two thirds.
+    are dropped; of the rest, where there are more than n, littles come evenly from the lower two thirds of log
+    latency and bigs from the upper two thirds.
 
     Raises:
         InfeasibleError: No net fits; the message names the tightest budget and what the smallest pair needs.
@@ -74,14 +78,15 @@ def draw(
         raise infeasible(costs[0], platform, budgets)
     latency = np.log(pool.latency)
     low, high = latency[little | big].min(), latency[little | big].max()
-    littles = _spread(latency, little & (latency <= low + (high - low) * 2 / 3), n, rng)
-    bigs = _spread(latency, big & (latency >= low + (high - low) / 3), n, rng)
-    if not len(littles) or not len(bigs):
-        littles, bigs = _spread(latency, little, n, rng), _spread(latency, big, n, rng)
+    if little.sum() > n:
+        little &= latency <= low + (high - low) * 2 / 3
+    if big.sum() > n:
+        big &= latency >= low + (high - low) / 3
+    littles, bigs = _spread(latency, little, n, rng), _spread(latency, big, n, rng)
     kept = np.unique(np.concatenate([littles, bigs]))
     return Candidates(
         values[kept], pool.take(kept), np.searchsorted(kept, littles), np.searchsorted(kept, bigs),
-        drawn=sum(map(len, parts)),
+        corner=costs[0], drawn=sum(map(len, parts)),
     )  # fmt: skip
 
 
@@ -119,19 +124,29 @@ def _spread(latency: FloatArray, allowed: BoolArray, n: int, rng: np.random.Gene
 def infeasible(corner: NetCosts, platform: Platform, budgets: Budgets) -> InfeasibleError:
     """The error for budgets that no pair meets, from the cheapest nets of the space."""
     little, big = (index.ravel() for index in np.indices((len(corner), len(corner))))
-    pairs = describe_pairs(corner, corner, little, big, np.zeros(len(little)), np.zeros(len(little)), platform)
+    legal = corner.latency[little] + platform.policy_latency < corner.latency[big]
+    legal &= corner.macs[little] < corner.macs[big]  # else the big net would hardly be the better one
+    little, big = little[legal], big[legal]
+    p, unknown = np.full(len(little), MIN_RATE), np.zeros(len(little))
+    pairs = describe_pairs(corner, corner, little, big, p, unknown, platform)
     needs = {name: float(getattr(pairs, name).min()) for name in LIMITS}
     ratios = {name: needs[name] / getattr(budgets, name) for name in LIMITS}
     tightest = max(ratios, key=lambda name: ratios[name])
     option, unit = "--" + tightest.replace("_", "-"), UNITS[tightest]
-    limit, need = getattr(budgets, tightest), needs[tightest]
+    limit, need = f"{getattr(budgets, tightest):,.10g} {unit}", f"{_rounded_up(needs[tightest], unit)} {unit}"
     if ratios[tightest] > 1:
         return InfeasibleError(
-            f"No pair fits: {option} allows {limit:,.4g} {unit}, the smallest pair needs {need:,.4g} {unit}.",
-            f"Raise {option} above {need:,.4g} {unit}, or choose another board or engine.",
+            f"No pair fits: {option} allows {limit}, the smallest pair needs {need}.",
+            f"Raise {option} above {need}, or choose another board or engine.",
         )
     return InfeasibleError(
-        f"No pair meets all budgets together; {option} is the tightest ({limit:,.4g} {unit}, "
-        f"the smallest pair alone needs {need:,.4g} {unit}).",
+        f"No pair meets all budgets together with a big net that promises more than the little one; {option} is the "
+        f"tightest ({limit}, the smallest pair needs {need}).",
         f"Raise {option} first.",
     )
+
+
+def _rounded_up(need: float, unit: str) -> str:
+    """So that the printed figure, typed back, suffices."""
+    step = 1.0 if unit == "bytes" else 10.0 ** (floor(log10(need)) - 3)
+    return f"{ceil(need / step) * step:,.10g}"

@@ -48,5 +48,6 @@ def unknown(kind: str, name: str, known: Iterable[str], where: str = "") -> Usag
     """
     names = sorted(known)
     near = difflib.get_close_matches(name.lower(), names, n=1, cutoff=0.5)
+    near = [known for known in names if name and name.lower() in known][:1] or near
     hint = f"Did you mean {near[0]}?" if near else f"Known: {', '.join(names)}."
     return UsageError(f"Unknown {kind} {name!r}.", f"{hint} {where}".strip())

@@ -10,13 +10,13 @@ import tempfile
 import tomllib
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from zeroshot.errors import RunError
+from zeroshot.errors import RunError, UsageError
 from zeroshot.probe import Score
 from zeroshot.scoring import NetScores
 
@@ -72,7 +72,8 @@ class RunFolder:
         if not path.exists():
             return found
         with _disk(path):
-            text = path.read_text()
+            raw = path.read_bytes()
+        text = raw.decode(errors="replace")
         whole = text[: text.rfind("\n") + 1]
         if whole != text:
             self.write(SCORES, whole)
@@ -90,8 +91,8 @@ class RunFolder:
             shutil.rmtree(self.path, ignore_errors=True)
 
 
-def open_run(path: Path, config: Row, *, force: bool, resume: bool) -> RunFolder:
-    """Make the run folder, or open it again to continue.
+def check_run(path: Path, config: Row, *, force: bool, resume: bool) -> bool:
+    """Whether the folder is in use; changes nothing.
 
     Args:
         path: The folder.
@@ -100,20 +101,34 @@ def open_run(path: Path, config: Row, *, force: bool, resume: bool) -> RunFolder
         resume: Continue an earlier run with the same config.
 
     Raises:
-        RunError: The folder is in use and neither was asked for, is not a run, holds another config, or cannot be
-            made.
+        UsageError: Both were asked for.
+        RunError: The folder is in use and neither was asked for, is not a run, or holds another config.
     """
-    taken = path.exists() and (not path.is_dir() or any(path.iterdir()))
+    if force and resume:
+        raise UsageError("--resume continues a run, --force replaces it.", "Give one of the two.")
+    with _disk(path):
+        taken = path.exists() and (not path.is_dir() or any(path.iterdir()))
     if resume:
         _same_config(path, config)
-        return RunFolder(path, made_here=False)
-    if taken and not (path / CONFIG).is_file():
+    elif taken and not all((path / name).is_file() for name in (CONFIG, ENVIRONMENT)):
         raise RunError(f"{path} exists and is not a run folder.", "Name another one with --run.")
-    if taken and not force:
+    elif taken and not force:
         raise RunError(
             f"The run folder {path} exists.",
             "Continue it with --resume, replace it with --force, or name another with --run.",
         )
+    return taken
+
+
+def open_run(path: Path, config: Row, *, force: bool, resume: bool) -> RunFolder:
+    """Make the run folder, or open it again to continue; arguments and errors as `check_run`.
+
+    Raises:
+        RunError: It cannot be made, besides.
+    """
+    taken = check_run(path, config, force=force, resume=resume)
+    if resume:
+        return RunFolder(path, made_here=False)
     with _disk(path):
         if taken:
             shutil.rmtree(path)
@@ -122,7 +137,7 @@ def open_run(path: Path, config: Row, *, force: bool, resume: bool) -> RunFolder
     try:
         run.write(CONFIG, to_toml(config))
         run.write(ENVIRONMENT, json.dumps(environment(), indent=2) + "\n")
-    except RunError:
+    except BaseException:
         run.discard()
         raise
     return run
@@ -133,8 +148,8 @@ def _same_config(path: Path, config: Row) -> None:
         before = tomllib.loads((path / CONFIG).read_text())
     except FileNotFoundError as error:
         raise RunError(f"There is no run to resume in {path}.", "Name its folder with --run.") from error
-    except (OSError, tomllib.TOMLDecodeError) as error:
-        raise RunError(f"{path / CONFIG} cannot be read: {error}.") from error
+    except (OSError, ValueError) as error:
+        raise RunError(f"{path / CONFIG} cannot be read: {error}.", "Start again with --force.") from error
     now = tomllib.loads(to_toml(config))
     changed = [k for k in sorted(before | now) if before.get(k) != now.get(k)]
     if changed:
@@ -148,7 +163,9 @@ def _same_config(path: Path, config: Row) -> None:
 def to_toml(config: Row) -> str:
     """A flat mapping of strings, numbers, booleans and lists of strings as TOML; None is left out."""
     # JSON's strings, numbers, booleans and lists of these are TOML too.
-    return "".join(f"{key} = {json.dumps(value)}\n" for key, value in config.items() if value is not None)
+    # But for DEL, which TOML wants escaped.
+    lines = (f"{key} = {json.dumps(value, ensure_ascii=False)}\n" for key, value in config.items() if value is not None)
+    return "".join(lines).replace("\x7f", "\\u007f")
 
 
 def to_csv(rows: Sequence[Row]) -> str:
@@ -168,8 +185,15 @@ def environment() -> dict[str, Any]:
         "system": f"{host.system()} {host.release()} {host.machine()}",
         "processor": processor(),
         "cores": os.cpu_count(),
-        "packages": {name: version(name) for name in PACKAGES},
+        "packages": {name: _version(name) for name in PACKAGES},
     }
+
+
+def _version(package: str) -> str | None:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return None
 
 
 def processor() -> str:

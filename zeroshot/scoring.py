@@ -2,7 +2,8 @@
 
 import hashlib
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
+import warnings
+from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -17,7 +18,8 @@ if TYPE_CHECKING:
 
 FloatArray = npt.NDArray[np.float64]
 Batches = list[tuple["Tensor", "Tensor"]]
-Progress = Callable[[str, int, int], None]
+# Below it, one process is done before others have started: each imports torch anew, 4 s and 300 MB.
+WORTH_PROCESSES = 300
 
 
 @dataclass(frozen=True)
@@ -70,8 +72,8 @@ def score_probed(
     batches: Mapping[int, Batches],
     proxies: Sequence[Proxy],
     seed: int,
-    jobs: int,
-) -> Iterator[NetScores]:
+    jobs: int | None,
+) -> Generator[NetScores]:
     """Probe nets in parallel and yield their scores in the order given, each as soon as it is there.
 
     Args:
@@ -80,17 +82,28 @@ def score_probed(
         batches: Resolution -> labelled batches at that resolution.
         proxies: The probed proxies.
         seed: The run's seed.
-        jobs: Worker processes; 1 works in this process. The scores do not depend on it.
+        jobs: Worker processes; 1 works in this process, None decides by the amount of work. The scores do not
+            depend on it.
     """
     names = [proxy.name for proxy in proxies]
     tasks = [(net, classes, batches[NetSpec.parse(net).resolution], names, seed) for net in nets]
+    if jobs is None:
+        jobs = default_jobs() if len(nets) >= WORTH_PROCESSES else 1
     if jobs == 1 or len(nets) < 2:
         yield from (probe_net(*task) for task in tasks)
         return
     from joblib import Parallel, delayed, parallel_config
 
     with parallel_config(backend="loky", inner_max_num_threads=1):
-        yield from Parallel(n_jobs=jobs, return_as="generator")(delayed(probe_net)(*task) for task in tasks)
+        results = Parallel(n_jobs=jobs, return_as="generator")(delayed(probe_net)(*task) for task in tasks)
+        try:
+            for result in results:  # noqa: UP028 - `yield from` would close it outside the filter below
+                yield result
+        finally:
+            with warnings.catch_warnings():
+                # After an interrupt joblib warns of the tasks that it cancels; that is what was asked for.
+                warnings.simplefilter("ignore", UserWarning)
+                results.close()
 
 
 def default_jobs() -> int:

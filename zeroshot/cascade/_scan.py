@@ -8,6 +8,9 @@ from zeroshot.cascade.copula import MU_NODES, U_NODES
 # Above the interpolation error of the copula's table, so that an upper bound stays one.
 SLACK = 1e-5
 
+# A big net that would run less often than this is not worth its flash.
+MIN_RATE = 0.01
+
 # Columns of the matrices of little and big nets.
 COST_COLUMNS = ("latency", "energy", "macs", "flash", "arena", "persistent", "input")
 _LATENCY, _ENERGY, _MACS, _FLASH, _ARENA, _PERSISTENT, _INPUT, _ACCURACY = range(len(COST_COLUMNS) + 1)
@@ -150,6 +153,7 @@ def scan_kernel(  # type: ignore[no-untyped-def]
         c_b = big[b, _LATENCY]
         e_b = big[b, _ENERGY]
         macs_b = big[b, _MACS]
+        accuracy_b = big[b, _ACCURACY]
         per_ms = 1.0 / c_b
         per_mj = 1.0 / e_b
         mine = b - low
@@ -157,7 +161,10 @@ def scan_kernel(  # type: ignore[no-untyped-def]
         for a in range(n_little):
             start = little[a, _LATENCY] + policy[0]
             worst = start + c_b
-            if start >= c_b or worst > limits[2]:
+            # The littles come by rising latency: the rest are too slow as well.
+            if start >= c_b or worst > limits[2] or start > limits[3]:
+                break
+            if little[a, _ACCURACY] >= accuracy_b:
                 continue
             flash = little[a, _FLASH] + big[b, _FLASH] + runtime[ops_l[a] | ops_b[b]]
             arena = max(little[a, _ARENA], big[b, _ARENA])
@@ -168,12 +175,8 @@ def scan_kernel(  # type: ignore[no-untyped-def]
             p = min(limits[5], 1.0 - start * per_ms)
             p = min(p, (limits[3] - start) * per_ms)
             p = min(p, (limits[4] - start_energy) * per_mj)
-            if p <= 0.0:
+            if p < MIN_RATE:
                 continue
-            n_feasible += 1
-            has_big[a] = True
-            has_little[mine] = True
-
             # Unsigned indices: no test for negative ones in the innermost lines.
             m = np.uint64(at_l[a])
             m1, m2, m3 = m + np.uint64(1), m + np.uint64(2), m + np.uint64(3)
@@ -181,6 +184,11 @@ def scan_kernel(  # type: ignore[no-untyped-def]
             u_best = l0 * slab_best[m] + l1 * slab_best[m1] + l2 * slab_best[m2] + l3 * slab_best[m3]
             u = min(np.sqrt(p), min(1.0, max(0.0, u_best)))
             p = min(p, u * u)
+            if p < MIN_RATE:
+                continue
+            n_feasible += 1
+            has_big[a] = True
+            has_little[mine] = True
             x = u * (U_NODES - 1)
             first = min(max(int(x) - 1, 0), U_NODES - 4)
             d = x - first

@@ -8,8 +8,9 @@ For a little net L and a big net B with escalation rate p, on one board:
     SRAM            max(arena_L, arena_B) + persistent_L + persistent_B + a kept copy of B's input
     accuracy        the Gaussian copula of `cascade.copula`
 
-A pair counts only where L is cheaper than B and p < 1 - (c_L + c_policy) / c_B: beyond that, B alone is cheaper.
-The escalation rate of a pair is the one of highest accuracy inside the budgets.
+The escalation rate of a pair is the one of highest accuracy inside the budgets. A pair counts only where L is
+cheaper than B, B is expected to be more accurate than L, p <= 1 - (c_L + c_policy) / c_B (beyond that, B alone is
+cheaper), and p is at least 1 % (below that, B is not worth its flash).
 """
 
 from concurrent.futures import ThreadPoolExecutor
@@ -97,8 +98,8 @@ class Ranking:
         top: The best pairs by accuracy (ties: lower latency), best first.
         front: The Pareto front, ascending by the first cost objective.
         n_pairs: Pairs looked at, littles times bigs.
-        n_feasible: Pairs inside every budget.
-        little_fits: (n_littles,) bool, whether a feasible pair has that little net.
+        n_feasible: Pairs that count, inside every budget.
+        little_fits: (n_littles,) bool, whether such a pair has that little net.
         big_fits: (n_bigs,) bool, the same for big nets.
     """
 
@@ -162,7 +163,8 @@ def rank_pairs(
     if not len(littles) or not len(bigs) or top < 1 or per_net < 1:
         raise UsageError("A ranking needs at least one little net, one big net, and positive top and per_net.")
     table = cascade_table(coupling)
-    at, weight = _stencil(MU_NODES, (to_mu(little_accuracy) - MU_LOW) / MU_STEP)
+    order = np.argsort(littles.latency, kind="stable")  # as the scan wants them
+    at, weight = _stencil(MU_NODES, (to_mu(little_accuracy[order]) - MU_LOW) / MU_STEP)
     at_b, weight_b = _stencil(MU_NODES, (to_mu(big_accuracy) - MU_LOW) / MU_STEP)
     levels = np.sqrt(np.array(LEVELS))
     at_u, weight_u = _stencil(U_NODES, levels * (U_NODES - 1))
@@ -171,14 +173,21 @@ def rank_pairs(
     # Accuracy last: the front of two objectives is kept sorted by the first, the cost.
     codes = np.array(sorted((OBJECTIVES.index(name) for name in objectives), key=lambda code: (code == 0, code)))
     shared = (
-        _matrix(littles, little_accuracy), littles.ops, at, weight,
+        _matrix(littles, little_accuracy)[order], littles.ops[order], at, weight,
         _matrix(bigs, big_accuracy), bigs.ops, at_b, weight_b,
         table.gain, table.best, levels, at_u, weight_u, platform.runtime, limits, policy, codes, top,
     )  # fmt: skip
     bounds = np.linspace(0, len(bigs), max(1, min(threads, len(bigs))) + 1).astype(int)
+
+    def scan(low: int, high: int) -> _Part:
+        part = _Part(*scan_kernel(*shared, low, high))
+        part.front_pair[:, 0] = order[part.front_pair[:, 0]]
+        fits = np.zeros(len(littles), np.bool_)
+        fits[order] = part.little_fits
+        return part._replace(little_fits=fits, top_little=order[part.top_little])
+
     with ThreadPoolExecutor(len(bounds) - 1) as pool:
-        slices = zip(bounds[:-1], bounds[1:], strict=True)
-        parts = list(pool.map(lambda part: _Part(*scan_kernel(*shared, *part)), slices))
+        parts = list(pool.map(scan, bounds[:-1], bounds[1:]))
 
     def describe(little: Int64Array, big: Int64Array, p: FloatArray) -> Pairs:
         accuracy = cascade_accuracy(little_accuracy[little], big_accuracy[big], p, coupling)

@@ -1,0 +1,158 @@
+"""How fast the parts are on this machine. Run it alone: other work on the cores shows in every figure.
+
+python benchmarks/speed.py [--quick]
+"""
+
+import argparse
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+
+from zeroshot.accuracy import expected_accuracy
+from zeroshot.cascade.pairs import Budgets, rank_pairs
+from zeroshot.cost.boards import load_board
+from zeroshot.cost.engines import load_engine
+from zeroshot.cost.nets import NetCosts, net_costs, platform
+from zeroshot.net import layer_table
+from zeroshot.plugins import load_proxies
+from zeroshot.ranking import fuse_ranks
+from zeroshot.runs import processor
+from zeroshot.scoring import default_jobs, score_static
+from zeroshot.spaces import McuSpace
+
+STATIC = ("params", "macs", "depth", "nn_mass", "nn_degree")
+CHUNK = 10_000  # nets laid out at a time: the table of 100,000 at once would take 190 MB
+
+
+def seconds(work: Callable[[], object], repeats: int) -> tuple[float, float]:
+    """Median and slowest wall time, after one call that compiles."""
+    work()
+    taken = []
+    for _ in range(repeats):
+        start = time.perf_counter()
+        work()
+        taken.append(time.perf_counter() - start)
+    return statistics.median(taken), max(taken)
+
+
+def row(what: str, median: float, slowest: float, asked: str, note: str = "") -> None:
+    print(f"| {what} | {median:.3g} s | {slowest:.3g} s | {asked} | {note} |", flush=True)
+
+
+def population(n: int, seed: int) -> tuple[NetCosts, np.ndarray]:
+    """Costs and prior accuracies of n nets of the mcu space at 32x32 on a NUCLEO-L4R5ZI."""
+    board, engine = load_board("nucleo-l4r5zi"), load_engine("c99")
+    table = layer_table(McuSpace.for_images(32).sample(n, np.random.default_rng(seed)), 3, 10)
+    costs = net_costs(table, board, engine)
+    fused = fuse_ranks(score_static(table, load_proxies(("params", "macs", "nn_degree"))))
+    return costs, expected_accuracy(fused, costs.macs, 0.263, 10)
+
+
+def pairs(n: int, budgets: Budgets, repeats: int) -> tuple[float, float, str]:
+    """Time of ranking n x n pairs."""
+    (littles, little_accuracy), (bigs, big_accuracy) = population(n, 0), population(n, 1)
+    fixed = platform(load_board("nucleo-l4r5zi"), load_engine("c99"), 10)
+    result = []
+
+    def work() -> None:
+        result[:] = [rank_pairs(littles, little_accuracy, bigs, big_accuracy, fixed, budgets, threads=default_jobs())]
+
+    median, slowest = seconds(work, repeats)
+    return median, slowest, f"{result[0].n_feasible:,} feasible, front of {len(result[0].front)}"
+
+
+def static_scoring() -> None:
+    """Cost and statically score 100,000 nets."""
+    values = McuSpace.for_images(32).sample(100_000, np.random.default_rng(0))
+    board, engine, proxies = load_board("nucleo-l4r5zi"), load_engine("c99"), load_proxies(STATIC)
+    for start in range(0, len(values), CHUNK):
+        table = layer_table(values[start : start + CHUNK], 3, 10)
+        net_costs(table, board, engine)
+        score_static(table, proxies)
+
+
+def tree_memory(root: int) -> int:
+    """Proportional set size of a process and its descendants, bytes: pages that processes share count once."""
+    total, todo = 0, [root]
+    while todo:
+        pid = todo.pop()
+        try:
+            lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
+            todo += map(int, Path(f"/proc/{pid}/task/{pid}/children").read_text().split())
+        except OSError:
+            continue
+        total += sum(int(line.split()[1]) * 1024 for line in lines if line.startswith("Pss:"))
+    return total
+
+
+def command(arguments: list[str], environment: dict[str, str] | None = None) -> tuple[float, float]:
+    """Wall time of a command from process start, and peak memory in MiB of all its processes."""
+    start = time.perf_counter()
+    process = subprocess.Popen(
+        [str(Path(sys.executable).with_name("zeroshot")), *arguments],
+        stdout=subprocess.DEVNULL, env=os.environ | (environment or {}),
+    )  # fmt: skip
+    peak = [0]
+    watch = threading.Thread(target=_watch, args=(process, peak))
+    watch.start()
+    if process.wait():
+        sys.exit(f"zeroshot {' '.join(arguments)} failed with exit code {process.returncode}")
+    taken = time.perf_counter() - start
+    watch.join()
+    return taken, peak[0] / 2**20
+
+
+def _watch(process: "subprocess.Popen[bytes]", peak: list[int]) -> None:
+    while process.poll() is None:
+        peak[0] = max(peak[0], tree_memory(process.pid))
+        time.sleep(0.1)
+
+
+def whole_search(data: str, folder: Path) -> None:
+    """The command from process start, with nothing compiled yet and again with what it left compiled."""
+    arguments = ["search", "--data", data, "--board", "nucleo-f746zg", "--latency", "50ms", "--nets", "1000", "--quiet"]
+    cache = {"NUMBA_CACHE_DIR": str(folder / "numba")}
+    for what in ("nothing compiled", "compiled before"):
+        taken, peak = command([*arguments, "--run", str(folder / what.replace(" ", "-"))], cache)
+        name = f"`zeroshot search`, 1,000 + 1,000 nets, 64 + 64 probed, {Path(data).stem}, {what}"
+        row(name, taken, taken, "30 s", f"peak {peak:.0f} MiB in all processes (asked: 1,024)")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--quick", action="store_true", help="leave out 100 million pairs and the whole search")
+    quick = parser.parse_args().quick
+    print(f"{processor()}, {default_jobs()} cores, Python {sys.version.split()[0]}\n")
+    print("| what | median | slowest | asked | |\n|---|---|---|---|---|")
+    tight = Budgets(flash=128 * 1024, sram=64 * 1024, latency=200.0)
+    row("1,000 x 1,000 pairs, no budget", *(r := pairs(1000, Budgets(), 9))[:2], "0.1 s", r[2])
+    row("1,000 x 1,000 pairs, flash, SRAM and latency budgets", *(r := pairs(1000, tight, 9))[:2], "0.1 s", r[2])
+    row("100,000 nets costed, 5 static proxies", *seconds(static_scoring, 3), "3 s")
+    values = McuSpace.for_images(32).sample(50_000, np.random.default_rng(0))
+    table = seconds(lambda: layer_table(values, 3, 10), 5)
+    row("50,000 layer tables, one core", *table, "1 s", f"{50_000 / table[0]:,.0f} nets/s")
+    start = statistics.median(command(["--help"])[0] for _ in range(7))
+    row("`zeroshot --help`", start, start, "0.3 s", "wall, from process start")
+    if quick:
+        return
+    row("10,000 x 10,000 pairs, no budget", *(r := pairs(10_000, Budgets(), 3))[:2], "3 s", r[2])
+    row("10,000 x 10,000 pairs, budgets as above", *(r := pairs(10_000, tight, 3))[:2], "3 s", r[2])
+    with tempfile.TemporaryDirectory() as folder:
+        whole_search("digits", Path(folder) / "digits")
+        if test_data := os.environ.get("ZEROSHOT_DATA"):
+            from cifar10 import cifar10_npz, default_out
+
+            npz = cifar10_npz(Path(test_data) / "cifar10", default_out())
+            whole_search(str(npz), Path(folder) / "cifar10")
+
+
+if __name__ == "__main__":
+    main()

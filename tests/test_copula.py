@@ -1,0 +1,287 @@
+"""The copula against scipy's bivariate normal, Owen's T (reference.py), simulation and its own limits."""
+
+import importlib.util
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+from scipy.special import ndtr, ndtri
+from scipy.stats import multivariate_normal, spearmanr
+
+from zeroshot.cascade.copula import (
+    PRIOR_COUPLING,
+    Coupling,
+    bivariate_normal_cdf,
+    cascade_accuracy,
+    cascade_table,
+    fit_coupling,
+    normal_cdf,
+    to_mu,
+)
+
+from . import reference
+
+INDEPENDENT = Coupling("independent", "no measurement", (0.0, 0.0), (0.0, 0.0, 0.0))
+INF = float("inf")
+
+fractions = st.floats(0.02, 0.98)
+
+
+def scipy_cdf(h, k, r):
+    return float(multivariate_normal.cdf([h, k], cov=[[1.0, r], [r, 1.0]], allow_singular=True))
+
+
+# --- The bivariate normal distribution function -------------------------------------------------------------------
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.floats(-9, 9), st.floats(-9, 9), st.floats(-0.9999, 0.9999))
+@example(0.0, 0.0, 0.5)
+@example(1.2, 1.2, 0.9999)
+@example(1.2, -1.2, -0.9999)
+@example(-8.0, 3.0, -0.99)
+def test_bivariate_normal_is_that_of_scipy(h, k, r):
+    assert bivariate_normal_cdf(h, k, r) == pytest.approx(scipy_cdf(h, k, r), abs=1e-10)
+
+
+def test_close_to_full_correlation():
+    rng = np.random.default_rng(0)
+    for _ in range(300):
+        h = rng.uniform(-4, 4)
+        r = rng.choice([-1, 1]) * (1 - 10 ** rng.uniform(-9, -1))
+        k = np.sign(r) * h + rng.normal() * 10 ** rng.uniform(-5, 0)  # where the integrand is sharpest
+        assert bivariate_normal_cdf(h, k, r) == pytest.approx(scipy_cdf(h, k, r), abs=1e-10)
+
+
+def test_the_reference_of_other_tests_is_that_of_scipy():
+    rng = np.random.default_rng(1)
+    for h, k, r in zip(*rng.uniform(-5, 5, (2, 200)), rng.uniform(-0.99, 0.99, 200), strict=True):
+        assert reference.bivariate_normal_cdf(h, k, r) == pytest.approx(scipy_cdf(h, k, r), abs=1e-10)
+
+
+@settings(deadline=None)
+@given(st.floats(-40, 40), st.floats(-40, 40), st.floats(-1, 1))
+def test_any_argument_gives_a_probability_within_frechet_bounds(h, k, r):
+    value = bivariate_normal_cdf(h, k, r)
+    assert max(0.0, ndtr(h) + ndtr(k) - 1) - 1e-12 <= value <= min(ndtr(h), ndtr(k)) + 1e-12
+    assert value == pytest.approx(bivariate_normal_cdf(k, h, r), abs=1e-14)
+    # P(X <= h) = P(X <= h, Y <= k) + P(X <= h, -Y <= -k)
+    assert value + bivariate_normal_cdf(h, -k, -r) == pytest.approx(ndtr(h), abs=1e-12)
+
+
+@settings(deadline=None)
+@given(st.floats(-6, 6), st.floats(-1, 1))
+def test_infinite_arguments(h, r):
+    assert bivariate_normal_cdf(h, INF, r) == bivariate_normal_cdf(INF, h, r) == normal_cdf(h)
+    assert bivariate_normal_cdf(h, -INF, r) == bivariate_normal_cdf(-INF, h, r) == 0
+    assert bivariate_normal_cdf(INF, INF, r) == 1
+    assert bivariate_normal_cdf(INF, -INF, r) == bivariate_normal_cdf(-INF, -INF, r) == 0
+
+
+@settings(deadline=None)
+@given(st.floats(-6, 6), st.floats(-6, 6))
+def test_correlation_one_and_minus_one(h, k):
+    # X = Y, and X = -Y.
+    assert bivariate_normal_cdf(h, k, 1.0) == pytest.approx(ndtr(min(h, k)), abs=1e-15)
+    assert bivariate_normal_cdf(h, k, -1.0) == pytest.approx(max(0.0, ndtr(h) - ndtr(-k)), abs=1e-15)
+
+
+@settings(deadline=None)
+@given(st.floats(-38, 38))
+def test_normal_cdf_is_that_of_scipy(x):
+    assert normal_cdf(x) == pytest.approx(ndtr(x), rel=1e-11, abs=1e-300)
+
+
+# --- Accuracy of a cascade ----------------------------------------------------------------------------------------
+
+
+@settings(deadline=None)
+@given(fractions, fractions, st.floats(0.001, 0.999))
+def test_accuracy_is_the_formula_with_owens_t(a_l, a_b, p):
+    expected = reference.cascade_accuracy(a_l, a_b, p, PRIOR_COUPLING)
+    assert cascade_accuracy(a_l, a_b, p) == pytest.approx(expected, abs=1e-10)
+
+
+@settings(deadline=None)
+@given(st.floats(0, 1), st.floats(0, 1))
+def test_never_escalating_is_the_little_net_and_always_the_big_one(a_l, a_b):
+    assert cascade_accuracy(a_l, a_b, 0.0) == a_l
+    assert cascade_accuracy(a_l, a_b, 1.0) == pytest.approx(a_b, abs=3e-9)
+
+
+@settings(deadline=None)
+@given(fractions, fractions, st.floats(0, 1))
+def test_independence_is_a_straight_line(a_l, a_b, p):
+    # Without any coupling, escalated inputs are a random share p: (1 - p) a_L + p a_B.
+    assert cascade_accuracy(a_l, a_b, p, INDEPENDENT) == pytest.approx((1 - p) * a_l + p * a_b, abs=1e-12)
+
+
+@settings(deadline=None)
+@given(fractions, fractions, st.floats(0.01, 0.99))
+def test_kappa_zero_gives_the_big_nets_mean_accuracy_on_what_is_escalated(a_l, a_b, p):
+    known = replace(PRIOR_COUPLING, kappa=(0.0, 0.0, 0.0))
+    gamma, _ = reference.couple(a_l, a_b, known)
+    kept = a_l - scipy_cdf(ndtri(p), ndtri(a_l), -float(gamma))
+    assert cascade_accuracy(a_l, a_b, p, known) == pytest.approx(kept + p * a_b, abs=1e-9)
+
+
+@pytest.mark.parametrize(("a_l", "a_b", "p"), [(0.763, 0.821, 0.3), (0.5, 0.9, 0.6), (0.8, 0.85, 0.1)])
+def test_accuracy_is_that_of_simulated_cascades(a_l, a_b, p):
+    gamma, kappa = reference.couple(a_l, a_b, PRIOR_COUPLING)
+    rng = np.random.default_rng(0)
+    n = 400_000
+    confidence = rng.normal(size=n)
+    little = gamma * confidence + np.sqrt(1 - gamma**2) * rng.normal(size=n) > -ndtri(a_l)
+    big = kappa * confidence + np.sqrt(1 - kappa**2) * rng.normal(size=n) > -ndtri(a_b)
+    simulated = np.where(confidence < ndtri(p), big, little).mean()
+    assert cascade_accuracy(a_l, a_b, p) == pytest.approx(simulated, abs=4 * 0.5 / n**0.5)
+
+
+@pytest.mark.parametrize(("a_l", "a_b", "measured"), [(0.763, 0.821, 0.814), (0.815, 0.861, 0.860)])
+def test_measured_cascades_on_cifar10(a_l, a_b, measured):
+    # At p = 30 %, within the 0.5 points that the copula errs when its constants are fitted elsewhere.
+    assert cascade_accuracy(a_l, a_b, 0.3) == pytest.approx(measured, abs=0.005)
+
+
+def test_arguments_broadcast():
+    a_l, a_b, p = np.array([0.6, 0.7])[:, None, None], np.array([0.8, 0.9, 0.95])[:, None], np.linspace(0, 1, 4)
+    out = cascade_accuracy(a_l, a_b, p)
+    assert out.shape == (2, 3, 4)
+    assert out[1, 2, 2] == cascade_accuracy(0.7, 0.95, p[2])
+    assert cascade_accuracy(0.6, 0.8, 0.5).shape == ()
+
+
+# --- The table ----------------------------------------------------------------------------------------------------
+
+# Worst errors of the table, measured on 400,000 random (a_L, a_B, p); the bounds are pinned below. They lie where
+# nearly everything is escalated (p > .97); the typical error is far smaller.
+TABLE_ERROR = {(0.3, 0.99, 1.0): 9e-4, (0.3, 0.99, 0.5): 4e-5, (0.0082, 0.9998, 1.0): 7.5e-3}
+
+
+def lagrange(nodes, values, x):
+    """The polynomial through (nodes, values) at x; points along the first axis."""
+    total = 0.0
+    for i in range(len(nodes)):
+        others = np.delete(nodes, i)
+        total = total + values[i] * np.prod((x - others) / (nodes[i] - others))
+    return total
+
+
+def nearest_four(grid, x):
+    first = min(max(int(np.searchsorted(grid, x, side="right")) - 2, 0), len(grid) - 4)
+    return np.arange(first, first + 4)
+
+
+def interpolated(table, a_l, a_b, p):
+    """Accuracy from the table by textbook Lagrange interpolation: over mu_B, then mu_L, then sqrt(p)."""
+    n_mu, _, n_u = table.gain.shape
+    mu, u = -2.4 + 0.1 * np.arange(n_mu), np.linspace(0, 1, n_u)
+    big, little, rate = nearest_four(mu, ndtri(a_b)), nearest_four(mu, ndtri(a_l)), nearest_four(u, np.sqrt(p))
+    cube = table.gain[np.ix_(big, little, rate)]
+    return a_l + lagrange(u[rate], lagrange(mu[little], lagrange(mu[big], cube, ndtri(a_b)), ndtri(a_l)), np.sqrt(p))
+
+
+def test_nodes_of_the_table_are_the_copula():
+    table = cascade_table()
+    rng = np.random.default_rng(2)
+    for b, a, u in zip(*rng.integers(0, table.gain.shape[0], (2, 300)), rng.integers(1, 40, 300), strict=True):
+        a_l, a_b, p = ndtr(-2.4 + 0.1 * a), ndtr(-2.4 + 0.1 * b), (u / (table.gain.shape[2] - 1)) ** 2
+        expected = reference.cascade_accuracy(a_l, a_b, p, PRIOR_COUPLING)
+        assert a_l + table.gain[b, a, u] == pytest.approx(expected, abs=1e-10)
+    assert not table.gain[:, :, 0].any()
+
+
+@pytest.mark.parametrize(("low", "high", "most"), TABLE_ERROR)
+def test_interpolation_error_is_bounded(low, high, most):
+    rng = np.random.default_rng(3)
+    n = 2500
+    a_l, a_b = ndtr(rng.uniform(ndtri(low), ndtri(high), (2, n)))
+    p = most * rng.uniform(0, 1, n) ** rng.choice([0.1, 1, 2], n)  # more of them close to `most`
+    table, exact = cascade_table(), reference.cascade_accuracy(a_l, a_b, p, PRIOR_COUPLING)
+    found = np.array([interpolated(table, *point) for point in zip(a_l, a_b, p, strict=True)])
+    assert np.abs(found - exact).max() < TABLE_ERROR[low, high, most]
+    assert np.sqrt(np.mean((found - exact) ** 2)) < TABLE_ERROR[low, high, most] / 4
+
+
+def test_best_is_the_argmax_on_a_fine_grid():
+    """Every fourth node of the table where the big net is the better one; and the accuracy rises up to it."""
+    table = cascade_table()
+    u = np.linspace(0, 1, 801)[1:-1]
+    for b in range(2, table.best.shape[0], 4):
+        for a in range(0, b, 4):
+            a_l, a_b = ndtr(-2.4 + 0.1 * a), ndtr(-2.4 + 0.1 * b)
+            accuracy = np.append(reference.cascade_accuracy(a_l, a_b, u**2, PRIOR_COUPLING), a_b)
+            best = float(reference.cascade_accuracy(a_l, a_b, min(table.best[b, a] ** 2, 1 - 1e-12), PRIOR_COUPLING))
+            assert best >= accuracy.max() - 1e-9
+            if a_l > 0.15:  # below, the little net knows too little of its own errors (its gamma is near 0)
+                rising = accuracy[: np.searchsorted(u, table.best[b, a])]
+                assert (np.diff(rising) > -1e-12).all()
+                falling = accuracy[np.searchsorted(u, table.best[b, a]) :]
+                assert (np.diff(falling) < 1e-12).all()
+
+
+@pytest.mark.parametrize(("a_l", "a_b", "best"), [(0.9, 0.5, 0.0), (0.5, 0.9, 1.0)])
+def test_a_net_blind_to_its_errors_escalates_all_or_nothing(a_l, a_b, best):
+    table = cascade_table(INDEPENDENT)
+    little, big = (round((ndtri(a) + 2.4) / 0.1) for a in (a_l, a_b))
+    assert table.best[big, little] == best
+
+
+def test_a_table_is_made_once_for_each_coupling():
+    assert cascade_table(PRIOR_COUPLING) is cascade_table(replace(PRIOR_COUPLING))
+    assert cascade_table(INDEPENDENT) is not cascade_table(PRIOR_COUPLING)
+
+
+def test_mu_stays_inside_the_table():
+    assert to_mu([0.0, 0.5, 1.0]) == pytest.approx([-2.4, 0.0, 3.5])
+    assert to_mu(0.8) == pytest.approx(ndtri(0.8))
+
+
+# --- The constants ------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def script():
+    """benchmarks/copula_fit.py, which is a script and in no package."""
+    path = Path(__file__).parent.parent / "benchmarks" / "copula_fit.py"
+    spec = importlib.util.spec_from_file_location("benchmarks_copula_fit", path)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_constants_are_those_of_the_benchmark(script, capsys):
+    pairs = np.array([(a, a + gap, kappa) for a, gap, kappa in script.KAPPA])
+    fit = fit_coupling(np.array(list(script.GAMMA)), np.array(list(script.GAMMA.values())), pairs, "fit", "")
+    assert np.round(fit.gamma, 4).tolist() == list(PRIOR_COUPLING.gamma)
+    assert np.round(fit.kappa, 4).tolist() == list(PRIOR_COUPLING.kappa)
+    # The same line by np.polyfit, an independent least squares.
+    slope, offset = np.polyfit(ndtri(list(script.GAMMA)), np.arctanh(list(script.GAMMA.values())), 1)
+    assert (offset, slope) == pytest.approx(fit.gamma, abs=1e-9)
+    assert f"{len(pairs)} pairs" in PRIOR_COUPLING.source
+    script.main()
+    assert f"gamma = {np.round(fit.gamma, 4)}" in capsys.readouterr().out
+
+
+def test_constants_follow_the_measurements(script):
+    for a_l, measured in script.GAMMA.items():
+        assert reference.couple(a_l, 0.9, PRIOR_COUPLING)[0] == pytest.approx(measured, abs=0.025)
+    kappa = [float(reference.couple(a_l, a_l + gap, PRIOR_COUPLING)[1]) for a_l, gap, _ in script.KAPPA]
+    measured = [kappa for *_, kappa in script.KAPPA]
+    assert kappa == pytest.approx(measured, abs=0.05)
+    assert spearmanr(kappa, measured).statistic > 0.95
+
+
+def test_a_fit_gets_its_own_constants_back():
+    rng = np.random.default_rng(4)
+    truth = Coupling("mine", "made up", (0.3, 0.4), (0.2, 0.3, -0.1))
+    a_l, a_b = rng.uniform(0.4, 0.9, (2, 12))
+    gamma, kappa = reference.couple(a_l, a_b, truth)
+    fit = fit_coupling(a_l, gamma, np.column_stack([a_l, a_b, kappa]), "mine", "made up")
+    assert fit.gamma == pytest.approx(truth.gamma)
+    assert fit.kappa == pytest.approx(truth.kappa)
+    assert (fit.name, fit.source) == ("mine", "made up")
+    assert hash(fit) == hash(replace(fit))

@@ -1,0 +1,374 @@
+"""Rules of the house that no other test sees: import arrows, light imports, errors with words, a whole wheel."""
+
+import ast
+import doctest
+import functools
+import importlib
+import subprocess
+import sys
+import tomllib
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+FOLDERS = {"zeroshot": ROOT / "zeroshot", "zeroshot.proxies": ROOT / "proxies", "zeroshot.cli": ROOT / "cli"}
+
+# Rooms, low to high; those of one line are one room. A room imports only rooms on lines above its own.
+ROOMS = (
+    ("zeroshot",),  # its names are loaded when first asked for
+    ("zeroshot.errors",),
+    ("zeroshot.units",),
+    ("zeroshot.net",),
+    ("zeroshot.spaces",),
+    ("zeroshot.build", "zeroshot.trace", "zeroshot._trace_ops"),
+    ("zeroshot.cost",),
+    ("zeroshot.data", "zeroshot._arrays", "zeroshot._images", "zeroshot._torchvision"),
+    ("zeroshot.probe", "zeroshot._passes", "zeroshot._views"),
+    ("zeroshot.plugins",),
+    ("zeroshot.scoring",),
+    ("zeroshot.ranking",),
+    ("zeroshot.accuracy",),
+    ("zeroshot.cascade",),
+    ("zeroshot.candidates",),
+    ("zeroshot.runs",),
+    ("zeroshot.report",),
+    ("zeroshot.results",),
+    ("zeroshot.settings",),
+    ("zeroshot.searching",),
+    ("zeroshot.train", "zeroshot.compress", "zeroshot.quantize"),
+    ("zeroshot.firmware",),
+)
+PROXIES_MAY = {"zeroshot.net", "zeroshot.probe", "zeroshot.cost.counts", "zeroshot.errors"}
+
+
+def modules() -> dict[str, Path]:
+    """Import name -> file, of everything that the wheel holds."""
+    found = {}
+    for package, folder in FOLDERS.items():
+        for path in sorted(folder.rglob("*.py")):
+            parts = path.relative_to(folder).with_suffix("").parts
+            found[".".join([package, *parts]).removesuffix(".__init__")] = path
+    return found
+
+
+MODULES = modules()
+ENGINE = {name: path for name, path in MODULES.items() if not name.startswith(("zeroshot.proxies", "zeroshot.cli"))}
+
+
+@functools.cache
+def tree(path: Path) -> ast.Module:
+    return ast.parse(path.read_text(encoding="utf-8"), str(path))
+
+
+def only_for_types(node: ast.AST) -> bool:
+    return isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test)
+
+
+def executed(node: ast.AST) -> Iterator[ast.AST]:
+    """Every node below, functions included, without what only type checkers read."""
+    for child in ast.iter_child_nodes(node):
+        if only_for_types(child):
+            for other in child.orelse:
+                yield other
+                yield from executed(other)
+            continue
+        yield child
+        yield from executed(child)
+
+
+def imports(name: str) -> set[str]:
+    """Absolute names of the modules that a module imports anywhere; `from a import b` is a.b where that is a module."""
+    path = MODULES[name]
+    found = set()
+    for node in executed(tree(path)):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            base = node.module or ""
+            if node.level:
+                package = name if path.name == "__init__.py" else name.rpartition(".")[0]
+                stem = package.split(".")[: len(package.split(".")) - node.level + 1]
+                base = ".".join([*stem, *([node.module] if node.module else [])])
+            below = {f"{base}.{alias.name}" for alias in node.names}
+            whole = {n for n in below if n in MODULES}
+            found |= whole
+            found |= {base} if below - whole else set()
+    return found
+
+
+def room(name: str) -> int | None:
+    for height, names in enumerate(ROOMS):
+        if any(name == n or (n != "zeroshot" and name.startswith(f"{n}.")) for n in names):
+            return height
+    return None
+
+
+def test_the_reader_of_imports_sees_every_form(tmp_path, monkeypatch):
+    """Else the tests below could not fail."""
+    path = tmp_path / "x.py"
+    path.write_text(
+        "import a.b\nfrom . import net\nfrom .cost import Sibling\nfrom zeroshot.data import load\n"
+        "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    from t import T\nelse:\n    import e\n"
+        "def f():\n    from zeroshot import probe\n    try:\n        import late\n"
+        "    except ImportError:\n        pass\n"
+    )
+    monkeypatch.setitem(MODULES, "zeroshot.x", path)
+    assert imports("zeroshot.x") == {
+        "a.b", "zeroshot.net", "zeroshot.cost", "zeroshot.data", "typing", "e", "zeroshot.probe", "late",
+    }  # fmt: skip
+
+
+def test_every_module_of_the_engine_has_a_room():
+    assert {name for name in ENGINE if room(name) is None} == set()
+    assert len(ENGINE) > 20
+
+
+@pytest.mark.parametrize("name", sorted(set(ENGINE) - {"zeroshot"}))
+def test_a_room_imports_only_rooms_below_it(name):
+    mine = room(name)
+    assert mine is not None
+    wrong = []
+    for other in imports(name):
+        if other.split(".")[0] == "zeroshot":
+            theirs = room(other)
+            if theirs is None or theirs > mine:
+                wrong.append(other)
+    assert wrong == []
+
+
+def test_no_module_imports_itself_in_a_circle():
+    """Depth-first search over all modules, imports inside functions included."""
+    graph = {name: sorted(imports(name) & set(MODULES)) for name in MODULES}
+    done: set[str] = set()
+
+    def visit(name: str, path: tuple[str, ...]) -> None:
+        assert name not in path, " -> ".join([*path[path.index(name) :], name])
+        if name not in done:
+            for other in graph[name]:
+                visit(other, (*path, name))
+            done.add(name)
+
+    for name in graph:
+        visit(name, ())
+    assert done == set(MODULES)
+
+
+def test_the_engine_knows_neither_its_proxies_nor_its_commands():
+    upward = {
+        (name, other)
+        for name in ENGINE
+        for other in imports(name)
+        if other.startswith(("zeroshot.proxies", "zeroshot.cli", "proxies", "cli."))
+    }
+    assert upward == set()
+
+
+def test_proxies_import_only_what_a_proxy_needs():
+    names = [name for name in MODULES if name.startswith("zeroshot.proxies")]
+    assert len(names) >= 6
+    for name in names:
+        ours = {other for other in imports(name) if other.split(".")[0] == "zeroshot"}
+        assert {other for other in ours if not other.startswith("zeroshot.proxies")} <= PROXIES_MAY
+
+
+@pytest.mark.parametrize("package", ["zeroshot.proxies", "zeroshot.cli"])
+def test_siblings_are_imported_relatively_and_the_engine_absolutely(package):
+    """The folders are not importable under their own names: `import cli` must never work."""
+    for name in MODULES:
+        if name != package and not name.startswith(f"{package}."):
+            continue
+        for node in ast.walk(tree(MODULES[name])):
+            if isinstance(node, ast.Import):
+                assert not [a.name for a in node.names if a.name.startswith((package, "cli", "proxies"))]
+            elif isinstance(node, ast.ImportFrom):
+                assert node.level <= 1
+                assert node.level or not (node.module or "").startswith((package, "cli", "proxies"))
+
+
+def test_the_engine_imports_absolutely():
+    relative = [
+        (name, node.lineno)
+        for name, path in ENGINE.items()
+        for node in ast.walk(tree(path))
+        if isinstance(node, ast.ImportFrom) and node.level
+    ]
+    assert relative == []
+
+
+@pytest.mark.parametrize("name", sorted(MODULES))
+def test_nothing_dangerous_or_unwanted_is_used(name):
+    """No click beside typer, no pickles, no code from strings, no print in the engine, no assert for input."""
+    found = []
+    assert not {other.split(".")[0] for other in imports(name)} & {"click", "pickle", "cloudpickle", "dill"}
+    for node in ast.walk(tree(MODULES[name])):
+        if isinstance(node, ast.Assert):
+            found.append(("assert", node.lineno))
+        elif isinstance(node, ast.ExceptHandler) and node.type is None:
+            found.append(("bare except", node.lineno))
+        elif isinstance(node, ast.Call):
+            called, given = ast.unparse(node.func), {k.arg: ast.unparse(k.value) for k in node.keywords}
+            if called == "torch.load" and given.get("weights_only") != "True":
+                found.append((called, node.lineno))
+            if called.endswith("np.load") and given.get("allow_pickle", "False") != "False":
+                found.append((called, node.lineno))
+            if called in {"eval", "exec"} or (called == "print" and name in ENGINE):
+                found.append((called, node.lineno))
+            if given.get("shell") == "True":
+                found.append(("shell", node.lineno))
+    assert found == []
+
+
+def test_package_exceptions_always_carry_a_message():
+    """Every `raise` of one of ours, and every one that is built, has a message that is not empty."""
+    ours = {n.name for n in ast.walk(tree(MODULES["zeroshot.errors"])) if isinstance(n, ast.ClassDef)}
+    ours |= {"ProxyUndefined"}
+    assert {"ZeroshotError", "UsageError", "RunError"} <= ours
+    seen = 0
+    for name, path in MODULES.items():
+        for node in ast.walk(tree(path)):
+            if isinstance(node, ast.Raise) and isinstance(node.exc, ast.Name):
+                assert node.exc.id not in ours, f"{name}:{node.lineno}"
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in ours:
+                seen += 1
+                message = node.args[0] if node.args else None
+                assert message is not None, f"{name}:{node.lineno}"
+                assert not (isinstance(message, ast.Constant) and not message.value), f"{name}:{node.lineno}"
+    assert seen > 30
+
+
+def python(*args: str) -> str:
+    done = subprocess.run(
+        [sys.executable, "-W", "error", *args],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        cwd=ROOT / "tests",
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout.strip()
+
+
+@pytest.mark.parametrize(
+    ("name", "heavy"),
+    [
+        ("zeroshot", ["torch", "numba", "numpy", "scipy", "sklearn", "matplotlib"]),
+        ("zeroshot.cli", ["torch", "numba", "numpy", "scipy", "sklearn", "matplotlib"]),
+        ("zeroshot.probe", ["torch", "numba", "sklearn", "matplotlib"]),
+        ("zeroshot.data", ["torch", "torchvision", "numba", "sklearn", "PIL"]),
+        ("zeroshot.cost.boards", ["torch", "sklearn", "matplotlib"]),
+        ("zeroshot.searching", ["torch", "torchvision", "sklearn", "matplotlib", "joblib"]),
+    ],
+)
+def test_importing_stays_light(name, heavy):
+    """In a process of its own; what it loads is read from sys.modules."""
+    if name == "zeroshot.cli" and not (ROOT / "cli" / "__init__.py").exists():
+        pytest.skip("there are no commands")
+    code = f"import sys, {name}; print([m for m in {heavy} if m in sys.modules], '{name}' in sys.modules)"
+    assert python("-c", code) == "[] True"
+
+
+def test_public_names_are_the_same_whatever_was_imported_first():
+    """A submodule that is imported becomes an attribute of the package, and may hide a function of that name."""
+    code = (
+        "import importlib, sys, types, zeroshot\n"
+        "for name in sys.argv[1].split():\n    importlib.import_module(name)\n"
+        "print([n for n in zeroshot.__all__ if isinstance(getattr(zeroshot, n), types.ModuleType)])"
+    )
+    assert python("-c", code, " ".join(ENGINE)) == "[]"
+
+
+@pytest.mark.parametrize("name", sorted(MODULES))
+def test_examples_in_docstrings_run(name):
+    failed, _ = doctest.testmod(importlib.import_module(name))
+    assert failed == 0
+
+
+def test_some_examples_exist():
+    """Or the test above proves nothing."""
+    finder = doctest.DocTestFinder(exclude_empty=True)
+    count = sum(len(test.examples) for name in ENGINE for test in finder.find(importlib.import_module(name)))
+    assert count >= 10
+
+
+# ---- the wheel
+
+
+@pytest.fixture(scope="session")
+def wheel(tmp_path_factory):
+    """Built from a copy, so that nothing is left in the tree."""
+    source, out = tmp_path_factory.mktemp("source"), tmp_path_factory.mktemp("wheel")
+    tracked = ["pyproject.toml", "README.md", "LICENSE"]
+    for path in [ROOT / name for name in tracked if (ROOT / name).exists()]:
+        (source / path.name).write_bytes(path.read_bytes())
+    for folder in ("zeroshot", "proxies", "cli"):
+        for path in (ROOT / folder).rglob("*"):
+            if path.is_file() and path.suffix in {".py", ".toml", ".typed"}:
+                target = source / path.relative_to(ROOT)
+                target.parent.mkdir(parents=True, exist_ok=True)
+                target.write_bytes(path.read_bytes())
+    build = "import sys, setuptools.build_meta as b; print(b.build_wheel(sys.argv[1]))"
+    done = subprocess.run(
+        [sys.executable, "-c", build, str(out)], capture_output=True, text=True, timeout=120, cwd=source, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    (path,) = out.glob("*.whl")
+    with zipfile.ZipFile(path) as archive:
+        yield archive
+
+
+def test_the_wheel_holds_every_module_under_its_import_name_and_no_other(wheel):
+    expected = set()
+    for package, folder in FOLDERS.items():
+        for path in folder.rglob("*.py"):
+            expected.add("/".join([*package.split("."), *path.relative_to(folder).parts]))
+    assert {name for name in wheel.namelist() if name.endswith(".py")} == expected
+    assert len(expected) > 30
+
+
+def test_the_wheel_claims_no_other_top_level_name(wheel):
+    """A wheel with a module called cli overwrites other people's."""
+    top = {name.split("/")[0] for name in wheel.namelist()}
+    assert {name for name in top if not name.endswith(".dist-info")} == {"zeroshot"}
+    assert len(top) == 2
+
+
+def test_the_wheel_holds_the_data_files(wheel):
+    names = set(wheel.namelist())
+    boards = {f"zeroshot/cost/boards/{path.name}" for path in (ROOT / "zeroshot/cost/boards").glob("*.toml")}
+    assert len(boards) >= 5
+    assert boards | {"zeroshot/cost/engines.toml", "zeroshot/py.typed"} <= names
+    assert not [name for name in names if name.endswith((".nbi", ".nbc", ".pyc"))]
+
+
+def test_the_wheel_has_its_licence_and_entry_points(wheel):
+    """Sections are read as a packaging tool does; the project file is the oracle."""
+    (licence,) = [name for name in wheel.namelist() if name.endswith("LICENSE")]
+    assert "Apache License" in wheel.read(licence).decode()
+    (name,) = [name for name in wheel.namelist() if name.endswith("entry_points.txt")]
+    lines = wheel.read(name).decode().split()
+    assert lines.index("[zeroshot.proxies]") < lines.index("builtin") + 1
+    assert "[console_scripts]" in lines
+    assert "zeroshot.cli:main" in lines
+    (name,) = [name for name in wheel.namelist() if name.endswith("METADATA")]
+    metadata = wheel.read(name).decode()
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    assert f"Name: {project['name']}\nVersion: {project['version']}\n" in metadata
+    assert "License-Expression: Apache-2.0" in metadata
+
+
+def test_the_package_list_of_the_project_file_is_complete():
+    """A forgotten subpackage is silently absent from the wheel."""
+    listed = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["setuptools"]["packages"]
+    assert set(listed) >= {name for name, path in MODULES.items() if path.name == "__init__.py"}
+    assert len(listed) == len(set(listed))
+
+
+def test_versions_agree():
+    import zeroshot
+
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    assert zeroshot.__version__ == project["version"]

@@ -1,0 +1,241 @@
+"""Error bars, the single net beside a pair, and the fronts of single nets."""
+
+import csv
+import io
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy.special import ndtr, ndtri
+
+from zeroshot.accuracy import PRIOR, Z80
+from zeroshot.cascade.copula import PRIOR_COUPLING, cascade_accuracy
+from zeroshot.cascade.pairs import Budgets, describe_pairs
+from zeroshot.cost.boards import load_board
+from zeroshot.cost.engines import load_engine
+from zeroshot.cost.nets import NetCosts, platform
+from zeroshot.results import (
+    Population,
+    net_rows,
+    net_spread,
+    pair_rows,
+    pair_spread,
+    single_fits,
+    single_front,
+    single_rows,
+)
+from zeroshot.runs import to_csv
+
+PLATFORM = platform(load_board("nucleo-l4r5zi"), load_engine("tflm-cmsis-nn"), 10)
+N = 9
+
+
+def costs(n=N, seed=0):
+    rng = np.random.default_rng(seed)
+    latency = rng.uniform(1, 9, n)
+    return NetCosts(
+        latency=latency, energy=latency / 2, macs=rng.integers(1, 99, n), flash=rng.integers(10, 99, n),
+        arena=rng.integers(10, 99, n), persistent=rng.integers(10, 99, n), input=rng.integers(10, 99, n),
+        ops=rng.integers(1, 64, n),
+    )  # fmt: skip
+
+
+def population(n=N, seed=0):
+    accuracy = np.random.default_rng(seed + 100).uniform(0.4, 0.9, n)
+    return Population([f"net{i}" for i in range(n)], costs(n, seed), accuracy)
+
+
+# ---- spreads
+
+
+@pytest.mark.parametrize("accuracy", [0.5, 0.8, 0.95])
+def test_the_spread_of_a_net_is_that_of_sampled_probits(accuracy):
+    drawn = ndtr(ndtri(accuracy) + 0.2 * np.random.default_rng(0).standard_normal(100_000))
+    assert net_spread(np.array([accuracy]), 0.2)[0] == pytest.approx(drawn.std(), rel=0.06)
+
+
+@pytest.mark.parametrize(("a_l", "a_b", "p"), [(0.7, 0.85, 0.3), (0.5, 0.9, 0.6), (0.8, 0.82, 0.1), (0.9, 0.95, 0.9)])
+def test_the_spread_of_a_pair_is_that_of_sampled_probits(a_l, a_b, p):
+    """Monte Carlo: two independent shifts of the nets, and one that the task puts on both."""
+    rng = np.random.default_rng(1)
+    own_l, own_b = rng.standard_normal((2, 4000)) * PRIOR.sd_net
+    task = rng.standard_normal(4000) * PRIOR.sd_task
+
+    def drawn(extra):
+        little, big = ndtr(ndtri(a_l) + own_l + extra), ndtr(ndtri(a_b) + own_b + extra)
+        return cascade_accuracy(little, big, p, PRIOR_COUPLING).std()
+
+    nets, both = pair_spread(np.array([a_l]), np.array([a_b]), np.array([p]), PRIOR, PRIOR_COUPLING)
+    assert nets[0] == pytest.approx(drawn(0.0), rel=0.15)
+    assert both[0] == pytest.approx(drawn(task), rel=0.15)
+    assert both[0] > nets[0]
+
+
+def test_a_pair_that_escalates_everything_spreads_like_its_big_net_and_nothing_like_its_little():
+    a_l, a_b = np.array([0.6, 0.6]), np.array([0.8, 0.8])
+    nets, _ = pair_spread(a_l, a_b, np.array([0.0, 1.0]), PRIOR, PRIOR_COUPLING)
+    assert nets.tolist() == pytest.approx([net_spread(a, PRIOR.sd_net)[0] for a in (a_l, a_b)], abs=1e-9)
+
+
+# ---- single nets
+
+
+@settings(deadline=None)
+@given(
+    st.lists(
+        st.tuples(st.integers(1, 5), st.integers(1, 5), st.booleans()), min_size=1, max_size=12
+    )  # few values: many ties
+)
+def test_the_front_of_single_nets_is_the_naive_one(nets):
+    """Kept: fitting nets such that no other fitting net is as fast and more accurate, or faster and as accurate."""
+    latency, accuracy, fits = (np.array(column) for column in zip(*nets, strict=True))
+    these = Population([""] * len(nets), replace(costs(len(nets)), latency=latency), accuracy / 10)
+    front = single_front(these, fits).tolist()
+    fitting = np.flatnonzero(fits).tolist()
+    best = {
+        (latency[i], accuracy[i])
+        for i in fitting
+        if not any(
+            latency[j] <= latency[i]
+            and accuracy[j] >= accuracy[i]
+            and (latency[j], accuracy[j]) != (latency[i], accuracy[i])
+            for j in fitting
+        )
+    }
+    assert {(latency[i], accuracy[i]) for i in front} == best
+    assert len(front) == len(best)
+    assert set(front) <= set(fitting)
+    assert latency[front].tolist() == sorted(latency[front])
+
+
+@pytest.mark.parametrize(
+    ("name", "need"),
+    [
+        ("flash", lambda c: c.flash + PLATFORM.runtime[c.ops]),
+        ("sram", lambda c: c.arena + c.persistent),
+        ("latency", lambda c: c.latency),
+        ("worst_latency", lambda c: c.latency),
+        ("energy", lambda c: c.energy),
+    ],
+)
+def test_a_net_alone_fits_up_to_its_own_need(name, need):
+    """Each net's need as the budget lets in that net and all that need no more."""
+    c = costs()
+    for limit in need(c):
+        assert single_fits(c, PLATFORM, Budgets(**{name: limit})).tolist() == (need(c) <= limit).tolist()
+    assert single_fits(c, PLATFORM, Budgets()).all()
+    assert not single_fits(c, PLATFORM, Budgets(**{name: need(c).min() * 0.999})).any()
+
+
+def test_the_escalation_limit_does_not_touch_single_nets():
+    assert single_fits(costs(), PLATFORM, Budgets(escalation=0.01)).all()
+
+
+def test_rows_of_single_nets_by_hand():
+    nets = population()
+    c = nets.costs
+    (row,) = single_rows(nets, np.array([4]), PLATFORM, PRIOR)
+    sd = np.hypot(*(net_spread(nets.accuracy[4:5], sd)[0] for sd in (PRIOR.sd_net, PRIOR.sd_task)))
+    assert row == {
+        "net": "net4", "accuracy": nets.accuracy[4],
+        "accuracy_low": pytest.approx(nets.accuracy[4] - Z80 * sd),
+        "accuracy_high": pytest.approx(min(1, nets.accuracy[4] + Z80 * sd)),
+        "latency_ms": c.latency[4], "energy_mj": c.energy[4], "macs": c.macs[4],
+        "flash_bytes": c.flash[4] + PLATFORM.runtime[c.ops[4]], "sram_bytes": c.arena[4] + c.persistent[4],
+    }  # fmt: skip
+
+
+# ---- pairs beside single nets
+
+
+def rows_of_pairs(singles, p=0.3):
+    """All pairs of two populations as rows."""
+    littles, bigs = population(seed=1), population(seed=2)
+    bigs = replace(bigs, costs=replace(bigs.costs, latency=bigs.costs.latency + 9))
+    little, big = (index.ravel() for index in np.indices((N, N)))
+    rate = np.full(N * N, p)
+    accuracy = cascade_accuracy(littles.accuracy[little], bigs.accuracy[big], rate)
+    pairs = describe_pairs(littles.costs, bigs.costs, little, big, rate, accuracy, PLATFORM)
+    front = single_front(singles, np.ones(len(singles.names), bool))
+    return pairs, pair_rows(pairs, littles, bigs, singles, front, PRIOR, PRIOR_COUPLING)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_the_single_beside_a_pair_is_the_best_that_is_no_slower(seed):
+    """Plain search over all single nets; pairs faster than every single net have none beside them."""
+    singles = population(seed=seed)
+    singles = replace(singles, costs=replace(singles.costs, latency=singles.costs.latency * 1.5 + 2))
+    _, rows = rows_of_pairs(singles)
+    beside = 0
+    for row in rows:
+        no_slower = [i for i in range(N) if singles.costs.latency[i] <= row["latency_ms"]]
+        if not no_slower:
+            assert [row[k] for k in ("single", "single_accuracy", "gain", "gain_error", "pays")] == [None] * 5
+            continue
+        best = max(no_slower, key=lambda i: singles.accuracy[i])
+        beside += 1
+        assert row["single"] == singles.names[best]
+        assert row["single_accuracy"] == singles.accuracy[best]
+        assert row["single_latency_ms"] == singles.costs.latency[best] <= row["latency_ms"]
+        assert row["gain"] == row["accuracy"] - singles.accuracy[best]
+        assert row["pays"] is bool(row["gain"] > 0)
+    assert 0 < beside <= len(rows)
+
+
+def test_a_single_exactly_as_fast_as_the_pair_stands_beside_it():
+    pairs, _ = rows_of_pairs(population())
+    one = Population(["equal"], replace(costs(1), latency=pairs.latency[:1]), np.array([0.6]))
+    _, rows = rows_of_pairs(one)
+    assert rows[0]["single"] == "equal"
+
+
+def test_without_any_single_net_the_columns_stay():
+    _, rows = rows_of_pairs(Population([], costs(0), np.zeros(0)))
+    assert {row["single"] for row in rows} == {None}
+    assert len({tuple(row) for row in rows}) == 1
+
+
+def test_the_interval_of_a_gain_covers_four_fifths_of_sampled_gains():
+    """Monte Carlo over the three nets; the task's part is shared and leaves the gain nearly alone."""
+    singles = population(seed=3)
+    singles = replace(singles, costs=replace(singles.costs, latency=np.full(N, 0.1)))
+    pairs, rows = rows_of_pairs(singles)
+    a_l, a_b = population(seed=1).accuracy, population(seed=2).accuracy
+    best = singles.accuracy.max()
+    rng = np.random.default_rng(0)
+    inside = []
+    for i in range(0, len(rows), 9):
+        shift = rng.standard_normal((3, 1000)) * PRIOR.sd_net
+        little, big, single = (
+            ndtr(ndtri(a) + s) for a, s in zip((a_l[pairs.little[i]], a_b[pairs.big[i]], best), shift, strict=True)
+        )
+        gain = cascade_accuracy(little, big, 0.3, PRIOR_COUPLING) - single
+        inside.append((np.abs(gain - rows[i]["gain"]) <= rows[i]["gain_error"]).mean())
+    assert np.mean(inside) == pytest.approx(0.8, abs=0.04)
+
+
+def test_intervals_hold_the_accuracy_and_stay_fractions():
+    _, rows = rows_of_pairs(population(), p=0.01)
+    for row in rows:
+        assert 0 <= row["accuracy_low"] < row["accuracy"] < row["accuracy_high"] <= 1
+    nets = replace(population(), accuracy=np.full(N, 0.985))
+    (row,) = single_rows(nets, np.array([0]), PLATFORM, replace(PRIOR, sd_task=2.0))
+    assert row["accuracy_high"] == 1.0
+    (row,) = single_rows(replace(nets, accuracy=np.full(N, 0.01)), np.array([0]), PLATFORM, replace(PRIOR, sd_task=2.0))
+    assert row["accuracy_low"] == 0.0
+
+
+def test_rows_hold_plain_values_that_csv_and_json_write_exactly():
+    _, rows = rows_of_pairs(population())
+    nets = net_rows(["a", "b"], costs(2), {"score_x": np.array([1.5, 2.5])})
+    for row in rows + nets:
+        assert {type(value) for value in row.values()} <= {int, float, str, bool, type(None)}
+    back = list(csv.DictReader(io.StringIO(to_csv(nets))))
+    assert [float(row["latency_ms"]) for row in back] == costs(2).latency.tolist()
+    assert [row["score_x"] for row in back] == ["1.5", "2.5"]
+    assert list(nets[0]) == [
+        "net", "latency_ms", "energy_mj", "macs", "model_flash_bytes", "arena_bytes", "persistent_bytes",
+        "input_bytes", "score_x",
+    ]  # fmt: skip

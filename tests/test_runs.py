@@ -1,0 +1,410 @@
+"""The run folder under failure: full disks, cut-off lines, interrupted searches, changed settings."""
+
+import csv
+import importlib
+import io
+import json
+import math
+import os
+import tomllib
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from zeroshot import runs
+from zeroshot.errors import RunError, UsageError, ZeroshotError
+from zeroshot.probe import Score
+from zeroshot.runs import check_run, environment, open_run, processor, to_csv, to_toml
+from zeroshot.scoring import NetScores, score_probed
+from zeroshot.searching import search
+
+# The module; the package has a function of that name.
+SEARCH = importlib.import_module("zeroshot.searching")
+CONFIG = {"seed": 0, "data": "digits", "latency_limit": 12.5}
+# "depth" beside macs: two static columns; zico and naswot are probed.
+OPTIONS = {
+    "nets": 30, "shortlist": 2, "latency": "15ms", "batch": 8, "engine": "tflm-cmsis-nn", "escalation": 1.0,
+    "proxies": ["macs", "depth", "zico", "naswot"],
+}  # fmt: skip
+TABLES = ("pairs.csv", "front.csv", "singles.csv", "candidates.csv")
+
+
+@pytest.fixture
+def folder(tmp_path):
+    return open_run(tmp_path / "run", CONFIG, force=False, resume=False)
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory):
+    """A search that nobody interrupted."""
+    return search("digits", jobs=1, run=tmp_path_factory.mktemp("whole") / "run", **OPTIONS).run
+
+
+def names(path):
+    return sorted(p.name for p in path.iterdir())
+
+
+def scores_of(net):
+    return NetScores(net, {"zico": Score(0.1 + 0.2), "naswot": Score(math.nan, 'dead, "all" of it')})
+
+
+# ---- writing
+
+
+def test_a_new_run_holds_its_config_and_environment(folder):
+    assert names(folder.path) == ["config.toml", "environment.json"]
+    assert tomllib.loads((folder.path / "config.toml").read_text()) == CONFIG
+    assert json.loads((folder.path / "environment.json").read_text()) == environment()
+
+
+def test_environment_names_versions_and_processor():
+    found = environment()
+    assert set(found) == {"python", "system", "processor", "cores", "packages"}
+    assert found["packages"]["numpy"] == np.__version__
+    assert {"torch", "zeroshot-mcu"} <= set(found["packages"])
+    assert found["python"].split(".")[0] == "3"
+    assert found["processor"] == processor() != ""
+    assert found["cores"] == os.cpu_count()
+
+
+def test_a_written_file_is_readable_by_others_and_leaves_no_temporary(folder):
+    path = folder.write("a.txt", "grün\n")
+    assert path.read_bytes() == "grün\n".encode()
+    assert path.stat().st_mode & 0o777 == 0o644
+    folder.write("a.txt", b"\x00\x01")
+    assert path.read_bytes() == b"\x00\x01"
+    assert names(folder.path) == ["a.txt", "config.toml", "environment.json"]
+
+
+@pytest.mark.parametrize("step", ["replace", "fdopen"])
+@pytest.mark.parametrize(("number", "hint"), [(28, "Free some space"), (13, "Name another folder")])
+def test_a_failed_write_leaves_the_old_file_and_says_why(folder, monkeypatch, step, number, hint):
+    folder.write("pairs.csv", "old")
+    before = names(folder.path)
+
+    def fails(*args, **_):
+        if step == "fdopen":
+            os.close(args[0])
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(runs.os, step, fails)
+    with pytest.raises(RunError) as caught:
+        folder.write("pairs.csv", "new")
+    monkeypatch.undo()
+    assert "pairs.csv" in caught.value.message
+    assert os.strerror(number) in caught.value.message
+    assert hint in caught.value.hint
+    assert (folder.path / "pairs.csv").read_text() == "old"
+    assert names(folder.path) == before
+
+
+def test_an_interrupted_write_leaves_no_temporary_either(folder, monkeypatch):
+    def interrupted(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(runs.os, "replace", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        folder.write("pairs.csv", "new")
+    assert names(folder.path) == ["config.toml", "environment.json"]
+
+
+def test_a_full_disk_at_the_start_leaves_no_folder(tmp_path, monkeypatch):
+    def full(*_):
+        raise OSError(28, os.strerror(28))
+
+    monkeypatch.setattr(runs.os, "replace", full)
+    with pytest.raises(RunError, match="No space left"):
+        open_run(tmp_path / "run", CONFIG, force=False, resume=False)
+    assert names(tmp_path) == []
+
+
+def test_a_run_inside_a_file_cannot_be_made(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(RunError, match="Cannot write"):
+        open_run(tmp_path / "file" / "run", CONFIG, force=False, resume=False)
+
+
+def test_arrays_are_readable_without_pickle(folder):
+    folder.write_arrays("a.npz", {"x": np.arange(3), "y": np.array([0.1, math.nan])})
+    with np.load(folder.path / "a.npz", allow_pickle=False) as arrays:
+        assert arrays["x"].tolist() == [0, 1, 2]
+        assert math.isnan(arrays["y"][1])
+
+
+def test_csv_keeps_every_digit_and_quotes_what_needs_it():
+    """Python's own reader is the oracle."""
+    rows = [
+        {"net": "a,b", "x": 0.1 + 0.2, "none": None, "flag": True},
+        {"net": 'q"', "x": 1e-17, "none": 3, "flag": False},
+    ]
+    text = to_csv(rows)
+    assert text.count("\r") == 0
+    back = list(csv.DictReader(io.StringIO(text)))
+    assert [float(row["x"]) for row in back] == [0.30000000000000004, 1e-17]
+    assert [(row["net"], row["none"], row["flag"]) for row in back] == [("a,b", "", "True"), ('q"', "3", "False")]
+    assert to_csv([]) == ""
+
+
+TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
+NUMBER = st.integers(-(2**53), 2**53) | st.floats(allow_nan=False, allow_infinity=False)
+VALUE = TEXT | NUMBER | st.booleans() | st.lists(TEXT, max_size=3)
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.dictionaries(st.from_regex(r"\A[a-z_]{1,8}\Z"), VALUE | st.none(), max_size=5))
+def test_toml_reads_back_as_written(config):
+    """tomllib is the oracle; None is left out."""
+    back = tomllib.loads(to_toml(config))
+    assert back == {key: value for key, value in config.items() if value is not None}
+    assert {k: type(v) for k, v in back.items()} == {k: type(v) for k, v in config.items() if v is not None}
+
+
+@pytest.mark.parametrize(
+    "value", ['say "hi"', "C:\\data\\new", "grün ☃", "emoji \U0001f600", "tab\tline\n", "\x7f", "'"]
+)
+def test_toml_strings_that_break_naive_writers(value):
+    assert tomllib.loads(to_toml({"data": value})) == {"data": value}
+
+
+# ---- scores
+
+
+def test_scores_read_back_bit_for_bit(folder):
+    assert folder.scores() == {}
+    for net in ("r8-s8-c3w8x1-c3w8x1", "net, with comma"):
+        folder.append_scores(scores_of(net))
+    found = folder.scores()
+    assert list(found) == ["r8-s8-c3w8x1-c3w8x1", "net, with comma"]
+    assert found["net, with comma"]["zico"] == Score(0.1 + 0.2, "ok")
+    undefined = found["net, with comma"]["naswot"]
+    assert math.isnan(undefined.value)
+    assert undefined.status == 'dead, "all" of it'
+
+
+def test_a_line_cut_anywhere_is_dropped_and_only_that(folder):
+    """Every possible kill: cut the file at each byte; each surviving score is one that was written."""
+    for net in ("a", "b"):
+        folder.append_scores(scores_of(net))
+    path = folder.path / "scores.csv"
+    text = path.read_bytes()
+    for size in range(len(text)):
+        path.write_bytes(text[:size])
+        kept = [(net, proxy) for net, scores in folder.scores().items() for proxy in scores]
+        assert kept == [("a", "zico"), ("a", "naswot"), ("b", "zico"), ("b", "naswot")][: len(kept)]
+        # A line is there once its line feed is (or the carriage return before it).
+        assert len(kept) in {text[:size].count(b"\n"), text[:size].count(b"\r")}
+        folder.append_scores(scores_of("c"))
+        assert list(folder.scores()["c"]) == ["zico", "naswot"]
+        assert {net for net in folder.scores()} <= {"a", "b", "c"}
+
+
+@pytest.mark.parametrize("line", ["a,zico,high,ok\n", "a,zico,1.0\n", "a,zico,1.0,ok,more\n", "\n"])
+def test_a_line_that_is_no_score_is_reported(folder, line):
+    (folder.path / "scores.csv").write_text("a,naswot,1.0,ok\n" + line)
+    with pytest.raises(RunError, match=r"scores\.csv") as caught:
+        folder.scores()
+    assert "--force" in caught.value.hint
+
+
+@pytest.mark.parametrize("name", ["scores.csv", "config.toml"])
+def test_bytes_that_are_no_text_are_reported(folder, name):
+    (folder.path / name).write_bytes(b"\xff\xfe\x00garbage\n")
+    with pytest.raises(RunError, match=name.replace(".", r"\.")):
+        open_run(folder.path, CONFIG, force=False, resume=True).scores()
+
+
+def test_a_full_disk_while_appending_is_reported(folder, monkeypatch):
+    def full(*_, **__):
+        raise OSError(28, os.strerror(28))
+
+    monkeypatch.setattr(runs.Path, "open", full)
+    with pytest.raises(RunError, match=r"scores\.csv") as caught:
+        folder.append_scores(scores_of("a"))
+    assert "Free some space" in caught.value.hint
+
+
+# ---- opening
+
+
+def test_an_existing_run_is_neither_overwritten_nor_continued_unasked(folder):
+    folder.write("pairs.csv", "precious")
+    with pytest.raises(RunError, match="exists") as caught:
+        open_run(folder.path, CONFIG, force=False, resume=False)
+    assert not [option for option in ("--resume", "--force", "--run") if option not in caught.value.hint]
+    assert (folder.path / "pairs.csv").read_text() == "precious"
+
+
+def test_force_replaces_a_run_whole(folder):
+    folder.write("pairs.csv", "old")
+    open_run(folder.path, CONFIG | {"seed": 5}, force=True, resume=False)
+    assert names(folder.path) == ["config.toml", "environment.json"]
+    assert tomllib.loads((folder.path / "config.toml").read_text())["seed"] == 5
+
+
+@pytest.mark.parametrize("foreign", ["thesis.tex", "config.toml", "environment.json"])
+def test_force_deletes_nothing_that_is_not_a_run(tmp_path, foreign):
+    """A web site, a Rust crate or a cargo folder has a config.toml too."""
+    (tmp_path / foreign).write_text('title = "home page"\n')
+    (tmp_path / "notes").mkdir()
+    with pytest.raises(RunError, match="not a run folder"):
+        open_run(tmp_path, CONFIG, force=True, resume=False)
+    assert names(tmp_path) == sorted([foreign, "notes"])
+
+
+def test_a_file_in_the_place_of_the_folder_is_kept(tmp_path):
+    (tmp_path / "run").write_text("mine")
+    with pytest.raises(RunError, match="not a run folder"):
+        open_run(tmp_path / "run", CONFIG, force=True, resume=False)
+    assert (tmp_path / "run").read_text() == "mine"
+
+
+def test_an_empty_folder_is_used(tmp_path):
+    (tmp_path / "run").mkdir()
+    assert open_run(tmp_path / "run", CONFIG, force=False, resume=False).made_here
+
+
+def test_discard_removes_only_what_this_process_made(folder):
+    open_run(folder.path, CONFIG, force=False, resume=True).discard()
+    assert folder.path.exists()
+    folder.discard()
+    assert not folder.path.exists()
+
+
+def test_resume_needs_a_run(tmp_path):
+    with pytest.raises(RunError, match="no run to resume"):
+        open_run(tmp_path / "nowhere", CONFIG, force=False, resume=True)
+    (tmp_path / "config.toml").write_text("not toml at all")
+    with pytest.raises(RunError, match="cannot be read"):
+        open_run(tmp_path, CONFIG, force=False, resume=True)
+
+
+def test_resume_with_another_config_lists_every_difference_and_nothing_else(folder):
+    other = {"seed": 1, "data": "digits", "batch": 8}
+    with pytest.raises(RunError) as caught:
+        open_run(folder.path, other, force=False, resume=True)
+    for words in ("seed: 0 then, 1 now", "batch: 'unset' then, 8 now", "latency_limit: 12.5 then, 'unset' now"):
+        assert words in caught.value.message
+    assert "digits" not in caught.value.message
+    assert "--force" in caught.value.hint
+
+
+# ---- a search, interrupted
+
+
+def interrupt_after(count):
+    def progress(what, done, _):
+        if what == "probing nets" and done == count:
+            raise KeyboardInterrupt
+
+    return progress
+
+
+@pytest.mark.parametrize(("jobs", "count", "cut"), [(1, 1, 0), (1, 2, 7), (2, 2, 0)])
+def test_an_interrupted_search_continues_to_the_same_bytes(tmp_path, whole, monkeypatch, jobs, count, cut):
+    """The uninterrupted run is the oracle; only the missing nets are probed, whatever the number of jobs."""
+    path = tmp_path / "run"
+    with pytest.raises(KeyboardInterrupt):
+        search("digits", jobs=jobs, run=path, progress=interrupt_after(count), **OPTIONS)
+    everything = (whole / "scores.csv").read_text()
+    so_far = (path / "scores.csv").read_text()
+    assert so_far.count("\n") == 2 * count
+    assert everything.startswith(so_far)
+    assert not (path / "pairs.csv").exists()
+    if cut:
+        (path / "scores.csv").write_text(so_far[:-cut])
+
+    probed = []
+
+    def counting(nets, *args):
+        probed.extend(nets)
+        return score_probed(nets, *args)
+
+    monkeypatch.setattr(SEARCH, "score_probed", counting)
+    found = search("digits", jobs=1, run=path, resume=True, **OPTIONS)
+    assert len(probed) == found.n_probed - count + bool(cut)
+    for name in TABLES:
+        assert (path / name).read_bytes() == (whole / name).read_bytes()
+    if not cut:  # a net whose line was cut is scored again: its other line is there twice
+        assert (path / "scores.csv").read_bytes() == (whole / "scores.csv").read_bytes()
+
+
+def test_resuming_a_finished_search_probes_nothing_and_changes_nothing(tmp_path, monkeypatch):
+    path = tmp_path / "run"
+    first = search("digits", jobs=1, run=path, **OPTIONS)
+    before = {name: (path / name).read_bytes() for name in (*TABLES, "scores.csv", "config.toml", "pareto.png")}
+
+    def nothing(nets, *_):
+        assert list(nets) == []
+        return (net for net in ())
+
+    monkeypatch.setattr(SEARCH, "score_probed", nothing)
+    again = search("digits", jobs=1, run=path, resume=True, **OPTIONS)
+    assert again.pairs == first.pairs
+    assert {name: (path / name).read_bytes() for name in before} == before
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "words"), [("seed", 1, "seed: 0 then, 1 now"), ("batch", 16, "batch: 8 then, 16 now")]
+)
+def test_resuming_with_other_settings_is_refused_and_harmless(whole, name, value, words):
+    before = {p.name: p.read_bytes() for p in whole.iterdir()}
+    with pytest.raises(RunError) as caught:
+        search("digits", jobs=1, run=whole, resume=True, **OPTIONS | {name: value})
+    assert words in caught.value.message
+    assert {p.name: p.read_bytes() for p in whole.iterdir()} == before
+
+
+def test_force_starts_a_search_again(tmp_path):
+    path = tmp_path / "run"
+    static = OPTIONS | {"shortlist": 0, "jobs": 1}
+    search("digits", run=path, **static)
+    (path / "marker").write_text("")
+    with pytest.raises(RunError, match="exists"):
+        search("digits", run=path, **static | {"seed": 1})
+    search("digits", run=path, force=True, **static | {"seed": 1})
+    assert not (path / "marker").exists()
+    assert tomllib.loads((path / "config.toml").read_text())["seed"] == 1
+
+
+def test_a_failure_while_resuming_keeps_the_scores(tmp_path, monkeypatch):
+    path = tmp_path / "run"
+    with pytest.raises(KeyboardInterrupt):
+        search("digits", jobs=1, run=path, progress=interrupt_after(1), **OPTIONS)
+
+    def fails(*_):
+        raise MemoryError
+
+    monkeypatch.setattr(SEARCH, "score_probed", fails)
+    with pytest.raises(MemoryError):
+        search("digits", jobs=1, run=path, resume=True, **OPTIONS)
+    assert (path / "scores.csv").read_text().count("\n") == 2
+
+
+@pytest.mark.parametrize("impossible", [{"latency": 0.01}, {"batch": 5000}])
+def test_force_keeps_the_old_run_when_the_new_search_cannot_start(tmp_path, impossible):
+    """A typing error in a budget must not cost an earlier result."""
+    path = tmp_path / "run"
+    open_run(path, CONFIG, force=False, resume=False).write("pairs.csv", "precious")
+    with pytest.raises(ZeroshotError):
+        search("digits", jobs=1, run=path, force=True, **OPTIONS | impossible)
+    assert (path / "pairs.csv").read_text() == "precious"
+
+
+def test_force_and_resume_together_are_refused(folder):
+    with pytest.raises(UsageError, match="--resume") as caught:
+        open_run(folder.path, CONFIG, force=True, resume=True)
+    assert "one of the two" in caught.value.hint
+
+
+def test_checking_a_folder_changes_nothing(folder, tmp_path):
+    assert not check_run(tmp_path / "new", CONFIG, force=False, resume=False)
+    assert not (tmp_path / "new").exists()
+    assert check_run(folder.path, CONFIG, force=True, resume=False)
+    assert names(folder.path) == ["config.toml", "environment.json"]
+
+
+def test_a_package_that_is_not_installed_has_no_version(monkeypatch):
+    monkeypatch.setattr(runs, "PACKAGES", ("numpy", "no-such-distribution-here"))
+    assert environment()["packages"] == {"numpy": np.__version__, "no-such-distribution-here": None}

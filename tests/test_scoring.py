@@ -1,0 +1,142 @@
+"""Scores of a population: the same numbers whoever computes them, in the order asked for."""
+
+import hashlib
+import math
+
+import numpy as np
+import pytest
+import torch
+
+from zeroshot.build import build, initialise
+from zeroshot.data import batches, load
+from zeroshot.net import NetSpec, layer_table, spec_array
+from zeroshot.plugins import load_proxies
+from zeroshot.probe import Probe, Proxy, Score, evaluate
+from zeroshot.scoring import NetScores, default_jobs, net_seed, probe_net, score_probed, score_static
+
+NETS = ["r8-s8-c3w8x1-c3w8x1", "r8-s8/2-d3w8x1-m3e2w8x1/2-h64", "r4-s8-b3w12x1-c3w8x1", "r8-s12-m5e1w8x2-c3w8x1"]
+PROBED = load_proxies(["zico", "naswot"])
+
+
+@pytest.fixture(scope="module")
+def images():
+    digits = load("digits")
+    return {side: batches(digits, side, 8, 2, 0) for side in (4, 8)}
+
+
+@pytest.fixture(scope="module")
+def alone(images):
+    """Each net by itself, last first."""
+    return {net: probe_net(net, 10, images[NetSpec.parse(net).resolution], ["zico", "naswot"], 7) for net in NETS[::-1]}
+
+
+def test_the_seed_of_a_net_depends_on_the_seed_and_the_net_only():
+    """Pinned through hashlib: it must not change with the machine, the Python or PYTHONHASHSEED."""
+    want = int.from_bytes(hashlib.sha256(b"3:" + NETS[0].encode()).digest()[:7], "little")
+    assert net_seed(3, NETS[0]) == want
+    seeds = {net_seed(seed, net) for seed in range(50) for net in NETS}
+    assert len(seeds) == 200
+    assert all(0 <= seed < 2**63 for seed in seeds)  # what torch and NumPy take
+
+
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_scores_come_in_the_order_given_and_bit_for_bit_the_same(images, alone, jobs):
+    found = list(score_probed(NETS, 10, images, PROBED, 7, jobs))
+    assert [result.net for result in found] == NETS
+    assert found == [alone[net] for net in NETS]
+    assert all(score.status == "ok" for result in found for score in result.scores.values())
+
+
+def test_scores_do_not_depend_on_the_other_nets_but_on_the_seed(images, alone):
+    (only,) = score_probed(NETS[2:3], 10, images, PROBED, 7, 2)
+    assert only == alone[NETS[2]]
+    (other,) = score_probed(NETS[2:3], 10, images, PROBED, 8, 1)
+    assert other.scores["naswot"] != only.scores["naswot"]
+
+
+def test_a_net_is_scored_as_built_and_initialised_from_its_own_seed(images, alone):
+    """The steps by hand."""
+    net = NETS[1]
+    module = build(NetSpec.parse(net), 1, 10)
+    initialise(module, torch.Generator().manual_seed(net_seed(7, net)))
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        want = evaluate(PROBED, Probe(module, images[8], net_seed(7, net)))
+    finally:
+        torch.set_num_threads(threads)
+    assert alone[net] == NetScores(net, want)
+
+
+def test_scores_are_yielded_one_by_one(images, monkeypatch):
+    seen = []
+
+    def fake(net, *_):
+        seen.append(net)
+        return NetScores(net, {})
+
+    monkeypatch.setattr("zeroshot.scoring.probe_net", fake)
+    stream = score_probed(NETS, 10, images, PROBED, 0, 1)
+    assert seen == []
+    assert next(stream).net == NETS[0]
+    assert seen == NETS[:1]
+
+
+@pytest.mark.parametrize("fails", [False, True])
+def test_the_number_of_threads_is_put_back(images, monkeypatch, fails):
+    during = []
+
+    def look(*_):
+        during.append(torch.get_num_threads())
+        if fails:
+            raise MemoryError
+        return {"zico": Score(1.0)}
+
+    monkeypatch.setattr("zeroshot.probe.evaluate", look)
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    try:
+        try:
+            probe_net(NETS[0], 10, images[8], ["zico"], 0)
+        except MemoryError:
+            assert fails
+        assert during == [1]
+        assert torch.get_num_threads() == 2
+    finally:
+        torch.set_num_threads(before)
+
+
+def test_no_nets_give_no_scores(images):
+    assert list(score_probed([], 10, images, PROBED, 0, 2)) == []
+
+
+def test_static_scores_are_one_column_for_each_static_proxy():
+    """Each proxy called by itself is the oracle."""
+    table = layer_table(spec_array([NetSpec.parse(net) for net in NETS]), 1, 10)
+    proxies = load_proxies(["macs", "zico", "depth"])
+    scores = score_static(table, proxies)
+    assert scores.shape == (4, 2)
+    assert scores.dtype == np.float64
+    assert scores[:, 0].tolist() == proxies[0].function(table).tolist()
+    assert scores[:, 1].tolist() == proxies[2].function(table).tolist()
+    assert score_static(table, PROBED).shape == (4, 0)
+    halves = [Proxy("half", lambda t: [0.5] * len(t), "static", "nobody", "a list is fine too")]
+    assert score_static(table, halves).tolist() == [[0.5]] * 4
+
+
+def test_static_scores_of_a_net_do_not_depend_on_its_neighbours():
+    specs = [NetSpec.parse(net) for net in NETS]
+    proxies = load_proxies(["params", "macs", "depth", "nn_mass", "nn_degree"])
+    together = score_static(layer_table(spec_array(specs), 1, 10), proxies)
+    for spec, row in zip(specs, together, strict=True):
+        assert score_static(layer_table(spec_array([spec]), 1, 10), proxies)[0].tolist() == row.tolist()
+    assert np.isfinite(together).all()
+    assert not math.isclose(together.std(), 0)
+
+
+def test_default_jobs_are_the_cores_this_process_may_use(monkeypatch):
+    monkeypatch.setattr("os.sched_getaffinity", lambda _: {0, 3, 5}, raising=False)
+    assert default_jobs() == 3
+    monkeypatch.delattr("os.sched_getaffinity")
+    monkeypatch.setattr("os.cpu_count", lambda: None)
+    assert default_jobs() == 1
