@@ -162,7 +162,7 @@ def greedy_plan(rows, alignment=16):
     alive = tensors(rows)
     aligned = [math.ceil(size / alignment) * alignment for size, *_ in alive]
     offsets = {}
-    for t in sorted(range(len(alive)), key=lambda t: (-alive[t][0], -t)):
+    for t in sorted(range(len(alive)), key=lambda t: (-aligned[t], -t)):
         _, first, last = alive[t]
         rivals = [o for o in offsets if alive[o][1] <= last and first <= alive[o][2]]
         offset = 0
@@ -223,7 +223,7 @@ def best_rate(a_l, a_b, coupling):
 # --- Pairs ------------------------------------------------------------------------------------------------------
 
 LEVELS = (0.05, 0.1, 0.2, 0.3, 0.45, 0.65)
-MIN_RATE = 0.01
+MIN_RATE = 0.02
 
 
 def figures(a, b, p, platform):

@@ -77,12 +77,6 @@ def test_usage_errors(cli, args, words):
     assert all(word in result.stderr for word in words)
 
 
-def test_an_error_without_a_hint(cli):
-    result = cli("spaces", "--side", 4)
-    assert result.exit_code == 2
-    assert result.stderr == "error: Images of 4 pixels are too small; the mcu space starts at 8x8.\n"
-
-
 def test_errors_with_json_are_an_object_on_stdout(cli):
     result = cli("boards", "nucleo-f446", "--json")
     told = json.loads(result.stdout)

@@ -19,7 +19,9 @@ from zeroshot.cascade.copula import (
     cascade_table,
     fit_coupling,
     normal_cdf,
+    rate_to_u,
     to_mu,
+    u_to_rate,
 )
 
 from . import reference
@@ -156,9 +158,8 @@ def test_arguments_broadcast():
 
 # --- The table ----------------------------------------------------------------------------------------------------
 
-# Worst errors of the table, measured on 400,000 random (a_L, a_B, p); the bounds are pinned below. They lie where
-# nearly everything is escalated (p > .97); the typical error is far smaller.
-TABLE_ERROR = {(0.3, 0.99, 1.0): 9e-4, (0.3, 0.99, 0.5): 4e-5, (0.0082, 0.9998, 1.0): 7.5e-3}
+# Worst errors of the table on 400,000 random (a_L, a_B, p), rounded up.
+TABLE_ERROR = {(0.3, 0.99, 1.0): 4e-5, (0.5, 0.95, 1.0): 2e-5, (0.0082, 0.9998, 1.0): 4e-4}
 
 
 def lagrange(nodes, values, x):
@@ -175,23 +176,39 @@ def nearest_four(grid, x):
     return np.arange(first, first + 4)
 
 
+def coordinate(p):
+    """u of the table: p = 2 u^2 up to one half, 1 - 2 (1 - u)^2 above."""
+    return np.where(np.asarray(p) <= 0.5, np.sqrt(np.asarray(p) / 2), 1 - np.sqrt((1 - np.asarray(p)) / 2))
+
+
 def interpolated(table, a_l, a_b, p):
-    """Accuracy from the table by textbook Lagrange interpolation: over mu_B, then mu_L, then sqrt(p)."""
+    """Accuracy from the table by textbook Lagrange interpolation: over mu_B, then mu_L, then u within its half."""
     n_mu, _, n_u = table.gain.shape
     mu, u = -2.4 + 0.1 * np.arange(n_mu), np.linspace(0, 1, n_u)
-    big, little, rate = nearest_four(mu, ndtri(a_b)), nearest_four(mu, ndtri(a_l)), nearest_four(u, np.sqrt(p))
+    x = float(coordinate(p))
+    half = u[: n_u // 2 + 1] if x <= 0.5 else u[n_u // 2 :]
+    rate = nearest_four(half, x) + (0 if x <= 0.5 else n_u // 2)
+    big, little = nearest_four(mu, ndtri(a_b)), nearest_four(mu, ndtri(a_l))
     cube = table.gain[np.ix_(big, little, rate)]
-    return a_l + lagrange(u[rate], lagrange(mu[little], lagrange(mu[big], cube, ndtri(a_b)), ndtri(a_l)), np.sqrt(p))
+    return a_l + lagrange(u[rate], lagrange(mu[little], lagrange(mu[big], cube, ndtri(a_b)), ndtri(a_l)), x)
 
 
 def test_nodes_of_the_table_are_the_copula():
-    table = cascade_table()
+    table = cascade_table(PRIOR_COUPLING)
     rng = np.random.default_rng(2)
-    for b, a, u in zip(*rng.integers(0, table.gain.shape[0], (2, 300)), rng.integers(1, 40, 300), strict=True):
-        a_l, a_b, p = ndtr(-2.4 + 0.1 * a), ndtr(-2.4 + 0.1 * b), (u / (table.gain.shape[2] - 1)) ** 2
+    grid = np.linspace(0, 1, table.gain.shape[2])
+    for b, a, u in zip(*rng.integers(0, table.gain.shape[0], (2, 300)), rng.integers(1, 60, 300), strict=True):
+        a_l, a_b = ndtr(-2.4 + 0.1 * a), ndtr(-2.4 + 0.1 * b)
+        p = 2 * grid[u] ** 2 if u <= 30 else 1 - 2 * (1 - grid[u]) ** 2
         expected = reference.cascade_accuracy(a_l, a_b, p, PRIOR_COUPLING)
         assert a_l + table.gain[b, a, u] == pytest.approx(expected, abs=1e-10)
     assert not table.gain[:, :, 0].any()
+
+
+def test_coordinate_and_rate_are_inverse():
+    for p in np.linspace(0, 1, 101):
+        assert rate_to_u(p) == pytest.approx(coordinate(p), abs=1e-12)
+        assert u_to_rate(rate_to_u(p)) == pytest.approx(p, abs=1e-12)
 
 
 @pytest.mark.parametrize(("low", "high", "most"), TABLE_ERROR)
@@ -200,7 +217,7 @@ def test_interpolation_error_is_bounded(low, high, most):
     n = 2500
     a_l, a_b = ndtr(rng.uniform(ndtri(low), ndtri(high), (2, n)))
     p = most * rng.uniform(0, 1, n) ** rng.choice([0.1, 1, 2], n)  # more of them close to `most`
-    table, exact = cascade_table(), reference.cascade_accuracy(a_l, a_b, p, PRIOR_COUPLING)
+    table, exact = cascade_table(PRIOR_COUPLING), reference.cascade_accuracy(a_l, a_b, p, PRIOR_COUPLING)
     found = np.array([interpolated(table, *point) for point in zip(a_l, a_b, p, strict=True)])
     assert np.abs(found - exact).max() < TABLE_ERROR[low, high, most]
     assert np.sqrt(np.mean((found - exact) ** 2)) < TABLE_ERROR[low, high, most] / 4
@@ -208,18 +225,20 @@ def test_interpolation_error_is_bounded(low, high, most):
 
 def test_best_is_the_argmax_on_a_fine_grid():
     """Every fourth node of the table where the big net is the better one; and the accuracy rises up to it."""
-    table = cascade_table()
-    u = np.linspace(0, 1, 801)[1:-1]
+    table = cascade_table(PRIOR_COUPLING)
+    p = np.linspace(0, 1, 801)[1:-1] ** 2
     for b in range(2, table.best.shape[0], 4):
         for a in range(0, b, 4):
             a_l, a_b = ndtr(-2.4 + 0.1 * a), ndtr(-2.4 + 0.1 * b)
-            accuracy = np.append(reference.cascade_accuracy(a_l, a_b, u**2, PRIOR_COUPLING), a_b)
-            best = float(reference.cascade_accuracy(a_l, a_b, min(table.best[b, a] ** 2, 1 - 1e-12), PRIOR_COUPLING))
+            accuracy = np.append(reference.cascade_accuracy(a_l, a_b, p, PRIOR_COUPLING), a_b)
+            best = float(
+                reference.cascade_accuracy(a_l, a_b, min(u_to_rate(table.best[b, a]), 1 - 1e-12), PRIOR_COUPLING)
+            )
             assert best >= accuracy.max() - 1e-9
             if a_l > 0.15:  # below, the little net knows too little of its own errors (its gamma is near 0)
-                rising = accuracy[: np.searchsorted(u, table.best[b, a])]
+                rising = accuracy[: np.searchsorted(p, u_to_rate(table.best[b, a]))]
                 assert (np.diff(rising) > -1e-12).all()
-                falling = accuracy[np.searchsorted(u, table.best[b, a]) :]
+                falling = accuracy[np.searchsorted(p, u_to_rate(table.best[b, a])) :]
                 assert (np.diff(falling) < 1e-12).all()
 
 

@@ -22,7 +22,6 @@ CostOf = Callable[[IntArray], NetCosts]
 ROUND = 6144  # nets drawn at a time
 POOL = 5  # nets inside the budgets to choose from, for each one wanted
 MAX_ROUNDS = 40
-LOWEST_RATE = 0.05  # below it, a big net would hardly ever run
 STRATA = 32
 UNITS = {"flash": "bytes", "sram": "bytes", "worst_latency": "ms", "latency": "ms", "energy": "mJ"}
 
@@ -99,12 +98,15 @@ def _corner(space: McuSpace) -> IntArray:
 def _fitting(costs: NetCosts, corner: NetCosts, platform: Platform, budgets: Budgets) -> tuple[BoolArray, BoolArray]:
     """Which nets could be the little, and which the big one of some pair inside the budgets."""
     flash = costs.flash + corner.flash.min() + platform.runtime[costs.ops]
-    fits = (flash <= budgets.flash) & (costs.arena + costs.persistent <= budgets.sram)
+    ram = costs.arena + costs.persistent + corner.persistent.min()
     start = costs.latency + platform.policy_latency
-    little = fits & (start < min(budgets.latency, budgets.worst_latency)) & (costs.energy < budgets.energy)
-    big = fits & (costs.arena + costs.persistent + costs.input <= budgets.sram)
-    big &= costs.latency <= min(budgets.worst_latency, budgets.latency / LOWEST_RATE)
-    return little, big & (costs.energy <= budgets.energy / LOWEST_RATE)
+    first = corner.latency.min() + platform.policy_latency
+    fits = flash <= budgets.flash
+    little = fits & (ram + corner.input.min() <= budgets.sram) & (costs.energy < budgets.energy)
+    little &= (start < budgets.latency) & (2 * start < budgets.worst_latency)  # the big net is slower yet
+    big = fits & (ram + costs.input <= budgets.sram) & (MIN_RATE * costs.energy < budgets.energy)
+    big &= (first + costs.latency <= budgets.worst_latency) & (first + MIN_RATE * costs.latency <= budgets.latency)
+    return little, big
 
 
 def _spread(latency: FloatArray, allowed: BoolArray, n: int, rng: np.random.Generator) -> Int64Array:

@@ -41,8 +41,10 @@ INPUT, NO_TENSOR = -1, -2  # values of `source` and `residual` that are not row 
 # Columns of a spec array (see `spec_array`): five for the net, then six a stage.
 NET_FIELDS, STAGE_FIELDS = 5, 6
 
-_STAGE = re.compile(r"([cdmb])(\d+)(?:e(\d+))?w(\d+)x(\d+)(?:/(\d+))?")
-_STEM = re.compile(r"s(\d+)(?:/(\d+))?")
+_STAGE = re.compile(r"([cdmb])(\d+)(?:e(\d+))?w(\d+)x(\d+)(?:/(\d+))?".replace(r"\d+", "[0-9]{1,6}"))
+_STEM = re.compile(r"s([0-9]{1,6})(?:/([0-9]))?")
+# Sizes above it are typing errors, and would overflow the 32-bit columns of a table.
+LARGEST = 4096
 
 
 @dataclass(frozen=True)
@@ -72,6 +74,8 @@ class Stage:
             raise UsageError(f"Stage {self} needs an odd kernel and positive width, depth and expansion.")
         if self.stride not in (1, 2):
             raise UsageError(f"Stage {self} has stride {self.stride}; 1 and 2 are supported.")
+        if max(self.kernel, self.width, self.depth, self.expansion) > LARGEST:
+            raise UsageError(f"Stage {self} has a size over {LARGEST}.")
         if self.expansion != 1 and self.block != "m":
             raise UsageError(f"Block {self.block!r} has no expansion; only m (inverted bottleneck) has.")
 
@@ -105,6 +109,8 @@ class NetSpec:
     def __post_init__(self) -> None:
         if min(self.resolution, self.stem_width) < 1 or self.head < 0 or self.stem_stride not in (1, 2):
             raise UsageError(f"Net {self} needs a positive resolution and stem width, and a stem stride of 1 or 2.")
+        if max(self.resolution, self.stem_width, self.head) > LARGEST:
+            raise UsageError(f"Net {self} has a size over {LARGEST}.")
         if not self.stages:
             raise UsageError("A net needs at least one stage.")
 
@@ -121,10 +127,10 @@ class NetSpec:
             UsageError: The text is not a spec.
         """
         tokens = text.split("-")
-        head = int(tokens.pop()[1:]) if re.fullmatch(r"h\d+", tokens[-1]) else 0
+        head = int(tokens.pop()[1:]) if re.fullmatch("h[0-9]{1,6}", tokens[-1]) else 0
         stem = _STEM.fullmatch(tokens[1]) if len(tokens) > 2 else None
         stages = [_STAGE.fullmatch(token) for token in tokens[2:]]
-        if stem is None or not re.fullmatch(r"r\d+", tokens[0]) or not all(stages):
+        if stem is None or not re.fullmatch("r[0-9]{1,6}", tokens[0]) or not all(stages):
             raise UsageError(f"{text!r} is not a net spec.", "An example: r32-s16/2-c3w24x2-m3e4w48x2/2-h64.")
         body = [Stage(m[1], int(m[2]), int(m[4]), int(m[5]), int(m[6] or 1), int(m[3] or 1)) for m in stages if m]
         return cls(int(tokens[0][1:]), int(stem[1]), int(stem[2] or 1), tuple(body), head)
@@ -214,6 +220,8 @@ def layer_table(values: IntArray, channels: int, classes: int) -> LayerTable:
     values = np.ascontiguousarray(values, np.int32)
     if values.ndim != 2 or (values.shape[1] - NET_FIELDS) % STAGE_FIELDS:
         raise UsageError(f"A spec array has 5 + 6 * stages columns; this one has shape {values.shape}.")
+    if len(values) and (values[:, 3].min() < 1 or values[:, 3].max() > (values.shape[1] - NET_FIELDS) // STAGE_FIELDS):
+        raise UsageError("The fourth column of a spec array is the number of stages; it does not match the columns.")
     if channels < 1 or classes < 1:
         raise UsageError(f"Channels and classes must be positive, not {channels} and {classes}.")
     ptr = _count_kernel(values)

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from zeroshot.results import SearchResult
 
 PAIR, SINGLE = "#0b6e99", "#c2571a"
+RIGHT = 1.15  # how far a staircase goes on beyond its last point
 
 
 def plot_fronts(result: "SearchResult") -> bytes:
@@ -29,11 +30,16 @@ def plot_fronts(result: "SearchResult") -> bytes:
     _steps(axes, result.singles, SINGLE, "best single nets", "s")
     front = [row for row in result.front if row["latency_ms"]]
     _steps(axes, sorted(front, key=lambda row: float(row["latency_ms"])), PAIR, "best pairs", "o")
-    if top := [(row["latency_ms"], 100 * row["accuracy"]) for row in result.pairs]:
+    if result.pairs:
         best = result.pairs[0]
+        x, y = best["latency_ms"], 100 * best["accuracy"]
         bar = [[100 * abs(best["accuracy"] - best[side])] for side in ("accuracy_low", "accuracy_high")]
-        axes.plot(*zip(*top, strict=True), "*", color="black", ms=9, label=f"listed pairs ({len(top)})")
-        axes.errorbar(*top[0], yerr=bar, color="black", lw=0.8, capsize=3, label="80 % interval of the best")
+        others = [(row["latency_ms"], 100 * row["accuracy"]) for row in result.pairs]
+        axes.plot(
+            *zip(*others, strict=True), "D", color="black", mfc="none", ms=5, label=f"listed pairs ({len(others)})"
+        )
+        axes.errorbar(x, y, yerr=bar, fmt="*", ms=10, color="black", lw=0.8, capsize=3, label="the best, 80 % interval")
+        axes.set_ylim(top=min(100.5, axes.get_ylim()[1]))
     limit = result.config["latency_limit"]
     if limit is not None:
         axes.axvline(limit, color="grey", ls="--", lw=1, label="latency budget")
@@ -74,9 +80,11 @@ def _label_log_axis(axes: "Axes") -> None:
 
 
 def _steps(axes: "Axes", rows: list[dict[str, Any]], color: str, label: str, marker: str) -> None:
-    """A front as a staircase: what a given latency buys."""
+    """A front as a staircase: what a given latency buys; points of a front over other costs lie below it, paler."""
     if rows:
         x = np.array([row["latency_ms"] for row in rows])
-        y = 100 * np.maximum.accumulate([row["accuracy"] for row in rows])
-        axes.step(x, y, where="post", color=color, lw=1.2)
-        axes.plot(x, [100 * row["accuracy"] for row in rows], marker, color=color, ms=3, label=label)
+        y = np.array([100 * row["accuracy"] for row in rows])
+        best = np.maximum.accumulate(y)
+        axes.step([*x, RIGHT * x[-1]], [*best, best[-1]], where="post", color=color, lw=1.2)
+        axes.plot(x[y == best], y[y == best], marker, color=color, ms=3, label=label)
+        axes.plot(x[y < best], y[y < best], marker, color=color, ms=2, alpha=0.25)

@@ -63,7 +63,7 @@ class RunFolder:
         with _disk(self.path / SCORES), (self.path / SCORES).open("a", newline="") as file:
             writer = csv.writer(file)
             for name, score in result.scores.items():
-                writer.writerow([result.net, name, repr(score.value), score.status])
+                writer.writerow([result.net, name, repr(score.value), " ".join(score.status.split())])
 
     def scores(self) -> dict[str, dict[str, Score]]:
         """Probed scores so far, net -> proxy -> score. A line cut off by a kill is dropped and probed again."""

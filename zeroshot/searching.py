@@ -92,7 +92,8 @@ def search(
         nets: Little candidates, and big ones as many.
         top: Pairs to list.
         per_net: No net stands in more than so many listed pairs.
-        shortlist: Little nets to probe, and big ones as many; 0 ranks by static proxies alone.
+        shortlist: Little nets to probe, as many big ones, and as many that may stand alone; 0 ranks by static proxies
+            only.
         proxies: Proxies whose ranks are fused.
         objectives: Of the Pareto front: accuracy and one or more costs.
         batch: Images a batch; two batches a probed net.
@@ -153,7 +154,7 @@ def plan(**options: Any) -> dict[str, Any]:  # noqa: ANN401 - exactly the option
     }
     s, _ = resolve(**({"data": "digits", "board": DEFAULT_BOARD} | defaults | options))
     in_use = run is not None and check_run(Path(run), s.config, force=force, resume=resume)
-    probed = 2 * s.shortlist if s.probed else 0
+    probed = 3 * s.shortlist if s.probed else 0
     return {
         "space": s.space.count(), "candidates": 2 * s.nets, "pairs": s.nets**2, "probed_nets": probed,
         "seconds_about": round(6 + s.nets / 500 + 0.06 * probed),
@@ -192,7 +193,11 @@ def _finish(
     if s.probed:
         littles = _shortlist(s, found, accuracy, first, "little")
         bigs = _shortlist(s, found, accuracy, first, "big")
-        rows = np.unique(np.concatenate([littles, bigs]))
+        # Single nets get places of their own: a pair must beat the best of them, not the best of what pairs left.
+        static_alone = Population(names, found.costs, accuracy)
+        best_alone = single_front(static_alone, single_fits(found.costs, s.platform, s.budgets))
+        singles = shortlist(found.costs, accuracy, best_alone, best_alone[:0], s.shortlist)
+        rows = np.unique(np.concatenate([littles, bigs, singles]))
         scores = _probe(s, task.batches, [names[i] for i in rows], folder, report)
         undefined = {p.name: int(np.isnan(column).sum()) for p, column in zip(s.probed, scores.T, strict=True)}
         fused = fuse_ranks(np.column_stack([static[rows], scores]))
@@ -247,7 +252,8 @@ def shortlist(costs: NetCosts, accuracy: FloatArray, allowed: Int64Array, listed
     while len(chosen) < n and len(rest):
         best = np.maximum.accumulate(np.concatenate([[-inf], accuracy[rest]]))[:-1]
         layer = accuracy[rest] > best
-        chosen += rest[layer][: n - len(chosen)].tolist()
+        places = np.linspace(0, layer.sum() - 1, min(n - len(chosen), int(layer.sum()))).astype(int)
+        chosen += rest[layer][places].tolist()
         rest = rest[~layer]
     return np.array(sorted(chosen), np.int64)
 

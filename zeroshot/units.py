@@ -15,13 +15,13 @@ Quantity = str | float | int | None
 def _parse(value: Quantity, units: dict[str, float] | dict[str, int], base: str, what: str) -> float:
     if value is None:
         return inf
-    match = re.fullmatch(r"\s*([0-9.]+(?:e[+-]?\d+)?)\s*([a-z]*)\s*", str(value).lower())
+    match = re.fullmatch(r"\s*([0-9.]+(?:e[+-]?[0-9]+)?)\s*([a-z]*)\s*", str(value).lower())
     try:
         number = float(match[1]) if match else float("nan")
     except ValueError:
         number = float("nan")
     unit = (match[2] if match else "") or base
-    if not isfinite(number) or number <= 0 or unit not in units:
+    if not isfinite(number * units.get(unit, inf)) or number <= 0:
         names = {"b": "128KiB", "ms": "50ms", "mj": "2mJ"}
         raise UsageError(f"{what} {value!r} is not a positive quantity.", f"Write it like {names[base]}.")
     return number * units[unit]
@@ -69,10 +69,11 @@ def si(n: float) -> str:
     >>> si(12_500_000), si(350_400), si(87)
     ('12.5 M', '350 k', '87')
     """
+    rounded = float(f"{n:.3g}")
     for scale, letter in ((1e9, " G"), (1e6, " M"), (1e3, " k")):
-        if n >= scale:
-            return f"{float(f'{n / scale:.3g}'):g}{letter}"
-    return f"{float(f'{n:.3g}'):g}"
+        if rounded >= scale:
+            return f"{rounded / scale:.4g}{letter}"
+    return f"{rounded:g}"
 
 
 def ms(value: float) -> str:
@@ -81,4 +82,5 @@ def ms(value: float) -> str:
     >>> ms(50.0), ms(1234.0), ms(0.0123)
     ('50 ms', '1.23 s', '0.0123 ms')
     """
-    return f"{float(f'{value / 1e3:.3g}'):g} s" if value >= 1e3 else f"{float(f'{value:.3g}'):g} ms"
+    rounded = float(f"{value:.3g}")
+    return f"{rounded / 1e3:.4g} s" if rounded >= 1e3 else f"{rounded:g} ms"

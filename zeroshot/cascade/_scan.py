@@ -3,13 +3,14 @@
 import numba
 import numpy as np
 
-from zeroshot.cascade.copula import MU_NODES, U_NODES
+from zeroshot.cascade.copula import MU_NODES, U_HALF, U_NODES, rate_to_u, u_to_rate
 
-# Above the interpolation error of the copula's table, so that an upper bound stays one.
-SLACK = 1e-5
+# Above the errors of the copula's table, so that an upper bound stays one.
+SLACK = 4e-4
+SHAVED = 1.0 - 1e-12
 
 # A big net that would run less often than this is not worth its flash.
-MIN_RATE = 0.01
+MIN_RATE = 0.02
 
 # Columns of the matrices of little and big nets.
 COST_COLUMNS = ("latency", "energy", "macs", "flash", "arena", "persistent", "input")
@@ -173,8 +174,9 @@ def scan_kernel(  # type: ignore[no-untyped-def]
                 continue
             start_energy = little[a, _ENERGY] + policy[1]
             p = min(limits[5], 1.0 - start * per_ms)
-            p = min(p, (limits[3] - start) * per_ms)
-            p = min(p, (limits[4] - start_energy) * per_mj)
+            # Shaved, so that start + p c_b cannot end one rounding above the limit.
+            p = min(p, (limits[3] - start) * per_ms * SHAVED)
+            p = min(p, (limits[4] - start_energy) * per_mj * SHAVED)
             if p < MIN_RATE:
                 continue
             # Unsigned indices: no test for negative ones in the innermost lines.
@@ -182,15 +184,16 @@ def scan_kernel(  # type: ignore[no-untyped-def]
             m1, m2, m3 = m + np.uint64(1), m + np.uint64(2), m + np.uint64(3)
             l0, l1, l2, l3 = weight_l[a, 0], weight_l[a, 1], weight_l[a, 2], weight_l[a, 3]
             u_best = l0 * slab_best[m] + l1 * slab_best[m1] + l2 * slab_best[m2] + l3 * slab_best[m3]
-            u = min(np.sqrt(p), min(1.0, max(0.0, u_best)))
-            p = min(p, u * u)
+            u = min(rate_to_u(p), min(1.0, max(0.0, u_best)))
+            p = min(p, u_to_rate(u))
             if p < MIN_RATE:
                 continue
             n_feasible += 1
             has_big[a] = True
             has_little[mine] = True
             x = u * (U_NODES - 1)
-            first = min(max(int(x) - 1, 0), U_NODES - 4)
+            half = 0 if u <= 0.5 else U_HALF
+            first = min(max(int(x) - 1, half), half + U_HALF - 3)
             d = x - first
             j = np.uint64(first)
             w0 = -(d - 1) * (d - 2) * (d - 3) / 6
@@ -231,7 +234,7 @@ def scan_kernel(  # type: ignore[no-untyped-def]
             ceiling = accuracy + SLACK
             for v in range(n_levels + 1):
                 last = v == n_levels
-                rate = p if last else levels[v] * levels[v]
+                rate = p if last else levels[v]
                 if rate >= p and not last:
                     continue
                 for o in range(n_codes):

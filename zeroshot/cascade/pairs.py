@@ -10,7 +10,7 @@ For a little net L and a big net B with escalation rate p, on one board:
 
 The escalation rate of a pair is the one of highest accuracy inside the budgets. A pair counts only where L is
 cheaper than B, B is expected to be more accurate than L, p <= 1 - (c_L + c_policy) / c_B (beyond that, B alone is
-cheaper), and p is at least 1 % (below that, B is not worth its flash).
+cheaper), and p is at least 2 % (below that, B is not worth its flash).
 """
 
 from concurrent.futures import ThreadPoolExecutor
@@ -27,10 +27,12 @@ from zeroshot.cascade.copula import (
     MU_NODES,
     MU_STEP,
     PRIOR_COUPLING,
+    U_HALF,
     U_NODES,
     Coupling,
     cascade_accuracy,
     cascade_table,
+    rate_to_u,
     to_mu,
 )
 from zeroshot.cost.nets import NetCosts, Platform
@@ -88,6 +90,10 @@ class Pairs:
 
     def __len__(self) -> int:
         return len(self.p)
+
+    def take(self, index: Int64Array) -> "Pairs":
+        """Some of the pairs, in the order of the index."""
+        return Pairs(*(column[index] for column in vars(self).values()))
 
 
 @dataclass(frozen=True)
@@ -164,10 +170,11 @@ def rank_pairs(
         raise UsageError("A ranking needs at least one little net, one big net, and positive top and per_net.")
     table = cascade_table(coupling)
     order = np.argsort(littles.latency, kind="stable")  # as the scan wants them
-    at, weight = _stencil(MU_NODES, (to_mu(little_accuracy[order]) - MU_LOW) / MU_STEP)
-    at_b, weight_b = _stencil(MU_NODES, (to_mu(big_accuracy) - MU_LOW) / MU_STEP)
-    levels = np.sqrt(np.array(LEVELS))
-    at_u, weight_u = _stencil(U_NODES, levels * (U_NODES - 1))
+    at, weight = _stencil((to_mu(little_accuracy[order]) - MU_LOW) / MU_STEP, 0, MU_NODES)
+    at_b, weight_b = _stencil((to_mu(big_accuracy) - MU_LOW) / MU_STEP, 0, MU_NODES)
+    levels = np.array(LEVELS)
+    x = np.array([rate_to_u(p) for p in LEVELS]) * (U_NODES - 1)
+    at_u, weight_u = _stencil(x, np.where(x > U_HALF, U_HALF, 0), U_HALF + 1)
     limits = np.array([getattr(budgets, name) for name in LIMITS] + [budgets.escalation])
     policy = np.array([platform.policy_latency, platform.policy_energy])
     # Accuracy last: the front of two objectives is kept sorted by the first, the cost.
@@ -195,12 +202,15 @@ def rank_pairs(
 
     little, big, p = _best(parts, littles.latency, bigs.latency, platform.policy_latency, top, per_net)
     front_l, front_b, front_p = _merge_fronts(parts)
-    front = describe(front_l, front_b, front_p)
-    first_cost = next(name for name in objectives if name != "accuracy")
-    order = np.lexsort((front.big, front.little, front.accuracy, getattr(front, first_cost)))
+    # The scan went by the table's accuracies; what is returned goes by the exact ones.
+    best, front = describe(little, big, p), describe(front_l, front_b, front_p)
+    best = best.take(np.lexsort((best.big, best.little, best.latency, -best.accuracy)))
+    costs = [name for name in objectives if name != "accuracy"]
+    front = front.take(np.lexsort((front.big, front.little, front.accuracy, getattr(front, costs[0]))))
+    front = front.take(front_kernel(np.column_stack([*(getattr(front, name) for name in costs), -front.accuracy])))
     return Ranking(
-        top=describe(little, big, p),
-        front=Pairs(*(column[order] for column in vars(front).values())),
+        top=best,
+        front=front,
         n_pairs=len(littles) * len(bigs),
         n_feasible=sum(part.n_feasible for part in parts),
         little_fits=np.any([part.little_fits for part in parts], axis=0),
@@ -240,9 +250,12 @@ def _matrix(costs: NetCosts, accuracy: FloatArray) -> FloatArray:
     return np.column_stack([getattr(costs, name) for name in COST_COLUMNS] + [accuracy]).astype(np.float64)
 
 
-def _stencil(nodes: int, x: FloatArray) -> tuple[Int64Array, FloatArray]:
-    """First node and the four weights of cubic Lagrange interpolation at positions x, in node spacings."""
-    at = np.clip(np.floor(x).astype(np.int64) - 1, 0, nodes - 4)
+def _stencil(x: FloatArray, low: npt.ArrayLike, nodes: int) -> tuple[Int64Array, FloatArray]:
+    """First node and the four weights of cubic Lagrange interpolation at positions x, in node spacings.
+
+    The four nodes are among the `nodes` ones from node `low` on.
+    """
+    at = np.clip(np.floor(x).astype(np.int64) - 1, low, np.asarray(low) + nodes - 4)
     d = x - at
     weight = [
         -(d - 1) * (d - 2) * (d - 3) / 6,

@@ -24,7 +24,8 @@ def arena_bytes(table: LayerTable, planner: str) -> Int64Array:
         table: The nets.
         planner: `bound`, the largest sum of tensors alive at once, which no plan beats and offline planning in
             random order reaches in practice; or `greedy`, what TFLM's GreedyMemoryPlanner allots: tensors by
-            descending size (of equal ones the last added first), each at the lowest free 16-byte aligned offset.
+            descending size (of equal ones the last added first), each at the lowest free offset, all sizes rounded up
+            to 16 bytes before.
 
     Raises:
         UsageError: Unknown planner.
@@ -69,6 +70,7 @@ def _bound(size, first, last):  # type: ignore[no-untyped-def]
 @numba.njit(cache=True)
 def _greedy(size, first, last):  # type: ignore[no-untyped-def]
     n = len(size)
+    size = (size + ALIGNMENT - 1) // ALIGNMENT * ALIGNMENT
     order = np.empty(n, np.int64)
     for t in range(n):  # insertion sort: descending size, of equal ones the last added first
         at = t
@@ -81,21 +83,19 @@ def _greedy(size, first, last):  # type: ignore[no-untyped-def]
     peak = np.int64(0)
     for placed in range(n):
         t = order[placed]
-        need = (size[t] + ALIGNMENT - 1) // ALIGNMENT * ALIGNMENT
         offset = np.int64(0)
         for other in by_start[:placed]:
             if first[other] <= last[t] and first[t] <= last[other]:
-                if start[other] - offset >= need:
+                if start[other] - offset >= size[t]:
                     break
-                end = start[other] + (size[other] + ALIGNMENT - 1) // ALIGNMENT * ALIGNMENT
-                offset = max(offset, end)
+                offset = max(offset, start[other] + size[other])
         start[t] = offset
         k = placed
         while k > 0 and start[by_start[k - 1]] > offset:
             by_start[k] = by_start[k - 1]
             k -= 1
         by_start[k] = t
-        peak = max(peak, offset + need)
+        peak = max(peak, offset + size[t])
     return peak
 
 

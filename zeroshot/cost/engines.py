@@ -34,6 +34,7 @@ class Engine:
         ram_base: Bytes of persistent RAM for each net.
         ram_layer: Bytes of persistent RAM for each layer.
         ram_channel: Bytes of persistent RAM for each output channel.
+        ram_tap: Bytes of scratch a net keeps for each input value under a kernel of its largest convolution.
         instructions: For each of `CLASSES` the instructions of one MAC and of one output element. Without
             MACs, the first figure counts an addition's outputs and an average pooling's inputs.
         gather: Instructions for each output pixel, each kernel tap of each output pixel, and each input value
@@ -55,6 +56,7 @@ class Engine:
     ram_base: int
     ram_layer: int
     ram_channel: int
+    ram_tap: int
     instructions: dict[str, tuple[float, float]]
     gather: tuple[float, float, float]
     stall: dict[str, float]

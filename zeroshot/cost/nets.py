@@ -10,7 +10,7 @@ from zeroshot.cost.boards import Board
 from zeroshot.cost.counts import macs, per_net, weights
 from zeroshot.cost.engines import Engine
 from zeroshot.cost.latency import energy_mj, latency_ms, policy_ms
-from zeroshot.net import ADD, AVGPOOL, HEIGHT, IN_CH, OPS, WIDTH, LayerTable
+from zeroshot.net import ADD, AVGPOOL, CONV, HEIGHT, IN_CH, OPS, WIDTH, LayerTable
 
 Int64Array = npt.NDArray[np.int64]
 FloatArray = npt.NDArray[np.float64]
@@ -26,7 +26,7 @@ class NetCosts:
         macs: int64, multiply-accumulates of one inference.
         flash: int64, bytes of the model alone: weights, biases, scales, layer tables.
         arena: int64, bytes of activations under the engine's planner.
-        persistent: int64, bytes of RAM that the net keeps between inferences.
+        persistent: int64, bytes of RAM beside the arena: what the net keeps between inferences, and scratch.
         input: int64, bytes of the int8 input image.
         ops: int64, bit i set if the net uses operator i of `net.OPS`.
     """
@@ -62,13 +62,15 @@ def net_costs(table: LayerTable, board: Board, engine: Engine) -> NetCosts:
     layers = np.diff(table.ptr)
     channels = per_net(table, channels)
     first = table.rows[table.ptr[:-1]].astype(np.int64)
+    taps = np.where(op == CONV, table.column("in_channels") * table.column("kernel_h") * table.column("kernel_w"), 0)
+    scratch = engine.ram_tap * np.maximum.reduceat(taps.astype(np.int64), table.ptr[:-1])
     return NetCosts(
         latency=latency,
         energy=energy_mj(latency, board),
         macs=macs(table),
         flash=weights(table) + engine.flash_channel * channels + engine.flash_layer * layers,
         arena=arena_bytes(table, engine.planner),
-        persistent=engine.ram_base + engine.ram_layer * layers + engine.ram_channel * channels,
+        persistent=engine.ram_base + engine.ram_layer * layers + engine.ram_channel * channels + scratch,
         input=first[:, HEIGHT] * first[:, WIDTH] * first[:, IN_CH],
         ops=np.bitwise_or.reduceat(np.left_shift(np.int64(1), op.astype(np.int64)), table.ptr[:-1])
         if len(table)

@@ -54,6 +54,10 @@ class McuSpace:
     strides: tuple[int, ...] = (1, 2)
     heads: tuple[int, ...] = (0, 64, 128, 256)
 
+    def __post_init__(self) -> None:
+        if not 0 < self.count() < 2**63:
+            raise UsageError(f"A space must have between 1 and 2^63 nets, not {self.count():,}.", "Change its choices.")
+
     @classmethod
     def for_images(cls, side: int) -> "McuSpace":
         """The space for square images of `side` pixels: its resolutions follow the data, the rest is fixed.
@@ -64,7 +68,9 @@ class McuSpace:
         lowest = min(side / 2, 48)
         fitting = tuple(r for r in RESOLUTIONS if lowest <= r <= side)
         if side < RESOLUTIONS[0]:
-            raise UsageError(f"Images of {side} pixels are too small; the mcu space starts at 8x8.")
+            raise UsageError(
+                f"Images of {side} pixels are too small.", "The mcu space starts at 8x8 pixels; enlarge the images."
+            )
         return cls(resolutions=fitting)
 
     def _groups(self) -> list[_Group]:
@@ -206,6 +212,8 @@ class McuSpace:
             nets: (n, 5 + 6 * max_stages) int32 spec array of nets of this space.
             rng: The only source of randomness.
         """
+        if self.count() < 2:
+            raise UsageError("A space of one net has no mutants.")
         return np.stack([self._mutant(row, rng) for row in nets]) if len(nets) else nets.copy()
 
     def _mutant(self, row: IntArray, rng: np.random.Generator) -> IntArray:
