@@ -13,7 +13,7 @@ from pathlib import Path
 from cifar10 import cifar10_npz, default_out
 
 RESULTS = Path(__file__).with_name("results")
-ARGUMENTS = "--board nucleo-f746zg --flash 256KiB --sram 64KiB --latency 20ms --nets 1000 --top 10 --seed 0".split()
+ARGUMENTS = "--board nucleo-l4r5zi --flash 256KiB --sram 64KiB --latency 100ms --nets 1000 --top 10 --seed 0".split()
 
 
 def main() -> None:

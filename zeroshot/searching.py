@@ -196,8 +196,8 @@ def _finish(
         # Single nets get places of their own: a pair must beat the best of them, not the best of what pairs left.
         static_alone = Population(names, found.costs, accuracy)
         best_alone = single_front(static_alone, single_fits(found.costs, s.platform, s.budgets))
-        singles = shortlist(found.costs, accuracy, best_alone, best_alone[:0], s.shortlist)
-        rows = np.unique(np.concatenate([littles, bigs, singles]))
+        alone_rows = shortlist(found.costs, accuracy, best_alone, best_alone[:0], s.shortlist)
+        rows = np.unique(np.concatenate([littles, bigs, alone_rows]))
         scores = _probe(s, task.batches, [names[i] for i in rows], folder, report)
         undefined = {p.name: int(np.isnan(column).sum()) for p, column in zip(s.probed, scores.T, strict=True)}
         fused = fuse_ranks(np.column_stack([static[rows], scores]))
@@ -211,13 +211,13 @@ def _finish(
     alone = population(rows)
     front = single_front(alone, single_fits(alone.costs, s.platform, s.budgets))
     models = (population(littles), population(bigs), alone, front, PRIOR, PRIOR_COUPLING)
-    pairs = pair_rows(ranking.top, *models)
+    pairs, singles = pair_rows(ranking.top, *models), single_rows(alone, front, s.platform, PRIOR)
     return SearchResult(
         pairs=pairs, front=pair_rows(ranking.front, *models),
-        singles=single_rows(alone, front, s.platform, PRIOR), nets=candidates,
+        singles=singles, nets=candidates,
         n_pairs=first.n_pairs, n_feasible=first.n_feasible, n_probed=len(rows) if s.probed else 0,
         undefined={name: n for name, n in undefined.items() if n}, seconds=0.0,
-        remarks=task.remarks + _remarks(s, found, pairs, undefined), config=s.config,
+        remarks=task.remarks + _remarks(s, found, pairs, singles, undefined), config=s.config,
         run=folder.path if folder is not None else None,
     )  # fmt: skip
 
@@ -276,7 +276,9 @@ def _probe(
     return np.array([[done[net][name].value for name in wanted] for net in names])
 
 
-def _remarks(s: Setting, found: Candidates, pairs: list[Row], undefined: dict[str, int]) -> list[str]:
+def _remarks(
+    s: Setting, found: Candidates, pairs: list[Row], singles: list[Row], undefined: dict[str, int]
+) -> list[str]:
     remarks = []
     if min(len(found.littles), len(found.bigs)) < s.nets:
         remarks.append(
@@ -285,6 +287,12 @@ def _remarks(s: Setting, found: Candidates, pairs: list[Row], undefined: dict[st
         )
     if not any(isfinite(getattr(s.budgets, name)) for name in ("latency", "energy", "worst_latency")):
         remarks.append("No --latency, --energy or --worst-latency was given: the list favours large nets.")
+    best_single = max(singles, key=lambda row: float(row["accuracy"]), default=None)
+    if pairs and best_single and best_single["accuracy"] > pairs[0]["accuracy"]:
+        remarks.append(
+            f"One net does better inside the same budgets: {best_single['net']}, {100 * best_single['accuracy']:.1f} % "
+            f"expected, {best_single['latency_ms']:.3g} ms."
+        )
     if not pairs:
         remarks.append("In no pair of probed nets is the big net expected to beat the little one: use one net.")
     elif not any(row["pays"] for row in pairs):
