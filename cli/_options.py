@@ -45,7 +45,7 @@ Nets = Annotated[int, _setting("nets", SEARCH, "N", "Little candidates, and big 
 Top = Annotated[int, _setting("top", SEARCH, "N", "Pairs to list.")]
 PerNet = Annotated[int, _setting("per_net", SEARCH, "N", "No net stands in more than so many listed pairs.")]
 Shortlist = Annotated[
-    int, _setting("shortlist", SEARCH, "N", "Little, big and single nets to probe, N of each; 0 uses static proxies alone.")
+    int, _setting("shortlist", SEARCH, "N", "Little, big and single nets to probe, N of each; 0: static proxies alone.")
 ]
 Proxies = Annotated[
     str, _setting("proxies", SEARCH, "A,B,...", "Names from `zeroshot proxies` whose ranks are fused, or all.")

@@ -450,7 +450,7 @@ def test_progress_counts_up_to_the_whole(tmp_path):
 def test_plan_is_the_search_without_the_work(result, tmp_path):
     what = plan(data="digits", run=tmp_path / "run", progress=print, **SMALL)
     assert what["config"] == result.config
-    assert (what["candidates"], what["pairs"], what["probed_nets"]) == (80, 1600, 6)
+    assert (what["candidates"], what["pairs"], what["probed_nets"]) == (80, 1600, 9)
     assert what["run"] == str(tmp_path / "run")
     assert not (tmp_path / "run").exists()
     assert plan(**STATIC)["probed_nets"] == 0
