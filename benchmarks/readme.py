@@ -13,7 +13,7 @@ from pathlib import Path
 from cifar10 import cifar10_npz, default_out
 
 RESULTS = Path(__file__).with_name("results")
-ARGUMENTS = "--board nucleo-l4r5zi --flash 256KiB --sram 64KiB --latency 100ms --nets 1000 --top 10 --seed 0".split()
+ARGUMENTS = {"board": "nucleo-l4r5zi", "flash": "256KiB", "sram": "64KiB", "latency": "100ms", "seed": "0"}
 
 
 def main() -> None:
@@ -25,7 +25,8 @@ def main() -> None:
     zeroshot = Path(sys.executable).with_name("zeroshot")
     with tempfile.TemporaryDirectory() as scratch:
         shutil.copy(npz, Path(scratch) / "cifar10.npz")
-        command = ["search", "--data", "cifar10.npz", *ARGUMENTS, "--run", "run"]
+        options = {"data": "cifar10.npz", **ARGUMENTS, "run": "run"}
+        command = ["search", *(word for name, value in options.items() for word in (f"--{name}", value))]
         done = subprocess.run(
             [str(zeroshot), *command], cwd=scratch, stdout=subprocess.PIPE, text=True, check=True,
             env=os.environ | {"COLUMNS": "100"},
