@@ -118,7 +118,8 @@ def _watch(process: "subprocess.Popen[bytes]", peak: list[int]) -> None:
 
 def whole_search(data: str, folder: Path) -> None:
     """The command from process start, with nothing compiled yet and again with what it left compiled."""
-    arguments = ["search", "--data", data, "--board", "nucleo-f746zg", "--latency", "50ms", "--nets", "1000", "--quiet"]
+    budgets = ["--board", "nucleo-f746zg", "--flash", "128KiB", "--sram", "64KiB", "--latency", "50ms"]
+    arguments = ["search", "--data", data, *budgets, "--nets", "1000", "--quiet"]
     cache = {"NUMBA_CACHE_DIR": str(folder / "numba")}
     for what in ("nothing compiled", "compiled before"):
         taken, peak = command([*arguments, "--run", str(folder / what.replace(" ", "-"))], cache)

@@ -336,7 +336,7 @@ def test_budgets_on_expected_costs_set_the_rate(budgets, p):
 
 
 @pytest.mark.parametrize(
-    ("field", "least"), [("flash", 15_000), ("sram", 932), ("worst_latency", 110.05), ("latency", 12.0501)]
+    ("field", "least"), [("flash", 15_000), ("sram", 932), ("worst_latency", 110.05), ("latency", 15.0501)]
 )
 def test_a_pair_counts_up_to_its_budget(field, least):
     inside, _ = one_pair(Budgets(**{field: least}))
@@ -357,12 +357,12 @@ def test_a_pair_counts_up_to_its_budget(field, least):
         ({"a_l": 0.9}, False),
         ({"latency": (99.95, 100.0)}, False),  # with the policy no cheaper
         ({"latency": (120.0, 100.0)}, False),
-        ({"latency": (97.9, 100.0)}, True),  # 1 - 97.95 / 100 = 2.05 %
-        ({"latency": (98.0, 100.0)}, False),
-        ({"a_l": 0.98, "a_b": 0.9801}, True),  # best rate 3.9 %
+        ({"latency": (94.9, 100.0)}, True),  # 1 - 94.95 / 100 = 5.05 %
+        ({"latency": (95.0, 100.0)}, False),
+        ({"a_l": 0.97, "a_b": 0.9712}, True),
         ({"a_l": 0.998, "a_b": 0.99801}, False),  # best rate 0.4 %
-        ({"budgets": Budgets(escalation=0.0199)}, False),
-        ({"budgets": Budgets(escalation=0.0201)}, True),
+        ({"budgets": Budgets(escalation=0.0499)}, False),
+        ({"budgets": Budgets(escalation=0.0501)}, True),
     ],
 )
 def test_which_pairs_count(options, counts):

@@ -10,7 +10,7 @@ SLACK = 4e-4
 SHAVED = 1.0 - 1e-12
 
 # A big net that would run less often than this is not worth its flash.
-MIN_RATE = 0.02
+MIN_RATE = 0.05
 
 # Columns of the matrices of little and big nets.
 COST_COLUMNS = ("latency", "energy", "macs", "flash", "arena", "persistent", "input")
@@ -50,9 +50,21 @@ def _dominated(point, points, ids, rates, n):  # type: ignore[no-untyped-def]
     return False
 
 
+@numba.njit(cache=True, inline="always")
+def _move(points, ids, rates, source, target):  # type: ignore[no-untyped-def]
+    for d in range(points.shape[1]):
+        points[target, d] = points[source, d]
+    ids[target, 0] = ids[source, 0]
+    ids[target, 1] = ids[source, 1]
+    rates[target] = rates[source]
+
+
 @numba.njit(cache=True)
 def _insert(point, little, big, p, points, ids, rates, n):  # type: ignore[no-untyped-def]
-    """Add a point that no kept one dominates, drop those it dominates; grows the arrays when they are full."""
+    """Add a point that no kept one dominates, drop those it dominates; grows the arrays when they are full.
+
+    Element by element: assigning rows and concatenating would triple the compile time of this module.
+    """
     kept = 0
     for i in range(n):
         dominated = True
@@ -61,21 +73,25 @@ def _insert(point, little, big, p, points, ids, rates, n):  # type: ignore[no-un
                 dominated = False
                 break
         if not dominated:
-            points[kept] = points[i]
-            ids[kept] = ids[i]
-            rates[kept] = rates[i]
+            _move(points, ids, rates, i, kept)
             kept += 1
     if kept == len(rates):
-        points = np.concatenate((points, np.empty_like(points)))
-        ids = np.concatenate((ids, np.empty_like(ids)))
-        rates = np.concatenate((rates, np.empty_like(rates)))
+        more_points = np.empty((2 * kept, points.shape[1]))
+        more_ids = np.empty((2 * kept, 2), np.int64)
+        more_rates = np.empty(2 * kept)
+        for i in range(kept):
+            for d in range(points.shape[1]):
+                more_points[i, d] = points[i, d]
+            more_ids[i, 0] = ids[i, 0]
+            more_ids[i, 1] = ids[i, 1]
+            more_rates[i] = rates[i]
+        points, ids, rates = more_points, more_ids, more_rates
     at = kept
     while len(point) == 2 and at > 0 and points[at - 1, 0] > point[0]:
-        points[at] = points[at - 1]
-        ids[at] = ids[at - 1]
-        rates[at] = rates[at - 1]
+        _move(points, ids, rates, at - 1, at)
         at -= 1
-    points[at] = point
+    for d in range(len(point)):
+        points[at, d] = point[d]
     ids[at, 0] = little
     ids[at, 1] = big
     rates[at] = p
@@ -84,7 +100,7 @@ def _insert(point, little, big, p, points, ids, rates, n):  # type: ignore[no-un
 
 @numba.njit(cache=True)
 def front_kernel(points):  # type: ignore[no-untyped-def]
-    """Indices of the points that no other dominates; of equal points the first."""
+    """Indices of the points that no other dominates, in no order; of equal points the first."""
     kept = np.empty_like(points)
     ids = np.empty((len(points), 2), np.int64)
     rates = np.empty(len(points))
@@ -96,7 +112,7 @@ def front_kernel(points):  # type: ignore[no-untyped-def]
             known = _dominated(points[i], kept, ids, rates, n)
         if not known:
             kept, ids, rates, n = _insert(points[i], i, 0, 0.0, kept, ids, rates, n)
-    return np.sort(ids[:n, 0])
+    return ids[:n, 0].copy()
 
 
 @numba.njit(cache=True, inline="always")

@@ -179,11 +179,11 @@ def cascade_table(coupling: Coupling) -> CascadeTable:
     return CascadeTable(*_table_kernel(t, coupling.gamma, coupling.kappa))
 
 
-@numba.njit(cache=True, parallel=True)
+@numba.njit(cache=True)
 def _table_kernel(t, gamma, kappa):  # type: ignore[no-untyped-def]
     gain = np.empty((MU_NODES, MU_NODES, U_NODES))
     best = np.empty((MU_NODES, MU_NODES))
-    for b in numba.prange(MU_NODES):
+    for b in range(MU_NODES):
         for a in range(MU_NODES):
             mu_l = MU_LOW + MU_STEP * a
             mu_b = MU_LOW + MU_STEP * b

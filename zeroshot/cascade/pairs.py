@@ -10,7 +10,7 @@ For a little net L and a big net B with escalation rate p, on one board:
 
 The escalation rate of a pair is the one of highest accuracy inside the budgets. A pair counts only where L is
 cheaper than B, B is expected to be more accurate than L, p <= 1 - (c_L + c_policy) / c_B (beyond that, B alone is
-cheaper), and p is at least 2 % (below that, B is not worth its flash).
+cheaper), and p is at least 5 % (below that, B is not worth its flash).
 """
 
 from concurrent.futures import ThreadPoolExecutor
@@ -207,7 +207,8 @@ def rank_pairs(
     best = best.take(np.lexsort((best.big, best.little, best.latency, -best.accuracy)))
     costs = [name for name in objectives if name != "accuracy"]
     front = front.take(np.lexsort((front.big, front.little, front.accuracy, getattr(front, costs[0]))))
-    front = front.take(front_kernel(np.column_stack([*(getattr(front, name) for name in costs), -front.accuracy])))
+    points = np.column_stack([*(getattr(front, name) for name in costs), -front.accuracy])
+    front = front.take(np.sort(front_kernel(points)))
     return Ranking(
         top=best,
         front=front,
@@ -290,6 +291,6 @@ def _best(
 
 
 def _merge_fronts(parts: list[_Part]) -> tuple[Int64Array, Int64Array, FloatArray]:
-    keep = front_kernel(np.concatenate([part.front for part in parts]))
+    keep = np.sort(front_kernel(np.concatenate([part.front for part in parts])))
     pair = np.concatenate([part.front_pair for part in parts])[keep]
     return pair[:, 0], pair[:, 1], np.concatenate([part.front_p for part in parts])[keep]
