@@ -76,3 +76,12 @@ Config = Annotated[
         help="TOML file of settings, named as these options.", rich_help_panel=RUN,
     ),
 ]  # fmt: skip
+
+
+def words(text: str) -> list[str]:
+    """The names of a comma-separated option.
+
+    >>> words("zico, macs,")
+    ['zico', 'macs']
+    """
+    return [word.strip() for word in text.split(",") if word.strip()]

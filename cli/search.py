@@ -127,7 +127,7 @@ def _arguments(settings: dict[str, Any]) -> dict[str, Any]:
     found = dict(settings)
     for name in ("proxies", "objectives"):
         if name in found:
-            found[name] = [word.strip() for word in found[name].split(",") if word.strip()]
+            found[name] = opt.words(found[name])
     if found.get("proxies") == ["all"]:
         from zeroshot.plugins import load_proxies
 

@@ -16,12 +16,14 @@ Row = dict[str, Any]
 
 def proxies(json: Json = False) -> None:
     """List the proxies: built-in ones and those of installed plug-ins."""
-    from zeroshot.plugins import load_proxies
+    from zeroshot.plugins import load_proxies, providers
 
-    rows = [
+    sources = providers()
+    rows: list[Row] = [
         {
             "name": p.name, "cost": p.cost, "paper": p.paper, "summary": p.summary, "version": p.version,
-            "provider": p.function.__module__.partition(".")[0], "needs_labels": p.needs_labels, "batches": p.batches,
+            "provider": asdict(sources[p.name]), "needs_labels": p.needs_labels, "batches": p.batches,
+            "parts": p.parts,
         }
         for p in load_proxies()
     ]  # fmt: skip
@@ -29,10 +31,11 @@ def proxies(json: Json = False) -> None:
     def human(screen: "Console") -> None:
         shown = table("proxy", "cost", "what it is", "paper", "provider")
         for row in rows:
-            cells = (row["cost"], row["summary"], row["paper"], row["provider"])
+            cells = (row["cost"], row["summary"], row["paper"], sources[row["name"]])
             shown.add_row(f"{row['name']}@{row['version']}", *map(str, cells))
         screen.print(shown, soft_wrap=False)
         screen.print("\nCost, from cheap to dear: static (no pass), forward, backward, per-sample.", style="dim")
+        screen.print("An aggregate ranks several nets by the scores of its parts.", style="dim")
 
     emit({"proxies": rows}, human, json=json)
 

@@ -1,6 +1,7 @@
 """`zeroshot proxies`, `boards`, `spaces` and `doctor`."""
 
 import json
+from importlib.metadata import version
 
 import pytest
 
@@ -26,7 +27,9 @@ def test_proxies(cli):
     assert [(p["name"], p["cost"], p["paper"], p["summary"], p["version"]) for p in told["proxies"]] == [
         (p.name, p.cost, p.paper, p.summary, p.version) for p in load_proxies()
     ]
-    assert {p["provider"] for p in told["proxies"]} == {"zeroshot"}
+    ours = {"entry_point": "builtin", "module": "zeroshot.proxies", "distribution": "zeroshot-mcu"}
+    assert all(p["provider"] == ours | {"version": version("zeroshot-mcu")} for p in told["proxies"])
+    assert {p["name"]: tuple(p["parts"]) for p in told["proxies"]} == {p.name: p.parts for p in load_proxies()}
     assert all(f"{p.name}@{p.version}" in text for p in load_proxies())
 
 

@@ -20,6 +20,7 @@ from zeroshot.probe import Probe, Proxy, ProxyUndefined, Score, evaluate, exampl
 
 SPEC = NetSpec.parse("r8-s4-m3e2w4x1-d3w6x1/2-b3w8x1/2-c5w8x1-h12")
 PROBED = ("naswot", "zico", "grad_norm", "snip", "synflow")
+ALL = tuple(proxy for proxy in load_proxies() if proxy.cost not in ("static", "aggregate"))
 
 
 @pytest.fixture(autouse=True)
@@ -81,18 +82,34 @@ def worn_net():
 def test_leaves_the_module_and_the_global_generator_as_they_were():
     net = worn_net()
     before = snapshot(net)
-    scores = evaluate(load_proxies(PROBED), Probe(net, make_batches()))
+    scores = evaluate(ALL, Probe(net, make_batches()))
     assert all(score.status == "ok" for score in scores.values())
     assert_same(before, snapshot(net))
+
+
+@pytest.mark.parametrize("proxy", ALL, ids=lambda proxy: proxy.name)
+def test_every_proxy_alone_leaves_no_trace(proxy):
+    net = worn_net()
+    net.body[1][2].inplace = True
+    net.register_buffer("own", torch.ones(1))
+    vars(net.pool)["forward"] = net.pool.forward  # a forward that somebody else patched in
+    before, batches = snapshot(net), make_batches()
+    images = [x.clone() for x, _ in batches]
+    assert evaluate([proxy], Probe(net, batches))[proxy.name].status == "ok"
+    assert_same(before, snapshot(net))
+    assert net.body[1][2].inplace
+    assert all(torch.equal(x, image) for (x, _), image in zip(batches, images, strict=True))
+    assert not any(x.requires_grad for x, _ in batches)
 
 
 def test_leaves_the_module_as_it_was_when_a_pass_fails():
     net = worn_net()
     before = snapshot(net)
     probe = Probe(net, make_batches(channels=4))
-    for view in (probe.relu_codes, probe.weight_gradients, probe.synaptic_flow):
-        with pytest.raises(RuntimeError):
-            view()
+    for proxy in ALL:
+        if proxy.name != "l2_norm":
+            with pytest.raises(UsageError, match=r"layer 'stem.0' \(Conv2d\) on input .*4, 8, 8\)"):
+                proxy.function(probe)
     assert_same(before, snapshot(net))
 
 
@@ -113,12 +130,28 @@ def test_one_pass_a_batch_serves_all():
     assert calls == [8]
 
 
+def test_all_proxies_together_run_as_many_passes_as_there_are_kinds():
+    net = make_net()
+    calls = []
+    net.register_forward_hook(lambda _m, x, _o: calls.append(len(x[0])))
+    evaluate(ALL, Probe(net, make_batches()))
+    # Images alone as batches (ones with and without batch norm, noise); the two batches, each image by itself,
+    # noise, noise under drawn weights and moved, gradients of it; jets.
+    assert sorted(calls) == [1, 1, 1, 8, 8, 8, 8, 8, 8, 8, 32]
+    calls.clear()
+    for _ in range(2):
+        evaluate(ALL, probe := Probe(net, make_batches()[:2]))
+    assert len(calls) == 22
+    evaluate(ALL, probe)
+    assert len(calls) < 22 + 6  # what is cached is not run again
+
+
 def test_order_of_proxies_does_not_matter():
-    forward = evaluate(load_proxies(PROBED), Probe(make_net(), make_batches()))
-    backward = evaluate(load_proxies(PROBED[::-1]), Probe(make_net(), make_batches()))
+    forward = evaluate(ALL, Probe(make_net(), make_batches()))
+    backward = evaluate(ALL[::-1], Probe(make_net(), make_batches()))
     assert forward == backward
-    for name in PROBED:
-        assert evaluate(load_proxies([name]), Probe(make_net(), make_batches()))[name] == forward[name]
+    for proxy in ALL:
+        assert evaluate([proxy], Probe(make_net(), make_batches()))[proxy.name] == forward[proxy.name]
 
 
 def test_gradients_are_those_of_backward():
@@ -227,6 +260,83 @@ def test_usage_errors():
     assert evaluate(load_proxies(["naswot", "synflow"]), unlabelled)["naswot"].status == "ok"
     with pytest.raises(UsageError, match="labels"):
         evaluate(load_proxies(["snip"]), unlabelled)
+
+
+@pytest.mark.parametrize(
+    ("batch", "message"),
+    [
+        ((torch.full((2, 3, 8, 8), torch.nan), torch.arange(2)), "Batch 1 has images that are not finite"),
+        ((torch.full((2, 3, 8, 8), -torch.inf), None), "not finite"),
+        ((torch.zeros(0, 3, 8, 8), None), "must hold floating-point images"),
+        ((torch.zeros(2, 3, 8, 8, dtype=torch.uint8), None), "uint8"),
+        ((torch.zeros(2), None), "shape \\(2,\\)"),
+        ((torch.zeros(2, 3, 8, 8), torch.arange(3)), "label for each of its 2 images"),
+        ((torch.zeros(2, 3, 8, 8), torch.rand(2)), "whole-number label"),
+        ((torch.zeros(2, 3, 8, 8, device="meta"), None), "Batch 1 is on device meta"),
+    ],
+)
+def test_batches_that_cannot_be_used(batch, message):
+    with pytest.raises(UsageError, match=message):
+        Probe(make_net(), [batch])
+
+
+def test_labels_that_the_net_does_not_know():
+    (x, y), other = make_batches()
+    for labels in (y + 5, y - 5):
+        for proxy in ALL:
+            if proxy.needs_labels and proxy.name != "epe_nas":
+                with pytest.raises(UsageError, match="do not fit the 5 classes"):
+                    proxy.function(Probe(make_net(), [(x, labels), other]))
+
+
+def test_labels_that_are_missing():
+    batches = [(x, None) for x, _ in make_batches()]
+    for proxy in ALL:
+        if proxy.needs_labels:
+            with pytest.raises(UsageError, match="needs? labels"):
+                evaluate([proxy], Probe(make_net(), batches))
+        else:
+            assert evaluate([proxy], Probe(make_net(), batches))[proxy.name].status == "ok"
+
+
+def test_nets_that_cannot_be_probed():
+    batches = make_batches()
+    with pytest.raises(UsageError, match=r"'stem.0.weight' is on device meta"):
+        Probe(make_net().to("meta"), batches)
+    with pytest.raises(UsageError, match="has no shape yet"):
+        Probe(nn.Sequential(nn.Flatten(), nn.LazyLinear(5)), batches)
+    with pytest.raises(UsageError, match="parametrised weights"):
+        Probe(nn.Sequential(nn.utils.parametrizations.weight_norm(nn.Conv2d(3, 5, 8)), nn.Flatten()), batches)
+    with pytest.raises(UsageError, match=r"must return logits \(8, classes\); it returned \(8, 4, 6, 6\)"):
+        Probe(nn.Conv2d(3, 4, 3), batches).relu_codes()
+    with pytest.raises(UsageError, match="it returned tuple"):
+        Probe(Fails(lambda x: (x, x)), batches).relu_codes()
+    with pytest.raises(UsageError, match=r"fails in layer Fails on input \(8, 3, 8, 8\): integer .* by zero"):
+        Probe(Fails(lambda x: x / (1 // 0)), batches).relu_codes()
+    with pytest.raises(UsageError, match=r"fails in layer 'conv' \(Conv2d\) on input \(8, 3, 8\)"):
+        Probe(Fails(lambda x: x[:, :, 0]), batches).relu_codes()
+
+
+class Fails(nn.Module):
+    def __init__(self, first):
+        super().__init__()
+        self.first, self.conv = first, nn.Conv2d(3, 5, 8)
+
+    def forward(self, x):
+        out = self.first(x)
+        return self.conv(out).flatten(1) if isinstance(out, torch.Tensor) else out
+
+
+def test_layers_that_compute_otherwise_have_no_gradients_of_single_images():
+    class Doubled(nn.Conv2d):
+        def forward(self, x):
+            return 2 * super().forward(x)
+
+    net = nn.Sequential(Doubled(3, 4, 3), nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(4, 5))
+    initialise(net, torch.Generator().manual_seed(0))
+    scores = evaluate(ALL, Probe(net, make_batches()))
+    assert scores["gradsign"].status == scores["vkdnw"].status == "a layer has a forward of its own"
+    assert scores["snip"].status == scores["grasp"].status == scores["synflow"].status == "ok"
 
 
 def test_load_proxies_finds_the_built_in_ones_in_the_order_asked():

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from zeroshot.data import Dataset, load
     from zeroshot.errors import ZeroshotError
+    from zeroshot.modules import score, score_many
     from zeroshot.net import NetSpec
     from zeroshot.results import SearchResult
     from zeroshot.searching import search
@@ -25,10 +26,14 @@ _HOMES = {
     "Dataset": "zeroshot.data",
     "load": "zeroshot.data",
     "NetSpec": "zeroshot.net",
+    "score": "zeroshot.modules",
+    "score_many": "zeroshot.modules",
     "ZeroshotError": "zeroshot.errors",
 }
 
-__all__ = ["Dataset", "NetSpec", "SearchResult", "ZeroshotError", "__version__", "load", "search"]
+__all__ = [
+    "Dataset", "NetSpec", "SearchResult", "ZeroshotError", "__version__", "load", "score", "score_many", "search",
+]  # fmt: skip
 
 
 def __getattr__(name: str) -> object:

@@ -1,12 +1,33 @@
 """The proxies that are installed, the built-in ones and third parties' alike, found through entry points."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from importlib.metadata import EntryPoint, entry_points
 
 from zeroshot.errors import UsageError, unknown
 from zeroshot.probe import Proxy
 
 GROUP = "zeroshot.proxies"
+
+
+@dataclass(frozen=True)
+class Provider:
+    """Where a proxy comes from.
+
+    Attributes:
+        entry_point: Name of the entry point in the group `zeroshot.proxies`; `builtin` is our own.
+        module: The module (or `module:object`) that the entry point names.
+        distribution: What `pip install` was given; empty if the entry point belongs to no distribution.
+        version: Of the distribution; empty without one.
+    """
+
+    entry_point: str
+    module: str
+    distribution: str
+    version: str
+
+    def __str__(self) -> str:
+        return f"{self.distribution} {self.version}" if self.distribution else f"{self.entry_point} ({self.module})"
 
 
 def load_proxies(names: Sequence[str] | None = None) -> tuple[Proxy, ...]:
@@ -21,6 +42,45 @@ def load_proxies(names: Sequence[str] | None = None) -> tuple[Proxy, ...]:
     Raises:
         UsageError: A name is unknown, two providers use one name, or a provider cannot be used.
     """
+    known = _installed()
+    wanted = dict.fromkeys(known if names is None else names)
+    for name in wanted:
+        if name not in known:
+            raise unknown("proxy", name, known)
+    return tuple(known[name][0] for name in wanted)
+
+
+def providers() -> dict[str, Provider]:
+    """Proxy name -> who provides it, for every installed proxy in the order of `load_proxies`.
+
+    Raises:
+        UsageError: Two providers use one name, or a provider cannot be used.
+
+    >>> providers()["macs"].entry_point
+    'builtin'
+    """
+    return {name: _provider(entry) for name, (_, entry) in _installed().items()}
+
+
+def with_parts(proxies: Sequence[Proxy]) -> tuple[Proxy, ...]:
+    """What has to be evaluated for these proxies: aggregates are replaced by their parts, each proxy comes once.
+
+    Raises:
+        UsageError: A part is unknown, or an aggregate itself.
+
+    >>> [proxy.name for proxy in with_parts(load_proxies(["te_nas", "macs"]))]
+    ['ntk_cond', 'linear_regions', 'macs']
+    """
+    found: dict[str, Proxy] = {}
+    for proxy in proxies:
+        for part in load_proxies(proxy.parts) if proxy.parts else (proxy,):
+            if part.parts:
+                raise UsageError(f"Part {part.name!r} of proxy {proxy.name!r} is an aggregate.", "Name its parts.")
+            found[part.name] = part
+    return tuple(found.values())
+
+
+def _installed() -> dict[str, tuple[Proxy, EntryPoint]]:
     known: dict[str, tuple[Proxy, EntryPoint]] = {}
     for entry in sorted(entry_points(group=GROUP), key=lambda entry: (entry.name != "builtin", entry.name)):
         for proxy in _table(entry):
@@ -31,11 +91,7 @@ def load_proxies(names: Sequence[str] | None = None) -> tuple[Proxy, ...]:
                     "Uninstall one of the two, or ask its author to rename the proxy.",
                 )
             known[proxy.name] = (proxy, entry)
-    wanted = dict.fromkeys(known if names is None else names)
-    for name in wanted:
-        if name not in known:
-            raise unknown("proxy", name, known)
-    return tuple(known[name][0] for name in wanted)
+    return known
 
 
 def _table(entry: EntryPoint) -> tuple[Proxy, ...]:
@@ -53,3 +109,8 @@ def _table(entry: EntryPoint) -> tuple[Proxy, ...]:
 
 def _label(entry: EntryPoint) -> str:
     return f"{entry.name} ({entry.value})"
+
+
+def _provider(entry: EntryPoint) -> Provider:
+    found = entry.dist
+    return Provider(entry.name, entry.value, found.name if found else "", found.version if found else "")

@@ -3,7 +3,8 @@
 import hashlib
 import os
 import warnings
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -41,6 +42,35 @@ def score_static(table: LayerTable, proxies: Sequence[Proxy]) -> FloatArray:
     return np.column_stack(columns) if columns else np.zeros((len(table), 0))
 
 
+def score_aggregate(proxy: Proxy, columns: Mapping[str, FloatArray]) -> FloatArray:
+    """An aggregate of one population: (n_nets,) float64.
+
+    Args:
+        proxy: The aggregate.
+        columns: Scores of at least its parts: name -> (n_nets,) float64, NaN where undefined.
+    """
+    return np.asarray(proxy.function(np.column_stack([columns[name] for name in proxy.parts])), np.float64)
+
+
+def joined(tables: Sequence[LayerTable]) -> LayerTable:
+    """The nets of several tables, in that order, as one population; at least one table."""
+    sizes = np.concatenate([np.diff(table.ptr) for table in tables])
+    return LayerTable(np.concatenate([table.rows for table in tables]), np.concatenate([[0], np.cumsum(sizes)]))
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """Let torch work on one thread: sums in one order, whatever the number of jobs and cores."""
+    import torch
+
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
+
+
 def net_seed(seed: int, net: str) -> int:
     """The seed of one net: depends on the run's seed and the net, never on the worker or the order."""
     digest = hashlib.sha256(f"{seed}:{net}".encode()).digest()
@@ -55,15 +85,11 @@ def probe_net(net: str, classes: int, batches: Batches, names: Sequence[str], se
     from zeroshot.plugins import load_proxies
     from zeroshot.probe import Probe, evaluate
 
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)  # sums in one order, whatever the number of jobs
-    try:
-        own_seed = net_seed(seed, net)
+    own_seed = net_seed(seed, net)
+    with one_thread():
         module = build(NetSpec.parse(net), batches[0][0].shape[1], classes)
         initialise(module, torch.Generator().manual_seed(own_seed))
         return NetScores(net, evaluate(load_proxies(names), Probe(module, batches, own_seed)))
-    finally:
-        torch.set_num_threads(threads)
 
 
 def score_probed(

@@ -24,7 +24,7 @@ from zeroshot.probe import Score
 from zeroshot.ranking import fuse_ranks
 from zeroshot.results import Population, Row, SearchResult, net_rows, pair_rows, single_fits, single_front, single_rows
 from zeroshot.runs import RunFolder, check_run, open_run
-from zeroshot.scoring import Batches, default_jobs, score_probed, score_static
+from zeroshot.scoring import Batches, default_jobs, score_aggregate, score_probed, score_static
 from zeroshot.settings import DEFAULT_BOARD, DEFAULT_ENGINE, DEFAULT_PROXIES, Setting, resolve
 from zeroshot.units import Quantity
 
@@ -32,7 +32,7 @@ FloatArray = npt.NDArray[np.float64]
 Int64Array = npt.NDArray[np.int64]
 Progress = Callable[[str, int, int], None]
 
-BATCHES = 2  # of labelled images for each probed net
+BATCHES = 2  # of labelled images for each probed net, unless a proxy wants more
 
 
 @dataclass(frozen=True)
@@ -124,7 +124,8 @@ def search(
     found = draw(s.space, s.cost_of, s.platform, s.budgets, nets, np.random.default_rng(seed))
     report("drawing candidates", 1, 1)
     static = score_static(layer_table(found.values, s.channels, s.classes), s.static)
-    accuracy = expected_accuracy(fuse_ranks(static), found.costs.macs, task.anchor, s.classes)
+    asked = [i for i, p in enumerate(s.static) if p.name in s.fused]
+    accuracy = expected_accuracy(fuse_ranks(static[:, asked]), found.costs.macs, task.anchor, s.classes)
     first = _rank(s, found.costs, accuracy, found.littles, found.bigs)
     if not first.n_feasible:
         raise infeasible(found.corner, s.platform, s.budgets)
@@ -165,7 +166,8 @@ def plan(**options: Any) -> dict[str, Any]:  # noqa: ANN401 - exactly the option
 
 def _task(s: Setting, dataset: Dataset) -> _Task:
     sides = s.space.resolutions if s.probed else ()
-    batches = {side: datasets.batches(dataset, side, s.batch, BATCHES, s.seed) for side in sides}
+    count = max([BATCHES, *(p.batches for p in s.probed)])
+    batches = {side: datasets.batches(dataset, side, s.batch, count, s.seed) for side in sides}
     return _Task(task_anchor(dataset, s.seed), batches, datasets.warnings_for(dataset))
 
 
@@ -200,7 +202,10 @@ def _finish(
         rows = np.unique(np.concatenate([littles, bigs, alone_rows]))
         scores = _probe(s, task.batches, [names[i] for i in rows], folder, report)
         undefined = {p.name: int(np.isnan(column).sum()) for p, column in zip(s.probed, scores.T, strict=True)}
-        fused = fuse_ranks(np.column_stack([static[rows], scores]))
+        known = {p.name: static[rows, i] for i, p in enumerate(s.static)}
+        known |= {p.name: scores[:, i] for i, p in enumerate(s.probed)}
+        known |= {p.name: score_aggregate(p, known) for p in s.aggregates}
+        fused = fuse_ranks(np.column_stack([known[name] for name in s.fused]))
         accuracy = accuracy.copy()
         accuracy[rows] = expected_accuracy(fused, found.costs.macs[rows], task.anchor, s.classes)
         ranking = _rank(s, found.costs, accuracy, littles, bigs)

@@ -29,7 +29,14 @@ DEFAULT_PROXIES = ("params", "macs", "nn_degree", "zico", "naswot")
 
 @dataclass(frozen=True)
 class Setting:
-    """Everything a search needs, resolved and checked."""
+    """Everything a search needs, resolved and checked.
+
+    Attributes (those that do not explain themselves):
+        static: Proxies of the layer table, asked for or part of an aggregate.
+        probed: Proxies of passes over the nets, asked for or part of an aggregate.
+        aggregates: Proxies of the scores of others.
+        fused: Names of the proxies asked for, whose ranks make the order.
+    """
 
     channels: int
     classes: int
@@ -40,6 +47,8 @@ class Setting:
     budgets: Budgets
     static: tuple[Proxy, ...]
     probed: tuple[Proxy, ...]
+    aggregates: tuple[Proxy, ...]
+    fused: tuple[str, ...]
     objectives: tuple[str, ...]
     nets: int
     top: int
@@ -79,9 +88,12 @@ def resolve(
     if space not in SPACES:
         raise unknown("space", space, SPACES)
     chosen = load_proxies(proxies)
-    static = tuple(p for p in chosen if p.cost == "static")
-    probed = tuple(p for p in chosen if p.cost != "static") if shortlist else ()
-    if not static:
+    # An aggregate brings its parts along; they are computed, but only what was asked for is fused.
+    needed = load_proxies([name for p in chosen for name in (*p.parts, p.name)])
+    static = tuple(p for p in needed if p.cost == "static")
+    aggregates = tuple(p for p in chosen if p.cost == "aggregate") if shortlist else ()
+    probed = tuple(p for p in needed if p.cost not in ("static", "aggregate")) if shortlist else ()
+    if not any(p.cost == "static" for p in chosen):
         raise UsageError("The first ranking of all pairs needs a static proxy.", "Add macs, params or nn_degree.")
     budgets = Budgets(
         flash=min(to_bytes(flash, "--flash"), its_board.flash_bytes),
@@ -99,7 +111,8 @@ def resolve(
     }  # fmt: skip
     setting = Setting(
         dataset.channels, dataset.classes, its_board, its_engine, SPACES[space](dataset.side),
-        platform(its_board, its_engine, dataset.classes), budgets, static, probed, tuple(objectives),
+        platform(its_board, its_engine, dataset.classes), budgets, static, probed, aggregates,
+        tuple(p.name for p in chosen), tuple(objectives),
         nets, top, per_net, shortlist, batch, seed, jobs, config,
     )  # fmt: skip
     return setting, dataset
