@@ -1,0 +1,192 @@
+"""Milliseconds a net and proxy, construction included, on one thread: one shared probe against one a proxy.
+
+python benchmarks/proxy_speed.py [--nets 30] [--cells 10]
+
+Random nets of the mcu space at 32x32 of at most 5 million MACs, and NAS-Bench-201 cells, both drawn with seed 0, with
+standard normal images. Figures a net are processor time of the one thread, which other work on the machine disturbs
+little; the comparison of threads and processes needs the wall's clock and an idle machine.
+"""
+
+import argparse
+import os
+import sys
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import nn
+
+from zeroshot.build import build, initialise
+from zeroshot.cost import counts
+from zeroshot.net import NetSpec, layer_table, spec_of
+from zeroshot.plugins import load_proxies
+from zeroshot.probe import Probe, Proxy, evaluate
+from zeroshot.runs import processor
+from zeroshot.scoring import Batches, default_jobs, score_probed
+from zeroshot.spaces import McuSpace, nasbench201
+
+RESULTS = Path(__file__).with_name("results")
+SIDE, CLASSES, SEED = 32, 10, 0
+MAX_MACS = 5e6  # half of the space's nets have over 28 million at 32x32, no microcontroller's work
+TARGET_MS, SUITE_ZERO_S = 150, 2.6
+Make = Callable[[], nn.Module]
+Times = dict[str, list[float]]  # proxy -> ms, one a net
+
+
+def mcu_specs(n: int) -> list[str]:
+    values = McuSpace(resolutions=(SIDE,)).sample(40 * n, np.random.default_rng(SEED))
+    small = values[counts.macs(layer_table(values, 3, CLASSES)) <= MAX_MACS]
+    return [str(spec_of(row)) for row in small[:n]]
+
+
+def cell_numbers(n: int) -> list[int]:
+    """Cells whose output hangs on their input."""
+    cells = np.random.default_rng(SEED).integers(0, nasbench201.COUNT, 4 * n).tolist()
+    return [c for c in cells if nasbench201.live(nasbench201.decode([c])).any()][:n]
+
+
+def images(size: int, count: int = 2) -> Batches:
+    generator = torch.Generator().manual_seed(SEED)
+    shape = (size, 3, SIDE, SIDE)
+    return [
+        (torch.randn(shape, generator=generator), torch.randint(CLASSES, (size,), generator=generator))
+        for _ in range(count)
+    ]
+
+
+def make_mcu(spec: str) -> nn.Module:
+    return build(NetSpec.parse(spec), 3, CLASSES)
+
+
+def prepared(make: Make, batches: Batches) -> Probe:
+    module = make()
+    initialise(module, torch.Generator().manual_seed(SEED))
+    return Probe(module, batches, SEED)
+
+
+def measure(makes: Sequence[Make], proxies: Sequence[Proxy], batches: Batches) -> tuple[list[float], Times, Times]:
+    """Milliseconds of construction, of each proxy on the shared probe, and of each with all of its own."""
+    shared: Times = {p.name: [] for p in proxies}
+    alone: Times = {p.name: [] for p in proxies}
+    building = []
+    for make in makes:
+        start = time.process_time()
+        probe = prepared(make, batches)
+        building.append(1e3 * (time.process_time() - start))
+        for proxy in proxies:
+            start = time.process_time()
+            evaluate([proxy], probe)
+            shared[proxy.name].append(1e3 * (time.process_time() - start))
+        for proxy in proxies:
+            if proxy.cost == "per-sample":  # seconds each, and hardly a pass to share
+                continue
+            start = time.process_time()
+            evaluate([proxy], prepared(make, batches))
+            alone[proxy.name].append(1e3 * (time.process_time() - start))
+    return building, shared, alone
+
+
+def cells_of(times: Sequence[float]) -> str:
+    return f"{np.median(times):.1f} | {np.quantile(times, 0.9):.1f}"
+
+
+def section(title: str, makes: Sequence[Make], proxies: Sequence[Proxy], size: int) -> list[str]:
+    batches = images(size)
+    measure(makes[:1], proxies, batches)  # compiles, and fills torch's caches
+    building, shared, alone = measure(makes, proxies, batches)
+    lines = [
+        f"## {title}",
+        "",
+        "Alone: construction, initialisation and every pass for this proxy only, the naive way. Shared: what it adds "
+        "on a probe that has served the proxies above it.",
+        "",
+        "| proxy | cost | alone, median | 90 % | shared, median | 90 % |",
+        "|---|---|---|---|---|---|",
+        f"| construction | | | | {cells_of(building)} |",
+    ]
+    for p in proxies:
+        naive = cells_of(alone[p.name]) if alone[p.name] else " | "
+        lines.append(f"| `{p.name}` | {p.cost} | {naive} | {cells_of(shared[p.name])} |")
+    for what, left_out in (("all above", ()), ("without grasp", ("grasp",))):
+        names = [p.name for p in proxies if p.cost != "per-sample" and p.name not in left_out]
+        naive = cells_of(np.sum([alone[name] for name in names], axis=0))
+        one = cells_of(np.sum([shared[name] for name in names], axis=0) + building)
+        lines.append(f"| forward and backward, {what} ({len(names)}) | | {naive} | {one} |")
+    return [*lines, ""]
+
+
+def throughput(specs: list[str], proxies: Sequence[Proxy], size: int) -> list[str]:
+    """Threads inside torch against processes, on the same nets."""
+    batches = images(size)
+    lines = ["| how | ms a net |", "|---|---|"]
+    for threads in (1, 2):
+        torch.set_num_threads(threads)
+        start = time.perf_counter()
+        for spec in specs:
+            evaluate(proxies, prepared(lambda spec=spec: make_mcu(spec), batches))
+        lines.append(f"| {threads} thread(s), 1 process | {1e3 * (time.perf_counter() - start) / len(specs):.1f} |")
+    torch.set_num_threads(1)
+    for _ in range(2):  # the first call starts the processes
+        start = time.perf_counter()
+        list(score_probed(specs, CLASSES, {SIDE: batches}, proxies, SEED, jobs=2))
+        taken = 1e3 * (time.perf_counter() - start) / len(specs)
+    return [*lines, f"| 1 thread, 2 processes that are up | {taken:.1f} |"]
+
+
+def sizes(specs: list[str], proxies: Sequence[Proxy]) -> list[str]:
+    """One shared probe at several batch sizes."""
+    lines = ["| images | median | 90 % |", "|---|---|---|"]
+    for size in (16, 32, 64):
+        batches, taken = images(size), []
+        for spec in specs:
+            start = time.process_time()
+            evaluate(proxies, prepared(lambda spec=spec: make_mcu(spec), batches))
+            taken.append(1e3 * (time.process_time() - start))
+        lines.append(f"| {size} | {cells_of(taken)} |")
+    return lines
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--nets", type=int, default=30, help="nets of the mcu space, default: %(default)s")
+    parser.add_argument("--cells", type=int, default=10, help="NAS-Bench-201 cells, default: %(default)s")
+    arguments = parser.parse_args()
+    torch.set_num_threads(1)
+    probed = [p for p in load_proxies() if p.cost not in ("static", "aggregate")]
+    # The order of the costs, so that the sums of a cost class hold nothing of a dearer one.
+    proxies = sorted(probed, key=lambda p: ("forward", "backward", "per-sample").index(p.cost))
+    passes = [p for p in proxies if p.cost != "per-sample"]
+    specs = mcu_specs(arguments.nets)
+    makes = [lambda spec=spec: make_mcu(spec) for spec in specs]
+    cells = [lambda cell=cell: nasbench201.network(cell) for cell in cell_numbers(arguments.cells)]
+    lines = [
+        "# Speed of the proxies",
+        "",
+        f"{processor()}, torch {torch.__version__}, one thread; milliseconds of processor time a net. Static "
+        "proxies take microseconds a net and are left out. NAS-Bench-Suite-Zero reports a mean of "
+        f"{SUITE_ZERO_S} s a proxy and net on a server's processor.",
+        "",
+        *section(f"mcu space, {SIDE}x{SIDE}, at most 5 M MACs, batches of 32, {len(makes)} nets", makes, proxies, 32),
+        *section(f"NAS-Bench-201, {SIDE}x{SIDE}, batches of 32, {len(cells)} cells", cells, proxies, 32),
+        "## Threads against processes",
+        "",
+        f"All {len(passes)} forward and backward proxies on one shared probe a net, batches of 32, mcu space, wall "
+        f"clock. Load of the machine before: {os.getloadavg()[0]:.1f} on {default_jobs()} cores.",
+        "",
+        *throughput(specs, passes, 32),
+        "",
+        "## Batch size",
+        "",
+        "The same, one thread; what smaller batches cost in rank fidelity is in fidelity.md.",
+        "",
+        *sizes(specs, passes),
+    ]
+    text = "\n".join(lines) + "\n"
+    print(text)
+    (RESULTS / "proxy_speed.md").write_text(text)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
