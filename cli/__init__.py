@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from . import doctor, score, search, show
+from . import doctor, score, search, show, train
 from ._errors import Program
 
 app = typer.Typer(
@@ -21,6 +21,7 @@ app = typer.Typer(
 )
 app.command("search")(search.search)
 app.command("demo")(search.demo)
+app.command("train")(train.train)
 app.command("score")(score.score)
 app.command("doctor")(doctor.doctor)
 app.command("proxies")(show.proxies)

@@ -163,16 +163,19 @@ def _check_classes(y_train: Labels, y_test: Labels) -> None:
         raise DataError(f"Class {unseen[0]} occurs in y_test, but never in y_train.")
 
 
-def split(labels: Labels, names: Sequence[str], seed: int) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]:
-    """Hold out one image in five of every class, at least one.
+def split(
+    labels: Labels, names: Sequence[str], seed: int, share: float = TEST_SHARE
+) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]:
+    """Hold out a share of every class (one image in five), at least one image.
 
     Args:
         labels: (n,) int64, class of each image.
         names: Class names, for the error message.
         seed: The same seed gives the same split.
+        share: Held out of each class, a fraction below one half.
 
     Returns:
-        Indices of training and of test images, each (m,) in ascending order.
+        Indices of the images that are left and of those held out, each (m,) in ascending order.
 
     Raises:
         DataError: A class has one image only.
@@ -183,8 +186,8 @@ def split(labels: Labels, names: Sequence[str], seed: int) -> tuple[npt.NDArray[
         members = np.flatnonzero(labels == number)
         if len(members) < 2:
             raise DataError(
-                f"Class {name!r} has {len(members)} image, too few to hold one out for testing.",
+                f"Class {name!r} has {len(members)} image, too few to hold one out.",
                 "Add images, or give train and test folders.",
             )
-        held_out[rng.permutation(members)[: max(1, round(TEST_SHARE * len(members)))]] = True
+        held_out[rng.permutation(members)[: max(1, round(share * len(members)))]] = True
     return np.flatnonzero(~held_out), np.flatnonzero(held_out)

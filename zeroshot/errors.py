@@ -36,6 +36,10 @@ class InfeasibleError(ZeroshotError):
     exit_code = 3
 
 
+class TrainError(ZeroshotError):
+    """A net's training went wrong: its loss is no number any more (exit code 1)."""
+
+
 class RunError(ZeroshotError):
     """The run folder cannot be written, read or resumed (exit code 1)."""
 

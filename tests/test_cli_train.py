@@ -1,0 +1,137 @@
+"""`zeroshot train`: the same figures as the library call, and what a user sees when it cannot be."""
+
+import json
+import os
+import shlex
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+import torch
+
+from zeroshot.data import load
+from zeroshot.runs import open_run
+from zeroshot.train import train_pairs
+
+NETS = ("r8-s4/2-c3w8x1", "r8-s8-c3w16x1/2", "r8-s8/2-c3w8x1")
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """A function: a run folder as a search leaves it, with nets that train in a moment."""
+    little, big, single = NETS
+    row = {
+        "rank": 1, "little": little, "big": big, "accuracy": 0.8, "accuracy_low": 0.7, "accuracy_high": 0.9,
+        "little_accuracy": 0.6, "big_accuracy": 0.85, "escalation_rate": 0.3, "latency_ms": 4.0,
+        "worst_latency_ms": 11.0, "energy_mj": 0.4, "worst_energy_mj": 1.1, "single": single, "single_accuracy": 0.75,
+        "single_latency_ms": 3.5, "gain": 0.05, "gain_error": 0.1,
+    }  # fmt: skip
+
+    def make(name="run", rows=(row,)):
+        config = {"data": "digits", "data_sha256": load("digits").digest, "seed": 0}
+        made = open_run(tmp_path / name, config, force=False, resume=False)
+        made.write_table("pairs.csv", rows)
+        return made.path
+
+    return make
+
+
+def test_the_table_and_the_json_are_the_library_call(cli, folder):
+    expected = train_pairs(folder("a"), top=1, epochs=2)
+    human = cli("train", folder("b"), "--top", 1, "--epochs", 2)
+    assert human.exit_code == 0, human.stderr
+    assert human.stderr == ""
+    told = json.loads(cli("train", "b", "--resume", "--top", 1, "--json").stdout)
+    assert told["pairs"] == expected.pairs
+    assert told["recipe"] == expected.recipe.values()
+    (row,) = expected.pairs
+    lines = human.stdout.splitlines()
+    assert all(len(line) <= 80 for line in lines)
+    assert "…" not in human.stdout
+    assert all(any(net in line for line in lines) for net in NETS)
+    predicted, test = (next(line for line in lines if f" {kind} " in f" {line} ") for kind in ("predicted ", "test "))
+    assert "80.0 ± 10.0" in next(line for line in lines if line.lstrip().startswith("1"))
+    assert predicted != test
+    measured = next(line for line in lines if line.split()[:1] == ["test"])
+    assert f"{100 * row['accuracy_test']:.1f} ±" in measured
+    assert f"{100 * row['escalation_rate_test']:.1f}" in measured.split()
+    assert f"the pair {row['verdict']}" in human.stdout
+
+
+def test_quiet_prints_the_folder_alone(cli, folder):
+    result = cli("train", folder(), "--epochs", 1, "--top", 1, "--quiet")
+    assert result.stdout == f"{folder('x').parent / 'run' / 'models'}\n"
+
+
+def test_recipe_options_reach_the_recipe(cli, folder):
+    args = ("--optimizer", "adamw", "--lr", 0.02, "--flip", "--precision", "fp32", "--threads", 1, "--no-singles")
+    result = cli("train", folder(), "--epochs", 1, *args, "--json")
+    recipe = json.loads(result.stdout)["recipe"]
+    assert (recipe["optimizer"], recipe["lr"], recipe["flip"], recipe["precision"]) == ("adamw", 0.02, True, "fp32")
+    assert len(json.loads(result.stdout)["nets"]) == 2
+    assert cli("train", "run", "--resume", "--lr", 0.02).exit_code == 2
+
+
+@pytest.mark.parametrize(
+    ("args", "code", "words"),
+    [
+        (["none"], 1, "not the folder of a run"),
+        (["empty"], 1, "found no pairs"),
+        (["run", "--top", 0], 2, "--top"),
+        (["run", "--epochs", 1, "--minutes", 1], 2, "--minutes"),
+        (["run", "--resume"], 1, "no training to resume"),
+        (["run", "--data", "nowhere.npz"], 1, "nowhere.npz"),
+        (["run", "--policy", "margin"], 2, "score-margin"),
+        (["run", "--optimizer", "adma"], 2, "adamw"),
+        ([], 2, "RUN"),
+    ],
+    ids=str,
+)
+def test_errors(cli, folder, args, code, words):
+    folder()
+    folder("empty", rows=())
+    result = cli("train", *args)
+    assert result.exit_code == code
+    assert result.stdout == ""
+    assert words in result.stderr
+    assert "hint: " in result.stderr
+    assert json.loads(cli("train", *args, "--json").stdout)["exit_code"] == code
+
+
+def test_interrupted_by_a_signal_and_resumed_equals_uninterrupted(cli, folder, tmp_path):
+    """The process is stopped at some moment of the training, whichever it is."""
+    run, whole, epochs = folder(), folder("whole"), 150
+    command = [sys.executable, "-c", "from zeroshot.cli import main; main()"]
+    process = subprocess.Popen(
+        [*command, "train", str(run), "--top", "1", "--epochs", str(epochs), "--jobs", "1"],
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env={**os.environ, "COLUMNS": "80"},
+    )  # fmt: skip
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline and not list((run / "models").glob("*.epoch-*.json")):
+        time.sleep(0.01)
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate(timeout=60)
+    assert process.returncode == 130, err
+    assert out == ""
+    assert "Traceback" not in err
+    assert not (run / "models" / "summary.json").exists()
+
+    again = shlex.split(err.splitlines()[-1].removeprefix("hint: continue with: "))
+    assert again[0] == "zeroshot"
+    assert cli(*again[1:]).exit_code == 0
+    train_pairs(whole, top=1, epochs=epochs)
+    for path in (whole / "models").glob("*.pt"):
+        expected, found = (torch.load(p, weights_only=True) for p in (path, run / "models" / path.name))
+        assert all(torch.equal(expected[name], found[name]) for name in expected)
+
+
+def test_interrupted_before_anything_was_written(cli, folder, monkeypatch):
+    def stop(*args, **options):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("zeroshot.train.train_pairs", stop)
+    result = cli("train", folder())
+    assert result.exit_code == 130
+    assert "nothing was written" in result.stderr

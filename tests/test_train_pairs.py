@@ -1,0 +1,346 @@
+"""Training a run's pairs: each net once, predicted beside measured, and runs that cannot be trained."""
+
+import csv
+import json
+import math
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from zeroshot import _side_by_side, runs
+from zeroshot import train as train_module
+from zeroshot._checkpoints import stem
+from zeroshot._fit import Job, Trainer
+from zeroshot._pair_figures import MAYBE, NUMBERS, TEXT
+from zeroshot._side_by_side import _Watch, epochs_in, processes, seconds_per_epoch, train_all
+from zeroshot._train_net import job_of
+from zeroshot.data import load
+from zeroshot.errors import RunError, TrainError, UsageError
+from zeroshot.runs import open_run
+from zeroshot.searching import search
+from zeroshot.train import Recipe, hold_out, load_net, train_net, train_pairs
+
+LITTLE, BIG, OTHER, ALONE = "r8-s4/2-c3w8x1", "r8-s8-c3w16x1/2", "r6-s4-d3w8x1", "r8-s8/2-c3w8x1"
+SHORT = Recipe(epochs=2)
+
+
+def pair(rank, little, big, single=ALONE):
+    row = {
+        "rank": rank, "little": little, "big": big, "accuracy": 0.8, "accuracy_low": 0.7, "accuracy_high": 0.9,
+        "little_accuracy": 0.6, "big_accuracy": 0.85, "escalation_rate": 0.3,
+        "latency_ms": 1.0 + 0.3 * 10, "worst_latency_ms": 11.0, "energy_mj": 0.1 + 0.3 * 1, "worst_energy_mj": 1.1,
+        "macs": 1, "single": single, "single_accuracy": 0.75, "single_latency_ms": 3.5, "gain": 0.05,
+        "gain_error": 0.1, "pays": True,
+    }  # fmt: skip
+    return row if single else row | dict.fromkeys(("single", *MAYBE))
+
+
+ROWS = [pair(1, LITTLE, BIG), pair(2, OTHER, BIG), pair(3, LITTLE, ALONE, None), pair(4, OTHER, ALONE)]
+
+
+@pytest.fixture(scope="module")
+def digits():
+    return load("digits")
+
+
+@pytest.fixture
+def run(tmp_path, digits):
+    """A run folder as a search leaves it, with nets that train in a moment."""
+    config = {"data": "digits", "data_sha256": digits.digest, "seed": 0}
+    folder = open_run(tmp_path / "run", config, force=False, resume=False)
+    folder.write_table("pairs.csv", ROWS)
+    return folder.path
+
+
+def weights(run):
+    return {path.name: torch.load(path, weights_only=True) for path in sorted((run / "models").glob("*.pt"))}
+
+
+def equal(a, b):
+    return a.keys() == b.keys() and all(torch.equal(a[n][k], b[n][k]) for n in a for k in a[n])
+
+
+# ---- what is trained and measured
+
+
+def test_each_net_is_trained_once(run, monkeypatch):
+    started = []
+    real = Trainer.__init__
+
+    def init(self, job, data):
+        started.append(str(job.spec))
+        real(self, job, data)
+
+    monkeypatch.setattr(Trainer, "__init__", init)
+    result = train_pairs(run, top=3, recipe=SHORT, jobs=1)
+    assert sorted(started) == sorted([LITTLE, BIG, OTHER, ALONE])
+    assert [row["net"] for row in result.nets] == [LITTLE, BIG, ALONE, OTHER]
+    assert [(row["little"], row["big"]) for row in result.pairs] == [(r["little"], r["big"]) for r in ROWS[:3]]
+
+
+def test_without_single_nets_there_is_no_verdict(run):
+    result = train_pairs(run, top=1, recipe=SHORT, singles=False)
+    assert [row["net"] for row in result.nets] == [LITTLE, BIG]
+    assert result.pairs[0]["verdict"] is None
+    assert result.pairs[0]["single"] == ALONE
+    assert any("verdict" in remark for remark in result.remarks)
+
+
+def test_figures_are_those_of_the_cascade_run_by_hand(run, digits):
+    result = train_pairs(run, top=3, recipe=SHORT)
+    split = hold_out(digits, 0)
+    for row in result.pairs:
+        little, big = (train_net(row[role], digits, SHORT) for role in ("little", "big"))
+
+        def gaps(net, part):
+            ordered = np.sort(net.outputs[part].astype(float), axis=1)
+            return ordered[:, -1] - ordered[:, -2]
+
+        rates = [(gaps(little, "validation") < t).mean() for t in np.sort(gaps(little, "validation"))]
+        assert row["escalation_rate_validation"] == max(rate for rate in rates if rate <= 0.3)
+        up = gaps(little, "test") < row["threshold"]
+        right = np.where(
+            up, big.outputs["test"].argmax(1) == digits.y_test, little.outputs["test"].argmax(1) == digits.y_test
+        )
+        assert row["accuracy_test"] == right.mean()
+        assert row["escalation_rate_test"] == up.mean()
+        assert row["little_accuracy_test"] == little.test_accuracy
+        assert row["latency_ms_test"] == pytest.approx(1 + up.mean() * 10)
+        assert row["energy_mj_test"] == pytest.approx(0.1 + up.mean())
+        assert row["accuracy_predicted"] == 0.8
+        if row["single"] is None:
+            assert row["gain_test"] is row["verdict"] is None
+        else:
+            alone = train_net(row["single"], digits, SHORT)
+            assert row["gain_test"] == pytest.approx(right.mean() - alone.test_accuracy)
+            assert row["verdict"] in {"pays", "may pay", "does not pay"}
+    assert len(split.validation) < 500
+    assert "validation images only" in " ".join(result.remarks)
+
+
+def test_the_threshold_does_not_see_the_test_images(run, digits):
+    """Other test images, the same run but for its digest: nothing that was chosen may change."""
+    first = train_pairs(run, top=1, recipe=SHORT)
+    changed = replace(digits, x_test=digits.x_test[::-1].copy(), y_test=(digits.y_test + 1) % 10)
+    text = (run / "config.toml").read_text().replace(digits.digest, changed.digest)
+    (run / "config.toml").write_text(text)
+    second = train_pairs(run, top=1, data=changed, recipe=SHORT, force=True)
+    assert first.pairs[0]["threshold"] == second.pairs[0]["threshold"]
+    for key in ("best_epoch", "validation_accuracy"):
+        assert [row[key] for row in first.nets] == [row[key] for row in second.nets]
+    assert first.pairs[0]["accuracy_test"] != second.pairs[0]["accuracy_test"]
+
+
+def test_what_is_written(run):
+    result = train_pairs(run, top=1, recipe=SHORT)
+    models = run / "models"
+    stems = [stem(net) for net in (LITTLE, BIG, ALONE)]
+    expected = {f"{name}.{kind}" for name in stems for kind in ("pt", "json", "npz")}
+    assert {p.name for p in models.iterdir()} == expected | {"train.json", "pairs.csv", "nets.csv", "summary.json"}
+    told = json.loads((models / "summary.json").read_text())
+    assert told["pairs"] == result.pairs
+    assert told["recipe"] == SHORT.values()
+    with (models / "pairs.csv").open() as file:
+        (row,) = csv.DictReader(file)
+    assert float(row["accuracy_test"]) == result.pairs[0]["accuracy_test"]
+    assert load_net(models, BIG).recipe.batch is not None
+
+
+def test_a_run_of_a_search_has_all_columns(tmp_path):
+    """`parsed` reads what `pair_rows` writes."""
+    found = search("digits", nets=30, shortlist=0, latency="15ms", proxies=["macs"], run=tmp_path / "run", top=1)
+    assert {*TEXT, *NUMBERS, *MAYBE, "rank"} <= set(found.pairs[0])
+    _, rows = train_module.read_run(tmp_path / "run", 1)
+    assert rows == [{key: found.pairs[0][key] for key in rows[0]}]
+
+
+# ---- interruption, resumption, processes
+
+
+def test_resumed_after_an_interruption_and_in_processes_equals_uninterrupted(run, tmp_path, digits):
+    whole = train_pairs(run, top=2, recipe=SHORT, jobs=1)
+    expected = weights(run)
+
+    def stop(what, done, total):
+        if done == 3:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        train_pairs(run, top=2, recipe=SHORT, jobs=1, force=True, progress=stop)
+    (run / "models" / ".half.pt.x").write_bytes(b"")
+    assert not (run / "models" / "pairs.csv").exists()
+    resumed = train_pairs(run, top=2, resume=True, jobs=2)
+    assert equal(weights(run), expected)
+    assert resumed.pairs == whole.pairs
+    assert resumed.recipe == SHORT
+    assert not list((run / "models").glob(".*"))
+    # More pairs later cost only the nets that are new.
+    more = train_pairs(run, top=4, resume=True)
+    assert more.pairs[:2] == whole.pairs
+
+
+def test_an_error_in_a_process_is_the_users_error(run, digits):
+    jobs = [job_of(net, digits, Recipe(epochs=2, lr=900.0, weight_decay=900.0), 0, 1) for net in (LITTLE, BIG)]
+    models = run / "models"
+    with pytest.raises(TrainError, match="no number") as caught:
+        train_all(jobs, hold_out(digits, 0), models, 2, lambda what, done, total: None)
+    assert "--lr" in caught.value.hint
+
+
+def test_progress_counts_epochs_and_guesses_the_rest(run):
+    seen = []
+    train_pairs(run, top=1, recipe=SHORT, jobs=1, progress=lambda *what: seen.append(what))
+    assert [done for _, done, _ in seen] == sorted(done for _, done, _ in seen)
+    assert seen[0] == ("training 3 nets", 0, 6)
+    assert seen[-1] == ("training 3 nets", 6, 6)
+    assert any("left" in words for words, _, _ in seen)
+
+
+def test_time_left_is_by_work_not_by_epochs(run, digits, monkeypatch):
+    jobs = [job_of(net, digits, Recipe(epochs=4), 0, 1) for net in (LITTLE, BIG)]
+    monkeypatch.setattr(_side_by_side, "net_macs", lambda jobs: [100, 300])
+    done = {LITTLE: 0, BIG: 0}
+    monkeypatch.setattr(_Watch, "_epochs_of", lambda self, job: done[str(job.spec)])
+    clock = iter([0.0, 30.0])
+    monkeypatch.setattr(_side_by_side.time, "perf_counter", lambda: next(clock))
+    seen = []
+    watch = _Watch(jobs, run, lambda *what: seen.append(what))
+    done[BIG] = 1  # 300 of 1600 in 30 s
+    watch.look()
+    assert seen[-1] == ("training 2 nets, about 2 min left", 1, 8)
+
+
+def test_epochs_for_a_time(digits, monkeypatch):
+    jobs = [job_of(net, digits, SHORT, 0, 1) for net in (LITTLE, BIG)]
+    split = hold_out(digits, 0)
+    monkeypatch.setattr(_side_by_side, "seconds_per_epoch", lambda job, data: 2.0)
+    assert epochs_in(1.0, jobs, split, 1) == 15
+    assert epochs_in(1.0, jobs, split, 2) == 25
+    assert epochs_in(0.001, jobs, split, 1) == 1
+
+
+def test_an_epoch_is_timed(digits):
+    assert 0.001 < seconds_per_epoch(job_of(LITTLE, digits, SHORT, 0, 1), hold_out(digits, 0)) < 30
+
+
+def test_minutes_become_epochs_that_a_resumption_keeps(run, monkeypatch):
+    monkeypatch.setattr(train_module, "epochs_in", lambda *args: 3)
+    assert train_pairs(run, top=1, minutes=0.5).recipe.epochs == 3
+    assert train_pairs(run, top=1, resume=True).recipe.epochs == 3
+
+
+def test_processes_pay_only_for_long_trainings(digits, monkeypatch):
+    monkeypatch.setattr(_side_by_side, "default_jobs", lambda: 4)
+    split = hold_out(digits, 0)
+
+    def jobs(epochs, threads=1, n=3) -> list[Job]:
+        return [job_of("r8-s8-c3w16x1-c3w32x1", digits, Recipe(epochs=epochs), 0, threads)] * n
+
+    assert processes(jobs(1), split, None) == 1
+    assert processes(jobs(5000), split, None) == 3
+    assert processes(jobs(5000, threads=2), split, None) == 2
+    assert processes(jobs(5000, n=1), split, 8) == 1
+    assert processes(jobs(1), split, 2) == 2
+
+
+# ---- what cannot be trained
+
+
+def refused(run, error=RunError, **options):
+    with pytest.raises(error) as caught:
+        train_pairs(run, **({"recipe": SHORT, "top": 1} | options))
+    assert caught.value.hint
+    return f"{caught.value.message} {caught.value.hint}"
+
+
+def test_no_run(tmp_path):
+    assert "not the folder of a run" in refused(tmp_path / "none")
+
+
+def test_an_unfinished_run(run):
+    (run / "pairs.csv").unlink()
+    assert "not finished" in refused(run)
+
+
+def test_a_run_without_pairs(run):
+    (run / "pairs.csv").write_text("")
+    assert "found no pairs" in refused(run)
+    assert not (run / "models").exists()
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("config.toml", "seed = "), ("config.toml", "seed = 0\n"), ("pairs.csv", "rank,little\n1,x\n"),
+        ("pairs.csv", "rank\nmany\n"), ("pairs.csv", "\xff\n"),
+    ],
+)  # fmt: skip
+def test_damaged_files_of_a_run(run, name, text):
+    (run / name).write_text(text, encoding="latin-1")
+    refused(run)
+
+
+def test_data_that_changed(run, digits):
+    changed = replace(digits, x_train=digits.x_train // 2)
+    text = refused(run, data=changed)
+    assert digits.digest[:12] in text
+    assert changed.digest[:12] in text
+
+
+def test_data_that_must_be_given_again(run):
+    text = (run / "config.toml").read_text().replace('"digits"', '"my-pictures"')
+    (run / "config.toml").write_text(text)
+    assert "--data" in refused(run)
+    assert train_pairs(run, top=1, data="digits", recipe=SHORT).nets
+
+
+def test_models_that_are_there(run):
+    train_pairs(run, top=1, recipe=SHORT)
+    before = weights(run)
+    assert "--resume" in refused(run)
+    assert "epochs: 2 then, 5 now" in refused(run, recipe=None, epochs=5, resume=True)
+    assert "lr: None then, 0.1 now" in refused(run, recipe=replace(SHORT, lr=0.1), resume=True)
+    assert "threads: 1 then, 2 now" in refused(run, threads=2, resume=True)
+    assert equal(weights(run), before)
+    assert train_pairs(run, top=1, recipe=Recipe(epochs=1), force=True).recipe.epochs == 1
+
+
+def test_nothing_to_resume(run):
+    assert "no training to resume" in refused(run, resume=True)
+
+
+@pytest.mark.parametrize("text", ["{", "[]", '{"recipe": 3}', '{"recipe": {"epochs": 0}, "threads": 1}'])
+def test_a_damaged_plan(run, text):
+    train_pairs(run, top=1, recipe=SHORT)
+    (run / "models" / "train.json").write_text(text)
+    refused(run, resume=True, recipe=None)
+
+
+def test_a_full_disk(run, monkeypatch):
+    def full(*args):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(runs.os, "replace", full)
+    assert "No space left" in refused(run)
+
+
+def test_more_pairs_than_there_are(run):
+    result = train_pairs(run, top=9, recipe=Recipe(epochs=1))
+    assert len(result.pairs) == 4
+    assert any("only 4 pairs" in remark for remark in result.remarks)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"top": 0}, {"epochs": 0}, {"threads": 0}, {"jobs": 0}, {"minutes": 0}, {"minutes": math.nan},
+        {"minutes": 1, "epochs": 1}, {"force": True, "resume": True}, {"minutes": 1, "resume": True},
+        {"policy": "margin"},
+    ],
+    ids=str,
+)  # fmt: skip
+def test_bad_options(run, options):
+    refused(run, UsageError, **options)
+    assert not (run / "models").exists()

@@ -1,0 +1,204 @@
+"""One net's training: epochs, averaged weights, the best epoch so far, and all of it as a checkpoint."""
+
+from dataclasses import dataclass
+from math import isfinite
+from typing import Any
+
+import torch
+from torch import nn
+from torch.nn.functional import cross_entropy
+from torch.optim.swa_utils import get_ema_multi_avg_fn
+
+from zeroshot._checkpoints import Tensors, first_line
+from zeroshot._recipe import Recipe, learning_rate
+from zeroshot._training_data import Split, TrainingBatches, inputs, logits
+from zeroshot.build import build, initialise
+from zeroshot.errors import RunError, TrainError
+from zeroshot.net import NetSpec
+from zeroshot.scoring import net_seed
+
+Row = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Job:
+    """What decides the weights of a trained net.
+
+    Attributes:
+        spec: The net.
+        recipe: Resolved.
+        seed: The run's.
+        threads: Of torch; sums are taken in another order with another number.
+        channels: Of an image.
+        classes: Of the data.
+        data_sha256: `Dataset.digest`.
+    """
+
+    spec: NetSpec
+    recipe: Recipe
+    seed: int
+    threads: int
+    channels: int
+    classes: int
+    data_sha256: str
+
+    def identity(self) -> Row:
+        """As plain values, for a checkpoint."""
+        return {
+            "net": str(self.spec), "seed": self.seed, "threads": self.threads, "data_sha256": self.data_sha256,
+            "channels": self.channels, "classes": self.classes, "recipe": self.recipe.values(),
+        }  # fmt: skip
+
+    def module(self) -> nn.Module:
+        """The net before its first step, in the memory layout that is fastest for every kind of net."""
+        net = build(self.spec, self.channels, self.classes)
+        own_seed = net_seed(self.seed, str(self.spec))
+        initialise(net, torch.Generator().manual_seed(own_seed))
+        # 1.1 to 1.5 times as fast as the default layout, in fp32 and bf16, for plain, residual and depthwise nets.
+        return net.to(memory_format=torch.channels_last)  # type: ignore[call-overload,no-any-return]
+
+
+class Trainer:
+    """The state of a training between two epochs."""
+
+    def __init__(self, job: Job, data: Split) -> None:
+        self.job, self.recipe = job, job.recipe
+        self.seed = net_seed(job.seed, str(job.spec))
+        self.module, self.judged = job.module(), job.module()
+        self.optimizer = _optimizer(self.module, self.recipe)
+        self.batches = TrainingBatches(data, job.spec.resolution, self.recipe)
+        self.x_validation = inputs(data, "validation", job.spec.resolution)
+        self.y_validation = torch.from_numpy(data.labels("validation").copy())
+        self.history: list[Row] = []
+        self.best: Tensors = {}
+        self.best_row: Row = {}
+
+    @property
+    def done(self) -> bool:
+        """Whether all epochs are done, or the last ones were no better."""
+        number, patience = len(self.history), self.recipe.patience
+        waited = number - self.best_row.get("epoch", number)
+        return number >= self.recipe.epochs or (patience > 0 and waited >= patience)
+
+    def epoch(self) -> Row:
+        """Train one epoch, judge it on the validation images, and keep its weights if they are the best so far.
+
+        Raises:
+            TrainError: The loss is no number any more.
+        """
+        number = len(self.history)
+        self.module.train()
+        total = 0.0
+        for i, (x, y) in enumerate(self.batches.epoch(self.seed, number)):
+            total += self._step(x, y, number * self.batches.count + i)
+        out = torch.from_numpy(logits(self._averaged(), self.x_validation))
+        loss = float(cross_entropy(out, self.y_validation))
+        if not isfinite(loss):
+            raise self._diverged(f"on the validation images after epoch {number + 1}")
+        accuracy = float((out.argmax(1) == self.y_validation).double().mean())
+        row = {
+            "epoch": number + 1, "train_loss": total / self.batches.count,
+            "validation_loss": loss, "validation_accuracy": accuracy,
+        }  # fmt: skip
+        self.history.append(row)
+        # Validation sets are small and often tie; the loss then tells more.
+        best = self.best_row
+        if not best or (accuracy, -loss) > (best["validation_accuracy"], -best["validation_loss"]):
+            self.best_row = row
+            self.best = {name: tensor.clone() for name, tensor in self.judged.state_dict().items()}
+        return row
+
+    def _step(self, x: torch.Tensor, y: torch.Tensor, step: int) -> float:
+        recipe = self.recipe
+        for group in self.optimizer.param_groups:
+            group["lr"] = learning_rate(recipe, step / (recipe.epochs * self.batches.count))
+        with torch.autocast("cpu", torch.bfloat16, enabled=recipe.precision == "bf16"):
+            out = self.module(x)
+        loss = cross_entropy(out.float(), y, label_smoothing=recipe.label_smoothing)
+        value = loss.item()
+        if not isfinite(value):
+            epoch, at = divmod(step, self.batches.count)
+            raise self._diverged(f"in epoch {epoch + 1}, step {at + 1} of {self.batches.count}")
+        self.optimizer.zero_grad(set_to_none=True)
+        loss.backward()  # type: ignore[no-untyped-call]
+        self.optimizer.step()
+        self._average(step)
+        return value
+
+    def _average(self, step: int) -> None:
+        if not self.recipe.ema:
+            return
+        # A short memory at first, or the average would still be full of the weights before training.
+        decay = min(self.recipe.ema, (1 + step) / (10 + step))
+        floats = [
+            (kept, now)
+            for kept, now in zip(self.judged.state_dict().values(), self.module.state_dict().values(), strict=True)
+            if kept.is_floating_point()
+        ]
+        average = get_ema_multi_avg_fn(decay)  # type: ignore[no-untyped-call]
+        average([kept for kept, _ in floats], [now for _, now in floats], None)
+
+    def _averaged(self) -> nn.Module:
+        if not self.recipe.ema:
+            self.judged.load_state_dict(self.module.state_dict())
+        return self.judged
+
+    def _diverged(self, where: str) -> TrainError:
+        return TrainError(
+            f"The loss of {self.job.spec} is no number any more {where}.",
+            "Train with a lower --lr; the checkpoint of the epoch before it is kept.",
+        )
+
+    def tensors(self) -> Tensors:
+        """Everything that the next epoch depends on, besides the number of epochs done."""
+        found = {f"net.{name}": tensor for name, tensor in self.module.state_dict().items()}
+        found |= {f"average.{name}": tensor for name, tensor in self.judged.state_dict().items()}
+        found |= {f"best.{name}": tensor for name, tensor in self.best.items()}
+        for index, state in self.optimizer.state_dict()["state"].items():
+            found |= {f"optimizer.{index}.{key}": value for key, value in state.items() if value is not None}
+        return found
+
+    def progress(self) -> Row:
+        """What of the state is not a tensor."""
+        return {"history": self.history, "best_epoch": self.best_row.get("epoch", 0)}
+
+    def restore(self, tensors: Tensors, about: Row) -> None:
+        """Go back to a saved state.
+
+        Raises:
+            RunError: It does not fit this net.
+        """
+        try:
+            self.module.load_state_dict(_part(tensors, "net."))
+            self.judged.load_state_dict(_part(tensors, "average."))
+            self.best = _part(tensors, "best.")
+            job_state: dict[int, Tensors] = {}
+            for name, tensor in _part(tensors, "optimizer.").items():
+                index, key = name.split(".", 1)
+                job_state.setdefault(int(index), {})[key] = tensor
+            groups = self.optimizer.state_dict()["param_groups"]
+            self.optimizer.load_state_dict({"state": job_state, "param_groups": groups})
+            self.history = list(about["history"])
+            self.best_row = self.history[about["best_epoch"] - 1]
+        except (RuntimeError, KeyError, ValueError, IndexError, TypeError) as error:
+            raise RunError(
+                f"The checkpoint of {self.job.spec} does not fit the net: {first_line(error)}",
+                "Start over with --force.",
+            ) from error
+
+
+def _part(tensors: Tensors, prefix: str) -> Tensors:
+    return {name.removeprefix(prefix): tensor for name, tensor in tensors.items() if name.startswith(prefix)}
+
+
+def _optimizer(module: nn.Module, recipe: Recipe) -> torch.optim.Optimizer:
+    """Fused: one call a step instead of one a tensor, which for nets of this size saves more than arithmetic does."""
+    parameters = list(module.parameters())
+    groups: list[dict[str, Any]] = [
+        {"params": [p for p in parameters if p.ndim > 1], "weight_decay": recipe.weight_decay},
+        {"params": [p for p in parameters if p.ndim <= 1], "weight_decay": 0.0},
+    ]
+    lr = recipe.lr or 0.0
+    if recipe.optimizer == "adamw":
+        return torch.optim.AdamW(groups, lr=lr, fused=True)
+    return torch.optim.SGD(groups, lr=lr, momentum=0.9, nesterov=True, fused=True)
