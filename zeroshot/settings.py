@@ -16,7 +16,7 @@ from zeroshot.cost.nets import NetCosts, Platform, net_costs, platform
 from zeroshot.data import Dataset
 from zeroshot.errors import UsageError, unknown
 from zeroshot.net import IntArray, layer_table
-from zeroshot.plugins import load_proxies
+from zeroshot.plugins import load_proxies, with_parts
 from zeroshot.probe import Proxy
 from zeroshot.spaces import SPACES, McuSpace
 from zeroshot.units import Quantity, to_bytes, to_mj, to_ms
@@ -89,10 +89,10 @@ def resolve(
         raise unknown("space", space, SPACES)
     chosen = load_proxies(proxies)
     # An aggregate brings its parts along; they are computed, but only what was asked for is fused.
-    needed = load_proxies([name for p in chosen for name in (*p.parts, p.name)])
+    needed = with_parts(chosen)
     static = tuple(p for p in needed if p.cost == "static")
     aggregates = tuple(p for p in chosen if p.cost == "aggregate") if shortlist else ()
-    probed = tuple(p for p in needed if p.cost not in ("static", "aggregate")) if shortlist else ()
+    probed = tuple(p for p in needed if p.cost != "static") if shortlist else ()
     if not any(p.cost == "static" for p in chosen):
         raise UsageError("The first ranking of all pairs needs a static proxy.", "Add macs, params or nn_degree.")
     budgets = Budgets(
