@@ -25,6 +25,7 @@ ROOMS = (
     ("zeroshot.spaces",),
     ("zeroshot.build", "zeroshot.trace", "zeroshot._trace_ops"),
     ("zeroshot.cost",),
+    ("zeroshot.int8",),
     ("zeroshot.data", "zeroshot._arrays", "zeroshot._images", "zeroshot._torchvision"),
     ("zeroshot.probe", "zeroshot._passes", "zeroshot._views", "zeroshot._jets", "zeroshot._noise", "zeroshot._alone"),
     ("zeroshot.plugins",),
