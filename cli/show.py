@@ -90,17 +90,21 @@ def spaces(
     side: Annotated[int, typer.Option("--side", metavar="PIXELS", help="Side of the images to search for.")] = 32,
     json: Json = False,
 ) -> None:
-    """List the search spaces: how many nets, and what varies."""
-    from zeroshot.spaces import SPACES
+    """List the spaces, how many nets each has, and what varies in it."""
+    from zeroshot.spaces import PUBLISHED, SPACES
 
-    built = {name: space(side) for name, space in SPACES.items()}
-    rows: list[Row] = [
-        {"name": name, "side": side, "count": space.count(), "fields": asdict(space)} for name, space in built.items()
-    ]
+    rows: list[Row] = []
+    for name, space in SPACES.items():
+        built = space(side)
+        rows.append({"name": name, "searched": True, "side": side, "count": built.count(), "fields": asdict(built)})
+    for name, published in PUBLISHED.items():
+        cells = published()
+        rows.append({"name": name, "searched": False, "side": 32, "count": cells.count(), "fields": cells.fields()})
 
     def human(screen: "Console") -> None:
         for row in rows:
-            screen.print(f"{row['name']}: {row['count']:,} nets for {side}x{side} images", style="bold")
+            what = f"nets for {side}x{side} images" if row["searched"] else "published cells, for judging proxies"
+            screen.print(f"{row['name']}: {row['count']:,} {what}", style="bold")
             shown = table("field", "choices")
             for field, choices in row["fields"].items():
                 shown.add_row(field, _choices(choices))

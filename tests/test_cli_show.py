@@ -55,7 +55,12 @@ def test_one_board_with_sources(cli):
 
 def test_spaces(cli):
     text, told = shown(cli, "spaces", "--side", 24)
-    assert [(s["name"], s["count"]) for s in told["spaces"]] == [(n, s(24).count()) for n, s in SPACES.items()]
+    searched = [(s["name"], s["count"]) for s in told["spaces"] if s["searched"]]
+    assert searched == [(name, space(24).count()) for name, space in SPACES.items()]
+    (cells,) = (space for space in told["spaces"] if not space["searched"])
+    assert (cells["name"], cells["count"]) == ("nasbench201", 5**6)
+    assert "15,625 published cells" in text
+    assert set(cells["fields"]["operations"]) <= set(text.replace(",", " ").split())
     (mcu,) = (space for space in told["spaces"] if space["name"] == "mcu")
     assert mcu["fields"]["resolutions"] == [12, 16, 20, 24]
     assert f"{mcu['count']:,} nets for 24x24" in text

@@ -89,7 +89,8 @@ class Int8Net:
             raise UsageError(f"{name} of an int8 net lacks weights, scales or biases.")
         if (kernel.shape, scale.shape, bias.shape) != (shape, (out,), (out,)):
             raise UsageError(f"{name} of an int8 net needs weights {shape}, not {kernel.shape}.")
-        if (kernel.dtype, scale.dtype, bias.dtype) != (np.int8, np.float32, np.int32) or kernel.min() < -127:
+        types = [str(each.dtype) for each in (kernel, scale, bias)]
+        if types != ["int8", "float32", "int32"] or kernel.min() < -127:
             raise UsageError(
                 f"{name} of an int8 net needs int8 weights from -127 to 127, float32 scales, int32 biases."
             )

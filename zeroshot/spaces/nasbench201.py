@@ -78,6 +78,10 @@ class NasBench201:
         """Number of cells."""
         return COUNT
 
+    def fields(self) -> dict[str, tuple[str, ...]]:
+        """What varies: each of the edges, named by the nodes that it joins, has one of the operations."""
+        return {"edges": tuple(f"{tail}-{head}" for tail, head in EDGES), "operations": OPERATIONS}
+
     def decode(self, numbers: "np.typing.ArrayLike") -> IntArray:
         """Digits of the cells with these indices: (n,) integers -> (n, 6) int32; see `decode`."""
         return decode(numbers)
