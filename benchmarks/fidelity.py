@@ -89,6 +89,8 @@ PLANS = (
     Plan(20, "default", 1, 0, ("gradsign", "vkdnw")),
     Plan(20, "default", 0, 1, ("gradsign", "vkdnw")),
     Plan(200, "default", 0, 0, ("grasp",)),
+    Plan(120, "default", 1, 0, ("grasp",)),
+    Plan(120, "default", 0, 1, ("grasp",)),
 )
 
 

@@ -167,3 +167,24 @@ def test_initialise_is_kaiming_normal_and_repeatable():
     assert float(wide.detach().std()) == pytest.approx((2 / (64 * 25)) ** 0.5, rel=0.02)
     depthwise = net.body[1][0].weight
     assert float(depthwise.detach().std()) == pytest.approx((2 / 9) ** 0.5, rel=0.15)
+
+
+def test_under_autocast_only_slow_depthwise_layers_stay_in_float32():
+    net = build(NetSpec.parse("r16-s4-d3w8x2/2-m5e2w8x1"), channels=3, classes=4)
+    initialise(net, torch.Generator().manual_seed(0))
+    called = []
+    real = nn.Conv2d.forward
+
+    def spy(self, x):
+        called.append((self.groups > 1, self.stride[0], self.kernel_size[0], x.dtype, torch.is_autocast_enabled("cpu")))
+        return real(self, x)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(nn.Conv2d, "forward", spy)
+        with torch.autocast("cpu", torch.bfloat16):
+            out = net(torch.randn(2, 3, 16, 16, generator=torch.Generator().manual_seed(1)))
+    assert out.dtype == torch.bfloat16
+    exact = {call[:3]: call[3] == torch.float32 and not call[4] for call in called}
+    assert exact == {
+        (False, 1, 3): False, (False, 1, 1): False, (True, 2, 3): True, (True, 1, 3): False, (True, 1, 5): True,
+    }  # fmt: skip

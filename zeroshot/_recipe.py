@@ -17,7 +17,6 @@ MIRRORED = ("cifar10", "cifar100", "fashion-mnist")
 WARM_UP = {"one-cycle": 0.3, "cosine": 0.05}  # share of the steps in which the learning rate rises
 SMALL = 16  # pixels, see `Recipe.crop`
 STEPS = 16  # an epoch has so many at least; with fewer a small data set hardly trains
-DEPTHWISE_BLOCKS = "dm"
 
 
 @dataclass(frozen=True)
@@ -92,7 +91,7 @@ class Recipe:
             batch=self.batch or max(16, min(128, int(images / STEPS))),
             crop=(0.125 if spec.resolution >= SMALL else 0.0) if self.crop is None else self.crop,
             flip=dataset.name in MIRRORED if self.flip is None else self.flip,
-            precision=self.precision or fast_precision(spec),
+            precision=self.precision or fast_precision(),
         )
 
     def values(self) -> dict[str, Any]:
@@ -100,17 +99,17 @@ class Recipe:
         return asdict(self)
 
 
-def fast_precision(spec: NetSpec) -> str:
-    """The number format in which a net trains fastest on this processor.
+def fast_precision() -> str:
+    """The number format in which nets train fastest on this processor.
 
-    Measured, images/s on one thread of an EPYC with AVX512-BF16, batch 128 at 32x32, channels_last, fp32 against
-    bf16: plain 9,109 / 13,810, residual 918 / 1,569, depthwise-separable 3,865 / 2,582, inverted bottleneck
-    1,840 / 1,961. So depthwise convolutions gain nothing from bf16, and without instructions for it nobody does.
+    Measured, images/s on one thread of an EPYC with AVX512-BF16, batch 128, channels_last, fp32 against bf16: plain
+    9,109 / 13,810 and residual 918 / 1,569; on a busier machine depthwise-separable 3,200 / 3,913 and 807 / 1,046,
+    inverted bottlenecks 211 / 510, and with kernels of 5 and 7 366 / 642. The layers that are slower in bf16 stay
+    in fp32, see `zeroshot.build.Conv2d`. Without instructions for bf16 everything is slower.
     """
     # Not every torch that works has this function; one without it gets the format that is right everywhere.
     found: dict[str, Any] = getattr(torch.cpu, "get_capabilities", dict)()
-    fast = found.get("avx512_bf16") or found.get("amx_bf16")
-    return "bf16" if fast and not any(stage.block in DEPTHWISE_BLOCKS for stage in spec.stages) else "fp32"
+    return "bf16" if found.get("avx512_bf16") or found.get("amx_bf16") else "fp32"
 
 
 def learning_rate(recipe: Recipe, done: float) -> float:
