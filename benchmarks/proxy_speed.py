@@ -148,6 +148,32 @@ def sizes(specs: list[str], proxies: Sequence[Proxy]) -> list[str]:
     return lines
 
 
+def formats(specs: list[str], size: int) -> list[str]:
+    """One forward and backward pass to weights and image, by memory layout and number format."""
+    ways = {
+        "NCHW, float32": (torch.contiguous_format, False),
+        "channels_last, float32 (what the probe uses)": (torch.channels_last, False),
+        "channels_last, bfloat16 by autocast": (torch.channels_last, True),
+    }
+    taken: Times = {way: [] for way in ways}
+    ((x, y),) = images(size, 1)
+    for spec in specs:
+        for way, (layout, half) in ways.items():
+            net = make_mcu(spec)
+            initialise(net, torch.Generator().manual_seed(SEED))
+            net = net.to(memory_format=layout)
+            batch = x.to(memory_format=layout).requires_grad_()
+            for timed in (False, True):  # the first pass chooses kernels
+                start = time.process_time()
+                with torch.autocast("cpu", torch.bfloat16, enabled=half):
+                    out = net(batch)
+                nn.functional.cross_entropy(out.float(), y).backward()
+                if timed:
+                    taken[way].append(1e3 * (time.process_time() - start))
+    lines = ["| layout and format | median | 90 % |", "|---|---|---|"]
+    return lines + [f"| {way} | {cells_of(times)} |" for way, times in taken.items()]
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--nets", type=int, default=30, help="nets of the mcu space, default: %(default)s")
@@ -182,6 +208,13 @@ def main() -> None:
         "The same, one thread; what smaller batches cost in rank fidelity is in fidelity.md.",
         "",
         *sizes(specs, passes),
+        "",
+        "## Memory layout and number format",
+        "",
+        "One forward and backward pass, to the weights and to the image, one thread. Scores would be "
+        "others in bfloat16, besides: differences between batches, which zico lives on, have 8 bits there.",
+        "",
+        *formats(specs, 32),
     ]
     text = "\n".join(lines) + "\n"
     print(text)
