@@ -1,0 +1,103 @@
+"""A threshold for each class that the little net may answer: more escalations where the big net helps more.
+
+Classes differ in how much a low score says (Daghero et al., arXiv 2204.03431, use thresholds a class for early exits).
+Under a budget of escalations the best thresholds share a price: a class escalates further inputs as long as these win
+more right answers an escalation than the price. The counts of right answers gained are noisy, so each class follows the
+concave hull of its own, where the price falls from one corner to the next.
+"""
+
+from collections.abc import Iterator
+from math import inf
+
+import numpy as np
+import numpy.typing as npt
+
+from zeroshot.cascade.measure import Outcome
+from zeroshot.errors import UsageError
+
+FloatArray = npt.NDArray[np.float64]
+IntArray = npt.NDArray[np.int64]
+
+
+def thresholds_per_class(found: Outcome, predicted: npt.ArrayLike, classes: int, p: float) -> FloatArray:
+    """Thresholds under which at most a share p of these inputs escalates, for the most right answers.
+
+    Args:
+        found: On validation inputs.
+        predicted: (n,) integers, the little net's answers.
+        classes: Number of classes.
+        p: Escalation rate in [0, 1].
+
+    Returns:
+        (classes,) float64; a class escalates inputs whose score is below its own. Minus infinity for a class where
+        escalating wins nothing.
+
+    Raises:
+        UsageError: Lengths differ, p is no rate, or an answer is no class.
+    """
+    answers = _answers(found, predicted, classes)
+    if not 0 <= p <= 1:
+        raise UsageError(f"An escalation rate is from 0 to 1, not {p}.")
+    corners = [(*corner, c) for c in range(classes) for corner in _hull(found, answers == c)]
+    # Dearest last; within a class the slopes fall, so no corner is taken before the one to its left.
+    corners.sort(key=lambda corner: (-corner[0], corner[3]))
+    out, left = np.full(classes, -inf), int(p * len(found) + 1e-9)
+    closed = np.zeros(classes, bool)
+    for _, count, threshold, c in corners:
+        if closed[c]:
+            continue
+        if count > left:
+            closed[c] = True
+            continue
+        out[c], left = threshold, left - count
+    return out
+
+
+def relative_to_class(found: Outcome, predicted: npt.ArrayLike, thresholds: npt.ArrayLike) -> Outcome:
+    """The same inputs with scores counted from their class's threshold: what is below 0 escalates.
+
+    So `measure(relative_to_class(...), 0.0)` measures a cascade with a threshold a class.
+
+    Args:
+        found: On any inputs.
+        predicted: (n,) integers, the little net's answers.
+        thresholds: (classes,), as `thresholds_per_class` gives.
+
+    Raises:
+        UsageError: Lengths differ, or an answer is no class.
+    """
+    limits = np.asarray(thresholds, np.float64)
+    answers = _answers(found, predicted, len(limits))
+    return Outcome(found.score - limits[answers], found.little, found.big)
+
+
+def _answers(found: Outcome, predicted: npt.ArrayLike, classes: int) -> IntArray:
+    answers = np.asarray(predicted)
+    if answers.shape != found.score.shape or answers.dtype.kind not in "iu":
+        raise UsageError(f"{len(found)} inputs need as many answers as whole numbers, not {answers.shape}.")
+    if len(answers) and not 0 <= answers.min() <= answers.max() < classes:
+        raise UsageError(f"An answer is no class: {answers.min()} to {answers.max()}, with {classes} classes.")
+    return answers.astype(np.int64)
+
+
+def _hull(found: Outcome, mine: npt.NDArray[np.bool_]) -> Iterator[tuple[float, int, float]]:
+    """Corners of the concave hull of one class's right answers won over inputs escalated, from the left.
+
+    Yields:
+        Right answers won an input escalated, since the corner before (above 0); inputs escalated since then; and the
+        threshold that escalates up to here.
+    """
+    order = np.argsort(found.score[mine], kind="stable")
+    score = found.score[mine][order]
+    won = np.concatenate([[0], np.cumsum(found.big[mine][order].astype(np.int64) - found.little[mine][order])])
+    # Equal scores escalate together: the points before each first of equals, and after the last.
+    k = np.append(np.flatnonzero(np.diff(score, prepend=-inf)), len(score))
+    limits = np.append(score, inf)[k]
+    at = 0
+    while at < len(k) - 1:
+        slopes = (won[k[at + 1 :]] - won[k[at]]) / (k[at + 1 :] - k[at])
+        if slopes.max() <= 0:
+            return
+        best = at + 1 + int(np.flatnonzero(slopes == slopes.max())[-1])
+        yield float(slopes.max()), int(k[best] - k[at]), float(limits[best])
+        at = best
