@@ -6,7 +6,9 @@ BIN := $(VENV)/bin
 .PHONY: demo test test-slow lint benchmarks clean
 
 demo: $(VENV)/installed
-	$(BIN)/zeroshot demo
+	$(BIN)/zeroshot demo --run runs/demo --force
+	$(BIN)/zeroshot train runs/demo --top 1 --epochs 20 --force
+	$(BIN)/zeroshot quantize runs/demo --force
 
 test: $(VENV)/installed-dev
 	$(BIN)/python -m pytest

@@ -26,11 +26,11 @@ MOBILENET = "r96-s8/2-d3w16x1-d3w32x2/2-d3w64x2/2-d3w128x6/2-d3w256x2/2"
 # Width 0.3 at 64 pixels with channels rounded to multiples of 8.
 MOBILENET_V2 = "r64-s16/2-m3e1w8x1-m3e6w8x2/2-m3e6w16x3/2-m3e6w24x4/2-m3e6w32x3-m3e6w48x3/2-m3e6w96x1-h1280"
 
-# Millions of instructions, emulated Cortex-M4; the small ResNet's layers follow from its MACs and weights.
+# Millions of instructions, emulated Cortex-M4; those of the generated C are printed by benchmarks/firmware.py.
 EMULATED = {
-    "small ResNet, 3.24 M": (SMALL_RESNET, 10, 11.0, 12.2),
-    "ResNet8, 12.50 M": (RESNET8, 10, 29.9, 38.7),
-    "MobileNetV1-0.25@96, 7.49 M": (MOBILENET, 2, 24.2, 35.0),
+    "small ResNet, 3.24 M": (SMALL_RESNET, 10, 11.0, 5.17),
+    "ResNet8, 12.50 M": (RESNET8, 10, 29.9, 14.60),
+    "MobileNetV1-0.25@96, 7.49 M": (MOBILENET, 2, 24.2, 13.27),
 }
 
 # Published times, ms, of image classification (ResNet8) and visual wake words (MobileNetV1-0.25). Predictions

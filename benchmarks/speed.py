@@ -130,7 +130,7 @@ def whole_search(data: str, folder: Path) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument(
-        "--quick", action="store_true", help="leave out 100 million pairs, the whole search and the proxies"
+        "--quick", action="store_true", help="leave out 100 million pairs, the whole search, proxies and training"
     )
     quick = parser.parse_args().quick
     print(f"{processor()}, {default_jobs()} cores, Python {sys.version.split()[0]}\n")
@@ -156,7 +156,8 @@ def main() -> None:
             npz = cifar10_npz(Path(test_data) / "cifar10", default_out())
             whole_search(str(npz), Path(folder) / "cifar10")
     print(flush=True)
-    subprocess.run([sys.executable, str(Path(__file__).with_name("proxy_speed.py"))], check=True)
+    for script in ("proxy_speed.py", "training_speed.py"):
+        subprocess.run([sys.executable, str(Path(__file__).with_name(script))], check=True)
 
 
 if __name__ == "__main__":

@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from . import doctor, score, search, show, train
+from . import bench, compress, doctor, export, quantize, score, search, show, train, truth
 from ._errors import Program
 
 app = typer.Typer(
@@ -22,11 +22,16 @@ app = typer.Typer(
 app.command("search")(search.search)
 app.command("demo")(search.demo)
 app.command("train")(train.train)
+app.command("quantize")(quantize.quantize)
+app.command("export")(export.export)
+app.command("compress")(compress.compress)
 app.command("score")(score.score)
+app.command("bench")(bench.bench)
 app.command("doctor")(doctor.doctor)
 app.command("proxies")(show.proxies)
 app.command("boards")(show.boards)
 app.command("spaces")(show.spaces)
+app.command("truth")(truth.truth)
 
 
 @app.callback(invoke_without_command=True)

@@ -85,3 +85,17 @@ def words(text: str) -> list[str]:
     ['zico', 'macs']
     """
     return [word.strip() for word in text.split(",") if word.strip()]
+
+
+def whole_numbers(text: str, option: str) -> list[int]:
+    """The numbers of a comma-separated option.
+
+    Raises:
+        UsageError: One is no whole number.
+    """
+    from zeroshot.errors import UsageError
+
+    found = words(text)
+    if not all(word.isdigit() for word in found):
+        raise UsageError(f"{option} takes whole numbers, not {text!r}.", f"For example {option} 5,10.")
+    return [int(word) for word in found]

@@ -47,6 +47,14 @@ def train(
     singles: Annotated[
         bool, typer.Option("--singles/--no-singles", help="Also train the single net beside each pair.")
     ] = True,
+    distil: Annotated[
+        str | None,
+        _option("--distil", "WHO", "Who teaches: big (the little nets) or self (every net).", show_default="nobody"),
+    ] = None,
+    cascade_aware: Annotated[
+        int | None,
+        _option("--cascade-aware", "N", "Then finetune each pair for N epochs.", show_default="not at all"),
+    ] = None,
     policy: Annotated[
         str, _option("--policy", "NAME", "logit-gap, score-margin, max-softmax or entropy.")
     ] = "logit-gap",
@@ -66,7 +74,7 @@ def train(
     Epochs and thresholds are chosen on validation images, held out of the training images.
     Accuracies in the table are of test images, which choose nothing.
     """
-    from zeroshot.train import Recipe, train_pairs
+    from zeroshot.train import CascadeTuning, Distillation, Recipe, train_pairs
 
     given = {name: ctx.params[key] for key, name in RECIPE.items() if ctx.params[key] is not None}
     if resume and given:
@@ -76,7 +84,9 @@ def train(
         try:
             result = train_pairs(
                 run, top, data=data, recipe=Recipe(**given) if given else None, epochs=epochs, minutes=minutes,
-                singles=singles, policy=policy, threads=threads, jobs=jobs, force=force, resume=resume, progress=bar,
+                singles=singles, distil=Distillation(distil) if distil is not None else None,
+                cascade_aware=CascadeTuning(cascade_aware) if cascade_aware is not None else None, policy=policy,
+                threads=threads, jobs=jobs, force=force, resume=resume, progress=bar,
             )  # fmt: skip
         except KeyboardInterrupt:
             raise _interrupted(ctx, Path(run)) from None
@@ -112,7 +122,7 @@ def _print(screen: "Console", result: "TrainResult") -> None:
     n = len(result.pairs)
     which = "The best pair" if n == 1 else f"The best {n} pairs"
     prose(screen, f"{which} for {result.config['data']}, predicted and trained", "bold")
-    lines = [cells for row in result.pairs for cells in (_cells(row, "predicted"), _cells(row, "test"))]
+    lines = [cells for row in result.pairs for cells in (table_line(row, "predicted"), table_line(row, "test"))]
     texts = aligned([*zip(*HEADERS, strict=True), *lines], screen.width, left=2)
     screen.print("\n".join(texts[:2]), style="dim")
     for i, row in enumerate(result.pairs):
@@ -132,12 +142,24 @@ def _print(screen: "Console", result: "TrainResult") -> None:
     )
     for remark in result.remarks:
         prose(screen, f"note: {remark}", "yellow")
-    prose(screen, f"{len(result.nets)} nets trained for {result.recipe.epochs} epochs, {result.seconds:.1f} s.")
+    prose(screen, f"{_trainings(result)}, {result.seconds:.1f} s.")
     screen.print(f"Models: {result.folder}", style="bold")
     screen.print("  pairs.csv, nets.csv, summary.json; weights, outputs and history of each net")
 
 
-def _cells(row: dict[str, Any], kind: str) -> list[str]:
+def _trainings(result: "TrainResult") -> str:
+    """What was trained, in words."""
+    stages = [str(row["stage"]) for row in result.nets]
+    tuned = sum("-with." in stage for stage in stages)
+    taught = sum(stage in ("distilled", "born-again") for stage in stages)
+    words = f"{len(stages) - tuned} nets trained for {result.recipe.epochs} epochs"
+    words += f", {taught} of them by a teacher" if taught else ""
+    return words + (f"; {tuned} finetuned for their pair" if tuned else "")
+
+
+def table_line(row: dict[str, Any], kind: str) -> list[str]:
+    """A line of the table under `HEADERS`: one pair, `predicted` or as its columns of another kind tell."""
+
     def percent(key: str) -> str:
         value = row[f"{key}_{kind}"]
         return "-" if value is None else f"{100 * value:.1f}"
@@ -154,5 +176,6 @@ def _gain(row: dict[str, Any], kind: str) -> str:
     gain = row[f"gain_{kind}"]
     if gain is None:
         return "-"
-    error = row["gain_predicted_error"] if kind == "predicted" else (row["gain_test_high"] - row["gain_test_low"]) / 2
+    predicted = kind == "predicted"
+    error = row["gain_predicted_error"] if predicted else (row[f"gain_{kind}_high"] - row[f"gain_{kind}_low"]) / 2
     return f"{round(100 * gain, 1) + 0.0:+.1f} ± {100 * error:.1f}"

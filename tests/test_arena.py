@@ -22,11 +22,12 @@ def arena(net, planner, channels=3, classes=10):
 
 @settings(max_examples=200, deadline=None)
 @given(st.lists(specs(), min_size=1, max_size=3), st.integers(1, 4), st.integers(2, 11))
-def test_both_planners_are_those_of_the_naive_ones(nets, channels, classes):
+def test_all_planners_are_those_of_the_naive_ones(nets, channels, classes):
     table = layer_table(spec_array(nets), channels, classes)
     rows = [reference.layer_rows(net, channels, classes) for net in nets]
     assert arena_bytes(table, "bound").tolist() == [reference.arena_bound(r) for r in rows]
     assert arena_bytes(table, "greedy").tolist() == [reference.arena_greedy(r) for r in rows]
+    assert arena_bytes(table, "in-place").tolist() == [reference.arena_in_place(r) for r in rows]
 
 
 @settings(deadline=None)

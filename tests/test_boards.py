@@ -4,6 +4,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from zeroshot.cost.arena import PLANNERS
 from zeroshot.cost.boards import board_names, load_board
 from zeroshot.cost.engines import CLASSES, ORIGINS, check_sources, engine_names, figures, load_engine
 from zeroshot.errors import UsageError
@@ -72,7 +73,7 @@ def test_engine_tables_are_complete(name):
     engine = load_engine(name)
     assert set(engine.instructions) == set(engine.stall) == set(CLASSES)
     assert set(engine.flash_kernel) == set(OPS)
-    assert engine.planner in ("greedy", "bound")
+    assert engine.planner in PLANNERS
     assert all(a >= 0 and b >= 0 and a + b > 0 for a, b in engine.instructions.values())
 
 
@@ -84,7 +85,7 @@ def test_flash_of_a_small_resnet():
 
     kinds = ("conv", "pointwise", "add", "avgpool", "linear")
     assert 111 * 1024 <= 19608 + image("tflm-cmsis-nn", kinds) <= 157 * 1024
-    assert 19608 + image("c99", kinds) == pytest.approx(29 * 1024, rel=0.05)
+    assert 19608 + image("c99", kinds) == pytest.approx(26_000, rel=0.05)
 
 
 def test_own_board_file(tmp_path):

@@ -173,14 +173,14 @@ def test_under_autocast_only_slow_depthwise_layers_stay_in_float32():
     net = build(NetSpec.parse("r16-s4-d3w8x2/2-m5e2w8x1"), channels=3, classes=4)
     initialise(net, torch.Generator().manual_seed(0))
     called = []
-    real = nn.Conv2d.forward
+    real = nn.Conv2d._conv_forward
 
-    def spy(self, x):
+    def spy(self, x, weight, bias):
         called.append((self.groups > 1, self.stride[0], self.kernel_size[0], x.dtype, torch.is_autocast_enabled("cpu")))
-        return real(self, x)
+        return real(self, x, weight, bias)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(nn.Conv2d, "forward", spy)
+        patch.setattr(nn.Conv2d, "_conv_forward", spy)
         with torch.autocast("cpu", torch.bfloat16):
             out = net(torch.randn(2, 3, 16, 16, generator=torch.Generator().manual_seed(1)))
     assert out.dtype == torch.bfloat16

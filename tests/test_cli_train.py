@@ -74,6 +74,16 @@ def test_recipe_options_reach_the_recipe(cli, folder):
     assert cli("train", "run", "--resume", "--lr", 0.02).exit_code == 2
 
 
+def test_lessons_reach_the_library_call(cli, folder):
+    args = ("--epochs", 1, "--top", 1, "--distil", "big", "--cascade-aware", 1)
+    told = json.loads(cli("train", folder(), *args, "--json").stdout)
+    assert (told["distil"]["teacher"], told["cascade_aware"]["epochs"]) == ("big", 1)
+    assert told["pairs"][0]["little_model"] == f"{NETS[0]}.distilled.little-with.{NETS[1]}"
+    assert told["pairs"][0]["single_model"] == f"{NETS[2]}.distilled"
+    again = cli("train", "run", "--resume", "--top", 1)
+    assert "3 nets trained for 1 epochs, 2 of them by a teacher; 2 finetuned for their pair" in again.stdout
+
+
 @pytest.mark.parametrize(
     ("args", "code", "words"),
     [
@@ -85,6 +95,8 @@ def test_recipe_options_reach_the_recipe(cli, folder):
         (["run", "--data", "nowhere.npz"], 1, "nowhere.npz"),
         (["run", "--policy", "margin"], 2, "score-margin"),
         (["run", "--optimizer", "adma"], 2, "adamw"),
+        (["run", "--distil", "little"], 2, "big"),
+        (["run", "--cascade-aware", 0], 2, "at least 1"),
         ([], 2, "RUN"),
     ],
     ids=str,

@@ -38,13 +38,23 @@ ROOMS = (
     ("zeroshot.runs",),
     ("zeroshot.report",),
     ("zeroshot.results",),
+    ("zeroshot.pair_truth", "zeroshot._truth_files"),
     ("zeroshot.settings",),
     ("zeroshot.modules", "zeroshot._modules", "zeroshot.usercode"),
+    ("zeroshot.bench",),
     ("zeroshot.searching",),
     ("zeroshot._recipe", "zeroshot._training_data"),
-    ("zeroshot._checkpoints", "zeroshot._fit"),
-    ("zeroshot._train_net",),
-    ("zeroshot._side_by_side", "zeroshot._pair_figures"),
+    ("zeroshot._checkpoints", "zeroshot._int8_files", "zeroshot._trained"),
+    ("zeroshot._fit",),
+    ("zeroshot._distil", "zeroshot._cascade_loss", "zeroshot._onlooker", "zeroshot._lesson"),
+    ("zeroshot._train_net", "zeroshot._tune_pair"),
+    ("zeroshot._side_by_side", "zeroshot._pair_figures", "zeroshot._plan", "zeroshot._stages"),
+    ("zeroshot._channels", "zeroshot._saliency", "zeroshot._target", "zeroshot._shrink"),
+    ("zeroshot._prune", "zeroshot._finetune"),
+    ("zeroshot._fold", "zeroshot._ranges"),
+    ("zeroshot._equalise", "zeroshot._to_int8", "zeroshot._int8_recipe", "zeroshot._quantizer"),
+    ("zeroshot._pt2e", "zeroshot._subject", "zeroshot._qat", "zeroshot._quantize_net"),
+    ("zeroshot._thresholds", "zeroshot._curves", "zeroshot._int8_pairs"),
     ("zeroshot.train", "zeroshot.compress", "zeroshot.quantize"),
     ("zeroshot.firmware",),
 )
@@ -313,7 +323,7 @@ def wheel(tmp_path_factory):
         (source / path.name).write_bytes(path.read_bytes())
     for folder in ("zeroshot", "proxies", "cli"):
         for path in (ROOT / folder).rglob("*"):
-            if path.is_file() and path.suffix in {".py", ".toml", ".typed"}:
+            if path.is_file() and (path.suffix in {".py", ".toml", ".typed"} or path.parent.name == "c"):
                 target = source / path.relative_to(ROOT)
                 target.parent.mkdir(parents=True, exist_ok=True)
                 target.write_bytes(path.read_bytes())
@@ -348,6 +358,9 @@ def test_the_wheel_holds_the_data_files(wheel):
     boards = {f"zeroshot/cost/boards/{path.name}" for path in (ROOT / "zeroshot/cost/boards").glob("*.toml")}
     assert len(boards) >= 5
     assert boards | {"zeroshot/cost/engines.toml", "zeroshot/py.typed"} <= names
+    sources = {f"zeroshot/firmware/c/{path.name}" for path in (ROOT / "zeroshot/firmware/c").iterdir()}
+    assert len(sources) >= 10
+    assert sources <= names
     assert not [name for name in names if name.endswith((".nbi", ".nbc", ".pyc"))]
 
 

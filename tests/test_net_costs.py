@@ -29,7 +29,7 @@ def same(a: NetCosts, b: NetCosts) -> bool:
 def test_every_column_is_that_of_a_naive_count(engine, nets, channels):
     table = layer_table(spec_array(nets), channels, 10)
     costs = net_costs(table, BOARD, engine)
-    planner = {"bound": reference.arena_bound, "greedy": reference.arena_greedy}[engine.planner]
+    planner = {"in-place": reference.arena_in_place, "greedy": reference.arena_greedy}[engine.planner]
     for i, net in enumerate(nets):
         rows = reference.layer_rows(net, channels, 10)
         macs, weights, _ = reference.count_layers(rows)

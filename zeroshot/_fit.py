@@ -11,6 +11,7 @@ from torch.optim.swa_utils import get_ema_multi_avg_fn
 
 from zeroshot._checkpoints import Tensors, first_line
 from zeroshot._recipe import Recipe, learning_rate
+from zeroshot._trained import staged
 from zeroshot._training_data import Split, TrainingBatches, inputs, logits
 from zeroshot.build import build, initialise
 from zeroshot.errors import RunError, TrainError
@@ -42,6 +43,16 @@ class Job:
     classes: int
     data_sha256: str
 
+    @property
+    def stage(self) -> str:
+        """What the net goes through beyond a training on its own; "" for nothing."""
+        return ""
+
+    @property
+    def name(self) -> str:
+        """The spec and the stage: what its files are called by, and what its random numbers derive from."""
+        return staged(str(self.spec), self.stage)
+
     def identity(self) -> Row:
         """As plain values, for a checkpoint."""
         return {
@@ -52,10 +63,13 @@ class Job:
     def module(self) -> nn.Module:
         """The net before its first step, in the memory layout that is fastest for every kind of net."""
         net = build(self.spec, self.channels, self.classes)
-        own_seed = net_seed(self.seed, str(self.spec))
-        initialise(net, torch.Generator().manual_seed(own_seed))
+        initialise(net, torch.Generator().manual_seed(net_seed(self.seed, self.name)))
         # 1.1 to 1.5 times as fast as the default layout, in fp32 and bf16, for plain, residual and depthwise nets.
         return net.to(memory_format=torch.channels_last)  # type: ignore[call-overload,no-any-return]
+
+    def trainer(self, data: Split) -> "Trainer":
+        """Its training, before the first epoch."""
+        return Trainer(self, data)
 
 
 class Trainer:
@@ -63,8 +77,15 @@ class Trainer:
 
     def __init__(self, job: Job, data: Split) -> None:
         self.job, self.recipe = job, job.recipe
-        self.seed = net_seed(job.seed, str(job.spec))
+        self.seed = net_seed(job.seed, job.name)
         self.module, self.judged = job.module(), job.module()
+        self.module.get_submodule("pool").register_forward_pre_hook(_channels_last_gradient)
+        # Looked up once; steps and `restore` write into these very tensors.
+        self.averaged = [
+            (kept, now)
+            for kept, now in zip(self.judged.state_dict().values(), self.module.state_dict().values(), strict=True)
+            if kept.is_floating_point()
+        ]
         self.optimizer = _optimizer(self.module, self.recipe)
         self.batches = TrainingBatches(data, job.spec.resolution, self.recipe)
         self.x_validation = inputs(data, "validation", job.spec.resolution)
@@ -91,22 +112,39 @@ class Trainer:
         total = 0.0
         for i, (x, y) in enumerate(self.batches.epoch(self.seed, number)):
             total += self._step(x, y, number * self.batches.count + i)
+        row = self._judged(number + 1, total / self.batches.count)
+        self.history.append(row)
+        if not self.best_row or self._merit(row) > self._merit(self.best_row):
+            self._keep(row)
+        return row
+
+    def _judged(self, epoch: int, train_loss: float) -> Row:
         out = torch.from_numpy(logits(self._averaged(), self.x_validation))
         loss = float(cross_entropy(out, self.y_validation))
         if not isfinite(loss):
-            raise self._diverged(f"on the validation images after epoch {number + 1}")
+            raise self._diverged(f"on the validation images after epoch {epoch}")
         accuracy = float((out.argmax(1) == self.y_validation).double().mean())
-        row = {
-            "epoch": number + 1, "train_loss": total / self.batches.count,
-            "validation_loss": loss, "validation_accuracy": accuracy,
+        return {
+            "epoch": epoch, "train_loss": train_loss,
+            "validation_loss": loss, "validation_accuracy": accuracy, **self._judge(out),
         }  # fmt: skip
-        self.history.append(row)
+
+    def _keep(self, row: Row) -> None:
+        self.best_row = row
+        self.best = {name: tensor.clone() for name, tensor in self.judged.state_dict().items()}
+
+    def _judge(self, out: torch.Tensor) -> Row:
+        """What else the outputs on the validation images say, for the epoch's row."""
+        return {}
+
+    def _merit(self, row: Row) -> tuple[float, ...]:
+        """By what the best epoch is chosen."""
         # Validation sets are small and often tie; the loss then tells more.
-        best = self.best_row
-        if not best or (accuracy, -loss) > (best["validation_accuracy"], -best["validation_loss"]):
-            self.best_row = row
-            self.best = {name: tensor.clone() for name, tensor in self.judged.state_dict().items()}
-        return row
+        return row["validation_accuracy"], -row["validation_loss"]
+
+    def _loss(self, out: torch.Tensor, y: torch.Tensor, x: torch.Tensor) -> torch.Tensor:
+        """The loss of a batch, a scalar: outputs (n, classes) float32, labels (n,), images as the net saw them."""
+        return cross_entropy(out, y, label_smoothing=self.recipe.label_smoothing)
 
     def _step(self, x: torch.Tensor, y: torch.Tensor, step: int) -> float:
         recipe = self.recipe
@@ -114,7 +152,7 @@ class Trainer:
             group["lr"] = learning_rate(recipe, step / (recipe.epochs * self.batches.count))
         with torch.autocast("cpu", torch.bfloat16, enabled=recipe.precision == "bf16"):
             out = self.module(x)
-        loss = cross_entropy(out.float(), y, label_smoothing=recipe.label_smoothing)
+        loss = self._loss(out.float(), y, x)
         value = loss.item()
         if not isfinite(value):
             epoch, at = divmod(step, self.batches.count)
@@ -130,13 +168,8 @@ class Trainer:
             return
         # A short memory at first, or the average would still be full of the weights before training.
         decay = min(self.recipe.ema, (1 + step) / (10 + step))
-        floats = [
-            (kept, now)
-            for kept, now in zip(self.judged.state_dict().values(), self.module.state_dict().values(), strict=True)
-            if kept.is_floating_point()
-        ]
         average = get_ema_multi_avg_fn(decay)  # type: ignore[no-untyped-call]
-        average([kept for kept, _ in floats], [now for _, now in floats], None)
+        average([kept for kept, _ in self.averaged], [now for _, now in self.averaged], None)
 
     def _averaged(self) -> nn.Module:
         if not self.recipe.ema:
@@ -179,12 +212,24 @@ class Trainer:
             groups = self.optimizer.state_dict()["param_groups"]
             self.optimizer.load_state_dict({"state": job_state, "param_groups": groups})
             self.history = list(about["history"])
-            self.best_row = self.history[about["best_epoch"] - 1]
+            if about["best_epoch"]:
+                self.best_row = self.history[about["best_epoch"] - 1]
         except (RuntimeError, KeyError, ValueError, IndexError, TypeError) as error:
             raise RunError(
                 f"The checkpoint of {self.job.spec} does not fit the net: {first_line(error)}",
                 "Start over with --force.",
             ) from error
+
+
+def _channels_last_gradient(pool: nn.Module, inputs: tuple[torch.Tensor, ...]) -> None:
+    """Lay out the gradient that comes back through the global pooling as the activations below it are.
+
+    It comes back channels first, and the activation before the pooling then took 0.72 instead of 0.08 ms (128 images,
+    64 channels, 4x4), 2.8 instead of 0.3 ms at 8x8; whole steps became up to 6 % faster.
+    """
+    if inputs[0].requires_grad:
+        hook = lambda gradient: gradient.contiguous(memory_format=torch.channels_last)  # noqa: E731
+        inputs[0].register_hook(hook)  # type: ignore[no-untyped-call]
 
 
 def _part(tensors: Tensors, prefix: str) -> Tensors:

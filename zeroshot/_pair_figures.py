@@ -1,9 +1,10 @@
 """What was predicted of a pair beside what its trained nets do: rows of a table."""
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import Any, Protocol
 
-from zeroshot._train_net import TrainedNet
+import numpy.typing as npt
+
 from zeroshot._training_data import Split
 from zeroshot.cascade.measure import Outcome, expected_cost, hits, measure, outcome, threshold_for_rate, verdict
 
@@ -15,6 +16,18 @@ NUMBERS = (
     "worst_latency_ms", "energy_mj", "worst_energy_mj",
 )  # fmt: skip
 MAYBE = ("single_accuracy", "single_latency_ms", "gain", "gain_error")  # empty where no single net is as fast
+
+
+class Judged(Protocol):
+    """A net whose outputs are known: a `TrainedNet`, or an int8 net."""
+
+    @property
+    def outputs(self) -> Mapping[str, npt.NDArray[Any]]:
+        """`validation` and `test` -> logits (n, classes), of any one unit."""
+
+    @property
+    def test_accuracy(self) -> float:
+        """A fraction."""
 
 
 def parsed(row: Mapping[str, str]) -> Row:
@@ -30,11 +43,11 @@ def parsed(row: Mapping[str, str]) -> Row:
     return found | {key: float(row[key]) if row[key] else None for key in MAYBE}
 
 
-def pair_figures(predicted: Row, trained: Mapping[str, TrainedNet], data: Split, policy: str, seed: int) -> Row:
+def pair_figures(
+    predicted: Row, trained: Mapping[str, Judged], data: Split, policy: str, seed: int,
+    choose: Callable[[Outcome], float] | None = None,
+) -> Row:  # fmt: skip
     """One pair, predicted and measured; `_test` figures are of the test images and decided nothing.
-
-    The threshold is the validation quantile at the rate that the search had chosen, so that both columns speak of the
-    same working point.
 
     Args:
         predicted: A row as `parsed` gives.
@@ -42,11 +55,13 @@ def pair_figures(predicted: Row, trained: Mapping[str, TrainedNet], data: Split,
         data: The split that they were trained on.
         policy: Score that decides on escalation.
         seed: Of the bootstrap.
+        choose: Threshold from the pair's outcome on the validation images; by default their quantile at the rate that
+            the search had chosen, so that both columns speak of the same working point.
     """
     little, big = trained[predicted["little"]], trained[predicted["big"]]
-    chosen = _outcome(little, big, data, "validation", policy)
-    threshold = threshold_for_rate(chosen.score, predicted["escalation_rate"])
-    tested = _outcome(little, big, data, "test", policy)
+    chosen = outcome_on(little, big, data, "validation", policy)
+    threshold = choose(chosen) if choose else threshold_for_rate(chosen.score, predicted["escalation_rate"])
+    tested = outcome_on(little, big, data, "test", policy)
     found = measure(tested, threshold, seed=seed)
     row: Row = {key: predicted[key] for key in ("rank", "little", "big")}
     row |= {
@@ -67,17 +82,18 @@ def pair_figures(predicted: Row, trained: Mapping[str, TrainedNet], data: Split,
     for cost, worst in (("latency_ms", "worst_latency_ms"), ("energy_mj", "worst_energy_mj")):
         row |= {
             f"{cost}_predicted": predicted[cost],
-            f"{cost}_test": _cost_at(predicted[cost], predicted[worst], predicted["escalation_rate"], found.p),
+            f"{cost}_test": cost_at(predicted[cost], predicted[worst], predicted["escalation_rate"], found.p),
             worst: predicted[worst],
         }
     return row | _against_single(predicted, trained, tested, threshold, data, seed)
 
 
-def _outcome(little: TrainedNet, big: TrainedNet, data: Split, part: str, policy: str) -> Outcome:
+def outcome_on(little: Judged, big: Judged, data: Split, part: str, policy: str) -> Outcome:
+    """What two nets did on the images of a part."""
     return outcome(little.outputs[part], big.outputs[part], data.labels(part), policy)
 
 
-def _cost_at(expected: float, worst: float, p: float, measured_p: float) -> float:
+def cost_at(expected: float, worst: float, p: float, measured_p: float) -> float:
     """The expected cost at another escalation rate; costs are the cost model's, only the rate is measured."""
     if p >= 1:  # expected and worst are one figure then, and do not say what the big net costs
         return expected if measured_p >= 1 else float("nan")
@@ -86,7 +102,7 @@ def _cost_at(expected: float, worst: float, p: float, measured_p: float) -> floa
 
 
 def _against_single(
-    predicted: Row, trained: Mapping[str, TrainedNet], tested: Outcome, threshold: float, data: Split, seed: int
+    predicted: Row, trained: Mapping[str, Judged], tested: Outcome, threshold: float, data: Split, seed: int
 ) -> Row:
     name = predicted["single"]
     row: Row = {

@@ -7,8 +7,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from zeroshot import _checkpoints as disk
-from zeroshot._fit import Job, Trainer
-from zeroshot._train_net import fixed_threads, train_net
+from zeroshot._fit import Job
+from zeroshot._train_net import fixed_threads, train_job
 from zeroshot._training_data import Split
 from zeroshot.cost.counts import macs
 from zeroshot.net import layer_table, spec_array
@@ -43,9 +43,11 @@ def processes(jobs: Sequence[Job], data: Split, wanted: int | None) -> int:
     return max(1, min(wanted, len(jobs)))
 
 
-def train_all(jobs: Sequence[Job], data: Split, folder: Path, n_processes: int, report: Progress) -> None:
+def train_all(
+    jobs: Sequence[Job], data: Split, folder: Path, n_processes: int, report: Progress, what: str = "training"
+) -> None:
     """Train nets into a folder, or go on with what is there; errors as `train_net`, of the first net that has one."""
-    watch = _Watch(jobs, folder, report)
+    watch = _Watch(jobs, folder, report, what)
     # The longest first: no process is left alone with it at the end.
     sizes = net_macs(jobs)
     order = [jobs[i] for i in sorted(range(len(jobs)), key=lambda i: -sizes[i])]
@@ -59,9 +61,7 @@ def train_all(jobs: Sequence[Job], data: Split, folder: Path, n_processes: int, 
 
 def _train(job: Job, data: Split, folder: Path, look: Callable[[], None] | None = None) -> None:
     step = (lambda done, total: look()) if look is not None else None
-    train_net(
-        job.spec, data, job.recipe, job.seed, threads=job.threads, folder=folder, resume=True, progress=step
-    )  # fmt: skip
+    train_job(job, data, folder, resume=True, progress=step)
 
 
 def _train_in_processes(jobs: Sequence[Job], data: Split, folder: Path, n: int, watch: "_Watch") -> None:
@@ -89,8 +89,8 @@ def _train_in_processes(jobs: Sequence[Job], data: Split, folder: Path, n: int, 
 class _Watch:
     """Counts the epochs on disk, whichever process they are from, and estimates the time left from MACs done."""
 
-    def __init__(self, jobs: Sequence[Job], folder: Path, report: Progress) -> None:
-        self.jobs, self.folder, self.report = jobs, folder, report
+    def __init__(self, jobs: Sequence[Job], folder: Path, report: Progress, what: str = "training") -> None:
+        self.jobs, self.folder, self.report, self.what = jobs, folder, report, what
         self.weights = net_macs(jobs)
         self.total = sum(job.recipe.epochs for job in jobs)
         self.started = time.perf_counter()
@@ -108,15 +108,15 @@ class _Watch:
         here = self._work(done) - self.before
         left = self._work([job.recipe.epochs for job in self.jobs]) - self._work(done)
         words = f", about {_duration((time.perf_counter() - self.started) * left / here)} left" if here and left else ""
-        self.report(f"training {len(self.jobs)} nets{words}", sum(done), self.total)
+        self.report(f"{self.what} {len(self.jobs)} nets{words}", sum(done), self.total)
 
     def _epochs(self) -> list[int]:
         return [self._epochs_of(job) for job in self.jobs]
 
     def _epochs_of(self, job: Job) -> int:
-        if (self.folder / f"{disk.stem(str(job.spec))}.json").exists():
+        if (self.folder / f"{disk.stem(job.name)}.json").exists():
             return job.recipe.epochs  # also where it stopped early
-        return max(disk.epochs(self.folder, str(job.spec)), default=0)
+        return max(disk.epochs(self.folder, job.name), default=0)
 
     def _work(self, epochs: Sequence[int]) -> float:
         return sum(m * n for m, n in zip(self.weights, epochs, strict=True))
@@ -133,11 +133,22 @@ def _duration(seconds: float) -> str:
     return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
 
 
-def epochs_in(minutes: float, jobs: Sequence[Job], data: Split, n_processes: int) -> int:
-    """How many epochs of all these nets fit into some minutes, at least one, by timing a few steps of each."""
+def epochs_in(
+    minutes: float, jobs: Sequence[Job], data: Split, n_processes: int, dearer: float = 1.0, beside: float = 0.0
+) -> int:
+    """How many epochs of all these nets fit into some minutes, at least one, by timing a few steps of each.
+
+    Args:
+        minutes: For everything.
+        jobs: Each net on its own.
+        data: The split.
+        n_processes: Nets side by side.
+        dearer: An epoch's work with lessons, over that without.
+        beside: Work that does not grow with the epochs, in such epochs without lessons.
+    """
     times = [seconds_per_epoch(job, data) for job in jobs]
     together = max(sum(times) / n_processes, max(times)) * (SLOWER_TOGETHER if n_processes > 1 else 1.0)
-    return max(1, int(60 * minutes / together))
+    return max(1, int((60 * minutes / together - beside) / dearer))
 
 
 def seconds_per_epoch(job: Job, data: Split) -> float:
@@ -148,7 +159,7 @@ def seconds_per_epoch(job: Job, data: Split) -> float:
         data.validation[: max(1, int(part * len(data.validation)))],
     )  # fmt: skip
     with fixed_threads(job.threads):
-        trainer = Trainer(job, few)
+        trainer = job.trainer(few)
         trainer.epoch()  # the first one also chooses kernels and allocates
         started = time.perf_counter()
         trainer.epoch()

@@ -4,64 +4,23 @@ import io
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
-from torch import nn
 
 from zeroshot import _checkpoints as disk
+from zeroshot._distil import Distillation, taught
 from zeroshot._fit import Job, Trainer
+from zeroshot._lesson import lesson_job
 from zeroshot._recipe import Recipe
-from zeroshot._training_data import FloatArray, Split, hold_out, inputs, logits
-from zeroshot.build import build
+from zeroshot._trained import PARTS, TrainedNet
+from zeroshot._training_data import Split, hold_out, inputs, logits
 from zeroshot.data import Dataset
 from zeroshot.errors import RunError, UsageError
 from zeroshot.net import NetSpec
 
-Row = dict[str, Any]
-PARTS = ("validation", "test")
-
-
-@dataclass(frozen=True, eq=False)
-class TrainedNet:
-    """A trained net. Accuracies are fractions.
-
-    Attributes:
-        net: Short spec.
-        channels: Of an image.
-        classes: Of the data.
-        recipe: As it was used, every choice made.
-        best_epoch: The epoch whose weights these are, counted from 1, chosen on the validation images.
-        history: One row an epoch: training loss, validation loss and accuracy.
-        validation_accuracy: On the images that chose the epoch, so a little too hopeful.
-        test_accuracy: On images that chose nothing.
-        seconds: Of training and judging epochs, all sittings together.
-        images_per_second: Training images over these seconds.
-        weights: The averaged weights of the best epoch, name -> tensor.
-        outputs: `validation` and `test` -> logits (n, classes) float32, in the order of the data.
-    """
-
-    net: str
-    channels: int
-    classes: int
-    recipe: Recipe
-    best_epoch: int
-    history: list[Row] = field(repr=False)
-    validation_accuracy: float
-    test_accuracy: float
-    seconds: float
-    images_per_second: float
-    weights: disk.Tensors = field(repr=False)
-    outputs: dict[str, FloatArray] = field(repr=False)
-
-    def module(self) -> nn.Module:
-        """The net in evaluation mode."""
-        net = build(NetSpec.parse(self.net), self.channels, self.classes)
-        net.load_state_dict(self.weights)
-        return net.eval()
+__all__ = ["TrainedNet", "finished", "fixed_threads", "job_of", "load_net", "train_job", "train_net"]
 
 
 def train_net(
@@ -70,6 +29,8 @@ def train_net(
     recipe: Recipe | None = None,
     seed: int = 0,
     *,
+    teacher: TrainedNet | None = None,
+    distil: Distillation | None = None,
     threads: int = 1,
     folder: str | Path | None = None,
     resume: bool = False,
@@ -82,6 +43,8 @@ def train_net(
         data: A data set, of which `hold_out` makes a split with this seed, or a split.
         recipe: How; by default `Recipe()`.
         seed: Initial weights, batches and augmentation derive from it and the net.
+        teacher: A net to learn from besides the labels, trained with the same split; `TrainedNet.name` then tells.
+        distil: How much; by default `Distillation()`.
         threads: Of torch; another number rounds sums otherwise.
         folder: Where checkpoints and the result are kept; None keeps nothing.
         resume: Go on from the last checkpoint in that folder, with the weights that an uninterrupted training would
@@ -89,7 +52,7 @@ def train_net(
         progress: Called after each epoch with how many are done, of how many.
 
     Raises:
-        UsageError: A value is out of range, or `spec` is none.
+        UsageError: A value is out of range, `spec` is none, or the teacher answers with other classes.
         DataError: A class has too few images for a validation split.
         TrainError: The loss is no number any more; the last checkpoint is kept.
         RunError: The folder holds this net already and `resume` was not asked for; a checkpoint is damaged or was
@@ -100,10 +63,18 @@ def train_net(
     wanted = recipe or Recipe()
     split = data if isinstance(data, Split) else hold_out(data, seed, wanted.validation)
     job = job_of(spec, split.dataset, wanted, seed, threads)
-    where = Path(folder) if folder is not None else None
+    if teacher is not None:
+        job = lesson_job(job, taught(str(job.spec), teacher, distil or Distillation()))
+    return train_job(job, split, Path(folder) if folder is not None else None, resume, progress)
+
+
+def train_job(
+    job: Job, split: Split, where: Path | None, resume: bool, progress: Callable[[int, int], None] | None = None
+) -> TrainedNet:
+    """Train what a job describes; arguments, result and errors as `train_net`."""
     if where is not None and finished(job, where, resume):
-        return load_net(where, str(job.spec), job)
-    with fixed_threads(threads):
+        return load_net(where, job.name, job)
+    with fixed_threads(job.threads):
         trainer, seconds = _start(job, split, where)
         while not trainer.done:
             started = time.perf_counter()
@@ -132,7 +103,7 @@ def finished(job: Job, folder: Path, resume: bool) -> bool:
     Raises:
         RunError: It holds it, whole or in part, and `resume` was not asked for; or it was trained otherwise.
     """
-    net = str(job.spec)
+    net = job.name
     whole = (folder / f"{disk.stem(net)}.json").exists()
     if not resume and (whole or disk.epochs(folder, net)):
         raise RunError(f"{folder} holds {net} already.", "Continue with --resume, or start over with --force.")
@@ -146,19 +117,21 @@ def load_net(folder: str | Path, net: str, job: Job | None = None) -> TrainedNet
 
     Args:
         folder: `models` of a run folder.
-        net: Short spec.
+        net: Short spec, with a dot and its stage if it has one: `TrainedNet.name`.
         job: What it must have been made of; None takes anything.
 
     Raises:
         RunError: It is not there, damaged, cut short, of another net, or made of something else.
     """
     where, name = Path(folder), disk.stem(net)
-    weights, about = disk.load(where, name, job.identity() if job is not None else {"net": net})
+    spec, _, stage = net.partition(".")
+    weights, about = disk.load(where, name, job.identity() if job is not None else {"net": spec})
     try:
         with np.load(where / f"{name}.npz", allow_pickle=False) as archive:
             outputs = {part: archive[part] for part in PARTS}
         found = {key: about[key] for key in (*_KEPT, "channels", "classes")}
-        result = TrainedNet(net=net, recipe=Recipe(**about["recipe"]), weights=weights, outputs=outputs, **found)
+        recipe = Recipe(**about["recipe"])
+        result = TrainedNet(net=spec, recipe=recipe, weights=weights, outputs=outputs, stage=stage, **found)
         result.module()
     except Exception as error:  # damaged archives alone bring BadZipFile, zlib.error, EOFError, ValueError, OSError
         text = f"The files of {net} in {where} do not belong together: {disk.first_line(error)}"
@@ -182,7 +155,7 @@ def fixed_threads(wanted: int) -> Iterator[None]:
 
 def _start(job: Job, data: Split, folder: Path | None) -> tuple[Trainer, float]:
     """A trainer at the last checkpoint, or at the beginning, and the seconds spent so far."""
-    trainer, net = Trainer(job, data), str(job.spec)
+    trainer, net = job.trainer(data), job.name
     if folder is None:
         return trainer, 0.0
     disk.make(folder)
@@ -196,7 +169,7 @@ def _start(job: Job, data: Split, folder: Path | None) -> tuple[Trainer, float]:
 
 
 def _checkpoint(trainer: Trainer, folder: Path, seconds: float) -> None:
-    net, number = str(trainer.job.spec), len(trainer.history)
+    net, number = trainer.job.name, len(trainer.history)
     about = trainer.job.identity() | trainer.progress() | {"seconds": seconds}
     disk.save(folder, disk.epoch_name(net, number), trainer.tensors(), about)
     disk.drop_epochs(folder, net, keep=number)
@@ -213,12 +186,13 @@ def _result(trainer: Trainer, data: Split, seconds: float) -> TrainedNet:
         best_epoch=trainer.best_row["epoch"], history=trainer.history,
         validation_accuracy=trainer.best_row["validation_accuracy"], test_accuracy=float(hits.mean()),
         seconds=seconds, images_per_second=seen / max(seconds, 1e-9), weights=trainer.best, outputs=outputs,
+        stage=job.stage,
     )  # fmt: skip
 
 
 def _write(result: TrainedNet, job: Job, folder: Path) -> None:
-    name, buffer = disk.stem(result.net), io.BytesIO()
+    name, buffer = disk.stem(result.name), io.BytesIO()
     np.savez_compressed(buffer, allow_pickle=False, **result.outputs)
     disk.write(folder, f"{name}.npz", buffer.getvalue())
     disk.save(folder, name, result.weights, job.identity() | {key: getattr(result, key) for key in _KEPT})
-    disk.drop_epochs(folder, result.net)
+    disk.drop_epochs(folder, result.name)

@@ -44,6 +44,14 @@ class RunError(ZeroshotError):
     """The run folder cannot be written, read or resumed (exit code 1)."""
 
 
+class ToolchainError(ZeroshotError):
+    """No compiler or emulator for the firmware, or it failed (exit code 1)."""
+
+
+class VerifyError(ZeroshotError):
+    """The firmware does not compute what was evaluated (exit code 1)."""
+
+
 def unknown(kind: str, name: str, known: Iterable[str], where: str = "") -> UsageError:
     """Build the error for a name that is not in a table, with the nearest known name as the hint.
 

@@ -2,31 +2,36 @@
 
 import csv
 import json
-import shutil
 import time
 import tomllib
-from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from zeroshot import _checkpoints as disk
-from zeroshot._fit import Job
+from zeroshot._cascade_loss import CascadeTuning
+from zeroshot._distil import Distillation
 from zeroshot._pair_figures import pair_figures, parsed
+from zeroshot._plan import Plan, open_folder, resumed, stored_plan
 from zeroshot._recipe import Recipe
-from zeroshot._side_by_side import Progress, epochs_in, processes, train_all
+from zeroshot._side_by_side import Progress, epochs_in, processes
+from zeroshot._stages import ROLES, Models, dearer, nets_of, train_stages, tunable
 from zeroshot._train_net import TrainedNet, job_of, load_net, train_net
 from zeroshot._training_data import Split, hold_out
+from zeroshot._tune_pair import tune_pair
 from zeroshot.cascade.policy import DEFAULT_POLICY, POLICIES
 from zeroshot.data import SOURCES, Dataset, load
 from zeroshot.errors import RunError, UsageError, unknown
 from zeroshot.runs import CONFIG, to_csv
 
 Row = dict[str, Any]
-MODELS, PLAN = "models", "train.json"
+MODELS = "models"
 COARSE = 500  # validation images; with fewer the threshold's rate is off by 2 points and more
 
-__all__ = ["Recipe", "Split", "TrainResult", "TrainedNet", "hold_out", "load_net", "train_net", "train_pairs"]
+__all__ = [
+    "CascadeTuning", "Distillation", "Recipe", "Split", "TrainResult", "TrainedNet", "hold_out", "load_net",
+    "train_net", "train_pairs", "tune_pair",
+]  # fmt: skip
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,6 +42,8 @@ class TrainResult:
         pairs: Predicted beside measured, best predicted first.
         nets: One row a trained net.
         recipe: As it was asked for; each net's own has every choice made.
+        distil: Who taught, if anybody did.
+        cascade_aware: How pairs were finetuned, if they were.
         remarks: What the user should know, plain English.
         config: Of the run.
         seconds: Of this call.
@@ -46,6 +53,8 @@ class TrainResult:
     pairs: list[Row]
     nets: list[Row]
     recipe: Recipe
+    distil: Distillation | None
+    cascade_aware: CascadeTuning | None
     remarks: list[str]
     config: Row = field(repr=False)
     seconds: float
@@ -55,7 +64,9 @@ class TrainResult:
         """What `zeroshot train --json` prints."""
         return {
             "run": str(self.folder.parent), "models": str(self.folder), "data": self.config["data"],
-            "recipe": self.recipe.values(), "seconds": round(self.seconds, 3), "remarks": self.remarks,
+            "recipe": self.recipe.values(), "distil": self.distil.values() if self.distil else None,
+            "cascade_aware": self.cascade_aware.values() if self.cascade_aware else None,
+            "seconds": round(self.seconds, 3), "remarks": self.remarks,
             "pairs": self.pairs, "nets": self.nets,
         }  # fmt: skip
 
@@ -69,6 +80,8 @@ def train_pairs(
     epochs: int | None = None,
     minutes: float | None = None,
     singles: bool = True,
+    distil: Distillation | None = None,
+    cascade_aware: CascadeTuning | None = None,
     policy: str = DEFAULT_POLICY,
     threads: int | None = None,
     jobs: int | None = None,
@@ -86,6 +99,9 @@ def train_pairs(
         epochs: Instead of the recipe's.
         minutes: As many epochs as fit, by timing each net; they are then part of the plan that `resume` follows.
         singles: Also train the single net that stands beside each pair; without it there is no measured verdict.
+        distil: Let a teacher have a say, see `Distillation`; by default none, or what is being resumed. It can be
+            added when a training without it is resumed.
+        cascade_aware: Finetune the nets of each pair for each other, see `tune_pair`; default and addition as before.
         policy: Score that decides on escalation.
         threads: Of torch for each net, 1 by default.
         jobs: Nets trained side by side; by default as many as pay off. The weights do not depend on it.
@@ -105,27 +121,29 @@ def train_pairs(
     config, rows = read_run(Path(run), top)
     dataset = _dataset(config, data)
     folder, seed, report = Path(run) / MODELS, int(config["seed"]), progress or (lambda what, done, total: None)
-    before = _before(folder, force=force, resume=resume)
-    wanted, its_threads = _plan(before, recipe, epochs, threads, folder / PLAN)
-    split = hold_out(dataset, seed, wanted.validation)
-    nets = nets_of(rows, singles)
-
-    def jobs_of(plan: Recipe) -> list[Job]:
-        return [job_of(net, dataset, plan, seed, its_threads) for net in nets]
-
-    together = processes(jobs_of(wanted), split, jobs)
+    before = stored_plan(folder, force=force, resume=resume)
+    if before is None:
+        wanted = recipe or Recipe()
+        wanted = replace(wanted, epochs=epochs) if epochs is not None else wanted
+        plan = Plan(wanted, threads or 1, seed, distil, cascade_aware)
+    else:
+        plan = resumed(before, folder, recipe, epochs, threads, distil, cascade_aware)
+    split = hold_out(dataset, seed, plan.recipe.validation)
+    its_jobs = {net: job_of(net, dataset, plan.recipe, seed, plan.threads) for net in nets_of(rows, singles)}
+    together = processes(list(its_jobs.values()), split, jobs)
     if minutes is not None:
         report("timing the nets", 0, 1)
-        together = processes(jobs_of(wanted), split, jobs)
-        wanted = replace(wanted, epochs=epochs_in(minutes, jobs_of(wanted), split, together))
-    _open(folder, {"recipe": wanted.values(), "threads": its_threads, "seed": seed}, replace_old=force)
-    its_jobs = jobs_of(wanted)
-    train_all(its_jobs, split, folder, together, report)
-    trained = {str(job.spec): load_net(folder, str(job.spec), job) for job in its_jobs}
+        more = dearer(rows, singles, its_jobs, plan)
+        number = epochs_in(minutes, list(its_jobs.values()), split, together, *more)
+        plan = replace(plan, recipe=replace(plan.recipe, epochs=number))
+        its_jobs = {net: job_of(net, dataset, plan.recipe, seed, plan.threads) for net in its_jobs}
+    open_folder(folder, plan, replace_old=force)
+    models, trained = train_stages(rows, singles, its_jobs, plan, split, folder, together, policy, report)
     result = TrainResult(
-        pairs=[pair_figures(row, trained, split, policy, seed) for row in rows],
-        nets=[_net_row(each) for each in trained.values()],
-        recipe=wanted, remarks=_remarks(rows, top, split, list(trained.values()), singles), config=config,
+        pairs=[_pair_row(row, nets, split, policy, seed) for row, nets in zip(rows, models, strict=True)],
+        nets=[_net_row(each) for each in trained],
+        recipe=plan.recipe, distil=plan.distil, cascade_aware=plan.cascade_aware,
+        remarks=_remarks(rows, top, split, trained, singles, plan), config=config,
         seconds=time.perf_counter() - started, folder=folder,
     )  # fmt: skip
     disk.write(folder, "pairs.csv", to_csv(result.pairs))
@@ -178,12 +196,6 @@ def read_run(run: Path, top: int) -> tuple[Row, list[Row]]:
     return config, rows[:top]
 
 
-def nets_of(rows: Sequence[Row], singles: bool) -> list[str]:
-    """The nets of some pairs, each once, in the order of the pairs."""
-    roles = ("little", "big", "single") if singles else ("little", "big")
-    return list(dict.fromkeys(row[role] for row in rows for role in roles if row[role] is not None))
-
-
 def _dataset(config: Row, data: str | Path | Dataset | None) -> Dataset:
     if data is None and config["data"] not in SOURCES:
         raise RunError(
@@ -199,60 +211,25 @@ def _dataset(config: Row, data: str | Path | Dataset | None) -> Dataset:
     return dataset
 
 
-def _before(folder: Path, *, force: bool, resume: bool) -> Row | None:
-    """The plan that is being resumed; None for a training that starts."""
-    if resume:
-        if not (folder / PLAN).exists():
-            raise RunError(f"There is no training to resume in {folder}.", "Leave --resume out.")
-        before = disk.read_about(folder, Path(PLAN).stem)
-        if not isinstance(before.get("recipe"), dict) or not isinstance(before.get("threads"), int):
-            raise RunError(f"{folder / PLAN} is no plan of a training.", "Start over with --force.")
-        return before
-    if not force and folder.exists() and any(folder.iterdir()):
-        raise RunError(f"{folder} holds models already.", "Continue with --resume, or replace them with --force.")
-    return None
-
-
-def _plan(
-    before: Row | None, recipe: Recipe | None, epochs: int | None, threads: int | None, path: Path
-) -> tuple[Recipe, int]:
-    """Recipe and threads: what is asked for, or what is being resumed, which must not differ."""
-    if before is None:
-        wanted = recipe or Recipe()
-        return (replace(wanted, epochs=epochs) if epochs is not None else wanted), threads or 1
-    try:
-        stored = Recipe(**before["recipe"])
-    except (TypeError, UsageError) as error:
-        raise RunError(f"{path} holds no recipe: {error}.", "Start over with --force.") from error
-    now = replace(recipe or stored, epochs=epochs if epochs is not None else stored.epochs)
-    lines = disk.differences(before, {"recipe": now.values(), "threads": threads or before["threads"]})
-    if lines:
-        raise RunError(f"The training in {path.parent} has another plan. {lines}.", "Leave that out, or use --force.")
-    return stored, before["threads"]
-
-
-def _open(folder: Path, plan: Row, *, replace_old: bool) -> None:
-    try:
-        if replace_old and folder.exists():
-            shutil.rmtree(folder)
-        disk.make(folder)
-        for path in folder.glob(".*"):  # half-written files of a process that was killed
-            path.unlink()
-    except OSError as error:
-        raise RunError(f"Cannot write {folder}: {error.strerror}.", "Mend the permissions there.") from error
-    disk.write(folder, PLAN, json.dumps(plan, indent=1) + "\n")
+def _pair_row(row: Row, models: Models, data: Split, policy: str, seed: int) -> Row:
+    """`pair_figures` of the versions of the nets that the pair ended up with, and their names."""
+    names = {role: models[role].name if role in models else row[role] for role in ROLES}
+    found = pair_figures(row | names, {net.name: net for net in models.values()}, data, policy, seed)
+    known = {f"{role}_model": models[role].name if role in models else None for role in ROLES}
+    return found | {role: row[role] for role in ROLES} | known
 
 
 def _net_row(net: TrainedNet) -> Row:
     return {
-        "net": net.net, "validation_accuracy": net.validation_accuracy, "test_accuracy": net.test_accuracy,
-        "best_epoch": net.best_epoch, "epochs": len(net.history), "seconds": round(net.seconds, 1),
+        "net": net.net, "stage": net.stage, "validation_accuracy": net.validation_accuracy,
+        "test_accuracy": net.test_accuracy, "best_epoch": net.best_epoch, "epochs": len(net.history),
+        "seconds": round(net.seconds, 1),
         "images_per_second": round(net.images_per_second), "precision": net.recipe.precision,
-        "flip": net.recipe.flip, "file": f"{disk.stem(net.net)}.pt",
+        "flip": net.recipe.flip, "file": f"{disk.stem(net.name)}.pt",
     }  # fmt: skip
 
 
-def _remarks(rows: list[Row], top: int, data: Split, trained: list[TrainedNet], singles: bool) -> list[str]:
+def _remarks(rows: list[Row], top: int, data: Split, trained: list[TrainedNet], singles: bool, plan: Plan) -> list[str]:
     remarks = []
     if len(rows) < top:
         remarks.append(f"The run lists only {len(rows)} pairs; all were trained.")
@@ -265,6 +242,11 @@ def _remarks(rows: list[Row], top: int, data: Split, trained: list[TrainedNet], 
         remarks.append(
             "Images were not mirrored, since nobody can tell whether they mean the same in a mirror: --flip."
         )
+    if plan.cascade_aware is not None:
+        remarks.append(
+            f"Epochs of finetune that the pairs' nets have had and the single nets not: {plan.cascade_aware.epochs}."
+        )
+        remarks += [f"Pair {row['rank']} was not finetuned: it decides nothing." for row in rows if not tunable(row)]
     if not singles:
         remarks.append("Without the single nets there is no measured verdict on whether a pair pays.")
     return remarks

@@ -9,12 +9,30 @@ import numpy as np
 import numpy.typing as npt
 
 from zeroshot.errors import UsageError
-from zeroshot.net import HEIGHT, IN_CH, OUT_CH, OUT_HEIGHT, OUT_WIDTH, RESIDUAL, SOURCE, WIDTH, LayerTable
+from zeroshot.net import (
+    ADD,
+    AVGPOOL,
+    DEPTHWISE,
+    HEIGHT,
+    IN_CH,
+    KERNEL_H,
+    NO_TENSOR,
+    OP,
+    OUT_CH,
+    OUT_HEIGHT,
+    OUT_WIDTH,
+    RESIDUAL,
+    SOURCE,
+    STRIDE,
+    WIDTH,
+    IntArray,
+    LayerTable,
+)
 
 Int64Array = npt.NDArray[np.int64]
 
-ALIGNMENT = 16  # bytes, of TFLM's planner and of the generated C
-PLANNERS = ("bound", "greedy")
+ALIGNMENT = 16  # bytes, of TFLM's planner
+PLANNERS = ("bound", "greedy", "in-place")
 
 
 def arena_bytes(table: LayerTable, planner: str) -> Int64Array:
@@ -25,14 +43,33 @@ def arena_bytes(table: LayerTable, planner: str) -> Int64Array:
         planner: `bound`, the largest sum of tensors alive at once, which no plan beats and offline planning in
             random order reaches in practice; or `greedy`, what TFLM's GreedyMemoryPlanner allots: tensors by
             descending size (of equal ones the last added first), each at the lowest free offset, all sizes rounded up
-            to 16 bytes before.
+            to 16 bytes before; or `in-place`, the bound for the generated C, whose depthwise layers and additions
+            write over their input where nobody reads it later, and whose layers have scratch memory.
 
     Raises:
         UsageError: Unknown planner.
     """
     if planner not in PLANNERS:
         raise UsageError(f"Unknown planner {planner!r}.", f"Known: {', '.join(PLANNERS)}.")
-    return np.asarray(_arena_kernel(table.rows, table.ptr, planner == "greedy"))
+    return np.asarray(_arena_kernel(table.rows, table.ptr, PLANNERS.index(planner)))
+
+
+def scratch_bytes(table: LayerTable) -> Int64Array:
+    """What each layer of the generated C uses while it runs, beside its tensors: (n_rows,) int64 bytes.
+
+    Convolutions copy the patches of four pixels as 16-bit values, a depthwise layer the rows under one output row of
+    four channels.
+    """
+    return _scratch_kernel(table.rows)  # type: ignore[no-any-return]
+
+
+def in_place(table: LayerTable) -> IntArray:
+    """Which tensor each row of one net writes over: (n_rows,) int32, `NO_TENSOR` for none.
+
+    The generated C does so for depthwise layers and additions whose operand nobody reads later and which is not the
+    net's input.
+    """
+    return _in_place(table.rows, _tensors(table.rows)[2])  # type: ignore[no-any-return]
 
 
 @numba.njit(cache=True)
@@ -56,15 +93,51 @@ def _tensors(rows):  # type: ignore[no-untyped-def]
 
 
 @numba.njit(cache=True)
-def _bound(size, first, last):  # type: ignore[no-untyped-def]
+def _in_place(rows, last):  # type: ignore[no-untyped-def]
+    out = np.full(rows.shape[0], NO_TENSOR, np.int32)
+    for r in range(rows.shape[0]):
+        if rows[r, OP] == DEPTHWISE or rows[r, OP] == ADD:
+            if rows[r, SOURCE] >= 0 and last[rows[r, SOURCE] + 1] == r:
+                out[r] = rows[r, SOURCE]
+            elif rows[r, RESIDUAL] >= 0 and last[rows[r, RESIDUAL] + 1] == r:
+                out[r] = rows[r, RESIDUAL]
+    return out
+
+
+@numba.njit(cache=True)
+def _scratch_kernel(rows):  # type: ignore[no-untyped-def]
+    out = np.zeros(rows.shape[0], np.int64)
+    for r in range(rows.shape[0]):
+        op, side, stride = rows[r, OP], np.int64(rows[r, KERNEL_H]), rows[r, STRIDE]
+        if op == DEPTHWISE:
+            columns = (rows[r, OUT_WIDTH] - 1) * stride + side
+            out[r] = 8 * (side * side + columns * side + (rows[r, OUT_HEIGHT] - 1) * stride)
+        elif op != ADD and op != AVGPOOL:
+            out[r] = 8 * ((side * side * rows[r, IN_CH] + 3) // 4 * 4)
+    return out
+
+
+@numba.njit(cache=True)
+def _bound(size, first, last, extra):  # type: ignore[no-untyped-def]
     peak = np.int64(0)
     for step in range(len(size) - 1):
-        live = np.int64(0)
+        live = extra[step]
         for t in range(len(size)):
             if first[t] <= step <= last[t]:
                 live += size[t]
         peak = max(peak, live)
     return peak
+
+
+@numba.njit(cache=True)
+def _beside(rows, size, last):  # type: ignore[no-untyped-def]
+    """What each row of the generated C needs beside its tensors: scratch, minus what it writes in place."""
+    out = _scratch_kernel(rows)
+    shared = _in_place(rows, last)
+    for r in range(rows.shape[0]):
+        if shared[r] >= 0:
+            out[r] -= min(size[r + 1], size[shared[r] + 1])
+    return out
 
 
 @numba.njit(cache=True)
@@ -100,9 +173,15 @@ def _greedy(size, first, last):  # type: ignore[no-untyped-def]
 
 
 @numba.njit(cache=True)
-def _arena_kernel(rows, ptr, greedy):  # type: ignore[no-untyped-def]
+def _arena_kernel(rows, ptr, planner):  # type: ignore[no-untyped-def]
     out = np.empty(len(ptr) - 1, np.int64)
     for i in range(len(out)):
-        size, first, last = _tensors(rows[ptr[i] : ptr[i + 1]])
-        out[i] = _greedy(size, first, last) if greedy else _bound(size, first, last)
+        net = rows[ptr[i] : ptr[i + 1]]
+        size, first, last = _tensors(net)
+        if planner == 1:
+            out[i] = _greedy(size, first, last)
+        elif planner == 2:
+            out[i] = _bound(size, first, last, _beside(net, size, last))
+        else:
+            out[i] = _bound(size, first, last, np.zeros(len(net), np.int64))
     return out

@@ -26,7 +26,8 @@ class Engine:
     Attributes:
         name: Key in `engines.toml`.
         title: For people.
-        planner: `greedy`, TensorFlow Lite Micro's arena plan, or `bound`, the largest sum of live tensors.
+        planner: One of `zeroshot.cost.arena.PLANNERS`: `greedy`, TensorFlow Lite Micro's arena plan; `in-place`, that
+            of the generated C; or `bound`, the largest sum of live tensors.
         flash_base: Bytes of runtime code without operator kernels.
         flash_kernel: Bytes of code for each kind in `net.OPS`, paid once however many nets use it.
         flash_layer: Bytes of model tables for each layer, beside a byte a weight.
@@ -37,9 +38,13 @@ class Engine:
         ram_tap: Bytes of scratch a net keeps for each input value under a kernel of its largest convolution.
         instructions: For each of `CLASSES` the instructions of one MAC and of one output element. Without
             MACs, the first figure counts an addition's outputs and an average pooling's inputs.
-        gather: Instructions for each output pixel, each kernel tap of each output pixel, and each input value
-            that these taps copy, paid by spatial convolutions (`conv`, `first_conv`) however many filters
-            they have: CMSIS-NN copies the patch under the kernel before it multiplies.
+        block: Output pixels that the kernels of dense layers compute at once: MACs and outputs count for whole blocks.
+        gather: For some of `CLASSES` the instructions for each output pixel, each kernel tap of each output pixel,
+            each input value that these taps copy, and each tap and each value once more of pixels whose kernel
+            reaches over the edge, paid however many filters there are: kernels copy the patch under the kernel before
+            they multiply. Others copy nothing.
+        depthwise: Instructions of depthwise layers for each output row of a channel, each weight, and each input
+            value, beside those for MACs and outputs.
         stall: For each of `CLASSES` the cycles an instruction relative to a dense convolution.
         layer_instructions: Fixed cost of calling one layer.
         policy_instructions_per_class: Cost of the escalation decision (logit gap), each class.
@@ -58,7 +63,9 @@ class Engine:
     ram_channel: int
     ram_tap: int
     instructions: dict[str, tuple[float, float]]
-    gather: tuple[float, float, float]
+    block: int
+    gather: dict[str, tuple[float, ...]]
+    depthwise: tuple[float, float, float]
     stall: dict[str, float]
     layer_instructions: float
     policy_instructions_per_class: float
@@ -88,7 +95,8 @@ def load_engine(name: str) -> Engine:
         raise unknown("engine", name, engine_names())
     values = dict(_shipped()[name.lower()])
     values["instructions"] = {key: (float(a), float(b)) for key, (a, b) in values["instructions"].items()}
-    values["gather"] = tuple(map(float, values["gather"]))
+    values["gather"] = {key: tuple(map(float, each)) for key, each in values["gather"].items()}
+    values["depthwise"] = tuple(map(float, values["depthwise"]))
     check_sources(figures(values), values["sources"], f"engine {name}")
     return Engine(name=name.lower(), **values)
 

@@ -1,9 +1,9 @@
 """Latency and energy of nets on a board: instructions an operator class times cycles an instruction.
 
-The instruction model is linear in what a kernel does: multiply-accumulates, output elements, and for
-convolutions the copying of patches; `engines.toml` holds the coefficients with their sources and
-`benchmarks/cost_model.py` the evidence. A latency is for one inference, without reading sensors or preparing
-the image.
+The instruction model is linear in what a kernel does: multiply-accumulates, output elements, the copying of patches,
+and what depthwise kernels do once for a row, a weight or an input value. `engines.toml` holds the coefficients with
+their sources, `benchmarks/cost_model.py` and `benchmarks/instruction_model.py` the evidence. A latency is for one
+inference, without reading sensors or preparing the image.
 """
 
 from typing import TypeVar
@@ -21,6 +21,7 @@ from zeroshot.net import (
     CONV,
     DEPTHWISE,
     GROUPS,
+    HEIGHT,
     IN_CH,
     KERNEL_H,
     KERNEL_W,
@@ -29,6 +30,8 @@ from zeroshot.net import (
     OUT_HEIGHT,
     OUT_WIDTH,
     POINTWISE,
+    STRIDE,
+    WIDTH,
     LayerTable,
 )
 
@@ -38,21 +41,22 @@ Milliseconds = TypeVar("Milliseconds", float, FloatArray)
 FIRST_CONV_CHANNELS = 4  # a convolution over fewer input channels is a `first_conv`
 
 _CONV, _FIRST, _POINTWISE, _DEPTHWISE, _ADD, _AVGPOOL, _LINEAR = range(len(CLASSES))
-# Coefficients of a class: a MAC, an output element, an output pixel, a tap, a gathered value, a layer.
-_MAC, _OUT, _PIXEL, _TAP, _VALUE, _LAYER = range(6)
+# Coefficients of a class: a MAC, an output element, an output pixel, a tap, a gathered value, a tap and a value of a
+# pixel at the edge, an output row of a channel, a weight, an input value, a layer.
+_MAC, _OUT, _PIXEL, _TAP, _VALUE, _EDGE_TAP, _EDGE_VALUE, _ROW, _WEIGHT, _INPUT, _LAYER = range(11)
 
 
 def layer_instructions(table: LayerTable, engine: Engine) -> FloatArray:
     """Cortex-M4 instructions of each layer: (n_rows,) float64.
 
-    a MACs + b outputs + the cost of a call; spatial convolutions also gather their patches. See `Engine`.
+    a MACs + b outputs + the copying of patches + the cost of a call. See `Engine`.
     """
-    return _row_kernel(table.rows, _coefficients(engine))  # type: ignore[no-any-return]
+    return _row_kernel(table.rows, _coefficients(engine), engine.block)  # type: ignore[no-any-return]
 
 
 def instructions(table: LayerTable, engine: Engine) -> FloatArray:
     """Cortex-M4 instructions of one inference: (n_nets,) float64."""
-    return _net_kernel(table.rows, table.ptr, _coefficients(engine))  # type: ignore[no-any-return]
+    return _net_kernel(table.rows, table.ptr, _coefficients(engine), engine.block)  # type: ignore[no-any-return]
 
 
 def latency_ms(table: LayerTable, board: Board, engine: Engine) -> FloatArray:
@@ -65,7 +69,7 @@ def latency_ms(table: LayerTable, board: Board, engine: Engine) -> FloatArray:
     """
     stall = np.array([engine.stall[name] for name in CLASSES])
     coefficients = _coefficients(engine) * (stall * _ms_per_instruction(board, engine))[:, None]
-    return _net_kernel(table.rows, table.ptr, coefficients)  # type: ignore[no-any-return]
+    return _net_kernel(table.rows, table.ptr, coefficients, engine.block)  # type: ignore[no-any-return]
 
 
 def energy_mj(latency_ms: Milliseconds, board: Board) -> Milliseconds:
@@ -93,22 +97,33 @@ def _ms_per_instruction(board: Board, engine: Engine) -> float:
 
 
 def _coefficients(engine: Engine) -> FloatArray:
-    """One row for each of `CLASSES`: (7, 6) float64, instructions."""
-    out = np.zeros((len(CLASSES), 6))
+    """One row for each of `CLASSES`: (7, 11) float64, instructions."""
+    out = np.zeros((len(CLASSES), _LAYER + 1))
     out[:, [_MAC, _OUT]] = [engine.instructions[name] for name in CLASSES]
-    out[[_CONV, _FIRST], _PIXEL:_LAYER] = engine.gather
+    for name, each in engine.gather.items():
+        out[CLASSES.index(name), _PIXEL : _EDGE_VALUE + 1] = each
+    out[_DEPTHWISE, _ROW : _INPUT + 1] = engine.depthwise
     out[:, _LAYER] = engine.layer_instructions
     return out
 
 
 @numba.njit(cache=True, inline="always")
-def _row_cost(row, coefficients):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+def _inside(size, out, kernel, stride):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+    """Positions along one axis where the kernel reaches over no edge, with TFLite's SAME padding."""
+    before = max((out - 1) * stride + kernel - size, 0) // 2
+    first = (before + stride - 1) // stride
+    last = (size - kernel + before) // stride
+    return float(max(min(last, out - 1) - first + 1, 0))
+
+
+@numba.njit(cache=True, inline="always")
+def _row_cost(row, coefficients, block):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
     op = row[OP]
     pixels = float(row[OUT_HEIGHT]) * row[OUT_WIDTH]
     taps = pixels * row[KERNEL_H] * row[KERNEL_W]
-    outputs = pixels * row[OUT_CH]
     values = taps * row[IN_CH]
-    work = taps * (row[IN_CH] // row[GROUPS]) * row[OUT_CH]
+    area = float(row[KERNEL_H]) * row[KERNEL_W] * (row[IN_CH] // row[GROUPS])  # weights of one filter
+    computed = pixels
     kind = _LINEAR
     if op == CONV:
         kind = _FIRST if row[IN_CH] < FIRST_CONV_CHANNELS else _CONV
@@ -118,27 +133,41 @@ def _row_cost(row, coefficients):  # type: ignore[no-untyped-def]  # noqa: ANN00
         kind = _DEPTHWISE
     elif op == ADD:
         kind = _ADD
-        work = outputs
     elif op == AVGPOOL:
         kind = _AVGPOOL
+    if op != DEPTHWISE and op != ADD and op != AVGPOOL:
+        computed = np.ceil(pixels / block) * block
+    outputs = computed * row[OUT_CH]
+    work = outputs * area
+    if op == AVGPOOL:
         work = values  # every input of every window; a global pool has one window
+    elif op == ADD:
+        work = outputs
     c = coefficients[kind]
-    gathered = c[_PIXEL] * pixels + c[_TAP] * taps + c[_VALUE] * values
-    return c[_MAC] * work + c[_OUT] * outputs + gathered + c[_LAYER]
+    beside = c[_PIXEL] * pixels + c[_TAP] * taps + c[_VALUE] * values
+    if c[_EDGE_TAP] > 0:
+        inside = _inside(row[HEIGHT], row[OUT_HEIGHT], row[KERNEL_H], row[STRIDE])
+        inside *= _inside(row[WIDTH], row[OUT_WIDTH], row[KERNEL_W], row[STRIDE])
+        edge = (pixels - inside) * row[KERNEL_H] * row[KERNEL_W]
+        beside += edge * (c[_EDGE_TAP] + c[_EDGE_VALUE] * row[IN_CH])
+    if op == DEPTHWISE:
+        beside += c[_ROW] * row[OUT_HEIGHT] * row[IN_CH] + c[_WEIGHT] * area * row[OUT_CH]
+        beside += c[_INPUT] * float(row[HEIGHT]) * row[WIDTH] * row[IN_CH]
+    return c[_MAC] * work + c[_OUT] * outputs + beside + c[_LAYER]
 
 
 @numba.njit(cache=True)
-def _row_kernel(rows, coefficients):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+def _row_kernel(rows, coefficients, block):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
     out = np.empty(rows.shape[0])
     for i in range(rows.shape[0]):
-        out[i] = _row_cost(rows[i], coefficients)
+        out[i] = _row_cost(rows[i], coefficients, block)
     return out
 
 
 @numba.njit(cache=True)
-def _net_kernel(rows, ptr, coefficients):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+def _net_kernel(rows, ptr, coefficients, block):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
     out = np.zeros(len(ptr) - 1)
     for net in range(len(ptr) - 1):
         for i in range(ptr[net], ptr[net + 1]):
-            out[net] += _row_cost(rows[i], coefficients)
+            out[net] += _row_cost(rows[i], coefficients, block)
     return out

@@ -1,0 +1,170 @@
+"""Train the zoo of `zeroshot truth`, in as many sittings and on as many machines as it takes.
+
+    python benchmarks/pair_truth/zoo.py train --hours 2 --jobs 1       goes on where the last sitting stopped
+    python benchmarks/pair_truth/zoo.py train --hours 2 --part 1/3     every third net, for three machines
+    python benchmarks/pair_truth/zoo.py status                         what is there, and how long the rest takes
+    python benchmarks/pair_truth/zoo.py draw                           how plan.csv was made; writes it anew
+
+ZEROSHOT_DATA names the folder that holds cifar10/. A finished net is stored in zoo/ at once; the checkpoints of the one
+in work are in the cache folder. Nets train on CPUs, one thread each: zeroshot's trainer knows no accelerator.
+"""
+
+import argparse
+import os
+import re
+import sys
+import time
+import warnings
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+HERE = Path(__file__).parent
+sys.path.insert(0, str(HERE.parent))  # for cifar10.py
+
+import training  # noqa: E402
+from cifar10 import cifar10_npz, default_out  # noqa: E402
+from drawing import Entry, plan, read_plan, write_plan  # noqa: E402
+from training import Trained, epoch_seconds, split_of, train_entry  # noqa: E402
+
+from zeroshot import _truth_files as files  # noqa: E402
+from zeroshot.cascade.policy import DEFAULT_POLICY, POLICIES  # noqa: E402
+from zeroshot.data import cache_folder  # noqa: E402
+from zeroshot.errors import RunError, UsageError, ZeroshotError  # noqa: E402
+from zeroshot.scoring import default_jobs  # noqa: E402
+
+PLAN, ZOO = HERE / "plan.csv", HERE / "zoo"
+
+
+def name_of(entry: Entry) -> str:
+    """File name of a trained net, without suffix: sorted names are in the order of the draw."""
+    return f"{entry.position:03d}-s{entry.seed}"
+
+
+def missing(entries: Sequence[Entry], zoo: Path) -> list[Entry]:
+    """Trainings that are not stored yet.
+
+    Raises:
+        RunError: What is stored under an entry's name is another net, or was trained with another recipe.
+    """
+    left = []
+    for entry in entries:
+        path = zoo / f"{name_of(entry)}.json"
+        if not path.exists():
+            left.append(entry)
+            continue
+        about = files.read_about(path)
+        # Values that the recipe leaves open were settled by the data and the net; what it has learnt since was unused.
+        asked = {key: value for key, value in training.RECIPE.values().items() if value is not None}
+        same = all(about["recipe"].get(key, value) == value for key, value in asked.items())
+        if (about["net"], about["seed"]) != (entry.net, entry.seed) or not same:
+            raise RunError(f"{path} is not the training that {PLAN.name} and the recipe ask for.", files.AGAIN)
+    return left
+
+
+def part_of(entries: Sequence[Entry], part: str) -> list[Entry]:
+    """Every n-th training, from the i-th on, for i/n.
+
+    >>> part_of([10, 11, 12, 13, 14], "2/3")
+    [11, 14]
+
+    Raises:
+        UsageError: It is none.
+    """
+    found = re.fullmatch("([0-9]{1,4})/([0-9]{1,4})", part)
+    if not found or not 1 <= int(found[1]) <= int(found[2]):
+        raise UsageError(f"A part is I/N with I from 1 to N, not {part!r}.", "An example: --part 2/3.")
+    return list(entries[int(found[1]) - 1 :: int(found[2])])
+
+
+def trained(entries: Sequence[Entry], npz: str, hours: float, jobs: int, backend: str) -> Iterator[Trained]:
+    """Nets as they are finished, until the time is up."""
+    checkpoints, deadline = str(cache_folder() / "pair_truth"), time.time() + 3600 * hours
+    tasks = [(entry, training.RECIPE, npz, checkpoints, deadline) for entry in entries]
+    if jobs == 1:
+        found = (train_entry(*task) for task in tasks)
+        yield from (each for each in found if each is not None)
+        return
+    from joblib import Parallel, delayed, parallel_config
+
+    if backend == "ray":
+        from ray.util.joblib import register_ray
+
+        register_ray()
+    with parallel_config(backend=backend, **({"inner_max_num_threads": 1} if backend == "loky" else {})):
+        results = Parallel(n_jobs=jobs, return_as="generator_unordered", batch_size=1)(
+            delayed(train_entry)(*task) for task in tasks
+        )
+        try:
+            yield from (each for each in results if each is not None)
+        finally:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", UserWarning)  # of the tasks that an interrupt cancels
+                results.close()
+
+
+def store(found: Trained, zoo: Path, labels: dict[str, files.ByteArray]) -> None:
+    """Keep one net's answers; of repeats with another seed the default policy's scores alone."""
+    policies = tuple(POLICIES) if found.entry.seed == 0 else (DEFAULT_POLICY,)
+    files.save_net(zoo, name_of(found.entry), found.about, files.answers(found.logits, policies), labels)
+
+
+def train(hours: float, jobs: int, backend: str, part: str) -> None:
+    """Train and store what is missing."""
+    root = os.environ.get("ZEROSHOT_DATA")
+    if not root and not default_out().exists():
+        sys.exit("Set ZEROSHOT_DATA to the folder that holds cifar10/.")
+    npz = str(cifar10_npz(Path(root or ".") / "cifar10", default_out()))
+    ZOO.mkdir(exist_ok=True)
+    split = split_of(npz)
+    files.save_labels(ZOO, {name: split.labels(name) for name in files.PARTS})
+    labels = files.load_labels(ZOO)
+    left = missing(part_of(read_plan(PLAN), part), ZOO)
+    for found in trained(left, npz, hours, jobs, backend):
+        store(found, ZOO, labels)
+        about = found.about
+        print(
+            f"{time.strftime('%H:%M:%S')} {name_of(found.entry)} {about['macs'] / 1e6:.2f} M MACs, "
+            f"{100 * about['test_accuracy']:.2f} %, {about['seconds']:.0f} s  {found.entry.net}", flush=True,
+        )  # fmt: skip
+    status()
+
+
+def status() -> None:
+    """Print how much of the plan is stored, and how long the rest will train."""
+    entries = read_plan(PLAN)
+    left = missing(entries, ZOO)
+    gone = [entry for entry in entries if entry not in left]
+    taken = sum(files.read_about(ZOO / f"{name_of(entry)}.json")["seconds"] for entry in gone)
+    model = training.RECIPE.epochs * sum(epoch_seconds(entry.net) for entry in gone)
+    rest = training.RECIPE.epochs * sum(epoch_seconds(entry.net) for entry in left)
+    print(f"{len(gone)} of {len(entries)} trainings stored. Those left take {rest / 3600:.1f} hours of an idle core.")
+    if gone:
+        print(f"The stored ones took {taken / 3600:.2f} hours, {taken / model:.2f} times what an idle core takes.")
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    commands = parser.add_subparsers(dest="command", required=True)
+    commands.add_parser("draw")
+    commands.add_parser("status")
+    training = commands.add_parser("train")
+    training.add_argument("--hours", type=float, default=1.0, help="no epoch begins after them")
+    training.add_argument("--jobs", type=int, default=default_jobs(), help="nets side by side, one thread each")
+    training.add_argument("--backend", default="loky", choices=("loky", "dask", "ray"), help="of joblib")
+    training.add_argument("--part", default="1/1", metavar="I/N", help="every N-th training, from the I-th on")
+    given = parser.parse_args()
+    try:
+        if given.command == "draw":
+            write_plan(PLAN, plan())
+        elif given.command == "status":
+            status()
+        else:
+            train(given.hours, given.jobs, given.backend, given.part)
+    except ZeroshotError as error:
+        print(error.message, error.hint, sep="\n", file=sys.stderr)
+        return error.exit_code
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,194 @@
+"""Graph features by walking the graph, fusion and choice, and calibration that never sees what it is judged on."""
+
+import itertools
+
+import numpy as np
+import pytest
+import scipy.stats
+
+from zeroshot.bench import calibrate as c
+from zeroshot.bench import combine
+from zeroshot.bench.graph import graph_features, one_hot
+from zeroshot.bench.table import Truth
+from zeroshot.errors import UsageError
+from zeroshot.ranking import fuse_ranks
+from zeroshot.spaces import nasbench201 as space
+
+CELLS = space.decode(np.random.default_rng(0).permutation(space.COUNT)[:150])
+
+
+def paths(cell):
+    """Operations of every way from node 0 to node 3, found by walking."""
+    edges = dict(zip(space.EDGES, cell, strict=True))
+
+    def walk(node):
+        if node == 3:
+            yield []
+        for (start, end), code in edges.items():
+            if start == node and code:
+                yield from ([code, *rest] for rest in walk(end))
+
+    return list(walk(0))
+
+
+def test_graph_features_are_those_of_a_walk():
+    found = graph_features(CELLS)
+    for i, cell in enumerate(CELLS.tolist()):
+        ways = paths(cell)
+        convs = [sum(code in (2, 3) for code in way) for way in ways]
+        pools = [way.count(4) for way in ways]
+        pairs = list(zip(convs, pools, strict=True))
+        expected = {
+            "depth": max(convs, default=0),
+            "mean_depth": sum(convs) / len(ways) if ways else 0,
+            "conv_paths": sum(n > 0 for n in convs),
+            "clear_paths": sum(n > 0 and not p for n, p in pairs),
+            "path_convs": sum(convs),
+            "path_convs3": sum(way.count(3) for way in ways),
+            "unpooled": 1 / (1 + sum(pools)) if ways else 0,
+            "residual": float(any(n + p == 0 for n, p in pairs)),
+            "direct": float(cell[3] in (1, 2, 3)),
+        }
+        assert {name: found[name][i] for name in expected} == pytest.approx(expected)
+
+
+def test_dead_operations_do_not_count():
+    live = space.live(CELLS)
+    whole, clean = graph_features(CELLS), graph_features(live)
+    assert all(np.array_equal(whole[name], clean[name]) for name in whole)
+    assert np.array_equal(one_hot(CELLS), one_hot(live))
+    assert graph_features([[4, 0, 0, 1, 0, 3]])["convs"] == 0  # node 2 has no input
+
+
+@pytest.fixture(scope="module")
+def truth():
+    """Accuracy is the sum of two of four scores; every net twice."""
+    rng = np.random.default_rng(1)
+    n = 240
+    a, b, noise = rng.random(n), rng.random(n), rng.random(n)
+    accuracy = 40 * (np.log(a) + np.log(b)) + 400
+    accuracy = 100 * (accuracy - accuracy.min()) / (accuracy.max() - accuracy.min())
+    scores = {"a": a, "b": b, "noise": noise, "params": np.floor(4 * a)}
+    net = np.repeat(np.arange(n), 2)
+    truth = Truth("t", tuple(map(str, range(n))), {"x": accuracy, "y": accuracy}, {}, scores, np.arange(n))
+    return truth.rows(net)
+
+
+def test_fusion_is_the_mean_log_rank(truth):
+    expected = fuse_ranks(np.column_stack([truth.scores["a"], truth.scores["b"]]))
+    assert np.array_equal(combine.fused(truth, ["a", "b"]), expected)
+    with pytest.raises(UsageError, match="at least one"):
+        combine.fused(truth, [])
+    with pytest.raises(UsageError, match="Unknown proxy 'q'"):
+        combine.fused(truth, ["a", "q"])
+
+
+def test_fixed_combinations_come_where_their_parts_are(truth):
+    assert not set(combine.FIXED) & set(combine.with_fixed(truth).scores)
+    more = combine.with_fixed(truth, {"jacob_cov": "a", "mean_depth": "b"})
+    assert {name for name in combine.FIXED if name in more.scores} == {"fuse: size + depth", "fuse: size + jacob_cov"}
+
+
+def test_halves_keep_rows_of_a_net_together():
+    groups = np.array([5, 5, 1, 1, 2, 3, 3])
+    half = combine.halves(groups)
+    assert len(set(groups[half])) == 2
+    assert not set(groups[half]) & set(groups[~half])
+
+
+def test_a_choice_finds_the_parts_and_reports_on_other_nets(truth):
+    found = combine.choose(truth, "x", ["a", "b", "noise"], weights=20)
+    assert set(found.parts) == {"a", "b"}
+    assert found.n_chosen == 120
+    assert found.n_reported == 240
+    others = truth.rows(~combine.halves(truth.groups))
+    x, y = combine.fused(others, found.parts), others.accuracy["y"]
+    assert found.reported["y"].value == pytest.approx(scipy.stats.spearmanr(x, y).statistic)
+    assert found.reported["y"].low <= found.reported["y"].value <= found.reported["y"].high
+
+
+def test_the_choice_does_not_see_the_nets_that_it_is_reported_on(truth):
+    others = ~combine.halves(truth.groups)
+    spoiled = {name: np.where(others, 100 - y, y) for name, y in truth.accuracy.items()}
+    changed = Truth("t", truth.nets, spoiled, {}, truth.scores, truth.groups)
+    before, after = (combine.choose(t, "x", ["a", "b", "noise"], weights=5) for t in (truth, changed))
+    assert before.parts == after.parts
+    assert after.reported["x"].value == pytest.approx(-before.reported["x"].value)
+
+
+def test_labels_are_different_nets_and_repeat_by_seed(truth):
+    drawn = c.draw_labels(truth.groups, 50, 3)
+    assert len(set(truth.groups[drawn])) == 50
+    assert np.array_equal(drawn, c.draw_labels(truth.groups, 50, 3))
+    assert not np.array_equal(drawn, c.draw_labels(truth.groups, 50, 4))
+
+
+def test_models_see_labels_only_and_are_judged_on_the_rest(truth):
+    """A model that keeps what it is given: neither truths nor rows of labelled nets reach it or its figures."""
+    seen = []
+
+    def model(own, y, new, seed):
+        seen.append((own.x[:, 0], y, new.x[:, 0]))
+        return new.x[:, 0]
+
+    inputs = c.Inputs(np.column_stack([truth.groups.astype(float), truth.scores["a"]]), 1)
+    (found, blend) = c.calibrate(truth, "x", inputs, 30, {"m": model}, draws=2)
+    assert [found.model, blend.model] == ["m", c.BLEND]
+    for own, y, rest in seen:
+        assert len(set(own)) == len(y) == 30
+        assert not set(own) & set(rest)
+        assert len(rest) == len(truth) - 60
+        assert y.mean() == pytest.approx(0, abs=1e-9)
+    assert found.rows.tolist() == [len(truth) - 60] * 2
+    assert np.array_equal(found.spearman, blend.spearman)
+
+
+@pytest.mark.parametrize("name", c.MODELS)
+def test_every_model_learns_a_sum(truth, name):
+    inputs = c.features(truth, ["a", "b", "noise"])
+    found = c.calibrate(truth, "x", inputs, 60, {name: c.MODELS[name]}, draws=1)[0]
+    assert found.spearman[0] > 0.85
+    again = c.calibrate(truth, "x", inputs, 60, {name: c.MODELS[name]}, draws=1)[0]
+    assert np.array_equal(found.spearman, again.spearman)
+
+
+def test_the_process_chooses_by_leaving_one_out():
+    """Its closed form against refitting without each label."""
+    rng = np.random.default_rng(0)
+    x, y = rng.normal(size=(15, 3)), rng.normal(size=15)
+    y -= y.mean()
+    gram = c._kernel(x, x, 1.4, 0.5)
+    values, vectors = np.linalg.eigh(gram)
+    inverse = 1 / (values + 0.1)
+    closed = (vectors @ (inverse * (vectors.T @ y))) / (vectors**2 @ inverse)
+    for i in range(15):
+        rest = np.arange(15) != i
+        left = gram[i, rest] @ np.linalg.solve(gram[np.ix_(rest, rest)] + 0.1 * np.eye(14), y[rest])
+        assert closed[i] == pytest.approx(y[i] - left)
+
+
+def test_scores_can_weigh_more_than_the_graph():
+    found = c._stretched(c.Inputs(np.ones((2, 4)), 1), 3.0)
+    assert found[0, 0] == pytest.approx(3 * found[0, 1])
+    assert np.mean(found[0] ** 2) == pytest.approx(1)
+
+
+def test_features_hold_no_constant_and_rank_undefined_scores_last():
+    scores = {"p": np.array([1.0, np.nan, 3.0]), "same": np.ones(3)}
+    truth = Truth("t", ("a", "b", "c"), {"x": np.arange(3.0)}, {}, scores, np.arange(3))
+    found = c.features(truth, ["p", "same"])
+    assert found.x.shape == (3, 1)
+    assert found.scores == 1
+    assert np.argsort(found.x[:, 0]).tolist() == [1, 0, 2]
+
+
+@pytest.mark.parametrize("labels", [4, 121])
+def test_too_few_or_too_many_labels_are_an_error(truth, labels):
+    with pytest.raises(UsageError, match=f"{labels} labels of 240"):
+        c.calibrate(truth, "x", c.Inputs(np.zeros((480, 1)), 0), labels)
+
+
+def test_ranks_become_normal_quantiles():
+    found = c.normal_scores(np.array([3.0, 1.0, 2.0]))
+    assert found.tolist() == pytest.approx([0.9674, -0.9674, 0.0], abs=1e-4)
+    assert all(a < b for a, b in itertools.pairwise(c.normal_scores(np.arange(9.0) ** 3)))

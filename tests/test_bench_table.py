@@ -1,0 +1,108 @@
+"""The generic table: what is read, and that every error names its row and column."""
+
+import numpy as np
+import pytest
+
+from zeroshot.bench.table import random_scores, read_scores, read_table
+from zeroshot.errors import DataError, UsageError
+
+GOOD = "net,acc,ms,params,mine,comment\na,0.5,3,100,1.5,x\nb,0.25,4,200,,y\nc,0.75,5,300,nan,\n"
+
+
+@pytest.fixture
+def read(tmp_path):
+    def make(text, accuracy=("acc",), **options):
+        path = tmp_path / "t.csv"
+        path.write_text(text)
+        return read_table(path, accuracy, **options)
+
+    return make
+
+
+def test_columns_are_sorted_into_truth_costs_and_scores(read):
+    found = read(GOOD, costs=("ms",))
+    assert found.nets == ("a", "b", "c")
+    assert found.accuracy["acc"].tolist() == [50.0, 25.0, 75.0]  # fractions become percent
+    assert set(found.costs) == {"ms", "params"}
+    assert set(found.scores) == {"params", "mine", "random"}
+    assert found.scores["mine"][0] == 1.5
+    assert np.isnan(found.scores["mine"][1:]).all()
+    assert found.duplicates() == "3 rows, 3 distinct nets"
+
+
+def test_percent_stays_percent(read):
+    assert read("net,acc\na,50\nb,0.5\n").accuracy["acc"].tolist() == [50.0, 0.5]
+
+
+def test_rows_choose_everything(read):
+    found = read(GOOD, costs=("ms",)).rows(np.array([False, True, True]))
+    assert found.nets == ("b", "c")
+    assert found.costs["ms"].tolist() == [4.0, 5.0]
+    assert len(found) == len(found.groups) == len(found.scores["random"]) == 2
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("net,acc\na,1\na,2\n", ["row 2", "'net'", "'a'", "row 1"]),
+        ("net,acc\na,1\nb,nan\n", ["row 2", "'acc'", "nan"]),
+        ("net,acc\na,1\nb,\n", ["row 2", "'acc'", "no number"]),
+        ("net,acc\na,1\nb,inf\n", ["row 2", "'acc'"]),
+        ("net,acc\na,1\nb,two\n", ["row 2", "'acc'", "'two'"]),
+        ("net,acc\na,1\n,2\n", ["row 2", "'net'", "no name"]),
+        ("net,acc\na,1\nb,101\n", ["row 2", "'acc'", "101"]),
+        ("net,acc\na,-1\nb,1\n", ["row 1", "'acc'"]),
+        ("net,acc,p\na,1,2\nb,2,x\n", ["row 2", "'p'", "'x'"]),
+        ("net,acc,p\na,1,2\nb,2,inf\n", ["row 2", "'p'"]),
+        ("net,acc\na,1\nb\n", ["row 2", "1 cells", "2"]),
+        ("net,acc,acc\na,1,2\n", ["two columns", "'acc'"]),
+        ("net,acc\n", ["no rows"]),
+        ("", ["no rows"]),
+    ],
+)
+def test_errors_name_row_and_column(read, text, words):
+    with pytest.raises(DataError) as caught:
+        read(text)
+    for word in words:
+        assert word in caught.value.message
+
+
+def test_wrong_columns_are_named_with_what_there_is(read):
+    with pytest.raises(UsageError, match="'accuracy'") as caught:
+        read("net,acc\na,1\n", ("accuracy",))
+    assert "acc" in caught.value.hint
+    for options in ({"net": "name"}, {"costs": ("mm",)}, {"proxies": ("q",)}):
+        with pytest.raises(UsageError, match="Unknown column"):
+            read(GOOD, **options)
+    with pytest.raises(UsageError, match="No column"):
+        read(GOOD, ())
+
+
+def test_a_missing_file_and_one_that_is_no_text(tmp_path):
+    with pytest.raises(UsageError, match="no file"):
+        read_table(tmp_path / "no.csv")
+    path = tmp_path / "t.csv"
+    path.write_bytes(b"\xff\xfe\x00")
+    with pytest.raises(DataError, match="cannot be read"):
+        read_table(path)
+
+
+def test_scores_alone(tmp_path):
+    path = tmp_path / "s.csv"
+    path.write_text("p,net,note\n1,a,x\n,b,\n")
+    names, found = read_scores(path)
+    assert names == ("a", "b")
+    assert list(found) == ["p"]
+    assert found["p"][0] == 1
+    assert np.isnan(found["p"][1])
+    path.write_text("net,note\na,x\n")
+    with pytest.raises(UsageError, match="no column of scores"):
+        read_scores(path)
+    path.write_text("cell,p\na,1\n")
+    with pytest.raises(UsageError, match="Unknown column 'net'"):
+        read_scores(path)
+
+
+def test_random_scores_repeat():
+    assert np.array_equal(random_scores(9), random_scores(9))
+    assert not np.array_equal(random_scores(9), random_scores(9, 1))

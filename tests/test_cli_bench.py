@@ -1,0 +1,142 @@
+"""`zeroshot bench`: tables of one's own, NAS-Bench-201, scoring anew, and errors that say what to do."""
+
+import json
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from zeroshot.bench import scores as cell_scores
+from zeroshot.bench import study
+from zeroshot.bench.judge import Options, judge
+from zeroshot.bench.table import read_table
+from zeroshot.plugins import load_proxies
+
+ROWS = [f"n{i},{50 + i},{i % 7},{i + 1},{'' if i == 3 else i * i},2" for i in range(40)]
+CSV = "\n".join(["net,acc,params,ms,mine,same", *ROWS]) + "\n"
+
+
+@pytest.fixture
+def mine(tmp_path):
+    path = tmp_path / "mine.csv"
+    path.write_text(CSV)
+    return path
+
+
+@pytest.fixture
+def data():
+    root = os.environ.get("ZEROSHOT_DATA")
+    if not root or not (Path(root) / "nasbench201").is_dir():
+        pytest.skip("ZEROSHOT_DATA has no nasbench201/")
+    return Path(root)
+
+
+def test_a_table_is_judged_as_the_engine_does(cli, mine):
+    result = cli("bench", "--table", mine, "--accuracy", "acc", "--costs", "ms", "--k", "3", "--json")
+    assert result.exit_code == 0, result.stderr
+    told = json.loads(result.stdout)
+    found = {row["proxy"]: row for row in told["verdicts"]}
+    assert set(found) == {"params", "random", "mine", "same"}
+    expected = judge(read_table(mine, ["acc"], ["ms"]), "acc", "mine", Options(ks=(3,), resamples=100)).row()
+    assert {k: v for k, v in found["mine"].items() if v is not None} == {
+        k: v for k, v in expected.items() if not (isinstance(v, float) and np.isnan(v))
+    }
+    assert found["mine"]["unscored"] == 1
+    assert found["same"]["spearman, all"] is None
+    assert "the score is constant" in found["same"]["note"]
+    assert told["mean_regret"]["mine.csv"]["acc"]["params"]["ms"] > 0
+
+
+def test_people_read_which_statistics_are_undefined(cli, mine):
+    result = cli("bench", "--table", mine, "--accuracy", "acc")
+    assert result.exit_code == 0, result.stderr
+    assert "40 rows, 40 distinct nets" in result.stdout
+    (line,) = [line.split() for line in result.stdout.splitlines() if line.startswith("mine ")]
+    assert line[:5] == ["mine", "39", "1.000", "1.000..1.000", "1.000"]
+    assert "undefined: the score is constant: same" in " ".join(result.stdout.split())
+    assert result.stderr == ""
+
+
+@pytest.mark.parametrize(
+    ("args", "words"),
+    [
+        ((), "Name nasbench201, --table FILE.csv, or both"),
+        (("nasbench", "--table", "x.csv"), "Unknown benchmark 'nasbench'"),
+        (("--table", "none.csv"), "no file none.csv"),
+        (("--table", "mine.csv"), "Unknown column 'accuracy'"),
+        (("--table", "mine.csv", "--accuracy", "acc", "--k", "41"), "best 41 were asked for"),
+        (("--table", "mine.csv", "--accuracy", "acc", "--k", "x"), "--k takes whole numbers"),
+        (("--table", "mine.csv", "--accuracy", "acc", "--proxies", "q"), "Unknown column 'q'"),
+        (("--table", "mine.csv", "--accuracy", "acc", "--resamples", "-1"), "count from 0"),
+    ],
+)
+def test_wrong_calls_end_with_a_sentence(cli, mine, args, words):
+    result = cli("bench", *args)
+    assert result.exit_code == 2
+    assert words in result.stderr
+    assert "Traceback" not in result.stderr
+
+
+def test_bad_data_names_row_and_column(cli, tmp_path):
+    (tmp_path / "bad.csv").write_text("net,acc,p\na,1,1\nb,nan,2\n")
+    result = cli("bench", "--table", "bad.csv", "--accuracy", "acc")
+    assert result.exit_code == 1
+    assert "row 2, column 'acc'" in result.stderr
+
+
+def test_nasbench201_needs_its_tables(cli, monkeypatch):
+    monkeypatch.delenv("ZEROSHOT_DATA", raising=False)
+    result = cli("bench", "nasbench201")
+    assert result.exit_code == 2
+    assert "--data" in result.stderr
+
+
+def test_nasbench201_prints_its_tables(cli, data):
+    args = ("bench", "nasbench201", "--data", data, "--tasks", "cifar100", "--resamples", "2", "--json")
+    missing = cli(*args)
+    assert missing.exit_code == 2
+    assert "no stored scores" in missing.stderr
+    cell_scores.write(cell_scores.empty(cell_scores.Protocol(), "m"), Path("s.npz"))
+    result = cli(*args, "--scores", "s.npz")
+    assert result.exit_code == 0, result.stderr
+    told = json.loads(result.stdout)
+    assert {row["task"] for row in told["verdicts"]} == {"cifar100"}
+    params = next(row for row in told["verdicts"] if row["proxy"] == "params")
+    assert (params["n"], params["distinct"], round(params["spearman, all"], 3)) == (15625, 4930, 0.797)
+    assert set(told["mean_regret"]["all cells"]["cifar100"]["params"]) >= {"cifar100/raspi4/latency"}
+    assert "0 cells" in told["notes"][0]
+
+
+def test_own_scores_of_its_cells_are_judged_by_its_truth(cli, data, tmp_path):
+    rng = np.random.default_rng(0)
+    cells = rng.permutation(15625)[:50]
+    lines = [f"{cell},{value}" for cell, value in zip(cells, rng.random(50), strict=True)]
+    (tmp_path / "own.csv").write_text("\n".join(["net,mine", *lines]))
+    cell_scores.write(cell_scores.empty(cell_scores.Protocol(), "m"), Path("s.npz"))
+    args = ("bench", "nasbench201", "--data", data, "--tasks", "cifar10", "--resamples", "0", "--scores", "s.npz")
+    result = cli(*args, "--table", "own.csv", "--json")
+    assert result.exit_code == 0, result.stderr
+    rows = {row["proxy"]: row for row in json.loads(result.stdout)["verdicts"] if row["nets"] == "own.csv"}
+    assert set(rows) == {"params", "macs", "depth", "random", "mine"}
+    assert rows["mine"]["n"] == 50
+    (tmp_path / "own.csv").write_text("net,mine\n3,1\nfour,2\n")
+    result = cli(*args, "--table", "own.csv")
+    assert result.exit_code == 1
+    assert "Row 2, column 'net': 'four' is no cell" in result.stderr
+
+
+def test_scores_are_computed_anew(cli, data, monkeypatch):
+    """With a cheap proxy, on images that need no download."""
+    monkeypatch.setattr(cell_scores, "probed_proxies", lambda: load_proxies(["l2_norm"]))
+    monkeypatch.setattr(study, "FEWEST", 5)
+    args = ("bench", "nasbench201", "--data", data, "--tasks", "cifar10", "--resamples", "0", "--images", "digits")
+    result = cli(*args, "--rescore", "6", "--json")
+    assert result.exit_code == 0, result.stderr
+    told = json.loads(result.stdout)
+    row = next(row for row in told["verdicts"] if row["proxy"] == "l2_norm")
+    assert (row["nets"], row["n"]) == ("scored cells", 6)
+    assert row["spearman, all"] is not None
+    assert row["best rank@5"] >= 1
+    assert "precision@100" not in row
+    assert told["rescored"] == {}

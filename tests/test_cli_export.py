@@ -1,0 +1,92 @@
+"""`zeroshot export`: the same as the library call, and what a user sees when it cannot be."""
+
+import json
+import shutil
+
+import pytest
+
+from zeroshot.data import load
+from zeroshot.firmware.export import export_pair
+from zeroshot.quantize import Int8Recipe, quantize_run
+from zeroshot.runs import open_run
+from zeroshot.train import Recipe, train_pairs
+
+pytest.importorskip("ai_edge_litert", reason="needs ai-edge-litert")
+pytest.importorskip("unicorn", reason="needs the mcu extra")
+pytest.importorskip("ziglang", reason="needs the mcu extra")
+LITTLE, BIG = "r8-s4/2-c3w8x1", "r8-s8-d3w8x1"
+
+
+@pytest.fixture(scope="module")
+def original(tmp_path_factory):
+    """A run with one pair, trained and quantised."""
+    row = {
+        "rank": 1, "little": LITTLE, "big": BIG, "accuracy": 0.8, "accuracy_low": 0.7, "accuracy_high": 0.9,
+        "little_accuracy": 0.6, "big_accuracy": 0.85, "escalation_rate": 0.3, "latency_ms": 4.0,
+        "worst_latency_ms": 11.0, "energy_mj": 0.4, "worst_energy_mj": 1.1, "single": None,
+    }  # fmt: skip
+    row |= dict.fromkeys(("single_accuracy", "single_latency_ms", "gain", "gain_error"))
+    config = {"data": "digits", "data_sha256": load("digits").digest, "seed": 0, "board": "nucleo-f446re"}
+    made = open_run(tmp_path_factory.mktemp("original") / "run", config, force=False, resume=False)
+    made.write_table("pairs.csv", [row])
+    train_pairs(made.path, top=1, recipe=Recipe(epochs=1), jobs=1)
+    quantize_run(made.path, Int8Recipe(epochs=0))
+    return made.path
+
+
+@pytest.fixture
+def run(original, tmp_path):
+    return shutil.copytree(original, tmp_path / "run")
+
+
+def test_the_table_and_the_json_are_the_library_call(cli, run, tmp_path):
+    expected = export_pair(run, images=20, out=tmp_path / "expected")
+    human = cli("export", "run", "--images", 20)
+    assert human.exit_code == 0, human.stderr
+    assert human.stderr == ""
+    lines = human.stdout.splitlines()
+    assert all(len(line) <= 80 for line in lines if "/" not in line)
+    (needs,) = expected.verification.needs
+    (line,) = (line.split() for line in lines if line.startswith("cortex-m4"))
+    assert line[1:3] == [f"{sum(needs.little) / 1e6:.2f}", f"{sum(needs.big) / 1e6:.2f}"]
+    assert f"less than {expected.threshold} apart" in human.stdout
+    assert all(who in human.stdout for who in expected.verification.equal)
+    assert lines[-2] == "Firmware: run/firmware/pair-1"
+    told = json.loads(cli("export", "run", "--images", 20, "--out", tmp_path / "told", "--json").stdout)
+    assert told["verification"] == json.loads(json.dumps(expected.verification.summary()))
+    names = [
+        sorted(p.name for p in folder.rglob("*")) for folder in (tmp_path / "expected", run / "firmware" / "pair-1")
+    ]
+    assert names[0] == names[1]
+
+
+def test_quiet_and_unverified(cli, run):
+    assert cli("export", run, "--no-verify", "--quiet").stdout == f"{run / 'firmware' / 'pair-1'}\n"
+    again = cli("export", run, "--no-verify", "--force")
+    assert "nothing was verified" in again.stdout
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "message"),
+    [
+        (["--pair", "2"], 1, "no quantised pair 2"),
+        (["--name", "my-eye"], 2, "cannot be the prefix"),
+        (["--core", "z80"], 2, "Unknown core z80"),
+        (["--toolchain", "iar"], 2, "Unknown toolchain"),
+        (["--out", "."], 1, "is not empty"),
+    ],
+)
+def test_what_cannot_be(cli, run, words, code, message):
+    result = cli("export", run, *words)
+    assert result.exit_code == code
+    assert message in result.stderr
+    assert "Traceback" not in result.stderr
+    assert not (run / "firmware").exists()
+
+
+def test_a_run_that_is_not_quantised(cli, run):
+    shutil.rmtree(run / "int8")
+    result = cli("export", "run")
+    assert result.exit_code == 1
+    assert "not quantised" in result.stderr
+    assert "zeroshot quantize run" in result.stderr

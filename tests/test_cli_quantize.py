@@ -1,0 +1,175 @@
+"""`zeroshot quantize`: the same figures as the library call, and what a user sees when it cannot be."""
+
+import json
+import os
+import shlex
+import shutil
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+
+from zeroshot._checkpoints import stem
+from zeroshot.data import load
+from zeroshot.quantize import Int8Recipe, Rule, load_quantized, quantize_run
+from zeroshot.runs import open_run
+from zeroshot.train import Recipe, train_pairs
+
+NETS = ("r8-s4/2-c3w8x1", "r8-s8-c3w16x1/2", "r8-s8/2-c3w8x1")
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+    """A run with one pair, trained."""
+    little, big, single = NETS
+    row = {
+        "rank": 1, "little": little, "big": big, "accuracy": 0.8, "accuracy_low": 0.7, "accuracy_high": 0.9,
+        "little_accuracy": 0.6, "big_accuracy": 0.85, "escalation_rate": 0.3, "latency_ms": 4.0,
+        "worst_latency_ms": 11.0, "energy_mj": 0.4, "worst_energy_mj": 1.1, "single": single, "single_accuracy": 0.75,
+        "single_latency_ms": 3.5, "gain": 0.05, "gain_error": 0.1,
+    }  # fmt: skip
+    config = {"data": "digits", "data_sha256": load("digits").digest, "seed": 0}
+    made = open_run(tmp_path_factory.mktemp("trained") / "run", config, force=False, resume=False)
+    made.write_table("pairs.csv", [row])
+    train_pairs(made.path, top=1, recipe=Recipe(epochs=2), jobs=1)
+    return made.path
+
+
+@pytest.fixture
+def folder(trained, tmp_path):
+    """A function: a copy of it."""
+    return lambda name="run": shutil.copytree(trained, tmp_path / name)
+
+
+def test_the_table_and_the_json_are_the_library_call(cli, folder):
+    expected = quantize_run(folder("a"), Int8Recipe(epochs=1), Rule(rate=0.2))
+    human = cli("quantize", folder("b"), "--epochs", 1, "--rate", 0.2)
+    assert human.exit_code == 0, human.stderr
+    assert human.stderr == ""
+    told = json.loads(cli("quantize", "b", "--resume", "--rate", 0.2, "--json").stdout)
+    assert told["pairs"] == expected.pairs
+    assert told["recipe"] == expected.recipe.values()
+    (row,) = expected.pairs
+    lines = human.stdout.splitlines()
+    assert all(len(line) <= 80 for line in lines)
+    assert "…" not in human.stdout
+    assert all(any(net in line for line in lines) for net in NETS)
+    for kind in ("float", "int8"):
+        (line,) = (line for line in lines if line.split()[:1] == [kind] and "±" in line)
+        assert f"{100 * row[f'accuracy_{kind}']:.1f} ±" in line
+        assert f"{100 * row[f'escalation_rate_{kind}']:.1f}" in line.split()
+    assert f"less than {row['threshold_int8']} apart" in human.stdout
+    assert f"the int8 pair {row['verdict_int8']}" in human.stdout
+    for net in expected.nets:
+        figures = [f"{100 * net[f'{kind}_test_accuracy']:.2f}" for kind in ("float", "ptq", "qat")]
+        assert any(line.split() == [*figures, net["name"]] for line in lines)
+
+
+def test_without_finetuning_nothing_is_said_of_it(cli, folder):
+    result = cli("quantize", folder(), "--no-qat", "--policy", "entropy")
+    assert "finetuned" not in result.stdout
+    assert "score, entropy, is below -" in result.stdout
+
+
+def test_quiet_prints_the_folder_alone(cli, folder):
+    run = folder()
+    assert cli("quantize", run, "--no-qat", "--quiet").stdout == f"{run / 'int8'}\n"
+
+
+def test_options_reach_the_recipe_and_the_rule(cli, folder):
+    options = ("--epochs", 1, "--lr", 0.002, "--teacher", 1, "--ranges", "percentile", "--no-equalise", "--images", 64)
+    told = json.loads(cli("quantize", folder(), *options, "--latency", "5ms", "--json").stdout)
+    assert told["recipe"] == {
+        "ranges": "percentile", "equalise": False, "images": 64, "epochs": 1, "lr": 0.002, "teacher": 1.0,
+    }  # fmt: skip
+    assert told["rule"] == {"rate": None, "accuracy": None, "latency": "5ms", "energy": None, "policy": "logit-gap"}
+    assert cli("quantize", "run", "--no-qat", "--force", "--energy", "0.9mJ", "--quiet").exit_code == 0
+
+
+@pytest.mark.parametrize(
+    ("args", "code", "words"),
+    [
+        (["none"], 1, "not the folder of a run"),
+        (["bare"], 1, "zeroshot train bare"),
+        (["run", "--ranges", "kl"], 2, "minmax"),
+        (["run", "--images", 3], 2, "too few"),
+        (["run", "--images", 9999], 1, "--images"),
+        (["run", "--epochs", -1], 2, "epochs"),
+        (["run", "--no-qat", "--epochs", 2], 2, "--no-qat"),
+        (["run", "--rate", 2], 2, "rate"),
+        (["run", "--rate", 0.1, "--energy", "1mJ"], 2, "one rule"),
+        (["run", "--policy", "margin"], 2, "score-margin"),
+        (["run", "--resume"], 1, "no quantisation to resume"),
+        (["run", "--resume", "--qat"], 2, "--qat"),
+        (["run", "--resume", "--ranges", "mse"], 2, "--ranges"),
+        (["run", "--data", "nowhere.npz"], 1, "nowhere.npz"),
+        (["run", "--no-qat", "--accuracy-floor", 1], 3, "No threshold reaches"),
+        (["run", "--no-qat", "--latency", "1us"], 3, "cannot keep"),
+        ([], 2, "RUN"),
+    ],
+    ids=str,
+)
+def test_errors(cli, folder, args, code, words):
+    folder()
+    shutil.rmtree(folder("bare") / "models")
+    result = cli("quantize", *args)
+    assert result.exit_code == code, result.stderr
+    assert result.stdout == ""
+    assert words in result.stderr
+    assert "hint: " in result.stderr
+    again = [*args, "--force"] if code == 3 else args
+    assert json.loads(cli("quantize", *again, "--json").stdout)["exit_code"] == code
+
+
+def test_interrupted_by_a_signal_and_resumed_equals_uninterrupted(cli, folder):
+    """The process is stopped when its first net is done, or a moment later. Its stderr tells what a user sees."""
+    run, whole = folder(), folder("whole")
+    command = [sys.executable, "-c", "from zeroshot.cli import main; main()"]
+    process = subprocess.Popen(
+        [*command, "quantize", str(run), "--epochs", "2", "--rate", "0.25"],
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env={**os.environ, "COLUMNS": "80"},
+    )  # fmt: skip
+    deadline = time.monotonic() + 240
+    while time.monotonic() < deadline and not (run / "int8" / f"{stem(NETS[0])}.json").exists():
+        time.sleep(0.005)
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate(timeout=240)
+    assert process.returncode == 130, err
+    assert out == ""
+    told, hint = err.splitlines()
+    assert told == f"error: interrupted; all whole nets are saved in {run / 'int8'}."
+    assert not (run / "int8" / "summary.json").exists()
+
+    again = shlex.split(hint.removeprefix("hint: continue with: "))
+    assert again == ["zeroshot", "quantize", str(run), "--rate", "0.25", "--resume"]
+    assert cli(*again[1:]).exit_code == 0
+    expected = quantize_run(whole, Int8Recipe(epochs=2), Rule(rate=0.25))
+    assert json.loads((run / "int8" / "summary.json").read_text())["pairs"] == expected.pairs
+    for net in NETS:
+        found, other = (load_quantized(path / "int8", net) for path in (run, whole))
+        assert found.history == other.history
+        assert all(np.array_equal(found.outputs[part], other.outputs[part]) for part in ("validation", "test"))
+
+
+def test_interrupted_before_anything_was_written(cli, folder, monkeypatch):
+    def stop(*args, **options):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("zeroshot.quantize.quantize_run", stop)
+    result = cli("quantize", folder())
+    assert result.exit_code == 130
+    assert "nothing was written" in result.stderr
+
+
+def test_help_tells_every_option_and_its_default(cli):
+    result = cli("quantize", "--help", env={"COLUMNS": "200"})
+    assert result.exit_code == 0
+    for name, value in Int8Recipe().values().items():
+        told = {"images": "512", "equalise": "equalise"}.get(name, str(value))
+        (line,) = (line for line in result.stdout.splitlines() if f"--{name} " in line)
+        assert f"[default: ({told})]" in line
+    for name in ("--qat", "--ranges", "--equalise", "--accuracy-floor", "--latency", "--resume", "--teacher"):
+        assert name in result.stdout

@@ -1,0 +1,117 @@
+"""The arena plan: no two tensors that are alive together overlap, checked step by step; as small as the bound."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from zeroshot.cost.arena import arena_bytes, in_place, scratch_bytes
+from zeroshot.errors import UsageError
+from zeroshot.firmware.plan import ALIGNMENT, plan_arena
+from zeroshot.net import NetSpec, layer_table, spec_array
+
+from . import reference
+from .strategies import specs
+
+RESNET8 = "r32-s16-b3w16x1-b3w32x1/2-b3w64x1/2"
+MOBILENET = "r96-s8/2-d3w16x1-d3w32x2/2-d3w64x2/2-d3w128x6/2-d3w256x2/2"
+V2 = "r32-s16/2-m5e4w24x4-m3e6w48x4/2-m7e6w96x4-m3e6w96x4"
+
+
+def table(text, channels=3, classes=10):
+    return layer_table(spec_array([NetSpec.parse(text)]), channels, classes)
+
+
+def alive(rows, shares, at, offsets, plan_scratch):
+    """For each row (start, end, what) of every tensor and scratch alive in it; tensors of a row in place count once."""
+    sizes = reference.tensors(rows)
+    out = []
+    for r, row in enumerate(rows):
+        here = []
+        for t, (size, first, last) in enumerate(sizes):
+            replaced = shares[r] >= 0 and t == shares[r] + 1
+            if first <= r <= last and not replaced:
+                here.append((offsets[t], offsets[t] + size, f"tensor {t - 1}"))
+            if replaced:  # it is read while its place is written, and nobody else may be there
+                assert offsets[t] == offsets[r + 1]
+                assert last == r
+        scratch = reference.c99_scratch(row)
+        if scratch:
+            here.append((plan_scratch[r], plan_scratch[r] + scratch, "scratch"))
+        out.append((at + r, here))
+    return out
+
+
+def check(nets, plan, shared):
+    steps, at = {}, 0
+    rows = [reference.layer_rows(net, 3, 10) for net in nets]
+    total = sum(map(len, rows))
+    for number, (net, its) in enumerate(zip(nets, rows, strict=True)):
+        shares = in_place(layer_table(spec_array([net]), 3, 10)).tolist()
+        for step, here in alive(its, shares, at, plan.nets[number].tensors, plan.nets[number].scratch):
+            steps[step] = here
+        at += len(its)
+    if len(nets) == 2:  # the big net's input is there from the start until its first row
+        size = nets[1].resolution ** 2 * 3
+        start = plan.nets[1].tensors[0]
+        assert not shared or start == plan.nets[0].tensors[0]
+        for step in range(len(rows[0])):
+            if not (shared and step == 0):
+                steps[step].append((start, start + size, "kept input"))
+    assert set(steps) == set(range(total))
+    for here in steps.values():
+        ordered = sorted(here)
+        for (_, end, _), (start, _, _) in zip(ordered, ordered[1:], strict=False):
+            assert end <= start, ordered
+        assert ordered[0][0] >= 0
+        assert ordered[-1][1] <= plan.bytes
+        assert all(start % ALIGNMENT == 0 for start, _, _ in ordered)
+
+
+@settings(max_examples=60, deadline=None)
+@given(specs(), specs(), st.booleans())
+def test_nothing_overlaps_what_is_alive_with_it(little, big, shared):
+    tables = tuple(layer_table(spec_array([net]), 3, 10) for net in (little, big))
+    shared = shared and little.resolution == big.resolution
+    plan = plan_arena(tables, shared_input=shared)
+    assert plan.bytes >= plan.bound
+    check((little, big), plan, shared)
+
+
+@pytest.mark.parametrize("text", [RESNET8, MOBILENET, V2])
+def test_one_net_takes_what_the_cost_model_says(text):
+    plan = plan_arena((table(text),), shared_input=False)
+    expected = int(arena_bytes(table(text), "in-place")[0])
+    assert plan.bytes == plan.bound
+    assert expected <= plan.bytes < 1.01 * expected
+    check((NetSpec.parse(text),), plan, False)
+
+
+def test_random_pairs_of_the_space_reach_the_bound():
+    from zeroshot.spaces.mcu import McuSpace
+
+    values = McuSpace(resolutions=(32,)).sample(40, np.random.default_rng(3))
+    reached = 0
+    for i in range(0, 40, 2):
+        plan = plan_arena(tuple(layer_table(values[j : j + 1], 3, 10) for j in (i, i + 1)), shared_input=True)
+        reached += plan.bytes == plan.bound
+        assert plan.bytes <= 1.02 * plan.bound
+    assert reached >= 19
+
+
+def test_in_place_layers_halve_the_memory_of_an_inverted_bottleneck():
+    bound, placed = (int(arena_bytes(table(V2), planner)[0]) for planner in ("bound", "in-place"))
+    assert placed < 0.7 * bound
+    assert scratch_bytes(table(V2)).max() < 0.1 * placed
+
+
+def test_the_tightest_step_is_named():
+    plan = plan_arena((table("r32-s8/2-c3w8x1"), table(RESNET8)), shared_input=True)
+    number, row = plan.tightest
+    assert (number, table(RESNET8).column("out_channels")[row]) == (1, 16)
+    assert plan_arena((table(RESNET8),), shared_input=False).nets[0].tensors[0] >= 0
+
+
+def test_one_or_two_nets():
+    with pytest.raises(UsageError, match="one net or two, not 0"):
+        plan_arena((), shared_input=False)

@@ -1,0 +1,103 @@
+"""Distillation: a net learns from another one's outputs beside the labels."""
+
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+import torch
+from torch.nn.functional import cross_entropy, kl_div, log_softmax
+
+from zeroshot._trained import TrainedNet
+from zeroshot._training_data import Split
+from zeroshot.errors import UsageError, unknown
+
+Row = dict[str, Any]
+TEACHERS = ("big", "self")
+
+
+@dataclass(frozen=True)
+class Distillation:
+    """Who teaches, and how much it counts (Hinton et al., arXiv 1503.02531).
+
+    Attributes:
+        teacher: `big`: a pair's big net teaches its little one, and the single net that the pair is judged by.
+            `self`: every net is trained twice, the second time from fresh weights with the first as its teacher
+            (born-again networks, Furlanello et al., arXiv 1805.04770).
+        weight: Of the teacher's term, in (0, 1]; the labels have the rest.
+        temperature: That both nets' logits are divided by in the teacher's term.
+    """
+
+    teacher: str = "big"
+    weight: float = 0.7
+    temperature: float = 4.0
+
+    def __post_init__(self) -> None:
+        if self.teacher not in TEACHERS:
+            raise unknown("teacher", self.teacher, TEACHERS)
+        if not 0 < self.weight <= 1:
+            raise UsageError(f"A teacher's weight must be above 0 and at most 1, not {self.weight}.", "Try 0.7.")
+        if not 0 < self.temperature < 1e3:
+            raise UsageError(f"A temperature must be positive, not {self.temperature}.", "Try 4.")
+
+    def values(self) -> Row:
+        """As a mapping of plain values."""
+        return asdict(self)
+
+
+@dataclass(frozen=True, eq=False)
+class Taught:
+    """A lesson: the net starts afresh and learns from labels and a teacher.
+
+    Attributes:
+        other: The teacher.
+        how: Weight and temperature.
+        stage: In the names of files.
+    """
+
+    other: TrainedNet
+    how: Distillation
+    stage: str
+    start: None = field(default=None, init=False)
+
+    def values(self) -> Row:
+        """Weight and temperature; who teaches is told by its weights' SHA-256."""
+        return {"weight": self.how.weight, "temperature": self.how.temperature}
+
+    def loss(self, out: torch.Tensor, other: torch.Tensor, y: torch.Tensor, smoothing: float) -> torch.Tensor:
+        """`distillation_loss`."""
+        return distillation_loss(out, other, y, self.how.weight, self.how.temperature, smoothing)
+
+    def judge(self, out: torch.Tensor, data: Split) -> Row:
+        """Nothing: the best epoch is chosen as for any net."""
+        return {}
+
+
+def taught(net: str, teacher: TrainedNet, how: Distillation) -> Taught:
+    """The lesson of a net with this teacher."""
+    return Taught(teacher, how, "born-again" if teacher.net == net else "distilled")
+
+
+def distillation_loss(
+    out: torch.Tensor, teacher: torch.Tensor, y: torch.Tensor, weight: float, temperature: float,
+    smoothing: float = 0.0,
+) -> torch.Tensor:  # fmt: skip
+    """(1 - weight) cross-entropy + weight T^2 KL(teacher's softmax at T || the net's at T), mean over the batch.
+
+    T^2 keeps the size of the second term's gradients as T grows.
+
+    Args:
+        out: (n, classes) float32 logits.
+        teacher: (n, classes) float32 logits, without gradients.
+        y: (n,) int64 labels.
+        weight: Of the teacher's term, in [0, 1].
+        temperature: T, above 0.
+        smoothing: Label smoothing of the cross-entropy.
+
+    Returns:
+        Scalar.
+    """
+    hard = cross_entropy(out, y, label_smoothing=smoothing)
+    soft = kl_div(
+        log_softmax(out / temperature, 1), log_softmax(teacher / temperature, 1), reduction="batchmean",
+        log_target=True,
+    )  # fmt: skip
+    return (1 - weight) * hard + weight * temperature**2 * soft

@@ -1,0 +1,107 @@
+"""A trained net about to be quantised, with its images as the float net and as the int8 net see them."""
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import nn
+
+from zeroshot._fold import folded
+from zeroshot._int8_recipe import FEWEST, IMAGES
+from zeroshot._ranges import Range, Steps
+from zeroshot._to_int8 import int8_net
+from zeroshot._trained import TrainedNet
+from zeroshot._training_data import Normaliser, Split
+from zeroshot.data import Dataset, resized
+from zeroshot.errors import DataError, UsageError
+from zeroshot.int8.execute import quantize_input, quantize_pixels, run
+from zeroshot.int8.net import Int8Array, Int8Net
+from zeroshot.net import LayerTable, NetSpec, layer_table, spec_array
+
+PIXELS = 256
+
+
+@dataclass(frozen=True, eq=False)
+class Subject:
+    """What is quantised, and on what.
+
+    Attributes:
+        trained: The float net.
+        data: The split that it was trained on.
+    """
+
+    trained: TrainedNet
+    data: Split
+
+    def __post_init__(self) -> None:
+        found, wanted = self.data.dataset, self.trained
+        if (found.channels, found.classes) != (wanted.channels, wanted.classes):
+            raise UsageError(
+                f"{wanted.net} was trained on images of {wanted.channels} channels and {wanted.classes} classes, "
+                f"{found.name} has {found.channels} and {found.classes}.",
+                "Give the data that it was trained on.",
+            )
+
+    @cached_property
+    def spec(self) -> NetSpec:
+        """Of the net."""
+        return NetSpec.parse(self.trained.net)
+
+    @cached_property
+    def table(self) -> LayerTable:
+        """The net's layers."""
+        return layer_table(spec_array([self.spec]), self.trained.channels, self.trained.classes)
+
+    @cached_property
+    def input_range(self) -> Range:
+        """What normalising makes of the darkest and of the brightest pixel, over all channels: nothing clips."""
+        values = normalised_pixels(self.data.dataset)
+        return float(values.min()), float(values.max())
+
+    def folded(self) -> nn.Module:
+        """The net without batch norm, in the memory layout that is fastest."""
+        return folded(self.trained.module()).to(memory_format=torch.channels_last)  # type: ignore[call-overload,no-any-return]
+
+    def calibration(self, images: int | None, seed: int) -> torch.Tensor:
+        """Training images, unaugmented, (n, C, H, W) float32.
+
+        Raises:
+            DataError: There are not so many.
+        """
+        there = len(self.data.train)
+        wanted = min(IMAGES, there) if images is None else images
+        if not FEWEST <= wanted <= there:
+            raise DataError(
+                f"Calibration needs {max(wanted, FEWEST)} training images; {self.data.dataset.name} has {there}.",
+                "Give fewer with --images." if there >= FEWEST else "Use a larger data set.",
+            )
+        rows = np.random.default_rng([seed, 1]).permutation(there)[:wanted]
+        x = self.data.images("train")[np.sort(rows)]
+        return Normaliser(self.data.dataset)(resized(x, self.spec.resolution))
+
+    def int8(self, net: nn.Module, steps: Steps) -> Int8Net:
+        """The int8 net of a folded net."""
+        return int8_net(net, self.spec, self.trained.channels, self.trained.classes, steps)
+
+    def logits(self, net: Int8Net, part: str) -> Int8Array:
+        """Outputs of the int8 net, as the device computes them, on all images of a part: (n, classes) int8."""
+        pixels = resized(self.data.images(part), self.spec.resolution)
+        return run(net, quantize_pixels(pixel_table(net, self.data.dataset), pixels))
+
+
+def normalised_pixels(dataset: Dataset) -> npt.NDArray[np.float32]:
+    """What a float net sees of each pixel value from 0 to 255, (256, channels) float32."""
+    pixels = np.arange(PIXELS, dtype=np.uint8)[:, None, None, None].repeat(dataset.channels, axis=3)
+    return np.asarray(Normaliser(dataset)(pixels)[:, :, 0, 0].numpy())
+
+
+def pixel_table(net: Int8Net, dataset: Dataset) -> Int8Array:
+    """What an int8 net sees of each pixel value from 0 to 255, (256, channels) int8; the device looks it up too."""
+    return quantize_input(net, normalised_pixels(dataset))
+
+
+def real_logits(net: Int8Net, whole: Int8Array) -> npt.NDArray[np.float32]:
+    """Int8 logits as the real numbers that they stand for."""
+    return np.asarray((whole.astype(np.float32) - net.zero[-1]) * net.scale[-1], np.float32)

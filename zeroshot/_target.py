@@ -1,0 +1,122 @@
+"""What a pruned net may cost."""
+
+from dataclasses import dataclass, field, replace
+from math import inf, isfinite
+
+from zeroshot.cost.boards import Board, load_board
+from zeroshot.cost.counts import macs, weights
+from zeroshot.cost.engines import Engine, load_engine
+from zeroshot.cost.nets import net_costs
+from zeroshot.errors import UsageError
+from zeroshot.net import LayerTable
+from zeroshot.settings import DEFAULT_BOARD, DEFAULT_ENGINE
+from zeroshot.units import Quantity, kib, ms, si, to_bytes, to_ms
+
+COUNTS = {"": 1.0, "k": 1e3, "m": 1e6, "g": 1e9}
+WRITTEN = {"macs": si, "weights": kib, "flash": kib, "latency": ms}
+
+
+@dataclass(frozen=True)
+class Target:
+    """Upper limits of a pruned net; infinity is none.
+
+    Attributes:
+        macs: Multiply-accumulates of one inference.
+        weights: Bytes of int8 weights, without biases.
+        flash: Bytes of the model with biases, scales and tables, under the engine, without its code.
+        latency: ms of one inference on the board.
+        board: That flash and latency are of.
+        engine: That flash and latency are of.
+    """
+
+    macs: float = inf
+    weights: float = inf
+    flash: float = inf
+    latency: float = inf
+    board: Board = field(default_factory=lambda: load_board(DEFAULT_BOARD))
+    engine: Engine = field(default_factory=lambda: load_engine(DEFAULT_ENGINE))
+
+    def __post_init__(self) -> None:
+        for name, limit in self.limits().items():
+            if not limit > 0:
+                raise UsageError(f"A target of {name} must be positive, not {limit}.", "Give a larger one.")
+        if not any(isfinite(limit) for limit in self.limits().values()):
+            raise UsageError("Pruning needs a target.", "Give macs, weights, flash or latency.")
+
+    def limits(self) -> dict[str, float]:
+        """The four limits by name."""
+        return {name: getattr(self, name) for name in WRITTEN}
+
+    def costs(self, table: LayerTable) -> dict[str, float]:
+        """The four costs of one net, by name as in `limits`."""
+        found = net_costs(table, self.board, self.engine)
+        return {
+            "macs": int(macs(table)[0]), "weights": int(weights(table)[0]),
+            "flash": int(found.flash[0]), "latency": float(found.latency[0]),
+        }  # fmt: skip
+
+    def unmet(self, costs: dict[str, float]) -> list[str]:
+        """Names of the costs that are over their limit."""
+        return [name for name, limit in self.limits().items() if costs[name] > limit]
+
+    def part_way(self, costs: dict[str, float], share: float) -> "Target":
+        """The target of an earlier round: every cost that is too high goes down by equal factors a round.
+
+        Args:
+            costs: Of the net before the first round.
+            share: Of the way, 1 for the target itself.
+        """
+        if share >= 1:
+            return self
+        return replace(self, **{k: costs[k] * (self.limits()[k] / costs[k]) ** share for k in self.unmet(costs)})
+
+    def values(self) -> dict[str, float | str]:
+        """What was asked for, as plain values."""
+        found: dict[str, float | str] = {name: limit for name, limit in self.limits().items() if isfinite(limit)}
+        if found.keys() & {"flash", "latency"}:
+            found |= {"board": self.board.name, "engine": self.engine.name}
+        return found
+
+
+def make_target(
+    macs: Quantity = None,
+    weights: Quantity = None,
+    flash: Quantity = None,
+    latency: Quantity = None,
+    board: str = DEFAULT_BOARD,
+    engine: str = DEFAULT_ENGINE,
+) -> Target:
+    """A target from quantities with units, like "1M", "32KiB" and "10ms".
+
+    >>> make_target(macs="1.5M", weights="32KiB").values()
+    {'macs': 1500000.0, 'weights': 32768.0}
+
+    Raises:
+        UsageError: No target at all, a quantity that is none, an unknown board or engine.
+    """
+    return Target(
+        to_count(macs, "--macs"), to_bytes(weights, "--weights"), to_bytes(flash, "--flash"),
+        to_ms(latency, "--latency"), load_board(board), load_engine(engine),
+    )  # fmt: skip
+
+
+def to_count(value: Quantity, what: str = "Count") -> float:
+    """A number of something; None is no limit.
+
+    >>> to_count("1.5M"), to_count("800k"), to_count(1000)
+    (1500000.0, 800000.0, 1000.0)
+
+    Raises:
+        UsageError: It is no positive number.
+    """
+    if value is None:
+        return inf
+    text = str(value).strip().lower()
+    unit = text[-1:] if text[-1:] in COUNTS else ""
+    try:
+        number = float(text.removesuffix(unit)) * COUNTS[unit]
+    except ValueError:
+        number = inf
+    if not 0 < number < inf:
+        raise UsageError(f"{what} {value!r} is not a positive quantity.", "Write it like 1.5M or 800k.")
+    return number

@@ -1,0 +1,148 @@
+"""Training-free combinations of proxies: which scores to fuse by rank, and how to choose them without cheating.
+
+A fused score is the mean log-rank of its parts (`zeroshot.ranking.fuse_ranks`), so it depends on the population.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from zeroshot.bench import statistics as stats
+from zeroshot.bench.table import Truth
+from zeroshot.errors import UsageError, unknown
+from zeroshot.ranking import fuse_ranks
+
+FloatArray = npt.NDArray[np.float64]
+IntArray = npt.NDArray[np.int64]
+
+# Reasons: size; how deep convolutions lie on the signal's way; how many ways of convolutions no pooling blurs; whether
+# the input arrives unchanged, which lets gradients pass; what initial gradients and codes say. Equal weights, none
+# fitted. They were named by somebody who knew this benchmark, so no figure of theirs is as clean as one of `choose`.
+FIXED = {
+    "fuse: size + depth": ("params", "mean_depth"),
+    "fuse: graph": ("params", "mean_depth", "clear_paths", "residual"),
+    "fuse: size + jacob_cov": ("params", "jacob_cov"),
+    "fuse: size + jacob_cov + naswot": ("params", "jacob_cov", "naswot"),
+    "fuse: graph + jacob_cov + naswot": ("params", "mean_depth", "clear_paths", "residual", "jacob_cov", "naswot"),
+    "fuse: size + expressivity + jacob_cov": ("params", "az_expressivity", "jacob_cov"),
+}
+MOST = 5  # parts of a chosen combination
+BEAM = 10  # sets of each size that are carried on
+LEAST_GAIN = 0.002  # of Spearman's correlation, for a further part
+
+
+@dataclass(frozen=True)
+class Choice:
+    """A combination chosen on one task and half of the nets.
+
+    Attributes:
+        task: It was chosen on this task's accuracies.
+        parts: The proxies, in the order in which they were taken.
+        chosen_on: Spearman on the task and the half that it was chosen on.
+        n_chosen: Distinct nets of that half.
+        reported: Task -> Spearman on the other half.
+        kendall: Task -> Kendall's tau-b on the other half.
+        top: Task -> Spearman on the top 5 % of the other half.
+        n_reported: Rows of the other half.
+        everywhere: Task -> Spearman on all rows, which include those it was chosen on.
+    """
+
+    task: str
+    parts: tuple[str, ...]
+    chosen_on: float
+    n_chosen: int
+    reported: Mapping[str, stats.Estimate]
+    kendall: Mapping[str, stats.Estimate]
+    top: Mapping[str, stats.Estimate]
+    n_reported: int
+    everywhere: Mapping[str, float]
+
+
+def fused(truth: Truth, parts: Sequence[str]) -> FloatArray:
+    """Mean log-rank of the parts over all rows: (n,) float64; a net without one of the scores ranks last there.
+
+    Raises:
+        UsageError: A part is unknown, or there is none.
+    """
+    if not parts:
+        raise UsageError("A combination needs at least one proxy.")
+    for part in parts:
+        if part not in truth.scores:
+            raise unknown("proxy", part, truth.scores)
+    return fuse_ranks(np.column_stack([truth.scores[part] for part in parts]))
+
+
+def with_fixed(truth: Truth, alias: Mapping[str, str] | None = None) -> Truth:
+    """The table with every combination of `FIXED` whose parts it has, over its own rows.
+
+    Args:
+        truth: The nets.
+        alias: Our name of a proxy -> column that stands for it, like a published score of the same protocol.
+    """
+    more = {}
+    for name, parts in FIXED.items():
+        columns = [(alias or {}).get(part, part) for part in parts]
+        if all(column in truth.scores for column in columns):
+            more[name] = fused(truth, columns)
+    return truth.with_scores(more)
+
+
+def halves(groups: npt.ArrayLike, seed: int = 0) -> npt.NDArray[np.bool_]:
+    """Half of the distinct nets, drawn at random, with all their rows: (n,) bool."""
+    values, inverse = np.unique(np.asarray(groups), return_inverse=True)
+    chosen = np.zeros(len(values), np.bool_)
+    chosen[np.random.default_rng(seed).permutation(len(values))[: len(values) // 2]] = True
+    return np.asarray(chosen[inverse])
+
+
+def choose(truth: Truth, task: str, candidates: Sequence[str], weights: int = 200, seed: int = 0) -> Choice:
+    """Choose parts on one task and half of the nets; report on the other half, for every task.
+
+    A beam search over sets of candidates by Spearman's correlation: every part must gain `LEAST_GAIN`, and there are
+    at most `MOST`.
+
+    Args:
+        truth: The nets.
+        task: Whose accuracies to choose by.
+        candidates: Names of scores.
+        weights: Resamples of the intervals.
+        seed: Of the halves and the bootstrap.
+    """
+    half = halves(truth.groups, seed)
+    ours, others = truth.rows(half), truth.rows(~half)
+    parts, value = _beam(ours, task, candidates)
+    x = fused(others, parts)
+    reported, kendall, best = {}, {}, {}
+    for name, y in others.accuracy.items():
+        reported[name], kendall[name] = stats.correlations(x, y, others.groups, weights, seed)
+        inside = stats.top(y, 0.05)
+        best[name] = stats.correlations(x[inside], y[inside], others.groups[inside], weights, seed)[0]
+    whole = fused(truth, parts)
+    everywhere = {name: float(stats.spearman(whole, y)[0]) for name, y in truth.accuracy.items()}
+    distinct = len(np.unique(ours.groups))
+    return Choice(task, parts, value, distinct, reported, kendall, best, len(others), everywhere)
+
+
+def _beam(truth: Truth, task: str, candidates: Sequence[str]) -> tuple[tuple[str, ...], float]:
+    """The parts, and Spearman's correlation that they reach; the `BEAM` best of each size are carried on."""
+    y = truth.accuracy[task]
+    logs = {name: fused(truth, [name]) for name in candidates}
+    beam: list[tuple[str, ...]] = [()]
+    chosen: tuple[str, ...] = ()
+    best = -1.0
+    for _ in range(min(MOST, len(candidates))):
+        grown: dict[frozenset[str], tuple[float, tuple[str, ...]]] = {}
+        for parts in beam:
+            total = np.sum([logs[part] for part in parts], axis=0) if parts else np.zeros(len(truth))
+            for name in candidates:
+                if name not in parts and frozenset((*parts, name)) not in grown:
+                    value = float(np.nan_to_num(stats.spearman(total + logs[name], y)[0], nan=-1.0))
+                    grown[frozenset((*parts, name))] = (value, (*parts, name))
+        order = sorted(grown.values(), key=lambda found: -found[0])[:BEAM]
+        beam = [parts for _, parts in order]
+        value, parts = order[0]
+        if not chosen or value >= best + LEAST_GAIN * (len(parts) - len(chosen)):
+            chosen, best = parts, value
+    return chosen, best

@@ -1,0 +1,161 @@
+"""One proxy against the truth of one task: every statistic that the tables show."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from zeroshot.bench import statistics as stats
+from zeroshot.bench.statistics import Estimate, FloatArray, IntArray
+from zeroshot.bench.table import Truth
+from zeroshot.errors import UsageError, unknown
+
+# Shares of the nets, best by truth, that correlations are given on beside all.
+SHARES = {"all": 1.0, "top 10 %": 0.1, "top 5 %": 0.05}
+CONTROLS = ("params", "macs")
+PICKS = (5, 10, 100)
+
+
+@dataclass(frozen=True)
+class Options:
+    """How to judge.
+
+    Attributes:
+        ks: Numbers of picked nets for precision, best rank and gain; by default those of `PICKS` that there are
+            nets with a score for.
+        resamples: Of the bootstrap over nets; 0 for no intervals.
+        seed: Of the bootstrap.
+        band_cost: Cost inside whose bands correlations are given; none where the table lacks it.
+        bands: Number of these bands.
+    """
+
+    ks: tuple[int, ...] | None = None
+    resamples: int = 200
+    seed: int = 0
+    band_cost: str = "macs"
+    bands: int = 4
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What a proxy is worth on some nets and one task.
+
+    Attributes:
+        nets: Name of the table.
+        task: Of its accuracies.
+        proxy: Of its scores.
+        n: Rows with a score.
+        distinct: Distinct nets among them.
+        unscored: Rows without one; they take no part.
+        spearman: Share of the nets (`SHARES`) -> correlation.
+        kendall: Likewise, tau-b.
+        partial: Spearman given params and MACs, as far as the table has them.
+        bands: Spearman in each band of `Options.band_cost`, from cheap to dear, without intervals.
+        precision: k -> share of the k picked that are among the k best.
+        best_rank: k -> true rank of the best of the k picked.
+        ndcg: k -> normalised gain.
+    """
+
+    nets: str
+    task: str
+    proxy: str
+    n: int
+    distinct: int
+    unscored: int
+    spearman: dict[str, Estimate]
+    kendall: dict[str, Estimate]
+    partial: Estimate
+    bands: tuple[Estimate, ...]
+    precision: dict[int, float]
+    best_rank: dict[int, float]
+    ndcg: dict[int, float]
+
+    def row(self) -> dict[str, Any]:
+        """Everything as one flat row."""
+        out: dict[str, Any] = {
+            "nets": self.nets, "task": self.task, "proxy": self.proxy, "n": self.n, "distinct": self.distinct,
+            "unscored": self.unscored,
+        }  # fmt: skip
+        named = {f"{kind}, {share}": e for kind in ("spearman", "kendall") for share, e in getattr(self, kind).items()}
+        named |= {"partial spearman": self.partial}
+        named |= {f"spearman, band {i}": e for i, e in enumerate(self.bands, 1)}
+        for name, found in named.items():
+            out |= {name: found.value, f"{name}, low": found.low, f"{name}, high": found.high, f"{name}, n": found.n}
+        for kind in ("precision", "best_rank", "ndcg"):
+            out |= {f"{kind.replace('_', ' ')}@{k}": value for k, value in getattr(self, kind).items()}
+        out["note"] = "; ".join(sorted({f"{name}: {e.note}" for name, e in named.items() if e.note}))
+        return out
+
+
+def judge(truth: Truth, task: str, proxy: str, options: Options | None = None) -> Verdict:
+    """Every statistic of one proxy on the rows that it has a score on.
+
+    Args:
+        truth: The nets.
+        task: Of `truth.accuracy`.
+        proxy: Of `truth.scores`.
+        options: How.
+
+    Raises:
+        UsageError: A name is unknown, or fewer nets have a score than a `k` picks.
+    """
+    options = options or Options()
+    for kind, name, known in (("task", task, truth.accuracy), ("proxy", proxy, truth.scores)):
+        if name not in known:
+            raise unknown(kind, name, known)
+    scored = np.isfinite(truth.scores[proxy])
+    x, y, groups = truth.scores[proxy][scored], truth.accuracy[task][scored], truth.groups[scored]
+    ks = tuple(k for k in PICKS if k <= len(x)) if options.ks is None else options.ks
+    for k in ks:
+        if k > len(x):
+            raise UsageError(
+                f"{proxy!r} has a score on {len(x)} of {len(truth)} nets; its best {k} were asked for.", "Lower --k."
+            )
+    controls = [truth.scores[name][scored] for name in CONTROLS if name in truth.scores]
+    spearman, kendall = {}, {}
+    for name, share in SHARES.items():
+        inside = stats.top(y, share) if share < 1 else np.ones(len(y), np.bool_)
+        spearman[name], kendall[name] = stats.correlations(
+            x[inside], y[inside], groups[inside], options.resamples, options.seed
+        )
+    return Verdict(
+        truth.name, task, proxy, len(x), len(np.unique(groups)), int((~scored).sum()), spearman, kendall,
+        _partial(x, y, groups, controls, options), _bands(truth, scored, x, y, groups, options),
+        {k: stats.precision_at(x, y, k) for k in ks},
+        {k: stats.best_rank_at(x, y, k) for k in ks},
+        {k: stats.ndcg_at(x, y, k) for k in ks},
+    )  # fmt: skip
+
+
+def judge_all(
+    truth: Truth, tasks: Sequence[str], proxies: Sequence[str], options: Options | None = None
+) -> list[Verdict]:
+    """The verdicts on every proxy and task."""
+    return [judge(truth, task, proxy, options) for task in tasks for proxy in proxies]
+
+
+def _partial(
+    x: FloatArray, y: FloatArray, groups: IntArray, controls: Sequence[FloatArray], options: Options
+) -> Estimate:
+    note = stats.reason_undefined(x, y)
+    if not note and not controls:
+        note = "undefined: the table has neither params nor macs"
+    weights = None if note or not options.resamples else stats.resamples(groups, options.resamples, options.seed)
+    known = np.array(controls) if controls else np.zeros((0, len(x)))
+    return stats.estimate(lambda w: stats.partial_spearman(x, y, known, w), len(x), weights, note)
+
+
+def _bands(
+    truth: Truth, scored: npt.NDArray[np.bool_], x: FloatArray, y: FloatArray, groups: IntArray, options: Options
+) -> tuple[Estimate, ...]:
+    cost = {**truth.scores, **truth.costs}.get(options.band_cost)
+    if cost is None or not len(x):
+        return ()
+    cost = cost[scored]
+    measured = np.isfinite(cost)
+    number = np.full(len(x), -1)
+    number[measured] = stats.bands(cost[measured], options.bands) if measured.any() else -1
+    chosen = [number == i for i in range(number.max() + 1)]
+    return tuple(stats.correlations(x[b], y[b], groups[b], 0, options.seed)[0] for b in chosen)

@@ -1,0 +1,170 @@
+"""What `zeroshot bench` shows: which nets, which scores, and every verdict and regret on them."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from zeroshot.bench import nasbench201 as nb
+from zeroshot.bench.combine import FIXED, with_fixed
+from zeroshot.bench.constrained import mean_regrets
+from zeroshot.bench.graph import graph_features
+from zeroshot.bench.judge import Options, Verdict, judge_all
+from zeroshot.bench.scores import CellScores
+from zeroshot.bench.table import FloatArray, Truth, read_scores, read_table
+from zeroshot.errors import UsageError, unknown
+from zeroshot.plugins import load_proxies
+from zeroshot.scoring import score_aggregate
+
+# Shown on all cells: sizes, what the graph alone says, and chance.
+STATIC = ("params", "macs", "depth", "mean_depth", "path_convs", "clear_paths", "unpooled", "random")
+BESIDE = ("params", "macs", "depth", "random")
+FEWEST = 30  # scored cells below which no table is made of them
+# Published columns that stand for proxies of ours in combinations: those of one protocol, as fidelity checks show.
+STAND_IN = {"jacob_cov": "sz_jacov", "naswot": "sz_nwot"}
+
+
+@dataclass(frozen=True)
+class Study:
+    """Verdicts on one or more sets of nets.
+
+    Attributes:
+        verdicts: One a set of nets, task and proxy.
+        regrets: Set of nets -> task -> proxy -> cost -> mean regret in points; empty without costs.
+        about: What each set of nets is, by its name.
+        notes: What a reader must know.
+    """
+
+    verdicts: tuple[Verdict, ...]
+    regrets: dict[str, dict[str, dict[str, dict[str, float]]]]
+    about: dict[str, str]
+    notes: tuple[str, ...]
+
+
+def of_table(truth: Truth, options: Options, proxies: Sequence[str] | None = None) -> Study:
+    """Judge every proxy of a table on every task of it.
+
+    Args:
+        truth: The nets.
+        options: How; numbers of picked nets that exceed the table are an error.
+        proxies: Of the table; all by default. Baselines come beside them always.
+
+    Raises:
+        UsageError: The table has no scores, or a proxy is unknown.
+    """
+    named = [name for name in truth.scores if name not in (*BESIDE,)] if proxies is None else list(proxies)
+    for name in named:
+        if name not in truth.scores:
+            raise unknown("proxy", name, truth.scores)
+    if not named and set(truth.scores) == {"random"}:
+        raise UsageError(f"{truth.name} has no column of scores.", "Add one a proxy, numbers, higher is better.")
+    shown = list(dict.fromkeys([*(name for name in BESIDE if name in truth.scores), *named]))
+    verdicts = judge_all(truth, list(truth.accuracy), shown, options)
+    costs = [cost for cost in truth.costs if cost not in BESIDE]
+    scored = [name for name in shown if np.isfinite(truth.scores[name]).all()]
+    regrets = {truth.name: {task: mean_regrets(truth, task, costs, scored) for task in truth.accuracy} if costs else {}}
+    return Study(tuple(verdicts), regrets, {truth.name: truth.duplicates()}, ())
+
+
+def of_file(
+    path: Path, accuracy: Sequence[str], costs: Sequence[str], proxies: Sequence[str] | None, options: Options
+) -> Study:
+    """Judge the proxies of anybody's own table; see `read_table`."""
+    return of_table(read_table(path, accuracy, costs, proxies), options)
+
+
+def nasbench201_sets(
+    truth: Truth, scores: CellScores | None, published: dict[str, FloatArray] | None = None, users: Path | None = None
+) -> tuple[list[tuple[Truth, tuple[str, ...]]], dict[str, str], tuple[str, ...]]:
+    """The sets of cells that proxies are judged on, with the scores to judge on each; what they are; notes.
+
+    Args:
+        truth: All cells, of `nasbench201.load`.
+        scores: Stored scores of ours.
+        published: Of `nasbench201.suite_zero`.
+        users: A user's table of scores; see `read_scores`.
+
+    Raises:
+        DataError: The user's table cannot be used, or names a net that is no cell.
+    """
+    whole = with_fixed(truth.rows(np.arange(len(truth)), "all cells"))
+    fixed = tuple(name for name in FIXED if name in whole.scores)
+    sets = [(whole, (*STATIC, *fixed))]
+    about = {"all cells": f"{whole.duplicates()} (4,930 functions, 6,466 published strings); counts without dead "
+                          "operations; 341 rows have no path from input to output"}  # fmt: skip
+    notes: list[str] = []
+    if scores is not None and len(scores.cells) >= FEWEST:
+        own = scored_cells(truth, scores)
+        names = tuple(name for name in own.scores if name not in truth.scores)
+        sets.append((own, (*BESIDE, *names)))
+        about[own.name] = (
+            f"{own.duplicates()}, drawn with seed {scores.protocol.draw} among 4,929 that join input and output; "
+            f"scored without dead operations, {scores.protocol.batches} batches of {scores.protocol.images} images"
+        )
+    elif scores is not None:
+        notes.append(f"Stored scores are on {len(scores.cells)} cells; fewer than {FEWEST} make no table.")
+    if published:
+        there = np.asarray(np.isfinite(np.stack(list(published.values()))).any(axis=0), np.bool_)
+        theirs = truth.with_scores(published).rows(there, "no dead operations")
+        theirs = with_fixed(theirs, STAND_IN)
+        names = tuple(name for name in theirs.scores if name not in truth.scores)
+        sets.append((theirs, (*BESIDE, *names)))
+        about[theirs.name] = f"{theirs.duplicates()}, those of NAS-Bench-Suite-Zero with its scores (sz_...)"
+    if users is not None:
+        nets, columns = read_scores(users)
+        cells = nb.join(truth.rows(np.arange(len(truth)), users.name), nb.cells_of(nets), columns)
+        sets.append((cells, (*BESIDE, *columns)))
+        about[users.name] = f"{cells.duplicates()}, those of the table"
+    return sets, about, tuple(notes)
+
+
+def scored_cells(truth: Truth, scores: CellScores) -> Truth:
+    """The cells that were scored, one row a function, with static proxies, aggregates and combinations."""
+    own = truth.rows(scores.cells, "scored cells")
+    more = {name: values.astype(np.float64) for name, values in scores.columns.items()}
+    own = own.with_scores({name: values for name, values in more.items() if np.isfinite(values).sum() >= FEWEST})
+    for proxy in load_proxies():
+        known = {**own.scores, "az_complexity": own.scores["macs"]}
+        if proxy.parts and all(part in known for part in proxy.parts):
+            own = own.with_scores({proxy.name: score_aggregate(proxy, known)})
+    return with_fixed(own)
+
+
+def of_nasbench201(
+    sets: Sequence[tuple[Truth, tuple[str, ...]]], tasks: Sequence[str], about: dict[str, str], notes: Sequence[str],
+    options: Options,
+) -> Study:  # fmt: skip
+    """Judge the given scores on each set of cells, and what they pick under limits on measured costs.
+
+    Raises:
+        UsageError: A task is unknown.
+    """
+    verdicts, regrets = [], {}
+    for truth, names in sets:
+        verdicts += judge_all(truth, [nb.task_of(task) for task in tasks], names, options)
+        full = [name for name in names if np.isfinite(truth.scores[name]).all()]
+        regrets[truth.name] = {
+            task: mean_regrets(truth, task, [cost for cost in truth.costs if cost.startswith(f"{task}/")], full)
+            for task in tasks
+            if any(cost.startswith(f"{task}/") for cost in truth.costs)
+        }
+    return Study(tuple(verdicts), regrets, about, tuple(notes))
+
+
+def compare(old: CellScores, new: CellScores) -> dict[str, tuple[int, float]]:
+    """Two computations of the same scores: proxy -> (cells in both, largest relative difference)."""
+    _, i, j = np.intersect1d(old.cells, new.cells, return_indices=True)
+    out = {}
+    for name in new.columns:
+        if name in old.columns:
+            a, b = old.columns[name][i].astype(np.float64), new.columns[name][j].astype(np.float64)
+            both = np.isfinite(a) & np.isfinite(b)
+            apart = np.abs(a - b)[both] / np.maximum(1e-30, np.maximum(np.abs(a), np.abs(b))[both])
+            out[name] = (int(both.sum()), float(apart.max()) if both.any() else np.nan)
+    return out
+
+
+def graph_names() -> tuple[str, ...]:
+    """Names of the scores that need no pass."""
+    return tuple(graph_features(np.zeros((1, 6), np.int32)))

@@ -1,0 +1,106 @@
+#include "${name}.h"
+
+#include "${name}_big.h"
+#include "${name}_little.h"
+#include "kernels.h"
+
+static int8_t arena[${NAME}_ARENA_BYTES] ZS_ALIGNED;
+static const int16_t exported_thresholds[${NAME}_CLASSES] = {${thresholds}};
+static int16_t thresholds[${NAME}_CLASSES];
+static uint32_t limit, in_a_row;
+static ${name}_counters counters;
+
+void ${name}_init(void)
+{
+    int i;
+    for (i = 0; i < ${NAME}_CLASSES; i++) {
+        thresholds[i] = exported_thresholds[i];
+    }
+    limit = 0;
+    in_a_row = 0;
+    counters.calls = 0;
+    counters.escalations = 0;
+    counters.capped = 0;
+}
+
+void ${name}_set_threshold(int threshold)
+{
+    int i;
+    for (i = 0; i < ${NAME}_CLASSES; i++) {
+        thresholds[i] = (int16_t)threshold;
+    }
+}
+
+void ${name}_set_class_threshold(int label, int threshold)
+{
+    thresholds[label] = (int16_t)threshold;
+}
+
+void ${name}_set_limit(uint32_t most)
+{
+    limit = most;
+    in_a_row = 0;
+}
+
+${name}_counters ${name}_count(void)
+{
+    return counters;
+}
+
+${input_definitions}
+
+/* Copy what is not in the arena already. */
+static void take(const int8_t *image, int8_t *input, uint32_t bytes)
+{
+    uint32_t i;
+    for (i = 0; image != input && i < bytes; i++) {
+        input[i] = image[i];
+    }
+}
+
+/* Copy a net's outputs and find the largest; returns the gap to the second largest. */
+static int read_logits(const int8_t *logits, ${name}_result *result)
+{
+    int i, label = 0, second = -128;
+    result->logits[0] = logits[0];
+    for (i = 1; i < ${NAME}_CLASSES; i++) {
+        int value = logits[i];
+        result->logits[i] = logits[i];
+        if (value > logits[label]) {
+            second = logits[label];
+            label = i;
+        } else if (value > second) {
+            second = value;
+        }
+    }
+    result->label = (uint16_t)label;
+    return logits[label] - second;
+}
+
+void ${name}_predict(${predict_arguments}, ${name}_result *result)
+{
+    int gap;
+${take_inputs}
+    counters.calls++;
+    zs_run(${name}_little, sizeof ${name}_little / sizeof ${name}_little[0], arena);
+    gap = read_logits(arena + ${little_logits}, result);
+    result->gap = (uint8_t)gap;
+    result->little_label = result->label;
+    result->escalated = 0;
+    result->capped = 0;
+    if (gap >= thresholds[result->label]) {
+        in_a_row = 0;
+    } else if (limit && in_a_row >= limit) {
+        in_a_row = 0;
+        result->capped = 1;
+        counters.capped++;
+    } else {
+        in_a_row++;
+        counters.escalations++;
+        result->escalated = 1;
+        zs_run(${name}_big, sizeof ${name}_big / sizeof ${name}_big[0], arena);
+        read_logits(arena + ${big_logits}, result);
+    }
+}
+
+${quantise_definitions}

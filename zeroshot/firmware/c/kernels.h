@@ -1,0 +1,67 @@
+/* Integer kernels for int8 nets: convolution, depthwise convolution, fully connected layer, addition, average pooling.
+ *
+ * Tensors are int8, height x width x channels, channels last, at byte offsets of one arena that the caller owns.
+ * Requantisation is that of TensorFlow Lite Micro's reference kernels (two roundings), so results are equal bit for bit.
+ * C99, no library; nothing is allocated, nothing is kept between calls.
+ */
+#ifndef ZS_KERNELS_H
+#define ZS_KERNELS_H
+
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* 1: instructions of the DSP extension (Cortex-M4, M7, M33, M55, ...); 0: plain C. Results are the same. */
+#ifndef ZS_DSP
+#if defined(__ARM_FEATURE_DSP) && (defined(__GNUC__) || defined(__clang__)) && defined(__thumb2__)
+#define ZS_DSP 1
+#else
+#define ZS_DSP 0
+#endif
+#endif
+
+#if defined(__GNUC__) || defined(__clang__)
+#define ZS_ALIGNED __attribute__((aligned(8)))
+#else
+#define ZS_ALIGNED
+#endif
+
+/* One layer. Offsets are bytes from the start of the arena; a field that a kernel has no use for is 0. */
+typedef struct zs_layer {
+    void (*kernel)(const struct zs_layer *layer, int8_t *arena);
+    uint32_t input;
+    uint32_t residual;         /* addition only: the second operand */
+    uint32_t output;
+    uint32_t scratch;          /* memory that only this layer uses, while it runs */
+    const int8_t *weights;     /* in the kernel's own order */
+    const int32_t *bias;       /* one a filter; convolutions: an even number of them, depthwise: a multiple of four */
+    const int32_t *multiplier; /* as many as biases; addition: of the second operand, of the sum */
+    const int8_t *shift;       /* as many as biases, positive is to the left; addition: bits before, of both after */
+    uint16_t height, width, channels;          /* of the input */
+    uint16_t out_height, out_width, filters;   /* of the output */
+    uint8_t side, stride, pad;                 /* of the square kernel; pad: rows and columns before the image */
+    int8_t input_zero, residual_zero, output_zero;
+    int8_t low;                /* smallest output */
+} zs_layer;
+
+void zs_convolve(const zs_layer *layer, int8_t *arena);  /* also pointwise and fully connected layers */
+void zs_depthwise(const zs_layer *layer, int8_t *arena);
+void zs_add(const zs_layer *layer, int8_t *arena);
+void zs_pool(const zs_layer *layer, int8_t *arena);
+
+/* Compiled with -DZS_HOOK=name, every layer is offered to your function first: it returns 1 if it has run the layer,
+ * as with CMSIS-NN, and 0 if it has not. */
+#ifdef ZS_HOOK
+int ZS_HOOK(const zs_layer *layer, int8_t *arena);
+#endif
+
+/* Run layers in order. */
+void zs_run(const zs_layer *layers, uint32_t count, int8_t *arena);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

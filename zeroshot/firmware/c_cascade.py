@@ -1,0 +1,172 @@
+"""The cascade around two nets as C source: one arena, the decision, raw pixels to int8."""
+
+from dataclasses import dataclass, field
+from importlib.resources import files
+from string import Template
+
+import numpy as np
+
+from zeroshot.errors import UsageError
+from zeroshot.firmware.c_model import c_array, kernel_config, model_header, model_source
+from zeroshot.firmware.plan import ArenaPlan, plan_arena
+from zeroshot.int8.net import Int8Array, Int8Net
+
+# The depthwise kernel reads whole words, up to three bytes after the last tensor.
+OVERREAD = 4
+
+
+@dataclass(frozen=True, eq=False)
+class Cascade:
+    """A quantised pair as it is exported.
+
+    Attributes:
+        little: Runs on every image.
+        big: Runs where the little net's gap is below the threshold.
+        thresholds: (classes,) integers, one for each answer of the little net: escalate where the largest int8 logit
+            minus the second largest is below it. 0 never, 256 always.
+        little_pixels: (256, channels) int8, the little net's input for raw pixel values, or None without raw pixels.
+        big_pixels: The same of the big net.
+    """
+
+    little: Int8Net
+    big: Int8Net
+    thresholds: tuple[int, ...]
+    little_pixels: Int8Array | None = field(default=None, repr=False)
+    big_pixels: Int8Array | None = field(default=None, repr=False)
+
+    def __post_init__(self) -> None:
+        little, big = self.little, self.big
+        if (little.classes, little.channels) != (big.classes, big.channels):
+            raise UsageError(
+                f"The nets of a cascade differ: {little.classes} and {big.classes} classes, {little.channels} and "
+                f"{big.channels} channels."
+            )
+        if little.classes < 2:
+            raise UsageError("A net of one class decides nothing.", "Export nets of 2 classes or more.")
+        if len(self.thresholds) != little.classes or not all(0 <= t <= 256 for t in self.thresholds):
+            raise UsageError(f"Thresholds are {little.classes} integers from 0 to 256, one a class.")
+        for table in (self.little_pixels, self.big_pixels):
+            if table is not None and (table.shape, table.dtype) != ((256, little.channels), np.dtype(np.int8)):
+                raise UsageError(f"A table of pixels is (256, {little.channels}) int8, not {table.shape}.")
+
+    @property
+    def shares_input(self) -> bool:
+        """Whether both nets read the same int8 image: one size, one scale, one zero point."""
+        little, big = self.little, self.big
+        return (little.input_shape, float(little.scale[0]), int(little.zero[0])) == (
+            big.input_shape, float(big.scale[0]), int(big.zero[0]),
+        )  # fmt: skip
+
+    @property
+    def pixel_tables(self) -> list[tuple[str, Int8Array, Int8Net]]:
+        """Tables of raw pixels that are exported, each with the prefix of its C names and the net that it is for."""
+        both = [("little_", self.little_pixels, self.little), ("big_", self.big_pixels, self.big)]
+        parts = [("", self.little_pixels, self.little)] if self.shares_input else both
+        return [(prefix, table, net) for prefix, table, net in parts if table is not None]
+
+    def plan(self) -> ArenaPlan:
+        """Where the tensors of both nets lie."""
+        return plan_arena((self.little.table, self.big.table), shared_input=self.shares_input)
+
+
+def cascade_sources(cascade: Cascade, name: str) -> dict[str, str]:
+    """Source files of a cascade, file name -> text: all that is compiled, but for a main."""
+    plan = cascade.plan()
+    values = _values(cascade, plan, name)
+    out = {
+        "kernels.h": template("kernels.h"),
+        "kernels.c": template("kernels.c"),
+        "kernels_config.h": kernel_config((cascade.little, cascade.big)),
+        f"{name}.h": Template(template("cascade.h")).substitute(values),
+        f"{name}.c": Template(template("cascade.c")).substitute(values),
+    }
+    for net, of_net, size in zip((cascade.little, cascade.big), plan.nets, ("little", "big"), strict=True):
+        out[f"{name}_{size}.h"] = model_header(net, f"{name}_{size}")
+        out[f"{name}_{size}.c"] = model_source(net, of_net, f"{name}_{size}", f"{name}_{size}.h")
+    return out
+
+
+def template(name: str) -> str:
+    """A file of the package's c folder."""
+    return files("zeroshot.firmware").joinpath("c", name).read_text(encoding="utf-8")
+
+
+def _values(cascade: Cascade, plan: ArenaPlan, name: str) -> dict[str, object]:
+    little, big = cascade.little, cascade.big
+    return {
+        "name": name,
+        "NAME": name.upper(),
+        "classes": little.classes,
+        "channels": little.channels,
+        "channels_word": "channels" if little.channels > 1 else "one channel",
+        "little_side": little.spec.resolution,
+        "big_side": big.spec.resolution,
+        "arena_bytes": plan.bytes + OVERREAD,
+        "thresholds": ", ".join(map(str, cascade.thresholds)),
+        "little_logits": plan.nets[0].tensors[-1],
+        "big_logits": plan.nets[1].tensors[-1],
+        **(_one_input(cascade, plan, name) if cascade.shares_input else _two_inputs(plan, name)),
+        **_quantise(cascade, name),
+    }
+
+
+def _one_input(cascade: Cascade, plan: ArenaPlan, name: str) -> dict[str, str]:
+    height, width, channels = cascade.little.input_shape
+    size = height * width * channels
+    return {
+        "predict_comment": (
+            f"/* Classify an image of {height} x {width} x {channels} int8, channels last. It is copied into the arena "
+            f"unless it is\n * {name}_input() already. */"
+        ),
+        "predict_arguments": "const int8_t *image",
+        "input_comment": (
+            "/* Where an image can be put to save that copy. Both nets read it there; the call overwrites it if the "
+            "big net runs. */"
+        ),
+        "input_declarations": f"int8_t *{name}_input(void);",
+        "input_definitions": (f"int8_t *{name}_input(void)\n{{\n    return arena + {plan.nets[0].tensors[0]};\n}}"),
+        "take_inputs": f"    take(image, {name}_input(), {size});",
+    }
+
+
+def _two_inputs(plan: ArenaPlan, name: str) -> dict[str, str]:
+    sizes = ("little", "big")
+
+    def size(which: str) -> str:
+        side = f"{name.upper()}_{which.upper()}_SIDE"
+        return f"{side} * {side} * {name.upper()}_CHANNELS"
+
+    return {
+        "predict_comment": (
+            "/* Classify an image that is given in each net's own size and scale, int8, channels last. Both are copied "
+            "into the arena\n * unless they are there already. */"
+        ),
+        "predict_arguments": "const int8_t *little, const int8_t *big",
+        "input_comment": "/* Where the images can be put to save these copies. A call may overwrite both. */",
+        "input_declarations": "\n".join(f"int8_t *{name}_{s}_input(void);" for s in sizes),
+        "input_definitions": "\n\n".join(
+            f"int8_t *{name}_{s}_input(void)\n{{\n    return arena + {net.tensors[0]};\n}}"
+            for s, net in zip(sizes, plan.nets, strict=True)
+        ),
+        "take_inputs": "\n".join(f"    take({s}, {name}_{s}_input(), {size(s)});" for s in sizes),
+    }
+
+
+def _quantise(cascade: Cascade, name: str) -> dict[str, str]:
+    """One function a distinct input, with its table of 256 values a channel (or one for all where they are alike)."""
+    declarations, definitions = [], []
+    for prefix, pixels, net in cascade.pixel_tables:
+        head = f"void {name}_{prefix}quantise(const uint8_t *pixels, int8_t *image)"
+        declarations.append(f"{head};")
+        columns = 1 if (pixels == pixels[:, :1]).all() else pixels.shape[1]
+        table = c_array("int8_t", f"{prefix}table", pixels[:, :columns].T.reshape(-1).tolist())
+        size = int(np.prod(net.input_shape))
+        index = "pixels[i]" if columns == 1 else f"(i % {columns}) * 256 + pixels[i]"
+        definitions.append(
+            f"{table}\n{head}\n{{\n    uint32_t i;\n    for (i = 0; i < {size}; i++) {{\n"
+            f"        image[i] = {prefix}table[{index}];\n    }}\n}}\n"
+        )
+    return {
+        "quantise_declarations": "\n".join(declarations) or "/* (exported without the data's pixel statistics) */",
+        "quantise_definitions": "\n".join(definitions),
+    }

@@ -1,0 +1,124 @@
+"""One int8 net as C source: its constants and its table of layers."""
+
+from collections.abc import Iterable, Sequence
+from pathlib import PurePath
+
+import numpy as np
+
+from zeroshot.firmware.pack import PackedLayer, pack
+from zeroshot.firmware.plan import NetPlan
+from zeroshot.int8.net import Int8Net
+from zeroshot.net import ADD, AVGPOOL, DEPTHWISE, NO_TENSOR, OPS, same_padding
+
+LINE = 118  # characters of a line of numbers
+KERNELS = {ADD: "zs_add", AVGPOOL: "zs_pool", DEPTHWISE: "zs_depthwise"}  # all others: zs_convolve
+LAYER_BYTES = 56  # of the C struct on a 32-bit core
+
+
+def kernel_of(op: int) -> str:
+    """Name of the C function that runs an operator of `zeroshot.net.OPS`."""
+    return KERNELS.get(op, "zs_convolve")
+
+
+def model_source(net: Int8Net, plan: NetPlan, name: str, header: str) -> str:
+    """The .c file of a net.
+
+    Args:
+        net: The net.
+        plan: Where its tensors lie.
+        name: C identifier of the table.
+        header: Name of its header file.
+    """
+    packed = pack(net)
+    parts = [f"/* {net.spec}: {len(packed)} layers. */\n", f'#include "{PurePath(header).name}"\n']
+    for row, layer in enumerate(packed):
+        parts += _constants(layer, row)
+    rows = ",\n".join(_layer(net, plan, layer, row) for row, layer in enumerate(packed))
+    parts.append(f"const zs_layer {name}[{len(packed)}] = {{\n{rows}}};\n")
+    return "\n".join(parts)
+
+
+def model_header(net: Int8Net, name: str) -> str:
+    """The .h file of a net; arguments as `model_source`."""
+    guard = f"{name.upper()}_H"
+    height, width, channels = net.input_shape
+    return (
+        f"/* {net.spec}: input {height} x {width} x {channels}, {net.classes} outputs. */\n"
+        f"#ifndef {guard}\n#define {guard}\n\n"
+        f'#include "kernels.h"\n\n'
+        f"extern const zs_layer {name}[{len(net.table.rows)}];\n\n"
+        f"#endif\n"
+    )
+
+
+def model_bytes(packed: Sequence[PackedLayer]) -> int:
+    """Flash of a net's constants and table on a 32-bit core, bytes, without padding between arrays."""
+    return sum(layer.bytes + LAYER_BYTES for layer in packed)
+
+
+def c_array(kind: str, name: str, values: Iterable[int], aligned: bool = False) -> str:
+    """A constant array with its numbers broken into lines."""
+    lines, line = [], " "
+    texts = [str(int(value)) for value in values]
+    for i, text in enumerate(texts):
+        item = f" {text}," if i < len(texts) - 1 else f" {text}"
+        if len(line) + len(item) > LINE:
+            lines.append(line)
+            line = " "
+        line += item
+    where = " ZS_ALIGNED" if aligned else ""
+    return f"static const {kind} {name}[{len(texts)}]{where} = {{\n" + "\n".join([*lines, line]) + "};\n"
+
+
+def _constants(layer: PackedLayer, row: int) -> list[str]:
+    out = []
+    if len(layer.weights):
+        out.append(c_array("int8_t", f"weights_{row}", layer.weights.tolist(), aligned=True))
+        out.append(c_array("int32_t", f"bias_{row}", layer.bias.tolist()))
+    if len(layer.multiplier):
+        out.append(c_array("int32_t", f"multiplier_{row}", layer.multiplier.tolist()))
+        out.append(c_array("int8_t", f"shift_{row}", layer.shift.tolist()))
+    return out
+
+
+def _layer(net: Int8Net, plan: NetPlan, layer: PackedLayer, row: int) -> str:
+    columns = dict(zip(_COLUMNS, (int(net.table.column(c)[row]) for c in _COLUMNS), strict=True))
+    first, second = columns["source"], columns["residual"]
+    if layer.swapped:
+        first, second = second, first
+    has_second = second != NO_TENSOR
+    side = columns["kernel_h"]
+    op = columns["op"]
+    pad = 0 if op in (ADD, AVGPOOL) else same_padding(columns["height"], side, columns["stride"])[0]
+    fields: list[object] = [
+        kernel_of(op),
+        plan.tensors[first + 1],
+        plan.tensors[second + 1] if has_second else 0,
+        plan.tensors[row + 1],
+        plan.scratch[row],
+        f"weights_{row}" if len(layer.weights) else 0,
+        f"bias_{row}" if len(layer.weights) else 0,
+        f"multiplier_{row}" if len(layer.multiplier) else 0,
+        f"shift_{row}" if len(layer.multiplier) else 0,
+        *(columns[name] for name in ("height", "width", "in_channels", "out_height", "out_width", "out_channels")),
+        side, columns["stride"], pad,
+        int(net.zero[first + 1]), int(net.zero[second + 1]) if has_second else 0, int(net.zero[row + 1]),
+        layer.low,
+    ]  # fmt: skip
+    return f"    /* {row}: {OPS[op]} */\n    {{{', '.join(map(str, fields))}}}"
+
+
+_COLUMNS = (
+    "op", "source", "residual", "height", "width", "in_channels", "out_height", "out_width", "out_channels",
+    "kernel_h", "stride",
+)  # fmt: skip
+
+
+def kernel_config(nets: Sequence[Int8Net]) -> str:
+    """`kernels_config.h`: which kernels these nets use, and which form of requantisation they need."""
+    used = {kernel_of(int(op)) for net in nets for op in np.unique(net.table.column("op"))}
+    fast = all(layer.fast for net in nets for layer in pack(net))
+    lines = ["/* What these nets need of kernels.c. */"]
+    for name in ("convolve", "depthwise", "add", "pool"):
+        lines.append(f"#define ZS_USE_{name.upper()} {int(f'zs_{name}' in used)}")
+    return "\n".join([*lines, f"#define ZS_ANY_SCALE {int(not fast)}", ""])

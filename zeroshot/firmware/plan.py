@@ -1,0 +1,200 @@
+"""Where every tensor of a cascade lies in its one static arena, decided offline.
+
+The little net runs first, the big net perhaps after it, so their tensors share the same bytes. An input that both read
+stays untouched until the big net's first layer has read it. Tensors are placed one after another at the lowest free
+offset; which order is best is found by trying: largest first, then random ones, until the plan is as small as the
+largest sum of tensors alive at once, which no plan beats.
+
+The kernels write two kinds of output over their input: a depthwise layer's, and an addition's over one of its operands,
+where nobody reads that input later. And they use scratch memory, which lives for one layer.
+"""
+
+import random
+from dataclasses import dataclass
+
+from zeroshot.cost.arena import in_place, scratch_bytes
+from zeroshot.errors import UsageError
+from zeroshot.net import HEIGHT, IN_CH, INPUT, OUT_CH, OUT_HEIGHT, OUT_WIDTH, RESIDUAL, SOURCE, WIDTH, LayerTable
+
+ALIGNMENT = 8  # bytes: kernels load two words at a time
+TRIES = 1000
+
+
+@dataclass(frozen=True)
+class NetPlan:
+    """Offsets of one net's memory, bytes from the start of the arena.
+
+    Attributes:
+        tensors: Index t + 1 for tensor t; the net's input comes first.
+        scratch: One a row; 0 where the row uses none.
+    """
+
+    tensors: tuple[int, ...]
+    scratch: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class ArenaPlan:
+    """One arena for both nets.
+
+    Attributes:
+        bytes: Its size.
+        bound: The largest sum of tensors alive at once, bytes: no plan is smaller.
+        tightest: The step of `bound`: net (0 little, 1 big) and row.
+        nets: Of the little and the big net (or of the only one).
+        shared_input: Whether both nets read one input.
+    """
+
+    bytes: int
+    bound: int
+    tightest: tuple[int, int]
+    nets: tuple[NetPlan, ...]
+    shared_input: bool
+
+
+@dataclass
+class _Piece:
+    """Bytes that are needed during a run of steps."""
+
+    size: int
+    first: int
+    last: int
+
+
+def plan_arena(tables: tuple[LayerTable, ...], *, shared_input: bool, seed: int = 0) -> ArenaPlan:
+    """Plan the arena of one net or of a cascade of two.
+
+    Args:
+        tables: One net's table each, in the order in which they run.
+        shared_input: Whether the nets read the same input; else each has one of its own.
+        seed: Of the orders that are tried.
+
+    Raises:
+        UsageError: No net, or more than two.
+    """
+    if len(tables) not in (1, 2):
+        raise UsageError(f"An arena is planned for one net or two, not {len(tables)}.")
+    groups, where = _pieces(tables, shared_input)
+    bound, step = _bound(groups)
+    offsets, total = _search(groups, bound, random.Random(seed))
+    nets, at = [], 0
+    for number, table in enumerate(tables):
+        rows = len(table.rows)
+        nets.append(
+            NetPlan(
+                tuple(offsets[where[number, "tensor", t]] for t in range(rows + 1)),
+                tuple(
+                    offsets[where[number, "scratch", r]] if (number, "scratch", r) in where else 0 for r in range(rows)
+                ),
+            )
+        )
+        if at <= step < at + rows:
+            tightest = (number, step - at)
+        at += rows
+    return ArenaPlan(total, bound, tightest, tuple(nets), shared_input and len(tables) == 2)
+
+
+def _pieces(
+    tables: tuple[LayerTable, ...], shared_input: bool
+) -> tuple[list[list[_Piece]], dict[tuple[int, str, int], int]]:
+    """Groups of pieces that start at one offset, and the group of every tensor and scratch.
+
+    Steps count the rows of all nets. Pieces of one group are never alive together but in the step that turns one into
+    the other.
+    """
+    groups: list[list[_Piece]] = []
+    where: dict[tuple[int, str, int], int] = {}
+    at = 0
+    for number, table in enumerate(tables):
+        rows = table.rows.tolist()
+        shares = in_place(table).tolist()
+        last = _last_reads(rows)
+        for t in range(-1, len(rows)):
+            size = rows[0][HEIGHT] * rows[0][WIDTH] * rows[0][IN_CH] if t == INPUT else _output(rows[t])
+            piece = _Piece(_aligned(size), at + max(t, 0), at + last[t + 1])
+            if t == INPUT and number == 1:
+                if shared_input:
+                    where[1, "tensor", 0] = where[0, "tensor", 0]
+                    groups[where[0, "tensor", 0]][0].last = piece.last
+                    continue
+                piece.first = 0  # both inputs are there from the start
+            into = shares[t] if t >= 0 else INPUT - 1
+            if into >= 0:
+                where[number, "tensor", t + 1] = where[number, "tensor", into + 1]
+                groups[where[number, "tensor", t + 1]].append(piece)
+                continue
+            where[number, "tensor", t + 1] = len(groups)
+            groups.append([piece])
+        for r, size in enumerate(scratch_bytes(table).tolist()):
+            if size:
+                where[number, "scratch", r] = len(groups)
+                groups.append([_Piece(_aligned(size), at + r, at + r)])
+        at += len(rows)
+    return groups, where
+
+
+def _output(row: list[int]) -> int:
+    return row[OUT_HEIGHT] * row[OUT_WIDTH] * row[OUT_CH]
+
+
+def _last_reads(rows: list[list[int]]) -> list[int]:
+    """Row that last needs each tensor, index t + 1; the net's output is needed to the end."""
+    last = [0, *range(len(rows))]
+    for r, row in enumerate(rows):
+        for tensor in (row[SOURCE], row[RESIDUAL]):
+            if tensor >= INPUT:
+                last[tensor + 1] = r
+    return last
+
+
+def _aligned(size: int) -> int:
+    return -(-size // ALIGNMENT) * ALIGNMENT
+
+
+def _bound(groups: list[list[_Piece]]) -> tuple[int, int]:
+    """Largest sum of live bytes and its step; pieces of one group that meet in a step share their bytes."""
+    steps = 1 + max(piece.last for group in groups for piece in group)
+    live = [0] * steps
+    for group in groups:
+        for step in range(min(p.first for p in group), max(p.last for p in group) + 1):
+            live[step] += max((p.size for p in group if p.first <= step <= p.last), default=0)
+    return max(live), live.index(max(live))
+
+
+def _search(groups: list[list[_Piece]], bound: int, rng: random.Random) -> tuple[list[int], int]:
+    order = sorted(range(len(groups)), key=lambda g: -max(p.size for p in groups[g]))
+    best, best_total = _place(groups, order)
+    for _ in range(TRIES):
+        if best_total <= bound:
+            break
+        tried = order.copy()
+        for _ in range(rng.randint(1, 4)):
+            i, j = rng.randrange(len(tried)), rng.randrange(min(len(tried), 12))
+            tried.insert(j, tried.pop(i))
+        offsets, total = _place(groups, tried)
+        if total <= best_total:  # walk on from equally good orders as well
+            order, best, best_total = tried, offsets, total
+    return best, best_total
+
+
+def _place(groups: list[list[_Piece]], order: list[int]) -> tuple[list[int], int]:
+    """First fit in this order: offset of each group, and the bytes used."""
+    offsets = [-1] * len(groups)
+    placed: list[tuple[int, list[_Piece]]] = []
+    total = 0
+    for g in order:
+        taken = sorted(
+            (start - mine.size, start + theirs.size)  # offsets between these, exclusive, collide
+            for start, other in placed
+            for mine in groups[g]
+            for theirs in other
+            if mine.first <= theirs.last and theirs.first <= mine.last
+        )
+        offset = 0
+        for low, high in taken:
+            if low < offset < high:
+                offset = high
+        offsets[g] = offset
+        placed.append((offset, groups[g]))
+        total = max(total, offset + max(p.size for p in groups[g]))
+    return offsets, total

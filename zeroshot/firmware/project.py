@@ -1,0 +1,145 @@
+"""The exported folder: C sources, models, builds for make and CMake, Arduino and Zephyr layouts, and a README."""
+
+import io
+import re
+import shutil
+import tempfile
+import zipfile
+from pathlib import Path
+from string import Template
+
+import numpy as np
+
+from zeroshot.errors import RunError, UsageError
+from zeroshot.firmware.answers import Images, check_images, reference_answers
+from zeroshot.firmware.c_cascade import Cascade, cascade_sources, template
+from zeroshot.firmware.c_model import c_array
+from zeroshot.firmware.readme import readme
+from zeroshot.firmware.tflite import to_tflite
+from zeroshot.firmware.verify import Verification
+
+KEYWORDS = """auto break case char const continue default do double else enum extern float for goto if inline int long
+register restrict return short signed sizeof static struct switch typedef union unsigned void volatile while main"""
+LONGEST = 31  # characters of a name: C99 promises to tell no more apart in external names
+
+
+def check_name(name: str) -> None:
+    """Insist on a name that works as a prefix of C functions and files.
+
+    Raises:
+        UsageError: It does not.
+    """
+    taken = name in KEYWORDS.split() or name.startswith("zs_")
+    if taken or len(name) > LONGEST or not re.fullmatch(r"[a-z][a-z0-9_]*", name):
+        raise UsageError(
+            f"{name!r} cannot be the prefix of C functions.",
+            f"Use lower-case letters, digits and underscores, {LONGEST} at most, starting with a letter: cascade.",
+        )
+
+
+def project_files(
+    cascade: Cascade, images: Images, name: str = "cascade", verification: Verification | None = None
+) -> dict[str, bytes]:
+    """Everything of the exported folder, path -> bytes.
+
+    Args:
+        cascade: The pair.
+        images: The first one becomes the test vector of main.c.
+        name: Prefix of functions and files.
+        verification: For the README's tables.
+
+    Raises:
+        UsageError: The name is no C identifier, or the images do not fit.
+    """
+    check_name(name)
+    check_images(cascade, images)
+    sources = cascade_sources(cascade, name)
+    values = _values(cascade, images, name, sources)
+    texts = {f"src/{path}": text for path, text in sources.items()}
+    for path, origin in (
+        ("main.c", "main.c"), ("Makefile", "Makefile"), ("CMakeLists.txt", "CMakeLists.txt"),
+        ("library.properties", "library.properties"), (f"examples/{name}/{name}.ino", "example.ino"),
+        ("zephyr/module.yml", "module.yml"), ("zephyr/CMakeLists.txt", "zephyr.cmake"), ("zephyr/Kconfig", "Kconfig"),
+    ):  # fmt: skip
+        texts[path] = Template(template(origin)).substitute(values)
+    out = {path: text.encode() for path, text in texts.items()}
+    out |= {"models/little.tflite": to_tflite(cascade.little), "models/big.tflite": to_tflite(cascade.big)}
+    out[f"{name}-arduino.zip"] = _arduino(out, name)
+    out["README.md"] = readme(cascade, name, verification).encode()
+    return out
+
+
+def write_project(files: dict[str, bytes], folder: Path, *, force: bool = False) -> None:
+    """Write the exported folder, whole or not at all.
+
+    Args:
+        files: Of `project_files`.
+        folder: Made, with its parents; it must be empty or missing.
+        force: Replace what is there.
+
+    Raises:
+        RunError: The folder is not empty, or cannot be written.
+    """
+    check_target(folder, force=force)
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=folder.parent, prefix=f".{folder.name}.") as made:
+            new = Path(made) / "new"
+            for path, raw in files.items():
+                (new / path).parent.mkdir(parents=True, exist_ok=True)
+                (new / path).write_bytes(raw)
+            if folder.exists():
+                shutil.rmtree(folder)
+            new.rename(folder)
+    except OSError as error:
+        raise RunError(
+            f"Cannot write {folder}: {error.strerror or error}.", "Name another folder with --out."
+        ) from error
+
+
+def check_target(folder: Path, *, force: bool) -> None:
+    """Insist that a folder may be written, before any work is done.
+
+    Raises:
+        RunError: It is not empty and `force` is not given, or is no folder.
+    """
+    if folder.exists() and not folder.is_dir():
+        raise RunError(f"{folder} is not a folder.", "Name another one with --out.")
+    if not force and folder.is_dir() and any(folder.iterdir()):
+        raise RunError(f"The folder {folder} is not empty.", "Name another one with --out, or replace it with --force.")
+
+
+def _values(cascade: Cascade, images: Images, name: str, sources: dict[str, str]) -> dict[str, object]:
+    first = Images(images.little[:1], images.big[:1])
+    answer = reference_answers(cascade, first)
+    little = c_array("int8_t", "little_logits", answer.little[0])
+    big = c_array("int8_t", "big_logits", answer.big[0])
+    inputs = {"little_image": first.little, "big_image": first.big}
+    if cascade.shares_input:
+        inputs = {"image": first.little}
+    names = [f"{name}_input()"] if cascade.shares_input else [f"{name}_little_input()", f"{name}_big_input()"]
+    compiled = [path for path in sources if path.endswith(".c")]
+    return {
+        "name": name,
+        "NAME": name.upper(),
+        "vectors": "\n".join([*(c_array("int8_t", key, value.ravel()) for key, value in inputs.items()), little, big]),
+        "vector_arguments": ", ".join(inputs),
+        "little_label": int(answer.little_label[0]),
+        "big_label": int(np.argmax(answer.big[0])),
+        "escalated": int(answer.escalated[0]),
+        "label": int(answer.label[0]),
+        "cmake_sources": "\n".join(f"    src/{path}" for path in compiled),
+        "zephyr_sources": "".join(f"    ../src/{path}\n" for path in compiled),
+        "example_inputs": " and ".join(names),
+        "example_arguments": ", ".join(names),
+    }
+
+
+def _arduino(files: dict[str, bytes], name: str) -> bytes:
+    """The Arduino library as a zip whose bytes depend on nothing but the files."""
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
+        for path in sorted(files):
+            if path.startswith(("src/", "examples/")) or path == "library.properties":
+                archive.writestr(zipfile.ZipInfo(f"{name}/{path}"), files[path], zipfile.ZIP_DEFLATED)
+    return buffer.getvalue()

@@ -1,0 +1,113 @@
+"""The README of an exported folder: what it holds, what it needs, how it is called."""
+
+from zeroshot.firmware.c_cascade import Cascade
+from zeroshot.firmware.c_model import model_bytes
+from zeroshot.firmware.device import Needs
+from zeroshot.firmware.pack import pack
+from zeroshot.firmware.verify import Verification
+
+
+def readme(cascade: Cascade, name: str, verification: Verification | None) -> str:
+    """The text; without a verification it says that nothing was verified."""
+    little, big = cascade.little, cascade.big
+    plan = cascade.plan()
+    parts = [
+        f"# {name}: a cascade of two int8 nets\n",
+        f"The little net answers every image; where its largest logit is less than the threshold above its second "
+        f"largest, the big net answers.\n\n"
+        f"| | net | input | weights and tables, bytes |\n|---|---|---|---|\n"
+        f"| little | `{little.spec}` | {_size(little.input_shape)} | {model_bytes(pack(little))} |\n"
+        f"| big | `{big.spec}` | {_size(big.input_shape)} | {model_bytes(pack(big))} |\n\n"
+        f"Both nets work in one static arena of {plan.bytes} bytes, which holds the "
+        f"{'input' if cascade.shares_input else 'inputs'} as well.\n",
+        _calls(cascade, name),
+        _builds(name),
+        _verified(verification),
+    ]
+    return "\n".join(parts)
+
+
+def _size(shape: tuple[int, int, int]) -> str:
+    return " x ".join(map(str, shape))
+
+
+def _calls(cascade: Cascade, name: str) -> str:
+    shared = cascade.shares_input
+    fill, arguments = (f"{name}_input()", f"{name}_input()") if shared else (
+        f"{name}_little_input() and {name}_big_input()", f"{name}_little_input(), {name}_big_input()"
+    )  # fmt: skip
+    pixels = cascade.little_pixels is not None
+    from_pixels = ""
+    if pixels and shared:
+        from_pixels = f"{name}_quantise(pixels, {name}_input()); /* raw pixels, 0 to 255, channels last */\n"
+    elif pixels and cascade.big_pixels is not None:
+        from_pixels = (
+            f"{name}_little_quantise(small, {name}_little_input()); /* raw pixels of the little net's size */\n"
+            f"{name}_big_quantise(large, {name}_big_input());\n"
+        )
+    return (
+        f'## Calling it\n\n```c\n#include "{name}.h"\n\n{name}_result result;\n{name}_init();\n'
+        f"{from_pixels or f'/* fill {fill} */' + chr(10)}"
+        f"{name}_predict({arguments}, &result);\n/* result.label, result.escalated, result.logits */\n```\n\n"
+        f"Images elsewhere in memory are copied into the arena. `{name}_set_threshold` changes the threshold while the "
+        f"program runs (0: never the big net, 256: always), `{name}_set_limit` limits escalations in a row, "
+        f"`{name}_count` counts calls and escalations.\n"
+    )
+
+
+def _builds(name: str) -> str:
+    return (
+        f"## Building it\n\n"
+        f"C99 without dependencies: compile `src/*.c`. `make CPU=cortex-m4` builds a library with arm-none-eabi-gcc, "
+        f"`make check` compares this machine's build with the test vector in `main.c`; `CMakeLists.txt` does both with "
+        f"CMake. Arduino: install `{name}-arduino.zip` as a library. Zephyr: add this folder to "
+        f"`ZEPHYR_EXTRA_MODULES` and set `CONFIG_{name.upper()}=y`.\n\n"
+        f"With the DSP extension (Cortex-M4, M7, M33) the kernels use its instructions; `-DZS_DSP=0` leaves them in "
+        f"plain C, with the same results. `-DZS_HOOK=my_layer` calls `int my_layer(const zs_layer *layer, int8_t "
+        f"*arena)` before every layer, which may run it by other kernels and return 1.\n"
+    )
+
+
+def _verified(verification: Verification | None) -> str:
+    if verification is None:
+        return "## Verified\n\nNothing: this folder was exported without verification.\n"
+    v = verification
+    lines = [
+        "## Verified\n",
+        f"{v.images} test images, of which {v.escalated} escalated: every logit, answer, gap and escalation equal to "
+        f"the integer reference in\n",
+        *(f"- {who}" for who in v.equal),
+        *(f"- not asked: {who}" for who in v.missing),
+        "",
+        "| core | instructions little | big | decision | arena used | stack | code | constants | static RAM |",
+        "|---|---|---|---|---|---|---|---|---|",
+        *map(_needs, v.needs),
+        "",
+        "Instructions of one image on an emulated core (no wait states, no cycles), bytes elsewhere. Arena used: up to "
+        "the highest byte written.\n",
+    ]
+    if v.needs:
+        lines += _layers(v)
+    return "\n".join(lines) + "\n"
+
+
+def _needs(n: Needs) -> str:
+    return (
+        f"| {n.core} | {sum(n.little):,} | {sum(n.big):,} | {n.decision:,} | {n.touched:,} of {n.arena:,} | {n.stack} "
+        f"| {n.code:,} | {n.constants:,} | {n.static:,} |"
+    )
+
+
+def _layers(v: Verification) -> list[str]:
+    chosen = next((n for n in v.needs if n.core == "cortex-m4"), v.needs[0])
+    lines = [
+        f"Instructions a layer, counted on a {chosen.core} and predicted for a Cortex-M4 by the cost model:\n",
+        "| net | layer | counted | predicted |",
+        "|---|---|---|---|",
+    ]
+    for which, counted, predicted, names in zip(
+        ("little", "big"), (chosen.little, chosen.big), v.predicted, v.layers, strict=True
+    ):
+        lines += [f"| {which} | {n} | {c:,} | {p:,.0f} |" for n, c, p in zip(names, counted, predicted, strict=True)]
+        lines.append(f"| {which} | all | {sum(counted):,} | {sum(predicted):,.0f} |")
+    return lines
