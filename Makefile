@@ -5,10 +5,11 @@ BIN := $(VENV)/bin
 
 .PHONY: demo test test-slow lint benchmarks clean
 
-demo: $(VENV)/installed
+demo: $(VENV)/installed-mcu
 	$(BIN)/zeroshot demo --run runs/demo --force
 	$(BIN)/zeroshot train runs/demo --top 1 --epochs 20 --force
 	$(BIN)/zeroshot quantize runs/demo --force
+	$(BIN)/zeroshot export runs/demo --pair 1 --force
 
 test: $(VENV)/installed-dev
 	$(BIN)/python -m pytest
@@ -30,6 +31,10 @@ $(VENV)/bin/python:
 
 $(VENV)/installed: $(VENV)/bin/python pyproject.toml constraints.txt
 	$(BIN)/python -m pip install --disable-pip-version-check -q -c constraints.txt -e .
+	touch $@
+
+$(VENV)/installed-mcu: $(VENV)/installed
+	$(BIN)/python -m pip install --disable-pip-version-check -q -c constraints.txt -e '.[export,mcu]'
 	touch $@
 
 $(VENV)/installed-dev: $(VENV)/installed

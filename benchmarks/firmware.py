@@ -1,11 +1,17 @@
 """The generated C on emulated cores beside TFLite Micro with CMSIS-NN: prints Markdown; needs the extra `mcu`.
 
+With --run RUN, of a run whose pairs were quantised, all test images also go through the C on this machine, built with
+sanitizers, and must give what the integer reference gives.
+
 Reference nets with random int8 weights: instructions do not depend on the numbers, but for layers that clamp above
 -128, which these have not. TFLM's figures were counted the same way on an emulated Cortex-M4 (its own build, GCC).
 """
 
+import argparse
 import sys
+import time
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import numpy as np
 
@@ -15,6 +21,7 @@ from zeroshot.firmware.answers import Images, compare, reference_answers
 from zeroshot.firmware.c_cascade import Cascade
 from zeroshot.firmware.c_model import model_bytes
 from zeroshot.firmware.device import Device, Needs
+from zeroshot.firmware.host import host_answers
 from zeroshot.firmware.pack import pack
 from zeroshot.firmware.toolchain import CORES, find_toolchain
 from zeroshot.int8.net import Int8Net
@@ -68,7 +75,33 @@ def show(title: str, header: tuple[str, ...], rows: list[tuple[str, ...]]) -> No
         print(f"| {' | '.join(row)} |")
 
 
+def every_test_image(run: Path, pair: int, data: str | None) -> None:
+    """Exits with an error where any number differs."""
+    from zeroshot.firmware.export import EVERY, first_images, quantised_pair, quantised_row
+    from zeroshot.train import _dataset, read_run
+
+    config, _ = read_run(run, EVERY)
+    cascade, nets, threshold = quantised_pair(run, quantised_row(run, pair))
+    images = first_images(cascade, nets, _dataset(config, data), EVERY)
+    expected = reference_answers(cascade, images)
+    started = time.perf_counter()
+    found, sanitized = host_answers(cascade, images)
+    seconds = time.perf_counter() - started
+    compare("the C on this machine", expected, found)
+    rows = [
+        (nets[0].name, nets[1].name, str(threshold), f"{len(images):,}", f"{int(found.escalated.sum()):,}",
+         "yes" if sanitized else "no", "0", f"{seconds:.0f}"),
+    ]  # fmt: skip
+    header = ("little", "big", "threshold", "images", "escalated", "sanitized", "images that differ", "s")
+    show(f"Every test image of {config['data']}", header, rows)
+
+
 def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--run", type=Path, help="folder of a run whose pairs were quantised")
+    parser.add_argument("--pair", type=int, default=1)
+    parser.add_argument("--data", help="of the run, where it is a file or folder")
+    given = parser.parse_args()
     print(f"# Firmware\n\nBuilt with {find_toolchain().name}, emulated by unicorn, run on {processor()}; seed 0.")
     nets = {name: reference_net(spec, classes) for name, (spec, classes, _) in NETS.items()}
     needs = {(name, core): measure(net, core) for name, net in nets.items() for core in CORES}
@@ -107,6 +140,8 @@ def main() -> int:
                 each = f"{total / work[mine].sum():.2f}" if work[mine].sum() else "-"
                 rows.append((OPS[op], str(mine.sum()), f"{total / 1e6:.2f}", f"{total / sum(layers):.0%}", each))
         show(f"{name} by operator, Cortex-M4", ("operator", "layers", "million", "share", "instructions a MAC"), rows)
+    if given.run is not None:
+        every_test_image(given.run, given.pair, given.data)
     return 0
 
 

@@ -52,8 +52,10 @@ def test_the_table_and_the_json_are_the_library_call(cli, run, tmp_path):
     assert f"less than {expected.threshold} apart" in human.stdout
     assert all(who in human.stdout for who in expected.verification.equal)
     assert lines[-2] == "Firmware: run/firmware/pair-1"
-    told = json.loads(cli("export", "run", "--images", 20, "--out", tmp_path / "told", "--json").stdout)
-    assert told["verification"] == json.loads(json.dumps(expected.verification.summary()))
+    told = json.loads(cli("export", "run", "--no-verify", "--out", tmp_path / "told", "--json").stdout)
+    assert told == expected.summary() | {
+        "folder": str(tmp_path / "told"), "verification": None, "milliseconds": {},
+    }  # fmt: skip
     names = [
         sorted(p.name for p in folder.rglob("*")) for folder in (tmp_path / "expected", run / "firmware" / "pair-1")
     ]

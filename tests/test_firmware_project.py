@@ -53,7 +53,7 @@ def build(folder, *command):
 
 
 @pytest.mark.skipif(not (shutil.which("make") and shutil.which("cc")), reason="needs make and a C compiler")
-@pytest.mark.parametrize("which", ["one_input", "two_inputs"])
+@pytest.mark.parametrize("which", ["one_input", pytest.param("two_inputs", marks=pytest.mark.slow)])
 def test_the_test_vector_passes_and_fails(which, request, tmp_path):
     cascade, files = request.getfixturevalue(which)
     folder = tmp_path / "out"

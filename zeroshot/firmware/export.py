@@ -124,16 +124,12 @@ def export_pair(
     check_target(target, force=force)
     compiler = find_toolchain(toolchain) if verified else None
     config, _ = read_run(path, EVERY)
-    row = _quantised_row(path, pair)
+    row = quantised_row(path, pair)
     its_board = load_board(board or config["board"]) if board or "board" in config else None
-    nets = [load_quantized(path / INT8, row[f"{role}_model"]) for role in ("little", "big")]
-    threshold = int(row["threshold_int8"])
-    cascade = Cascade(
-        nets[0].int8, nets[1].int8, (threshold,) * nets[0].int8.classes, nets[0].pixels, nets[1].pixels
-    )  # fmt: skip
+    cascade, nets, threshold = quantised_pair(path, row)
     if its_board is not None:
         _check_board(cascade, its_board)
-    given = _images(cascade, nets, _dataset(config, data), images)
+    given = first_images(cascade, nets, _dataset(config, data), images)
     proof = None
     if compiler is not None:
         proof = verify(cascade, given, cores=cores, toolchain=compiler, progress=progress or (lambda *_: None))
@@ -155,7 +151,13 @@ def _check(images: int, cores: tuple[str, ...]) -> None:
         raise UsageError(f"Unknown core {', '.join(unknown) or '(none)'}.", f"Known: {', '.join(CORES)}.")
 
 
-def _quantised_row(run_folder: Path, rank: int) -> dict[str, str]:
+def quantised_row(run_folder: Path, rank: int) -> dict[str, str]:
+    """What `zeroshot quantize` wrote of a pair.
+
+    Raises:
+        RunError: Nothing was quantised, there is no such pair, or the table is damaged.
+        UsageError: Its policy is none that a device has.
+    """
     path = run_folder / INT8 / "pairs.csv"
     try:
         with path.open(encoding="utf-8", newline="") as file:
@@ -181,8 +183,25 @@ def _quantised_row(run_folder: Path, rank: int) -> dict[str, str]:
     return row
 
 
-def _images(cascade: Cascade, nets: list[QuantizedNet], dataset: Dataset, count: int) -> Images:
-    """The first test images for both nets, on which the reference must give what was stored at quantisation."""
+def quantised_pair(run_folder: Path, row: Row) -> tuple[Cascade, list[QuantizedNet], int]:
+    """A pair of `quantised_row` as it is exported, its nets, and its threshold.
+
+    Raises:
+        RunError: A net is missing or damaged.
+    """
+    nets = [load_quantized(run_folder / INT8, row[f"{role}_model"]) for role in ("little", "big")]
+    threshold = int(row["threshold_int8"])
+    little, big = (net.int8 for net in nets)
+    thresholds = (threshold,) * little.classes
+    return Cascade(little, big, thresholds, nets[0].pixels, nets[1].pixels), nets, threshold
+
+
+def first_images(cascade: Cascade, nets: list[QuantizedNet], dataset: Dataset, count: int) -> Images:
+    """The first test images for both nets, on which the reference must give what was stored at quantisation.
+
+    Raises:
+        VerifyError: It gives anything else.
+    """
     found = []
     for net in nets:
         pixels = resized(dataset.x_test[:count], net.int8.spec.resolution)

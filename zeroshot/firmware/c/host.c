@@ -15,24 +15,30 @@ static void predict(${name}_result *result)
 
 int main(void)
 {
+    static int8_t logits[2][${NAME}_CLASSES]; /* of the little net, of the big net */
     ${name}_result result;
     while (fread(little, 1, LITTLE_BYTES, stdin) == LITTLE_BYTES && fread(big, 1, BIG_BYTES, stdin) == BIG_BYTES) {
         uint8_t head[6];
+        int escalated, i;
         ${name}_init();
         predict(&result);
+        escalated = result.escalated != 0;
         head[0] = (uint8_t)result.label;
         head[1] = (uint8_t)(result.label >> 8);
         head[2] = (uint8_t)result.little_label;
         head[3] = (uint8_t)(result.little_label >> 8);
         head[4] = result.gap;
         head[5] = result.escalated;
-        fwrite(head, 1, 6, stdout);
-        ${name}_set_threshold(0);
+        for (i = 0; i < ${NAME}_CLASSES; i++) {
+            logits[escalated][i] = result.logits[i];
+        }
+        ${name}_set_threshold(escalated ? 0 : 256); /* ask the other net */
         predict(&result);
-        fwrite(result.logits, 1, ${NAME}_CLASSES, stdout);
-        ${name}_set_threshold(256);
-        predict(&result);
-        fwrite(result.logits, 1, ${NAME}_CLASSES, stdout);
+        for (i = 0; i < ${NAME}_CLASSES; i++) {
+            logits[!escalated][i] = result.logits[i];
+        }
+        fwrite(head, 1, sizeof head, stdout);
+        fwrite(logits, 1, sizeof logits, stdout);
     }
     return 0;
 }
