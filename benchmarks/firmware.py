@@ -77,12 +77,12 @@ def show(title: str, header: tuple[str, ...], rows: list[tuple[str, ...]]) -> No
 
 def every_test_image(run: Path, pair: int, data: str | None) -> None:
     """Exits with an error where any number differs."""
+    from zeroshot._searched import read_run, run_dataset
     from zeroshot.firmware.export import EVERY, first_images, quantised_pair, quantised_row
-    from zeroshot.train import _dataset, read_run
 
     config, _ = read_run(run, EVERY)
     cascade, nets, threshold = quantised_pair(run, quantised_row(run, pair))
-    images = first_images(cascade, nets, _dataset(config, data), EVERY)
+    images = first_images(cascade, nets, run_dataset(config, data), EVERY)
     expected = reference_answers(cascade, images)
     started = time.perf_counter()
     found, sanitized = host_answers(cascade, images)

@@ -1,5 +1,9 @@
-"""The options of `search` and `demo`. Defaults stand at the commands; tests compare them with the engine's."""
+"""The options of `search` and `demo`, and what commands do with theirs.
 
+Defaults stand at the commands; tests compare them with the engine's.
+"""
+
+from collections.abc import Iterable
 from typing import Annotated, Any
 
 import typer
@@ -7,6 +11,21 @@ import typer
 from ._config import load_file, variable
 
 TASK, BUDGETS, SEARCH, RUN = "Task", "Budgets", "Search", "Run and output"
+
+
+def option(name: str, metavar: str, text: str, **more: Any) -> Any:  # noqa: ANN401 - as typer.Option
+    """An option of the command line alone."""
+    return typer.Option(name, metavar=metavar, help=text, **more)
+
+
+def typed(ctx: typer.Context, names: Iterable[str]) -> list[str]:
+    """The words of those of these parameters that were typed: for a command that goes on where this one stopped."""
+    out = []
+    for name in names:
+        source = ctx.get_parameter_source(name)
+        if source is not None and source.name == "COMMANDLINE":
+            out += [f"--{name.replace('_', '-')}", str(ctx.params[name])]
+    return out
 
 
 def _setting(name: str, panel: str, metavar: str, text: str, **more: Any) -> Any:  # noqa: ANN401 - as typer.Option

@@ -9,6 +9,7 @@ from zeroshot.errors import UsageError
 from zeroshot.units import si
 
 from ._errors import Interrupted
+from ._options import option, typed
 from ._output import aligned, emit, progress, prose
 from ._pairs import in_kib, three
 
@@ -18,33 +19,29 @@ if TYPE_CHECKING:
     from zeroshot.compress import CompressResult
 
 
-def _option(name: str, metavar: str, text: str, **more: Any) -> Any:  # noqa: ANN401 - as typer.Option
-    return typer.Option(name, metavar=metavar, help=text, **more)
-
-
 def compress(
     ctx: typer.Context,
     run: Annotated[str, typer.Argument(metavar="RUN", help="Folder of a run with trained nets.")],
-    net: Annotated[str | None, _option("--net", "NET", "A trained net, by its short spec.")] = None,
-    pair: Annotated[str | None, _option("--pair", "N:ROLE", "Or by its place, like 1:little, 1:big, 1:single.")] = None,
-    macs: Annotated[str | None, _option("--macs", "COUNT", "Prune to so many MACs, like 1.5M.")] = None,
-    weights: Annotated[str | None, _option("--weights", "SIZE", "To int8 weights of this size, like 32KiB.")] = None,
-    flash: Annotated[str | None, _option("--flash", "SIZE", "To weights and tables of this size.")] = None,
-    latency: Annotated[str | None, _option("--latency", "TIME", "To this latency on the board, like 10ms.")] = None,
-    board: Annotated[str | None, _option("--board", "NAME", "Of the latency.", show_default="the run's")] = None,
-    rounds: Annotated[int, _option("--rounds", "N", "Prune and train so many times, in equal factors.")] = 1,
-    epochs: Annotated[int, _option("--epochs", "N", "Passes over the images, all rounds together.")] = 10,
-    lr: Annotated[float | None, _option("--lr", "RATE", "Highest learning rate.", show_default="the net's")] = None,
-    saliency: Annotated[str, _option("--saliency", "NAME", "Which channels stay: bn, l1, l2 or taylor.")] = "bn",
-    multiple: Annotated[int, _option("--multiple", "N", "Widths shrink to multiples of it.")] = 4,
+    net: Annotated[str | None, option("--net", "NET", "A trained net, by its short spec.")] = None,
+    pair: Annotated[str | None, option("--pair", "N:ROLE", "Or by its place, like 1:little, 1:big, 1:single.")] = None,
+    macs: Annotated[str | None, option("--macs", "COUNT", "Prune to so many MACs, like 1.5M.")] = None,
+    weights: Annotated[str | None, option("--weights", "SIZE", "To int8 weights of this size, like 32KiB.")] = None,
+    flash: Annotated[str | None, option("--flash", "SIZE", "To weights and tables of this size.")] = None,
+    latency: Annotated[str | None, option("--latency", "TIME", "To this latency on the board, like 10ms.")] = None,
+    board: Annotated[str | None, option("--board", "NAME", "Of the latency.", show_default="the run's")] = None,
+    rounds: Annotated[int, option("--rounds", "N", "Prune and train so many times, in equal factors.")] = 1,
+    epochs: Annotated[int, option("--epochs", "N", "Passes over the images, all rounds together.")] = 10,
+    lr: Annotated[float | None, option("--lr", "RATE", "Highest learning rate.", show_default="the net's")] = None,
+    saliency: Annotated[str, option("--saliency", "NAME", "Which channels stay: bn, l1, l2 or taylor.")] = "bn",
+    multiple: Annotated[int, option("--multiple", "N", "Widths shrink to multiples of it.")] = 4,
     data: Annotated[
-        str | None, _option("--data", "DATA", "The data of the search; needed for a file or folder.")
+        str | None, option("--data", "DATA", "The data of the search; needed for a file or folder.")
     ] = None,
-    threads: Annotated[int, _option("--threads", "N", "Of torch; weights depend on it.")] = 1,
-    force: Annotated[bool, _option("--force", "", "Replace these pruned nets of an earlier call.")] = False,
-    resume: Annotated[bool, _option("--resume", "", "Go on after an interruption, with the same options.")] = False,
-    json: Annotated[bool, _option("--json", "", "Print one JSON object.")] = False,
-    quiet: Annotated[bool, _option("--quiet", "", "No progress; print only the pruned net's file.")] = False,
+    threads: Annotated[int, option("--threads", "N", "Of torch; weights depend on it.")] = 1,
+    force: Annotated[bool, option("--force", "", "Replace these pruned nets of an earlier call.")] = False,
+    resume: Annotated[bool, option("--resume", "", "Go on after an interruption, with the same options.")] = False,
+    json: Annotated[bool, option("--json", "", "Print one JSON object.")] = False,
+    quiet: Annotated[bool, option("--quiet", "", "No progress; print only the pruned net's file.")] = False,
 ) -> None:
     """Prune channels of a trained net until it meets a target, and train it on.
 
@@ -68,11 +65,8 @@ def compress(
 
 
 def _interrupted(ctx: typer.Context) -> Interrupted:
-    words = ["zeroshot", "compress", ctx.params["run"]]
-    for name, value in ctx.params.items():
-        source = ctx.get_parameter_source(name)
-        if name not in ("run", "force", "resume", "json", "quiet") and source and source.name == "COMMANDLINE":
-            words += [f"--{name}", str(value)]
+    values = (name for name in ctx.params if name not in ("run", "force", "resume", "json", "quiet"))
+    words = ["zeroshot", "compress", ctx.params["run"], *typed(ctx, values)]
     return Interrupted("interrupted; all whole epochs are saved.", f"continue with: {shlex.join([*words, '--resume'])}")
 
 

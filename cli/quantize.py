@@ -9,6 +9,7 @@ import typer
 from zeroshot.errors import UsageError
 
 from ._errors import Interrupted
+from ._options import option, typed
 from ._output import aligned, emit, progress, prose
 from .train import HEADERS, table_line
 
@@ -19,10 +20,6 @@ if TYPE_CHECKING:
 
 RECIPE = ("ranges", "equalise", "images", "epochs", "lr", "teacher")
 AGAIN = ("data", "threads", "rate", "accuracy_floor", "latency", "energy", "policy")  # what a resumption is told again
-
-
-def _option(name: str, metavar: str, text: str, **more: Any) -> Any:  # noqa: ANN401 - as typer.Option
-    return typer.Option(name, metavar=metavar, help=text, **more)
 
 
 NETS, RULE, OUTPUT = (
@@ -38,54 +35,52 @@ def quantize(
         bool | None,
         typer.Option("--qat/--no-qat", help="Finetune with fake quantisers.", show_default="qat", **NETS),
     ] = None,
-    epochs: Annotated[int | None, _option("--epochs", "N", "Of the finetune.", show_default="3", **NETS)] = None,
+    epochs: Annotated[int | None, option("--epochs", "N", "Of the finetune.", show_default="3", **NETS)] = None,
     lr: Annotated[
-        float | None, _option("--lr", "RATE", "Highest of the finetune.", show_default="0.003", **NETS)
+        float | None, option("--lr", "RATE", "Highest of the finetune.", show_default="0.003", **NETS)
     ] = None,
     teacher: Annotated[
         float | None,
-        _option("--teacher", "W", "Weight of the float net's answers, 0 to 1.", show_default="0.5", **NETS),
+        option("--teacher", "W", "Weight of the float net's answers, 0 to 1.", show_default="0.5", **NETS),
     ] = None,
     ranges: Annotated[
-        str | None, _option("--ranges", "NAME", "minmax, percentile or mse.", show_default="mse", **NETS)
+        str | None, option("--ranges", "NAME", "minmax, percentile or mse.", show_default="mse", **NETS)
     ] = None,
     equalise: Annotated[
         bool | None,
         typer.Option("--equalise/--no-equalise", help="Even out channels first.", show_default="equalise", **NETS),
     ] = None,
     images: Annotated[
-        int | None, _option("--images", "N", "Training images to calibrate on.", show_default="512", **NETS)
+        int | None, option("--images", "N", "Training images to calibrate on.", show_default="512", **NETS)
     ] = None,
     rate: Annotated[
         float | None,
-        _option("--rate", "P", "Let so many inputs escalate, 0.3 for 30 %.", show_default="the search's", **RULE),
+        option("--rate", "P", "Let so many inputs escalate, 0.3 for 30 %.", show_default="the search's", **RULE),
     ] = None,
     accuracy_floor: Annotated[
-        float | None, _option("--accuracy-floor", "A", "As few as reach this accuracy, 0.9 for 90 %.", **RULE)
+        float | None, option("--accuracy-floor", "A", "As few as reach this accuracy, 0.9 for 90 %.", **RULE)
     ] = None,
     latency: Annotated[
-        str | None, _option("--latency", "TIME", "As many as keep this expected latency, like 50ms.", **RULE)
+        str | None, option("--latency", "TIME", "As many as keep this expected latency, like 50ms.", **RULE)
     ] = None,
     energy: Annotated[
-        str | None, _option("--energy", "ENERGY", "As many as keep this expected energy, like 2mJ.", **RULE)
+        str | None, option("--energy", "ENERGY", "As many as keep this expected energy, like 2mJ.", **RULE)
     ] = None,
     policy: Annotated[
-        str, _option("--policy", "NAME", "logit-gap, score-margin, max-softmax or entropy.", **RULE)
+        str, option("--policy", "NAME", "logit-gap, score-margin, max-softmax or entropy.", **RULE)
     ] = "logit-gap",
     data: Annotated[
-        str | None, _option("--data", "DATA", "The data of the search; needed for a file or folder.", **OUTPUT)
+        str | None, option("--data", "DATA", "The data of the search; needed for a file or folder.", **OUTPUT)
     ] = None,
     threads: Annotated[
-        int | None, _option("--threads", "N", "Of torch; weights depend on it.", show_default="1", **OUTPUT)
+        int | None, option("--threads", "N", "Of torch; weights depend on it.", show_default="1", **OUTPUT)
     ] = None,
-    force: Annotated[bool, _option("--force", "", "Replace the run's int8 nets.", **OUTPUT)] = False,
+    force: Annotated[bool, option("--force", "", "Replace the run's int8 nets.", **OUTPUT)] = False,
     resume: Annotated[
-        bool, _option("--resume", "", "Go on after an interruption, or choose other thresholds.", **OUTPUT)
+        bool, option("--resume", "", "Go on after an interruption, or choose other thresholds.", **OUTPUT)
     ] = False,
-    json: Annotated[bool, _option("--json", "", "Print one JSON object.", **OUTPUT)] = False,
-    quiet: Annotated[
-        bool, _option("--quiet", "", "No progress; print only where the int8 nets are.", **OUTPUT)
-    ] = False,
+    json: Annotated[bool, option("--json", "", "Print one JSON object.", **OUTPUT)] = False,
+    quiet: Annotated[bool, option("--quiet", "", "No progress; print only where the int8 nets are.", **OUTPUT)] = False,
 ) -> None:
     """Make int8 nets of a run's trained pairs, choose thresholds, and print what the int8 cascades do.
 
@@ -121,12 +116,7 @@ def quantize(
 def _interrupted(ctx: typer.Context, run: Path) -> Interrupted:
     if not (run / "int8" / "quantize.json").exists():
         return Interrupted("interrupted before the first net; nothing was written.")
-    words = ["zeroshot", "quantize", str(run)]
-    # How the nets are made stands in the plan.
-    for name in AGAIN:
-        source = ctx.get_parameter_source(name)
-        if source is not None and source.name == "COMMANDLINE":
-            words += [f"--{name.replace('_', '-')}", str(ctx.params[name])]
+    words = ["zeroshot", "quantize", str(run), *typed(ctx, AGAIN)]  # how the nets are made stands in the plan
     return Interrupted(
         f"interrupted; all whole nets are saved in {run / 'int8'}.",
         f"continue with: {shlex.join([*words, '--resume'])}",

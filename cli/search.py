@@ -149,10 +149,10 @@ def _folder(run: str | None, data: str, resume: bool, force: bool) -> Path:
 def _interrupted(ctx: typer.Context, saved: int | None, run: Path) -> Interrupted:
     if saved is None:
         return Interrupted("interrupted before the first net was probed; nothing was written.")
-    words = ["zeroshot", str(ctx.info_name)]
-    for name, value in ctx.params.items():
-        source = ctx.get_parameter_source(name)
-        if name not in (*ACTIONS, "run") and source is not None and source.name == "COMMANDLINE":
-            words += [f"--{name.replace('_', '-')}", str(value)]
+    words = [
+        "zeroshot",
+        str(ctx.info_name),
+        *opt.typed(ctx, (name for name in ctx.params if name not in (*ACTIONS, "run"))),
+    ]
     again = shlex.join([*words, "--resume", "--run", str(run)])
     return Interrupted(f"interrupted; {saved} nets probed so far are saved in {run}.", f"continue with: {again}")

@@ -9,6 +9,7 @@ import typer
 from zeroshot.errors import UsageError
 
 from ._errors import Interrupted
+from ._options import option, typed
 from ._output import aligned, emit, progress, prose
 from ._pairs import three
 
@@ -20,21 +21,17 @@ if TYPE_CHECKING:
 RECIPE = {"optimizer": "optimizer", "lr": "lr", "flip": "flip", "precision": "precision"}
 
 
-def _option(name: str, metavar: str, text: str, **more: Any) -> Any:  # noqa: ANN401 - as typer.Option
-    return typer.Option(name, metavar=metavar, help=text, **more)
-
-
 def train(
     ctx: typer.Context,
     run: Annotated[str, typer.Argument(metavar="RUN", help="Folder of a finished search.")],
-    top: Annotated[int, _option("--top", "N", "Pairs to train, from the best on.")] = 3,
+    top: Annotated[int, option("--top", "N", "Pairs to train, from the best on.")] = 3,
     data: Annotated[
-        str | None, _option("--data", "DATA", "The data of the search; needed for a file or folder.")
+        str | None, option("--data", "DATA", "The data of the search; needed for a file or folder.")
     ] = None,
-    epochs: Annotated[int | None, _option("--epochs", "N", "Passes over the images.", show_default="30")] = None,
-    minutes: Annotated[float | None, _option("--minutes", "M", "As many epochs as fit, instead of --epochs.")] = None,
-    lr: Annotated[float | None, _option("--lr", "RATE", "Highest learning rate.", show_default="by optimizer")] = None,
-    optimizer: Annotated[str | None, _option("--optimizer", "NAME", "sgd or adamw.", show_default="sgd")] = None,
+    epochs: Annotated[int | None, option("--epochs", "N", "Passes over the images.", show_default="30")] = None,
+    minutes: Annotated[float | None, option("--minutes", "M", "As many epochs as fit, instead of --epochs.")] = None,
+    lr: Annotated[float | None, option("--lr", "RATE", "Highest learning rate.", show_default="by optimizer")] = None,
+    optimizer: Annotated[str | None, option("--optimizer", "NAME", "sgd or adamw.", show_default="sgd")] = None,
     flip: Annotated[
         bool | None,
         typer.Option(
@@ -42,32 +39,32 @@ def train(
         ),
     ] = None,
     precision: Annotated[
-        str | None, _option("--precision", "NAME", "fp32 or bf16.", show_default="the faster one, by net")
+        str | None, option("--precision", "NAME", "fp32 or bf16.", show_default="the faster one, by net")
     ] = None,
     singles: Annotated[
         bool, typer.Option("--singles/--no-singles", help="Also train the single net beside each pair.")
     ] = True,
     distil: Annotated[
         str | None,
-        _option("--distil", "WHO", "Who teaches: big (the little nets) or self (every net).", show_default="nobody"),
+        option("--distil", "WHO", "Who teaches: big (the little nets) or self (every net).", show_default="nobody"),
     ] = None,
     cascade_aware: Annotated[
         int | None,
-        _option("--cascade-aware", "N", "Then finetune each pair for N epochs.", show_default="not at all"),
+        option("--cascade-aware", "N", "Then finetune each pair for N epochs.", show_default="not at all"),
     ] = None,
     policy: Annotated[
-        str, _option("--policy", "NAME", "logit-gap, score-margin, max-softmax or entropy.")
+        str, option("--policy", "NAME", "logit-gap, score-margin, max-softmax or entropy.")
     ] = "logit-gap",
     threads: Annotated[
-        int | None, _option("--threads", "N", "Of torch for each net; weights depend on it.", show_default="1")
+        int | None, option("--threads", "N", "Of torch for each net; weights depend on it.", show_default="1")
     ] = None,
     jobs: Annotated[
-        int | None, _option("--jobs", "N", "Nets side by side; weights do not depend on it.", show_default="by work")
+        int | None, option("--jobs", "N", "Nets side by side; weights do not depend on it.", show_default="by work")
     ] = None,
-    force: Annotated[bool, _option("--force", "", "Replace the run's trained models.")] = False,
-    resume: Annotated[bool, _option("--resume", "", "Go on after an interruption.")] = False,
-    json: Annotated[bool, _option("--json", "", "Print one JSON object.")] = False,
-    quiet: Annotated[bool, _option("--quiet", "", "No progress; print only where the models are.")] = False,
+    force: Annotated[bool, option("--force", "", "Replace the run's trained models.")] = False,
+    resume: Annotated[bool, option("--resume", "", "Go on after an interruption.")] = False,
+    json: Annotated[bool, option("--json", "", "Print one JSON object.")] = False,
+    quiet: Annotated[bool, option("--quiet", "", "No progress; print only where the models are.")] = False,
 ) -> None:
     """Train the nets of a run's best pairs; print what was predicted beside what they do.
 
@@ -99,12 +96,8 @@ def train(
 def _interrupted(ctx: typer.Context, run: Path) -> Interrupted:
     if not (run / "models" / "train.json").exists():
         return Interrupted("interrupted before the first epoch; nothing was written.")
-    words = ["zeroshot", "train", str(run)]
     # What was chosen then stands in the plan; these decide what is done with it.
-    for name in ("top", "data", "policy", "jobs"):
-        source = ctx.get_parameter_source(name)
-        if source is not None and source.name == "COMMANDLINE":
-            words += [f"--{name}", str(ctx.params[name])]
+    words = ["zeroshot", "train", str(run), *typed(ctx, ("top", "data", "policy", "jobs"))]
     words += [] if ctx.params["singles"] else ["--no-singles"]
     return Interrupted(
         f"interrupted; all whole epochs are saved in {run / 'models'}.",

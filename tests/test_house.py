@@ -48,7 +48,7 @@ ROOMS = (
     ("zeroshot._fit",),
     ("zeroshot._distil", "zeroshot._cascade_loss", "zeroshot._onlooker", "zeroshot._lesson"),
     ("zeroshot._train_net", "zeroshot._tune_pair"),
-    ("zeroshot._side_by_side", "zeroshot._pair_figures", "zeroshot._plan", "zeroshot._stages"),
+    ("zeroshot._side_by_side", "zeroshot._pair_figures", "zeroshot._searched", "zeroshot._plan", "zeroshot._stages"),
     ("zeroshot._channels", "zeroshot._saliency", "zeroshot._target", "zeroshot._shrink"),
     ("zeroshot._prune", "zeroshot._finetune"),
     ("zeroshot._fold", "zeroshot._ranges"),

@@ -8,6 +8,7 @@ import hashlib
 import io
 import json
 import re
+import shutil
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -68,12 +69,7 @@ def load(folder: Path, name: str, expected: Mapping[str, Any] | None = None) -> 
     about = read_about(folder, name)
     if expected is not None:
         check_same(about, expected, path)
-    try:
-        raw = path.read_bytes()
-    except OSError as error:
-        raise RunError(f"{path} cannot be read: {error.strerror}.", AGAIN) from error
-    if hashlib.sha256(raw).hexdigest() != about.get("sha256"):
-        raise RunError(f"{path} is damaged or cut short: its SHA-256 is not the one in {name}.json.", AGAIN)
+    raw = read_checked(path, about, AGAIN)
     try:
         tensors: Tensors = torch.load(io.BytesIO(raw), weights_only=True)
     except Exception as error:  # whatever a file that torch did not write brings up, none of it documented
@@ -88,15 +84,49 @@ def first_line(error: Exception) -> str:
     return (str(error).splitlines() or [type(error).__name__])[0]
 
 
+def read_checked(path: Path, about: Mapping[str, Any], again: str) -> bytes:
+    """A file whose SHA-256 stands in the .json beside it.
+
+    Args:
+        path: Of the file.
+        about: What the .json says.
+        again: What to do where it is not so.
+
+    Raises:
+        RunError: It cannot be read, is damaged or cut short.
+    """
+    try:
+        raw = path.read_bytes()
+    except OSError as error:
+        raise RunError(f"{path} cannot be read: {error.strerror}.", again) from error
+    if hashlib.sha256(raw).hexdigest() != about.get("sha256"):
+        raise RunError(f"{path} is damaged or cut short: its SHA-256 is not the one in {path.stem}.json.", again)
+    return raw
+
+
+def read_json(path: Path, first: str, again: str) -> object:
+    """What a .json holds.
+
+    Args:
+        path: Of the file.
+        first: What to do where there is none.
+        again: What to do where it is damaged.
+
+    Raises:
+        RunError: It is not there, or cannot be read.
+    """
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise RunError(f"There is no {path}.", first) from error
+    except (OSError, ValueError) as error:
+        raise RunError(f"{path} cannot be read: {error}.", again) from error
+
+
 def read_about(folder: Path, name: str) -> Row:
     """The .json of a checkpoint; errors as `load`."""
     path = folder / f"{name}.json"
-    try:
-        about = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError as error:
-        raise RunError(f"There is no {path}.", "Train the net first.") from error
-    except (OSError, ValueError) as error:
-        raise RunError(f"{path} cannot be read: {error}.", AGAIN) from error
+    about = read_json(path, "Train the net first.", AGAIN)
     if not isinstance(about, dict):
         raise RunError(f"{path} is no description of a checkpoint.", AGAIN)
     return about
@@ -163,3 +193,19 @@ def make(folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise RunError(f"Cannot make {folder}: {error.strerror}.", "Mend the permissions there.") from error
+
+
+def clear(folder: Path, *, everything: bool) -> None:
+    """Make a folder, and remove what a killed process has left half-written in it, or everything.
+
+    Raises:
+        RunError: The system refuses.
+    """
+    try:
+        if everything and folder.exists():
+            shutil.rmtree(folder)
+        make(folder)
+        for path in folder.glob(".*"):
+            path.unlink()
+    except OSError as error:
+        raise RunError(f"Cannot write {folder}: {error.strerror}.", "Mend the permissions there.") from error

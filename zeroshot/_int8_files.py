@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from zeroshot._checkpoints import Row, write
+from zeroshot._checkpoints import Row, read_checked, read_json, write
 from zeroshot.errors import RunError, UsageError
 from zeroshot.int8.net import Int8Net
 from zeroshot.net import NetSpec
@@ -58,12 +58,7 @@ def load(folder: Path, name: str) -> tuple[Int8Net, Row]:
     """
     about = _read_about(folder / f"{name}.json")
     path = folder / f"{name}.npz"
-    try:
-        raw = path.read_bytes()
-    except OSError as error:
-        raise RunError(f"{path} cannot be read: {error.strerror}.", AGAIN) from error
-    if hashlib.sha256(raw).hexdigest() != about.get("sha256"):
-        raise RunError(f"{path} is damaged or cut short: its SHA-256 is not the one in {name}.json.", AGAIN)
+    raw = read_checked(path, about, AGAIN)
     try:
         return _net(about, raw), about
     except UsageError as error:
@@ -73,12 +68,7 @@ def load(folder: Path, name: str) -> tuple[Int8Net, Row]:
 
 
 def _read_about(path: Path) -> Row:
-    try:
-        about = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError as error:
-        raise RunError(f"There is no {path}.", "Quantise the net first.") from error
-    except (OSError, ValueError) as error:
-        raise RunError(f"{path} cannot be read: {error}.", AGAIN) from error
+    about = read_json(path, "Quantise the net first.", AGAIN)
     if not isinstance(about, dict) or about.get("format") != FORMAT:
         raise RunError(f"{path} is no description of an int8 net of this version.", AGAIN)
     return about

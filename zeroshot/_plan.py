@@ -1,7 +1,6 @@
 """What a training was asked to do, kept in the folder of its models so that it can be resumed."""
 
 import json
-import shutil
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -102,12 +101,5 @@ def open_folder(folder: Path, plan: Plan, *, replace_old: bool) -> None:
     Raises:
         RunError: The system refuses.
     """
-    try:
-        if replace_old and folder.exists():
-            shutil.rmtree(folder)
-        disk.make(folder)
-        for path in folder.glob(".*"):  # half-written files of a process that was killed
-            path.unlink()
-    except OSError as error:
-        raise RunError(f"Cannot write {folder}: {error.strerror}.", "Mend the permissions there.") from error
+    disk.clear(folder, everything=replace_old)
     disk.write(folder, PLAN, json.dumps(plan.values(), indent=1) + "\n")

@@ -16,6 +16,7 @@ from zeroshot._finetune import finetune, finetune_job
 from zeroshot._prune import MULTIPLE, Pruned, prune
 from zeroshot._recipe import Recipe
 from zeroshot._saliency import SALIENCIES, Batch
+from zeroshot._searched import read_run, run_dataset
 from zeroshot._target import Target, make_target
 from zeroshot._train_net import load_net, train_job
 from zeroshot._trained import TrainedNet
@@ -25,7 +26,7 @@ from zeroshot.errors import RunError, UsageError, unknown
 from zeroshot.net import NetSpec
 from zeroshot.scoring import net_seed
 from zeroshot.settings import DEFAULT_BOARD, DEFAULT_ENGINE
-from zeroshot.train import MODELS, _dataset, read_run
+from zeroshot.train import MODELS
 from zeroshot.units import Quantity
 
 Row = dict[str, Any]
@@ -141,7 +142,7 @@ def compress_run(
     its_board = board or config.get("board", DEFAULT_BOARD)
     target = make_target(macs, weights, flash, latency, its_board, engine or config.get("engine", DEFAULT_ENGINE))
     source = load_net(Path(run) / MODELS, _name(net, pairs))
-    split = hold_out(_dataset(config, data), int(config["seed"]), source.recipe.validation)
+    split = hold_out(run_dataset(config, data), int(config["seed"]), source.recipe.validation)
     plan = _Plan(
         source=source, split=split, target=target, saliency=saliency, multiple=multiple, rounds=rounds, epochs=epochs,
         lr=lr, seed=int(config["seed"]), threads=threads, folder=Path(run) / MODELS, force=force, resume=resume,

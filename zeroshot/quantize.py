@@ -6,7 +6,6 @@ little net minus the second largest, 0 to 255, is below the pair's `threshold_in
 
 import csv
 import json
-import shutil
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -19,15 +18,16 @@ from zeroshot._int8_pairs import ROLES, measure_pairs
 from zeroshot._int8_recipe import Int8Recipe
 from zeroshot._quantize_net import QuantizedNet, load_quantized, quantize_net
 from zeroshot._ranges import RANGES
+from zeroshot._searched import coarse, read_run, run_dataset
 from zeroshot._subject import pixel_table
 from zeroshot._thresholds import Rule
 from zeroshot._train_net import TrainedNet, load_net
 from zeroshot._trained import PARTS
-from zeroshot._training_data import Split, hold_out
+from zeroshot._training_data import hold_out
 from zeroshot.data import Dataset
 from zeroshot.errors import RunError, UsageError
 from zeroshot.runs import to_csv
-from zeroshot.train import COARSE, MODELS, _dataset, read_run
+from zeroshot.train import MODELS
 
 Row = dict[str, Any]
 Progress = Callable[[str, int, int], None]
@@ -112,12 +112,14 @@ def quantize_run(
     _check(threads, force, resume)
     config, listed = read_run(path, EVERY)
     models = trained_pairs(path / MODELS)
-    dataset, folder, seed, its_rule = _dataset(config, data), path / INT8, int(config["seed"]), rule or Rule()
+    dataset, folder, seed, its_rule = run_dataset(config, data), path / INT8, int(config["seed"]), rule or Rule()
     wanted, its_threads = _plan(folder, recipe, threads, force=force, resume=resume)
     names = list(dict.fromkeys(name for roles in models.values() for name in roles.values() if name is not None))
     trained = {name: _load(path / MODELS, name, dataset, seed) for name in names}
     split = hold_out(dataset, seed, trained[names[0]].recipe.validation)
-    _open(folder, {"recipe": wanted.values(), "threads": its_threads, "seed": seed}, replace_old=force)
+    disk.clear(folder, everything=force)
+    made_by = {"recipe": wanted.values(), "threads": its_threads, "seed": seed}
+    disk.write(folder, PLAN, json.dumps(made_by, indent=1) + "\n")
     nets = {}
     for i, name in enumerate(names):
         nets[name] = quantize_net(
@@ -128,7 +130,7 @@ def quantize_run(
     found = measure_pairs(rows, models, trained, nets, split, its_rule, seed)
     result = QuantizeResult(
         pairs=found.pairs, nets=[_net_row(nets[name]) for name in names], recipe=wanted, rule=its_rule,
-        remarks=found.remarks + _remarks(split), config=config,
+        remarks=found.remarks + coarse(split), config=config,
         seconds=time.perf_counter() - started, folder=folder,
     )  # fmt: skip
     disk.write(folder, "pairs.csv", to_csv(result.pairs))
@@ -211,18 +213,6 @@ def _plan(
     return stored, its_threads
 
 
-def _open(folder: Path, plan: Row, *, replace_old: bool) -> None:
-    try:
-        if replace_old and folder.exists():
-            shutil.rmtree(folder)
-        disk.make(folder)
-        for path in folder.glob(".*"):  # half-written files of a process that was killed
-            path.unlink()
-    except OSError as error:
-        raise RunError(f"Cannot write {folder}: {error.strerror}.", "Mend the permissions there.") from error
-    disk.write(folder, PLAN, json.dumps(plan, indent=1) + "\n")
-
-
 def _net_row(net: QuantizedNet) -> Row:
     row: Row = {"net": net.net, "name": net.name}
     for kind, accuracy in _kinds(net):
@@ -236,13 +226,3 @@ def _net_row(net: QuantizedNet) -> Row:
 def _kinds(net: QuantizedNet) -> tuple[tuple[str, dict[str, float] | None], ...]:
     qat = net.accuracy if net.recipe.epochs else None
     return ("float", net.float_accuracy), ("ptq", net.ptq_accuracy), ("qat", qat)
-
-
-def _remarks(data: Split) -> list[str]:
-    remarks = []
-    if len(data.validation) < COARSE:
-        remarks.append(
-            f"Epochs and thresholds were chosen on {len(data.validation)} validation images only: the escalation "
-            "rate on the test images may differ from the one that was asked for."
-        )
-    return remarks

@@ -1,9 +1,7 @@
 """Training: the nets of a run's best pairs, and what was predicted of these pairs beside what they do."""
 
-import csv
 import json
 import time
-import tomllib
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -11,22 +9,22 @@ from typing import Any
 from zeroshot import _checkpoints as disk
 from zeroshot._cascade_loss import CascadeTuning
 from zeroshot._distil import Distillation
-from zeroshot._pair_figures import pair_figures, parsed
+from zeroshot._pair_figures import pair_figures
 from zeroshot._plan import Plan, open_folder, resumed, stored_plan
 from zeroshot._recipe import Recipe
+from zeroshot._searched import coarse, read_run, run_dataset
 from zeroshot._side_by_side import Progress, epochs_in, processes
 from zeroshot._stages import ROLES, Models, dearer, nets_of, train_stages, tunable
 from zeroshot._train_net import TrainedNet, job_of, load_net, train_net
 from zeroshot._training_data import Split, hold_out
 from zeroshot._tune_pair import tune_pair
 from zeroshot.cascade.policy import DEFAULT_POLICY, POLICIES
-from zeroshot.data import SOURCES, Dataset, load
-from zeroshot.errors import RunError, UsageError, unknown
-from zeroshot.runs import CONFIG, to_csv
+from zeroshot.data import SOURCES, Dataset
+from zeroshot.errors import UsageError, unknown
+from zeroshot.runs import to_csv
 
 Row = dict[str, Any]
 MODELS = "models"
-COARSE = 500  # validation images; with fewer the threshold's rate is off by 2 points and more
 
 __all__ = [
     "CascadeTuning", "Distillation", "Recipe", "Split", "TrainResult", "TrainedNet", "hold_out", "load_net",
@@ -119,7 +117,7 @@ def train_pairs(
     started = time.perf_counter()
     _check(top, epochs, minutes, threads, jobs, policy, force, resume)
     config, rows = read_run(Path(run), top)
-    dataset = _dataset(config, data)
+    dataset = run_dataset(config, data)
     folder, seed, report = Path(run) / MODELS, int(config["seed"]), progress or (lambda what, done, total: None)
     before = stored_plan(folder, force=force, resume=resume)
     if before is None:
@@ -171,46 +169,6 @@ def _check(
         raise unknown("escalation policy", policy, POLICIES)
 
 
-def read_run(run: Path, top: int) -> tuple[Row, list[Row]]:
-    """The config and the best pairs of a finished search.
-
-    Raises:
-        RunError: There is no run, it was interrupted, it found no pairs, or its files are damaged.
-    """
-    try:
-        config = tomllib.loads((run / CONFIG).read_text(encoding="utf-8"))
-        missing = [key for key in ("data", "data_sha256", "seed") if key not in config]
-        if missing:
-            raise RunError(f"{run / CONFIG} lacks {', '.join(missing)}.", "Search again: zeroshot search --force.")
-        with (run / "pairs.csv").open(encoding="utf-8", newline="") as file:
-            rows = [parsed(row) for row in csv.DictReader(file)]
-    except FileNotFoundError as error:
-        if (run / CONFIG).exists():
-            hint = f"Finish it first: zeroshot search --resume --run {run}, with its settings."
-            raise RunError(f"The search in {run} was not finished: it has no pairs.csv.", hint) from error
-        raise RunError(f"{run} is not the folder of a run.", "Make one: zeroshot search --run DIR.") from error
-    except (OSError, KeyError, ValueError, TypeError) as error:
-        raise RunError(f"The files in {run} cannot be read: {error}.", "Search again with --force.") from error
-    if not rows:
-        raise RunError(f"The search in {run} found no pairs: there is nothing to train.", "Search with wider budgets.")
-    return config, rows[:top]
-
-
-def _dataset(config: Row, data: str | Path | Dataset | None) -> Dataset:
-    if data is None and config["data"] not in SOURCES:
-        raise RunError(
-            f"The run knows its data, {config['data']!r}, only by name.", "Give the file or folder with --data."
-        )
-    dataset = data if isinstance(data, Dataset) else load(str(data or config["data"]), int(config["seed"]))
-    if dataset.digest != config["data_sha256"]:
-        raise RunError(
-            f"{dataset.name} is not what the run was searched on, or it was changed: SHA-256 "
-            f"{config['data_sha256'][:12]} then, {dataset.digest[:12]} now.",
-            "Give the same data with --data, or search again.",
-        )
-    return dataset
-
-
 def _pair_row(row: Row, models: Models, data: Split, policy: str, seed: int) -> Row:
     """`pair_figures` of the versions of the nets that the pair ended up with, and their names."""
     names = {role: models[role].name if role in models else row[role] for role in ROLES}
@@ -233,11 +191,7 @@ def _remarks(rows: list[Row], top: int, data: Split, trained: list[TrainedNet], 
     remarks = []
     if len(rows) < top:
         remarks.append(f"The run lists only {len(rows)} pairs; all were trained.")
-    if len(data.validation) < COARSE:
-        remarks.append(
-            f"Epochs and thresholds were chosen on {len(data.validation)} validation images only: the escalation "
-            "rate on the test images may differ from the one that was asked for."
-        )
+    remarks += coarse(data)
     if not any(net.recipe.flip for net in trained) and data.dataset.name not in SOURCES:
         remarks.append(
             "Images were not mirrored, since nobody can tell whether they mean the same in a mirror: --flip."

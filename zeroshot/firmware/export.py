@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from zeroshot._searched import read_run, run_dataset
 from zeroshot.cascade.policy import DEFAULT_POLICY
 from zeroshot.cost.boards import Board, load_board
 from zeroshot.data import Dataset, resized
@@ -24,7 +25,6 @@ from zeroshot.firmware.verify import ENGINE, Verification, verify
 from zeroshot.int8.execute import quantize_pixels, run
 from zeroshot.net import INPUT, OPS
 from zeroshot.quantize import INT8, QuantizedNet, load_quantized
-from zeroshot.train import _dataset, read_run
 from zeroshot.units import kib
 
 Row = dict[str, Any]
@@ -129,7 +129,7 @@ def export_pair(
     cascade, nets, threshold = quantised_pair(path, row)
     if its_board is not None:
         _check_board(cascade, its_board)
-    given = first_images(cascade, nets, _dataset(config, data), images)
+    given = first_images(cascade, nets, run_dataset(config, data), images)
     proof = None
     if compiler is not None:
         proof = verify(cascade, given, cores=cores, toolchain=compiler, progress=progress or (lambda *_: None))

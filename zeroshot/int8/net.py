@@ -5,6 +5,7 @@ arrays over tensors have one element more than there are rows, index t + 1 for t
 """
 
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
@@ -49,7 +50,7 @@ class Int8Net:
     weight_scale: tuple[Float32Array | None, ...] = field(repr=False)
     bias: tuple[Int32Array | None, ...] = field(repr=False)
 
-    @property
+    @cached_property
     def table(self) -> LayerTable:
         """The layers: one net's LayerTable, rows in the order of the arrays here."""
         return layer_table(spec_array([self.spec]), self.channels, self.classes)
