@@ -32,7 +32,7 @@ def compress(
     rounds: Annotated[int, option("--rounds", "N", "Prune and train so many times, in equal factors.")] = 1,
     epochs: Annotated[int, option("--epochs", "N", "Passes over the images, all rounds together.")] = 10,
     lr: Annotated[float | None, option("--lr", "RATE", "Highest learning rate.", show_default="the net's")] = None,
-    saliency: Annotated[str, option("--saliency", "NAME", "Which channels stay: bn, l1, l2 or taylor.")] = "bn",
+    saliency: Annotated[str, option("--saliency", "NAME", "Which channels stay: bn, l1, l2 or taylor.")] = "l1",
     multiple: Annotated[int, option("--multiple", "N", "Widths shrink to multiples of it.")] = 4,
     data: Annotated[
         str | None, option("--data", "DATA", "The data of the search; needed for a file or folder.")

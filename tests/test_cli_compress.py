@@ -1,11 +1,13 @@
 """`zeroshot compress`: the same figures as the library call, and what a user sees when it cannot be."""
 
+import inspect
 import json
 import shlex
 from pathlib import Path
 
 import pytest
 
+from zeroshot.cli.compress import compress
 from zeroshot.compress import compress_run
 from zeroshot.data import load
 from zeroshot.runs import open_run
@@ -44,7 +46,7 @@ def folder(tmp_path, models):
 
 
 def test_the_table_and_the_json_are_the_library_call(cli, folder):
-    options = {"macs": "12k", "rounds": 2, "epochs": 2, "saliency": "l1", "multiple": 2, "lr": 0.1}
+    options = {"macs": "12k", "rounds": 2, "epochs": 2, "saliency": "bn", "multiple": 2, "lr": 0.1}
     words = [word for name, value in options.items() for word in (f"--{name}", value)]
     expected = compress_run(folder("a"), LITTLE, **options)
     folder("b")
@@ -118,3 +120,11 @@ def test_an_interrupt_says_how_to_go_on(cli, folder, monkeypatch):
     again = json.loads(cli(*words[1:], "--json").stdout)
     expected = real(folder("whole"), LITTLE, macs="12k", epochs=3)
     assert again["nets"] == expected.nets
+
+
+def test_defaults_are_the_engines():
+    there = inspect.signature(compress_run).parameters
+    here = inspect.signature(compress).parameters
+    shared = set(there) & set(here) - {"run", "net"}
+    assert {"saliency", "rounds", "epochs", "multiple", "threads"} <= shared
+    assert all(here[name].default == there[name].default for name in shared)

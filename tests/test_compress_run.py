@@ -78,7 +78,7 @@ def test_a_pruned_net_is_a_trained_net_of_its_own(run, digits):
     about = disk.read_about(found.folder, disk.stem(found.net))["pruned"]
     assert about["from"] == LITTLE
     assert about["from_sha256"] == source.digest
-    assert (about["target"], about["saliency"], about["multiple"]) == ({"macs": 16_000}, "bn", 4)
+    assert (about["target"], about["saliency"], about["multiple"]) == ({"macs": 16_000}, "l1", 4)
     summary = json.loads((found.folder / f"{disk.stem(found.net)}.summary.json").read_text())
     assert summary == json.loads(json.dumps(found.summary()))
 

@@ -10,7 +10,7 @@ from torch import nn
 
 from zeroshot._channels import NO_GROUP, Wiring, table_of, taken, wire
 from zeroshot._checkpoints import Tensors, first_line
-from zeroshot._saliency import Batch, FloatArray, channel_saliency
+from zeroshot._saliency import DEFAULT_SALIENCY, Batch, FloatArray, channel_saliency
 from zeroshot._shrink import shrink
 from zeroshot._target import Target
 from zeroshot._trained import TrainedNet
@@ -53,7 +53,7 @@ def prune(
     target: Target,
     *,
     spec: NetSpec | str | None = None,
-    saliency: str = "bn",
+    saliency: str = DEFAULT_SALIENCY,
     multiple: int = MULTIPLE,
     batch: Batch | None = None,
 ) -> Pruned:
