@@ -1,51 +1,50 @@
 """`zeroshot export`: one call of the engine's export_pair."""
 
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from zeroshot.units import kib
 
+from ._options import option
 from ._output import aligned, emit, progress, prose
 from ._pairs import three
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from rich.console import Console
 
     from zeroshot.firmware.device import Needs
     from zeroshot.firmware.export import ExportResult
 
 
-def _option(name: str, metavar: str, text: str, **more: Any) -> Any:  # noqa: ANN401 - as typer.Option
-    return typer.Option(name, metavar=metavar, help=text, **more)
-
-
 def export(
     run: Annotated[str, typer.Argument(metavar="RUN", help="Folder of a search whose pairs were quantised.")],
-    pair: Annotated[int, _option("--pair", "RANK", "Which pair of the run.")] = 1,
+    pair: Annotated[int, option("--pair", "RANK", "Which pair of the run.")] = 1,
     out: Annotated[
-        str | None, _option("--out", "DIR", "Folder to write.", show_default="RUN/firmware/pair-RANK")
+        str | None, option("--out", "DIR", "Folder to write.", show_default="RUN/firmware/pair-RANK")
     ] = None,
-    name: Annotated[str, _option("--name", "NAME", "Prefix of C functions and files.")] = "cascade",
+    name: Annotated[str, option("--name", "NAME", "Prefix of C functions and files.")] = "cascade",
     data: Annotated[
-        str | None, _option("--data", "DATA", "The data of the search; needed for a file or folder.")
+        str | None, option("--data", "DATA", "The data of the search; needed for a file or folder.")
     ] = None,
     board: Annotated[
-        str | None, _option("--board", "NAME", "Whose memory it must fit.", show_default="the search's")
+        str | None, option("--board", "NAME", "Whose memory it must fit.", show_default="the search's")
     ] = None,
-    images: Annotated[int, _option("--images", "N", "Test images that are verified.")] = 200,
+    images: Annotated[int, option("--images", "N", "Test images that are verified.")] = 200,
     core: Annotated[
-        list[str] | None, _option("--core", "NAME", "Emulated core; may be repeated.", show_default="cortex-m4")
+        list[str] | None, option("--core", "NAME", "Emulated core; may be repeated.", show_default="cortex-m4")
     ] = None,
     toolchain: Annotated[
-        str | None, _option("--toolchain", "NAME", "zig or gcc.", show_default="what is installed")
+        str | None, option("--toolchain", "NAME", "zig or gcc.", show_default="what is installed")
     ] = None,
     verify: Annotated[
         bool, typer.Option("--verify/--no-verify", help="Prove that it computes what was evaluated.")
     ] = True,
-    force: Annotated[bool, _option("--force", "", "Replace the folder.")] = False,
-    json: Annotated[bool, _option("--json", "", "Print one JSON object.")] = False,
-    quiet: Annotated[bool, _option("--quiet", "", "No progress; print only where the firmware is.")] = False,
+    force: Annotated[bool, option("--force", "", "Replace the folder.")] = False,
+    json: Annotated[bool, option("--json", "", "Print one JSON object.")] = False,
+    quiet: Annotated[bool, option("--quiet", "", "No progress; print only where the firmware is.")] = False,
 ) -> None:
     """Write a quantised pair as C firmware and .tflite models, verified on an emulated core.
 
@@ -88,19 +87,24 @@ def _print(screen: "Console", result: "ExportResult") -> None:
             screen.print(f"    {who}", style="green")
         for who in proof.missing:
             prose(screen, f"note: not compared with {who}.", "yellow")
-        lines = [*zip(*HEADERS, strict=True), *(_needs(result, needs) for needs in proof.needs)]
-        texts = aligned(lines, screen.width, left=1)
-        screen.print("\n" + "\n".join(texts[:2]), style="dim")
-        screen.print("\n".join(texts[2:]))
-        on = f" ms: by the cycles an instruction of {result.board.name}." if result.board else ""
-        prose(
-            screen,
-            f"Minstr.: millions of instructions, counted; predicted: the cost model's for both nets on a Cortex-M4."
-            f"{on} RAM: arena, input and stack.",
-            "dim",
-        )
+        if proof.needs:
+            _table(screen, result, proof.needs)
     screen.print(f"Firmware: {result.folder}", style="bold")
     screen.print("  README.md, src/, main.c, Makefile, CMakeLists.txt, models/*.tflite, Arduino zip, zephyr/")
+
+
+def _table(screen: "Console", result: "ExportResult", needs: "Sequence[Needs]") -> None:
+    lines = [*zip(*HEADERS, strict=True), *(_needs(result, each) for each in needs)]
+    texts = aligned(lines, screen.width, left=1)
+    screen.print("\n" + "\n".join(texts[:2]), style="dim")
+    screen.print("\n".join(texts[2:]))
+    on = f" ms: by the cycles an instruction of {result.board.name}." if result.board else ""
+    prose(
+        screen,
+        f"Minstr.: millions of instructions, counted; predicted: the cost model's for both nets on a Cortex-M4."
+        f"{on} RAM: arena, input and stack.",
+        "dim",
+    )
 
 
 def _needs(result: "ExportResult", needs: "Needs") -> list[str]:

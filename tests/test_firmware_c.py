@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from zeroshot.errors import ToolchainError, UsageError, VerifyError
+from zeroshot.firmware import host as host_module
 from zeroshot.firmware.answers import Images, compare, reference_answers
 from zeroshot.firmware.c_cascade import Cascade
 from zeroshot.firmware.c_model import kernel_config
@@ -214,6 +215,38 @@ def test_images_that_do_not_fit():
     ):  # fmt: skip
         with pytest.raises(UsageError):
             host_answers(cascade, bad)
+
+
+def test_a_hook_may_run_layers_itself(monkeypatch):
+    """As a user does who links other kernels: this one runs poolings and nothing else."""
+    hook = """
+    #include "kernels.h"
+    int my_layer(const zs_layer *layer, int8_t *arena) {
+        int i, c, pixels = layer->height * layer->width;
+        if (layer->kernel != zs_pool) { return 0; }
+        for (c = 0; c < layer->channels; c++) {
+            int sum = 0;
+            for (i = 0; i < pixels; i++) { sum += arena[layer->input + i * layer->channels + c]; }
+            arena[layer->output + c] = (int8_t)(%s);
+        }
+        return 1;
+    }
+    """
+    right = "sum > 0 ? (sum + pixels / 2) / pixels : -((pixels / 2 - sum) / pixels)"
+    cascade, real = pair(*SMALL), host_module.cascade_sources
+    for formula in (right, "0"):
+
+        def hooked(cascade, name, formula=formula):
+            sources = real(cascade, name)
+            header = "#define ZS_HOOK my_layer\n" + sources["kernels.h"]
+            return sources | {"kernels.h": header, "hook.c": hook % formula}
+
+        monkeypatch.setattr(host_module, "cascade_sources", hooked)
+        if formula == right:
+            host_agrees(cascade)
+        else:  # or the hook was never asked
+            with pytest.raises(VerifyError, match="differs"):
+                host_agrees(cascade)
 
 
 def pairs_agree(n, seed, most, toolchain):

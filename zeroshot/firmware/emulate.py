@@ -4,6 +4,7 @@ The emulator is unicorn (GPL-2), an optional extra that is imported only inside 
 instructions, not cycles: no wait states, no pipeline. A predicated instruction counts whether or not it takes effect.
 """
 
+import importlib.util
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
@@ -143,6 +144,11 @@ def _instructions(code: bytes) -> int:
         at += 4 if code[at + 1] >> 3 in (0b11101, 0b11110, 0b11111) else 2
         count += 1
     return count
+
+
+def has_unicorn() -> bool:
+    """Whether it is installed."""
+    return importlib.util.find_spec("unicorn") is not None
 
 
 def _unicorn() -> tuple[Any, Any]:

@@ -20,6 +20,7 @@ from zeroshot.firmware.c_model import model_bytes
 from zeroshot.firmware.device import Needs
 from zeroshot.firmware.pack import pack
 from zeroshot.firmware.project import check_name, check_target, project_files, write_project
+from zeroshot.firmware.qemu import MACHINES
 from zeroshot.firmware.toolchain import CORES, find_toolchain
 from zeroshot.firmware.verify import ENGINE, Verification, verify
 from zeroshot.int8.execute import quantize_pixels, run
@@ -104,7 +105,7 @@ def export_pair(
         data: The data of the search, or where they are; None for a named set that the run knows.
         board: Whose memory the firmware must fit; by default the run's.
         images: Test images that are verified.
-        cores: Emulated cores, names of `zeroshot.firmware.toolchain.CORES`.
+        cores: Emulated cores, as `zeroshot.firmware.verify.verify` knows them.
         toolchain: `zig` or `gcc`; by default the first that is installed.
         verified: Whether to verify; else the folder says that it was not.
         force: Replace the folder.
@@ -146,9 +147,10 @@ def export_pair(
 def _check(images: int, cores: tuple[str, ...]) -> None:
     if images < 1:
         raise UsageError(f"Images to verify must be 1 or more, not {images}.", f"{FEWEST} is the default.")
-    unknown = [core for core in cores if core not in CORES]
+    known = list(CORES | MACHINES)
+    unknown = [core for core in cores if core not in known]
     if unknown or not cores:
-        raise UsageError(f"Unknown core {', '.join(unknown) or '(none)'}.", f"Known: {', '.join(CORES)}.")
+        raise UsageError(f"Unknown core {', '.join(unknown) or '(none)'}.", f"Known: {', '.join(known)}.")
 
 
 def quantised_row(run_folder: Path, rank: int) -> dict[str, str]:

@@ -32,26 +32,38 @@ def host_answers(cascade: Cascade, images: Images, *, sanitize: bool = True) -> 
         VerifyError: The program failed, with what a sanitizer said.
     """
     check_images(cascade, images)
-    values = {
-        "name": "cascade", "NAME": "CASCADE", "host_arguments": "little" if cascade.shares_input else "little, big",
-    }  # fmt: skip
-    sources = cascade_sources(cascade, "cascade") | {"host.c": Template(template("host.c")).substitute(values)}
-    n = len(images)
-    stream = np.concatenate([images.little.reshape(n, -1), images.big.reshape(n, -1)], axis=1).tobytes()
+    sources = cascade_sources(cascade, "cascade") | {"host.c": host_main(cascade, "cascade")}
     with tempfile.TemporaryDirectory() as folder:
         program = Path(folder) / "cascade"
         sanitized = build_host(sources, program, sanitize=sanitize)
         try:
-            done = subprocess.run([program], input=stream, capture_output=True, timeout=SECONDS, check=False)
+            done = subprocess.run([program], input=stream(images), capture_output=True, timeout=SECONDS, check=False)
         except (OSError, subprocess.TimeoutExpired) as error:
             raise VerifyError(f"The cascade did not run on this machine: {error}.", "Free some memory?") from error
     if done.returncode:
         said = done.stderr.decode(errors="replace").strip().splitlines()
         raise VerifyError(f"The cascade failed on this machine: {' '.join(said[:3])}", "This is a defect; report it.")
-    return _parse(done.stdout, n, cascade.little.classes), sanitized
+    return parse_answers(done.stdout, len(images), cascade.little.classes), sanitized
 
 
-def _parse(raw: bytes, n: int, classes: int) -> Answers:
+def host_main(cascade: Cascade, name: str) -> str:
+    """The main that reads images and writes answers."""
+    arguments = "little" if cascade.shares_input else "little, big"
+    return Template(template("host.c")).substitute(name=name, NAME=name.upper(), host_arguments=arguments)
+
+
+def stream(images: Images) -> bytes:
+    """Images as that main reads them: each for the little net, then for the big one."""
+    n = len(images)
+    return np.concatenate([images.little.reshape(n, -1), images.big.reshape(n, -1)], axis=1).tobytes()
+
+
+def parse_answers(raw: bytes, n: int, classes: int) -> Answers:
+    """Answers as that main writes them.
+
+    Raises:
+        VerifyError: There are more or fewer than n.
+    """
     size = 6 + 2 * classes
     if len(raw) != n * size:
         raise VerifyError(f"The cascade answered {len(raw) // size} images of {n}.", "This is a defect; report it.")

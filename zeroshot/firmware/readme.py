@@ -79,15 +79,17 @@ def _verified(verification: Verification | None) -> str:
         *(f"- {who}" for who in v.equal),
         *(f"- not asked: {who}" for who in v.missing),
         "",
-        "| core | instructions little | big | decision | arena used | stack | code | constants | static RAM |",
-        "|---|---|---|---|---|---|---|---|---|",
-        *map(_needs, v.needs),
-        "",
-        "Instructions of one image on an emulated core (no wait states, no cycles), bytes elsewhere. Arena used: up to "
-        "the highest byte written.\n",
     ]
     if v.needs:
-        lines += _layers(v)
+        lines += [
+            "| core | instructions little | big | decision | arena used | stack | code | constants | static RAM |",
+            "|---|---|---|---|---|---|---|---|---|",
+            *map(_needs, v.needs),
+            "",
+            "Instructions of one image on an emulated core (no wait states, no cycles), bytes elsewhere. Arena used: "
+            "up to the highest byte written.\n",
+            *_layers(v),
+        ]
     return "\n".join(lines) + "\n"
 
 

@@ -20,6 +20,7 @@ CORES = {
     "cortex-m0plus": "cortex_m0plus", "cortex-m3": "cortex_m3", "cortex-m4": "cortex_m4", "cortex-m7": "cortex_m7",
     "cortex-m33": "cortex_m33+dsp",
 }  # fmt: skip
+_ZIG = CORES | {"cortex-m55": "cortex_m55-mve"}  # only QEMU emulates it
 TOOLCHAINS = ("zig", "gcc")
 FLAGS = (
     "-std=c99", "-O2", "-fno-unroll-loops", "-fomit-frame-pointer", "-ffreestanding", "-fno-builtin",
@@ -44,9 +45,9 @@ class Toolchain:
     command: tuple[str, ...]
 
     def target(self, core: str) -> list[str]:
-        """Flags for one of `CORES`."""
+        """Flags for a core."""
         if self.name == "zig":
-            return ["-target", "thumb-freestanding-eabi", f"-mcpu={CORES[core]}", "-g0"]
+            return ["-target", "thumb-freestanding-eabi", f"-mcpu={_ZIG[core]}", "-g0"]
         return [f"-mcpu={core}", "-mthumb"]
 
 
@@ -72,31 +73,40 @@ def find_toolchain(name: str | None = None) -> Toolchain:
 
 
 def build_firmware(sources: dict[str, str], keep: Iterable[str], core: str, toolchain: Toolchain) -> Elf:
+    """`link` for the memory of `zeroshot.firmware.emulate`, parsed; arguments and errors as there."""
+    return read_elf(link(sources, keep, core, toolchain, template("emulate.ld")))
+
+
+def link(sources: dict[str, str], keep: Iterable[str], core: str, toolchain: Toolchain, script: str) -> bytes:
     """Compile and link C files for a core; what the kept functions do not need is dropped.
 
     Args:
         sources: File name -> text; headers lie beside the .c files.
-        keep: Functions that will be called.
-        core: One of `CORES`.
+        keep: Functions that will be called; the first is the entry point.
+        core: One of `CORES`, or cortex-m55.
         toolchain: What compiles.
+        script: Of the linker.
+
+    Returns:
+        An ELF image.
 
     Raises:
         UsageError: Unknown core.
         ToolchainError: The compiler failed.
     """
-    if core not in CORES:
-        raise unknown("core", core, CORES)
+    if core not in _ZIG:
+        raise unknown("core", core, _ZIG)
     with tempfile.TemporaryDirectory() as folder:
-        script, out = Path(folder) / "emulate.ld", Path(folder) / "firmware.elf"
+        where, out = Path(folder) / "memory.ld", Path(folder) / "firmware.elf"
         files = _write(Path(folder), sources | {"freestanding.c": template("freestanding.c")})
-        script.write_text(template("emulate.ld"), encoding="utf-8")
+        where.write_text(script, encoding="utf-8")
         names = list(keep)
         _run([
-            *toolchain.command, *toolchain.target(core), *FLAGS, "-nostdlib", f"-Wl,-T,{script}", "-Wl,--gc-sections",
+            *toolchain.command, *toolchain.target(core), *FLAGS, "-nostdlib", f"-Wl,-T,{where}", "-Wl,--gc-sections",
             f"-Wl,-e,{names[0]}", *(f"-Wl,-u,{name}" for name in names), "-o", str(out), *files,
             *(["-lgcc"] if toolchain.name == "gcc" else []),
         ])  # fmt: skip
-        return read_elf(out.read_bytes())
+        return out.read_bytes()
 
 
 def build_host(sources: dict[str, str], out: Path, *, sanitize: bool = True) -> bool:

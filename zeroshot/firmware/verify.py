@@ -10,11 +10,14 @@ from typing import Any
 
 from zeroshot.cost.engines import load_engine
 from zeroshot.cost.latency import layer_instructions
+from zeroshot.errors import ToolchainError
 from zeroshot.firmware.answers import Answers, Images, check_images, compare, reference_answers, tflm_answers
 from zeroshot.firmware.c_cascade import Cascade
 from zeroshot.firmware.device import Device, Needs
+from zeroshot.firmware.emulate import has_unicorn
 from zeroshot.firmware.host import host_answers
-from zeroshot.firmware.toolchain import Toolchain, find_toolchain, has_host_compiler
+from zeroshot.firmware.qemu import MACHINES, has_qemu, qemu_answers
+from zeroshot.firmware.toolchain import CORES, Toolchain, find_toolchain, has_host_compiler
 from zeroshot.net import OPS
 
 ENGINE = "c99"
@@ -30,7 +33,7 @@ class Verification:
         escalated: How many of them the big net answered.
         equal: Who agreed with the integer reference in every number.
         missing: Who could not be asked, with the reason.
-        needs: One a core.
+        needs: One a core, but for those that QEMU emulated.
         predicted: The cost model's instructions of each layer of the little and of the big net.
         layers: Operator and short description of each layer of both nets.
     """
@@ -57,7 +60,8 @@ def verify(
     Args:
         cascade: The pair.
         images: Test images; 200 or more say something about decisions near the threshold.
-        cores: Names of `zeroshot.firmware.toolchain.CORES`.
+        cores: Names of `zeroshot.firmware.toolchain.CORES`, or cortex-m55; QEMU emulates the latter, and also others
+            where unicorn is not installed.
         toolchain: Cross compiler; by default the first that is installed.
         host: Also build and run for this machine.
         progress: Called with what is being done, steps done and steps in all.
@@ -92,6 +96,11 @@ def verify(
         missing.append("C on this machine: it has no C compiler")
     for i, core in enumerate(cores):
         progress(f"C on an emulated {core}", 2 + host + i, steps)
+        if core in MACHINES and (core not in CORES or not has_unicorn()) and has_qemu():
+            check(f"C on a {core} in QEMU, {toolchain.name}", qemu_answers(cascade, images, core, toolchain))
+            continue
+        if core in MACHINES and core not in CORES:
+            raise ToolchainError(f"Only QEMU emulates a {core}, and it is not installed.", "Install qemu-system-arm.")
         device = Device(cascade, core, toolchain)
         check(f"C on an emulated {core}, {toolchain.name}", device.answers(images))
         device.check_pixels()
