@@ -227,7 +227,7 @@ def int8_pooling(image):
 # --- Arena ------------------------------------------------------------------------------------------------------
 
 
-def tensors(rows):
+def tensors(rows, keep_input=False):
     """(size, first row, last row) of the net's input and of every row's output."""
     last_row = len(rows) - 1
     out = []
@@ -238,22 +238,23 @@ def tensors(rows):
             size = rows[t]["out_height"] * rows[t]["out_width"] * rows[t]["out_channels"]
         readers = [r for r, row in enumerate(rows) if t in (row["source"], row["residual"])]
         written = max(t, 0)
-        out.append((size, written, max([written, *readers]) if t < last_row else last_row))
+        stays = t == last_row or (keep_input and t == INPUT)
+        out.append((size, written, last_row if stays else max([written, *readers])))
     return out
 
 
-def arena_bound(rows):
+def arena_bound(rows, keep_input=False):
     """Largest sum of tensors alive at one row."""
-    alive = tensors(rows)
+    alive = tensors(rows, keep_input)
     return max(sum(s for s, first, last in alive if first <= row <= last) for row in range(len(rows)))
 
 
-def greedy_plan(rows, alignment=16):
+def greedy_plan(rows, alignment=16, keep_input=False):
     """Offsets of the tensors: large ones first, of equal ones the last, each at the lowest offset that is free.
 
     Every multiple of the alignment is tried in turn, against every tensor that was placed.
     """
-    alive = tensors(rows)
+    alive = tensors(rows, keep_input)
     aligned = [math.ceil(size / alignment) * alignment for size, *_ in alive]
     offsets = {}
     for t in sorted(range(len(alive)), key=lambda t: (-aligned[t], -t)):
@@ -266,9 +267,10 @@ def greedy_plan(rows, alignment=16):
     return [(offsets[t], *alive[t]) for t in range(len(alive))]
 
 
-def arena_greedy(rows, alignment=16):
+def arena_greedy(rows, alignment=16, keep_input=False):
     """Highest aligned end in the greedy plan."""
-    return max(offset + math.ceil(size / alignment) * alignment for offset, size, *_ in greedy_plan(rows, alignment))
+    plan = greedy_plan(rows, alignment, keep_input)
+    return max(offset + math.ceil(size / alignment) * alignment for offset, size, *_ in plan)
 
 
 def c99_scratch(row):
@@ -282,12 +284,12 @@ def c99_scratch(row):
     return 4 * 2 * (k * k + k * columns + (row["out_height"] - 1) * row["stride"])
 
 
-def arena_in_place(rows):
+def arena_in_place(rows, keep_input=False):
     """Largest sum of tensors and scratch at one row, where a depthwise layer or an addition may take over an operand.
 
     It may where nobody reads the operand later: then the smaller of both tensors costs nothing in that row.
     """
-    alive = tensors(rows)
+    alive = tensors(rows, keep_input)
     peak = 0
     for i, row in enumerate(rows):
         live = [t for t, (_, first, last) in enumerate(alive) if first <= i <= last]
@@ -349,6 +351,14 @@ LEVELS = (0.05, 0.1, 0.2, 0.3, 0.45, 0.65)
 MIN_RATE = 0.05
 
 
+def activations(a, b, platform):
+    """Bytes of the shared arena and of an image that waits beside it."""
+    if not platform.input_in_arena:
+        return np.maximum(a["arena"], b["arena"]) + b["input"]
+    same = a["input"] == b["input"]
+    return np.where(same, np.maximum(a["holding"], b["arena"]), np.maximum(a["arena"] + b["input"], b["arena"]))
+
+
 def figures(a, b, p, platform):
     """Costs of pairs, arrays that broadcast: `a` and `b` map column names to arrays."""
     runtime = np.array([platform.runtime[ops] for ops in np.ravel(a["ops"] | b["ops"])])
@@ -359,7 +369,7 @@ def figures(a, b, p, platform):
         "worst_latency": a["latency"] + platform.policy_latency + b["latency"],
         "worst_energy": a["energy"] + platform.policy_energy + b["energy"],
         "flash": a["flash"] + b["flash"] + runtime.reshape(np.shape(a["ops"] | b["ops"])),
-        "sram": np.maximum(a["arena"], b["arena"]) + a["persistent"] + b["persistent"] + b["input"],
+        "sram": activations(a, b, platform) + a["persistent"] + b["persistent"],
     }
 
 

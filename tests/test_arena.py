@@ -21,13 +21,16 @@ def arena(net, planner, channels=3, classes=10):
 
 
 @settings(max_examples=200, deadline=None)
-@given(st.lists(specs(), min_size=1, max_size=3), st.integers(1, 4), st.integers(2, 11))
-def test_all_planners_are_those_of_the_naive_ones(nets, channels, classes):
+@given(st.lists(specs(), min_size=1, max_size=3), st.integers(1, 4), st.integers(2, 11), st.booleans())
+def test_all_planners_are_those_of_the_naive_ones(nets, channels, classes, keep):
     table = layer_table(spec_array(nets), channels, classes)
     rows = [reference.layer_rows(net, channels, classes) for net in nets]
-    assert arena_bytes(table, "bound").tolist() == [reference.arena_bound(r) for r in rows]
-    assert arena_bytes(table, "greedy").tolist() == [reference.arena_greedy(r) for r in rows]
-    assert arena_bytes(table, "in-place").tolist() == [reference.arena_in_place(r) for r in rows]
+    naive = {
+        "bound": reference.arena_bound, "greedy": reference.arena_greedy, "in-place": reference.arena_in_place,
+    }  # fmt: skip
+    for planner, bytes_of in naive.items():
+        found = arena_bytes(table, planner, keep_input=keep).tolist()
+        assert found == [bytes_of(r, keep_input=keep) for r in rows], planner
 
 
 @settings(deadline=None)

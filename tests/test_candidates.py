@@ -134,9 +134,14 @@ def test_a_budget_under_every_net_is_named(name, limit):
 TWO = NetCosts(
     latency=np.array([1.0, 3.0]), energy=np.array([0.5, 1.5]), macs=np.array([10, 30]), flash=np.array([1000, 3000]),
     arena=np.array([100, 400]), persistent=np.array([20, 30]), input=np.array([5, 7]), ops=np.array([1, 2]),
+    holding=np.array([100, 400]),
 )  # fmt: skip
 BARE = replace(
-    PLATFORM, runtime=np.arange(64, dtype=np.int64) * 100, policy_latency=0.25, policy_energy=0.125
+    PLATFORM,
+    runtime=np.arange(64, dtype=np.int64) * 100,
+    policy_latency=0.25,
+    policy_energy=0.125,
+    input_in_arena=False,
 )  # runtime of {conv, depthwise}: mask 3, 300 bytes
 # The one legal pair is little = net 0, big = net 1.
 NEEDS = {

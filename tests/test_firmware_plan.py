@@ -99,6 +99,29 @@ def test_random_pairs_of_the_space_reach_the_bound():
     assert reached >= 19
 
 
+@pytest.mark.parametrize("sides", [(32,), (16, 32)])
+def test_a_pair_takes_what_the_cost_model_says(sides):
+    """For pairs that read one image and for pairs that read two: exactly, but for alignment."""
+    from zeroshot.cascade.pairs import describe_pairs
+    from zeroshot.cost.boards import load_board
+    from zeroshot.cost.engines import load_engine
+    from zeroshot.cost.nets import net_costs, platform
+    from zeroshot.spaces.mcu import McuSpace
+
+    values = McuSpace(resolutions=sides).sample(60, np.random.default_rng(5))
+    board, engine = load_board("nucleo-l4r5zi"), load_engine("c99")
+    costs = net_costs(layer_table(values, 3, 10), board, engine)
+    little, big = np.arange(0, 60, 2), np.arange(1, 60, 2)
+    pairs = describe_pairs(costs, costs, little, big, np.full(30, 0.2), np.zeros(30), platform(board, engine, 10))
+    kept = 0
+    for a, b, said in zip(little, big, pairs.sram, strict=True):
+        shared = bool(costs.input[a] == costs.input[b])
+        plan = plan_arena(tuple(layer_table(values[i : i + 1], 3, 10) for i in (a, b)), shared_input=shared)
+        assert said <= plan.bound < 1.01 * said + 64
+        kept += said > max(costs.arena[a], costs.arena[b])
+    assert kept >= 3  # pairs in which the waiting image counts
+
+
 def test_in_place_layers_halve_the_memory_of_an_inverted_bottleneck():
     bound, placed = (int(arena_bytes(table(V2), planner)[0]) for planner in ("bound", "in-place"))
     assert placed < 0.7 * bound

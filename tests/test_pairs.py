@@ -58,8 +58,10 @@ def population(rng, n, fastest, slowest, low, high):
         arena=rng.integers(4000, 80_000, n),
         persistent=rng.integers(0, 5000, n),
         input=rng.choice([768, 1728, 3072], n),
+        holding=np.zeros(n, np.int64),
         ops=rng.integers(1, 64, n),
     )
+    costs = replace(costs, holding=costs.arena + rng.integers(0, costs.input + 1))
     return costs, low + (high - low) * np.clip(0.7 * rank + 0.3 * rng.uniform(0, 1, n), 0, 1)
 
 
@@ -68,13 +70,13 @@ def populations(seed, n_little=30, n_big=40, fastest_big=15):
     return *population(rng, n_little, 1, 40, 0.45, 0.8), *population(rng, n_big, fastest_big, 400, 0.55, 0.92)
 
 
-def ranked(parts, budgets=BUDGETS["none"], **options):
+def ranked(parts, budgets=BUDGETS["none"], platform=PLATFORM, **options):
     littles, a_l, bigs, a_b = parts
-    return rank_pairs(littles, a_l, bigs, a_b, PLATFORM, budgets, **options)
+    return rank_pairs(littles, a_l, bigs, a_b, platform, budgets, **options)
 
 
-def expected(parts, budgets=BUDGETS["none"], coupling=PRIOR_COUPLING):
-    return reference.all_pairs(*parts, PLATFORM, budgets, coupling)
+def expected(parts, budgets=BUDGETS["none"], coupling=PRIOR_COUPLING, platform=PLATFORM):
+    return reference.all_pairs(*parts, platform, budgets, coupling)
 
 
 def listed(pairs: Pairs):
@@ -98,6 +100,16 @@ def test_the_pairs_that_count_are_exact(budgets, seed):
     assert ranking.n_feasible == pairs["counts"].sum()
     assert np.array_equal(ranking.little_fits, pairs["counts"].any(axis=1))
     assert np.array_equal(ranking.big_fits, pairs["counts"].any(axis=0))
+
+
+@pytest.mark.parametrize("seed", [0, 1])
+def test_an_image_that_waits_in_the_arena_lets_more_pairs_fit(seed):
+    parts, budgets = populations(seed), BUDGETS["sram"]
+    inside = replace(PLATFORM, input_in_arena=True)
+    ranking, pairs = ranked(parts, budgets, inside), expected(parts, budgets, platform=inside)
+    assert ranking.n_feasible == pairs["counts"].sum() > ranked(parts, budgets).n_feasible
+    for found in (ranking.top, ranking.front):
+        assert np.array_equal(found.sram, pairs["sram"][found.little, found.big])
 
 
 def test_the_cases_are_worth_their_name():
@@ -298,7 +310,7 @@ def one_pair(budgets=BUDGETS["none"], a_l=0.7, a_b=0.85, latency=(10.0, 100.0), 
     """One little and one big net with round figures: (ranking, its only listed pair or None)."""
 
     def net(ms, flash, arena, persistent, image, ops):
-        whole = [np.array([v]) for v in (int(ms * 1e5), flash, arena, persistent, image, ops)]
+        whole = [np.array([v]) for v in (int(ms * 1e5), flash, arena, persistent, image, arena, ops)]
         return NetCosts(np.array([ms]), np.array([ms / 2]), *whole)
 
     parts = net(latency[0], 1000, 500, 10, 48, 0b000001), np.array([a_l])

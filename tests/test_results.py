@@ -38,7 +38,7 @@ def costs(n=N, seed=0):
     return NetCosts(
         latency=latency, energy=latency / 2, macs=rng.integers(1, 99, n), flash=rng.integers(10, 99, n),
         arena=rng.integers(10, 99, n), persistent=rng.integers(10, 99, n), input=rng.integers(10, 99, n),
-        ops=rng.integers(1, 64, n),
+        ops=rng.integers(1, 64, n), holding=rng.integers(10, 99, n),
     )  # fmt: skip
 
 
@@ -237,5 +237,5 @@ def test_rows_hold_plain_values_that_csv_and_json_write_exactly():
     assert [row["score_x"] for row in back] == ["1.5", "2.5"]
     assert list(nets[0]) == [
         "net", "latency_ms", "energy_mj", "macs", "model_flash_bytes", "arena_bytes", "persistent_bytes",
-        "input_bytes", "score_x",
+        "input_bytes", "holding_bytes", "score_x",
     ]  # fmt: skip

@@ -99,12 +99,13 @@ def _fitting(costs: NetCosts, corner: NetCosts, platform: Platform, budgets: Bud
     """Which nets could be the little, and which the big one of some pair inside the budgets."""
     flash = costs.flash + corner.flash.min() + platform.runtime[costs.ops]
     ram = costs.arena + costs.persistent + corner.persistent.min()
+    least, own = (0, 0) if platform.input_in_arena else (corner.input.min(), costs.input)
     start = costs.latency + platform.policy_latency
     first = corner.latency.min() + platform.policy_latency
     fits = flash <= budgets.flash
-    little = fits & (ram + corner.input.min() <= budgets.sram) & (costs.energy < budgets.energy)
+    little = fits & (ram + least <= budgets.sram) & (costs.energy < budgets.energy)
     little &= (start < budgets.latency) & (2 * start < budgets.worst_latency)  # the big net is slower yet
-    big = fits & (ram + costs.input <= budgets.sram) & (MIN_RATE * costs.energy < budgets.energy)
+    big = fits & (ram + own <= budgets.sram) & (MIN_RATE * costs.energy < budgets.energy)
     big &= (first + costs.latency <= budgets.worst_latency) & (first + MIN_RATE * costs.latency <= budgets.latency)
     return little, big
 

@@ -185,7 +185,8 @@ def net_rows(names: list[str], costs: NetCosts, columns: dict[str, FloatArray]) 
     """Candidates as rows: name, costs, then further columns."""
     table = {
         "latency_ms": costs.latency, "energy_mj": costs.energy, "macs": costs.macs, "model_flash_bytes": costs.flash,
-        "arena_bytes": costs.arena, "persistent_bytes": costs.persistent, "input_bytes": costs.input, **columns,
+        "arena_bytes": costs.arena, "persistent_bytes": costs.persistent, "input_bytes": costs.input,
+        "holding_bytes": costs.holding, **columns,
     }  # fmt: skip
     return [{"net": name, **{key: _plain(column[i]) for key, column in table.items()}} for i, name in enumerate(names)]
 

@@ -13,8 +13,8 @@ SHAVED = 1.0 - 1e-12
 MIN_RATE = 0.05
 
 # Columns of the matrices of little and big nets.
-COST_COLUMNS = ("latency", "energy", "macs", "flash", "arena", "persistent", "input")
-_LATENCY, _ENERGY, _MACS, _FLASH, _ARENA, _PERSISTENT, _INPUT, _ACCURACY = range(len(COST_COLUMNS) + 1)
+COST_COLUMNS = ("latency", "energy", "macs", "flash", "arena", "persistent", "input", "holding")
+_LATENCY, _ENERGY, _MACS, _FLASH, _ARENA, _PERSISTENT, _INPUT, _HOLDING, _ACCURACY = range(len(COST_COLUMNS) + 1)
 
 
 @numba.njit(cache=True, inline="always")
@@ -132,8 +132,8 @@ def _objective(code, accuracy, latency, energy, macs, worst, flash, sram):  # ty
 
 @numba.njit(cache=True, nogil=True, error_model="numpy")
 def scan_kernel(  # type: ignore[no-untyped-def]
-    little, ops_l, at_l, weight_l, big, ops_b, at_b, weight_b, gain, best, levels, at_u, weight_u, runtime, limits,
-    policy, codes, top, low, high,
+    little, ops_l, at_l, weight_l, big, ops_b, at_b, weight_b, gain, best, levels, at_u, weight_u, runtime, in_arena,
+    limits, policy, codes, top, low, high,
 ):  # fmt: skip
     n_little = little.shape[0]
     n_levels = len(levels)
@@ -184,8 +184,13 @@ def scan_kernel(  # type: ignore[no-untyped-def]
             if little[a, _ACCURACY] >= accuracy_b:
                 continue
             flash = little[a, _FLASH] + big[b, _FLASH] + runtime[ops_l[a] | ops_b[b]]
-            arena = max(little[a, _ARENA], big[b, _ARENA])
-            sram = arena + little[a, _PERSISTENT] + big[b, _PERSISTENT] + big[b, _INPUT]
+            sram = little[a, _PERSISTENT] + big[b, _PERSISTENT]
+            if not in_arena:
+                sram += max(little[a, _ARENA], big[b, _ARENA]) + big[b, _INPUT]
+            elif little[a, _INPUT] == big[b, _INPUT]:
+                sram += max(little[a, _HOLDING], big[b, _ARENA])
+            else:
+                sram += max(little[a, _ARENA] + big[b, _INPUT], big[b, _ARENA])
             if flash > limits[0] or sram > limits[1]:
                 continue
             start_energy = little[a, _ENERGY] + policy[1]

@@ -5,7 +5,10 @@ For a little net L and a big net B with escalation rate p, on one board:
     expected cost   c_L + c_policy + p c_B             (latency, energy; MACs without the policy)
     worst case      c_L + c_policy + c_B
     flash           model_L + model_B + one runtime with the union of their operators
-    SRAM            max(arena_L, arena_B) + persistent_L + persistent_B + a kept copy of B's input
+    SRAM            persistent_L + persistent_B + max(arena_L, arena_B) + a kept copy of B's input
+                    where one arena is planned over both nets: the input waits in it while L runs, so the last two
+                    are max(arena_L + B's input, arena_B); where both read the same input, arena_L + B's input is
+                    what L needs if its input is never overwritten
     accuracy        the Gaussian copula of `cascade.copula`
 
 The escalation rate of a pair is the one of highest accuracy inside the budgets. A pair counts only where L is
@@ -182,7 +185,8 @@ def rank_pairs(
     shared = (
         _matrix(littles, little_accuracy)[order], littles.ops[order], at, weight,
         _matrix(bigs, big_accuracy), bigs.ops, at_b, weight_b,
-        table.gain, table.best, levels, at_u, weight_u, platform.runtime, limits, policy, codes, top,
+        table.gain, table.best, levels, at_u, weight_u,
+        platform.runtime, platform.input_in_arena, limits, policy, codes, top,
     )  # fmt: skip
     bounds = np.linspace(0, len(bigs), max(1, min(threads, len(bigs))) + 1).astype(int)
 
@@ -225,6 +229,9 @@ def describe_pairs(
 ) -> Pairs:  # fmt: skip
     """All figures of given pairs, by the formulas at the head of this module."""
     a, b = littles.take(little), bigs.take(big)
+    activations = np.maximum(a.arena, b.arena) + b.input
+    if platform.input_in_arena:
+        activations = np.maximum(np.where(a.input == b.input, a.holding, a.arena + b.input), b.arena)
     latency, energy = a.latency + platform.policy_latency, a.energy + platform.policy_energy
     return Pairs(
         little, big, p, accuracy,
@@ -234,7 +241,7 @@ def describe_pairs(
         worst_latency=latency + b.latency,
         worst_energy=energy + b.energy,
         flash=a.flash + b.flash + platform.runtime[a.ops | b.ops],
-        sram=np.maximum(a.arena, b.arena) + a.persistent + b.persistent + b.input,
+        sram=activations + a.persistent + b.persistent,
     )  # fmt: skip
 
 

@@ -35,7 +35,7 @@ ALIGNMENT = 16  # bytes, of TFLM's planner
 PLANNERS = ("bound", "greedy", "in-place")
 
 
-def arena_bytes(table: LayerTable, planner: str) -> Int64Array:
+def arena_bytes(table: LayerTable, planner: str, *, keep_input: bool = False) -> Int64Array:
     """Activation memory of each net: (n_nets,) int64 bytes.
 
     Args:
@@ -45,13 +45,14 @@ def arena_bytes(table: LayerTable, planner: str) -> Int64Array:
             descending size (of equal ones the last added first), each at the lowest free offset, all sizes rounded up
             to 16 bytes before; or `in-place`, the bound for the generated C, whose depthwise layers and additions
             write over their input where nobody reads it later, and whose layers have scratch memory.
+        keep_input: Whether the net's input stays until the end, for another net that reads it next.
 
     Raises:
         UsageError: Unknown planner.
     """
     if planner not in PLANNERS:
         raise UsageError(f"Unknown planner {planner!r}.", f"Known: {', '.join(PLANNERS)}.")
-    return np.asarray(_arena_kernel(table.rows, table.ptr, PLANNERS.index(planner)))
+    return np.asarray(_arena_kernel(table.rows, table.ptr, PLANNERS.index(planner), keep_input))
 
 
 def scratch_bytes(table: LayerTable) -> Int64Array:
@@ -173,11 +174,13 @@ def _greedy(size, first, last):  # type: ignore[no-untyped-def]
 
 
 @numba.njit(cache=True)
-def _arena_kernel(rows, ptr, planner):  # type: ignore[no-untyped-def]
+def _arena_kernel(rows, ptr, planner, keep_input):  # type: ignore[no-untyped-def]
     out = np.empty(len(ptr) - 1, np.int64)
     for i in range(len(out)):
         net = rows[ptr[i] : ptr[i + 1]]
         size, first, last = _tensors(net)
+        if keep_input:
+            last[0] = len(net) - 1
         if planner == 1:
             out[i] = _greedy(size, first, last)
         elif planner == 2:

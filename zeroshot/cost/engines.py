@@ -28,6 +28,8 @@ class Engine:
         title: For people.
         planner: One of `zeroshot.cost.arena.PLANNERS`: `greedy`, TensorFlow Lite Micro's arena plan; `in-place`, that
             of the generated C; or `bound`, the largest sum of live tensors.
+        input_in_arena: Whether a cascade's arena is planned over both nets, so that the image waits inside it for the
+            big net; else a copy of it waits beside the arena.
         flash_base: Bytes of runtime code without operator kernels.
         flash_kernel: Bytes of code for each kind in `net.OPS`, paid once however many nets use it.
         flash_layer: Bytes of model tables for each layer, beside a byte a weight.
@@ -54,6 +56,7 @@ class Engine:
     name: str
     title: str
     planner: str
+    input_in_arena: bool
     flash_base: int
     flash_kernel: dict[str, int]
     flash_layer: int

@@ -28,6 +28,7 @@ class NetCosts:
         arena: int64, bytes of activations under the engine's planner.
         persistent: int64, bytes of RAM beside the arena: what the net keeps between inferences, and scratch.
         input: int64, bytes of the int8 input image.
+        holding: int64, bytes of activations where the input stays in the arena until the net is done.
         ops: int64, bit i set if the net uses operator i of `net.OPS`.
     """
 
@@ -38,6 +39,7 @@ class NetCosts:
     arena: Int64Array
     persistent: Int64Array
     input: Int64Array
+    holding: Int64Array
     ops: Int64Array
 
     def __len__(self) -> int:
@@ -72,6 +74,7 @@ def net_costs(table: LayerTable, board: Board, engine: Engine) -> NetCosts:
         arena=arena_bytes(table, engine.planner),
         persistent=engine.ram_base + engine.ram_layer * layers + engine.ram_channel * channels + scratch,
         input=first[:, HEIGHT] * first[:, WIDTH] * first[:, IN_CH],
+        holding=arena_bytes(table, engine.planner, keep_input=True),
         ops=np.bitwise_or.reduceat(np.left_shift(np.int64(1), op.astype(np.int64)), table.ptr[:-1])
         if len(table)
         else np.zeros(0, np.int64),
@@ -88,6 +91,7 @@ class Platform:
         runtime: (2 ** len(OPS),) int64, bytes of code for each set of operators (a bit mask as in `NetCosts.ops`).
         policy_latency: ms of one escalation decision.
         policy_energy: mJ of one escalation decision.
+        input_in_arena: Whether the big net's input waits inside the shared arena, not beside it.
     """
 
     board: Board
@@ -95,6 +99,7 @@ class Platform:
     runtime: Int64Array
     policy_latency: float
     policy_energy: float
+    input_in_arena: bool = False
 
 
 def platform(board: Board, engine: Engine, classes: int) -> Platform:
@@ -104,4 +109,6 @@ def platform(board: Board, engine: Engine, classes: int) -> Platform:
     code = sum(((masks >> i) & 1) * size for i, size in enumerate(kernels))
     policy = policy_ms(classes, board, engine)
     energy = float(energy_mj(np.array([policy]), board)[0])
-    return Platform(board, engine, engine.flash_base + np.asarray(code, np.int64), policy, energy)
+    return Platform(
+        board, engine, engine.flash_base + np.asarray(code, np.int64), policy, energy, engine.input_in_arena
+    )
