@@ -1,7 +1,9 @@
 """The exported folder: complete, buildable, self-checking, never half written."""
 
+import io
 import shutil
 import subprocess
+import sys
 import zipfile
 
 import pytest
@@ -98,6 +100,64 @@ def test_the_arduino_library(one_input, tmp_path):
         "url",
         "architectures",
     } <= keys
+
+
+ARDUINO = """
+#include <stdint.h>
+struct Port {
+    void begin(long) {}
+    template <class T> void print(T) {}
+    template <class T> void println(T) {}
+} Serial;
+static unsigned long micros() { return 0; }
+"""
+
+
+def test_the_arduino_sketch_builds_with_the_library(one_input, two_inputs, tmp_path):
+    """As the IDE does it: the library's C as C, the sketch as C++; with a stand-in for the board's core."""
+    pytest.importorskip("ziglang", reason="needs the mcu extra")
+    for place, (_, files) in (("one", one_input), ("two", two_inputs)):
+        (name,) = (path.removesuffix("-arduino.zip") for path in files if path.endswith("-arduino.zip"))
+        folder = tmp_path / place
+        with zipfile.ZipFile(io.BytesIO(files[f"{name}-arduino.zip"])) as archive:
+            archive.extractall(folder)
+        (sketch,) = folder.rglob("*.ino")
+        (folder / "sketch.cpp").write_text(
+            ARDUINO + sketch.read_text() + "int main() { setup(); loop(); return result.label >= 0 ? 0 : 1; }\n"
+        )
+        sources = folder / name / "src"
+        zig, flags = [sys.executable, "-m", "ziglang", "cc"], ["-Wall", "-Wextra", "-Werror", "-I", str(sources)]
+        build(folder, *zig, "-std=c99", *flags, "-c", *map(str, sorted(sources.glob("*.c"))))
+        build(folder, *zig, "-x", "c++", "-fno-exceptions", *flags, "-c", "sketch.cpp")
+        build(folder, *zig, *(path.name for path in folder.glob("*.o")), "-o", "sketch")
+        subprocess.run([folder / "sketch"], check=True, timeout=60)
+
+
+ZEPHYR = """
+cmake_minimum_required(VERSION 3.13)
+project(stand_in C)
+set(CONFIG_EYE y)
+macro(zephyr_include_directories)
+  include_directories(${ARGN})
+endmacro()
+macro(zephyr_library)
+  add_library(module STATIC)
+endmacro()
+macro(zephyr_library_sources)
+  target_sources(module PRIVATE ${ARGN})
+endmacro()
+add_subdirectory(zephyr)
+"""
+
+
+@pytest.mark.skipif(shutil.which("cmake") is None, reason="needs cmake")
+def test_the_zephyr_module_builds(one_input, tmp_path):
+    """With stand-ins for the three functions of Zephyr's build that it calls."""
+    write_project(one_input[1], tmp_path / "out")
+    (tmp_path / "out" / "CMakeLists.txt").write_text(ZEPHYR)
+    build(tmp_path / "out", "cmake", "-S", ".", "-B", "build")
+    build(tmp_path / "out", "cmake", "--build", "build")
+    assert (tmp_path / "out" / "build" / "zephyr" / "libmodule.a").stat().st_size > 1000
 
 
 def test_the_zephyr_module_names_every_source(one_input):
