@@ -78,10 +78,10 @@ def show(title: str, header: tuple[str, ...], rows: list[tuple[str, ...]]) -> No
 def every_test_image(run: Path, pair: int, data: str | None) -> None:
     """Exits with an error where any number differs."""
     from zeroshot._searched import read_run, run_dataset
-    from zeroshot.firmware.export import EVERY, first_images, quantised_pair, quantised_row
+    from zeroshot.firmware.export import EVERY, first_images, quantised_pair, quantised_row, shortest
 
     config, _ = read_run(run, EVERY)
-    cascade, nets, threshold = quantised_pair(run, quantised_row(run, pair))
+    cascade, nets = quantised_pair(run, quantised_row(run, pair))
     images = first_images(cascade, nets, run_dataset(config, data), EVERY)
     expected = reference_answers(cascade, images)
     started = time.perf_counter()
@@ -89,7 +89,7 @@ def every_test_image(run: Path, pair: int, data: str | None) -> None:
     seconds = time.perf_counter() - started
     compare("the C on this machine", expected, found)
     rows = [
-        (nets[0].name, nets[1].name, str(threshold), f"{len(images):,}", f"{int(found.escalated.sum()):,}",
+        (nets[0].name, nets[1].name, " ".join(map(str, shortest(cascade.thresholds))), f"{len(images):,}", f"{int(found.escalated.sum()):,}",
          "yes" if sanitized else "no", "0", f"{seconds:.0f}"),
     ]  # fmt: skip
     header = ("little", "big", "threshold", "images", "escalated", "sanitized", "images that differ", "s")

@@ -24,7 +24,8 @@ def typed(ctx: typer.Context, names: Iterable[str]) -> list[str]:
     for name in names:
         source = ctx.get_parameter_source(name)
         if source is not None and source.name == "COMMANDLINE":
-            out += [f"--{name.replace('_', '-')}", str(ctx.params[name])]
+            flag, value = f"--{name.replace('_', '-')}", ctx.params[name]
+            out += [flag] if value is True else [flag, str(value)]
     return out
 
 

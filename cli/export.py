@@ -73,7 +73,9 @@ HEADERS = (
 def _print(screen: "Console", result: "ExportResult") -> None:
     prose(screen, f"Pair {result.rank} as firmware", "bold")
     screen.print(f"    little {result.little}")
-    screen.print(f"    big    {result.big}, where the two largest int8 logits are less than {result.threshold} apart")
+    limits = sorted(set(result.thresholds))
+    less = f"{limits[0]}" if len(limits) == 1 else f"{limits[0]} to {limits[-1]}, by class,"
+    screen.print(f"    big    {result.big}, where the two largest int8 logits are less than {less} apart")
     proof = result.verification
     if proof is None:
         prose(screen, "note: nothing was verified.", "yellow")

@@ -19,7 +19,8 @@ if TYPE_CHECKING:
     from zeroshot.quantize import QuantizeResult
 
 RECIPE = ("ranges", "equalise", "images", "epochs", "lr", "teacher")
-AGAIN = ("data", "threads", "rate", "accuracy_floor", "latency", "energy", "policy")  # what a resumption is told again
+# What a resumption is told again.
+AGAIN = ("data", "threads", "rate", "accuracy_floor", "latency", "energy", "policy", "per_class")
 
 
 NETS, RULE, OUTPUT = (
@@ -69,6 +70,9 @@ def quantize(
     policy: Annotated[
         str, option("--policy", "NAME", "logit-gap, score-margin, max-softmax or entropy.", **RULE)
     ] = "logit-gap",
+    per_class: Annotated[
+        bool, option("--per-class", "", "A threshold for each class that the little net answers.", **RULE)
+    ] = False,
     data: Annotated[
         str | None, option("--data", "DATA", "The data of the search; needed for a file or folder.", **OUTPUT)
     ] = None,
@@ -98,7 +102,7 @@ def quantize(
     if resume and (given or qat is not None):
         names = ", ".join(f"--{name}" for name in given) or "--qat"
         raise UsageError("--resume goes on with the recipe of before.", f"Leave {names} out, or use --force.")
-    rule = Rule(rate, accuracy_floor, latency, energy, policy)
+    rule = Rule(rate, accuracy_floor, latency, energy, policy, per_class)
     with progress(quiet) as bar:
         try:
             result = quantize_run(
@@ -157,9 +161,11 @@ def _print(screen: "Console", result: "QuantizeResult") -> None:
 
 
 def _threshold(row: dict[str, Any]) -> str:
+    if " " in str(row["threshold_int8"]):
+        return f"escalates below a threshold for each class of {row['policy']}: {row['threshold_int8']}"
     if row["policy"] == "logit-gap":
         return f"escalates where the two largest int8 logits are less than {row['threshold_int8']} apart"
-    return f"escalates where the little net's score, {row['policy']}, is below {row['threshold_int8']:.4g}"
+    return f"escalates where the little net's score, {row['policy']}, is below {float(row['threshold_int8']):.4g}"
 
 
 def _print_nets(screen: "Console", result: "QuantizeResult") -> None:

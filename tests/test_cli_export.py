@@ -49,7 +49,7 @@ def test_the_table_and_the_json_are_the_library_call(cli, run, tmp_path):
     (needs,) = expected.verification.needs
     (line,) = (line.split() for line in lines if line.startswith("cortex-m4"))
     assert line[1:3] == [f"{sum(needs.little) / 1e6:.2f}", f"{sum(needs.big) / 1e6:.2f}"]
-    assert f"less than {expected.threshold} apart" in human.stdout
+    assert f"less than {expected.thresholds[0]} apart" in human.stdout
     assert all(who in human.stdout for who in expected.verification.equal)
     assert lines[-2] == "Firmware: run/firmware/pair-1"
     told = json.loads(cli("export", "run", "--no-verify", "--out", tmp_path / "told", "--json").stdout)

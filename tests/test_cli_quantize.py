@@ -85,7 +85,9 @@ def test_options_reach_the_recipe_and_the_rule(cli, folder):
     assert told["recipe"] == {
         "ranges": "percentile", "equalise": False, "images": 64, "epochs": 1, "lr": 0.002, "teacher": 1.0,
     }  # fmt: skip
-    assert told["rule"] == {"rate": None, "accuracy": None, "latency": "5ms", "energy": None, "policy": "logit-gap"}
+    assert told["rule"] == {
+        "rate": None, "accuracy": None, "latency": "5ms", "energy": None, "policy": "logit-gap", "per_class": False,
+    }  # fmt: skip
     assert cli("quantize", "run", "--no-qat", "--force", "--energy", "0.9mJ", "--quiet").exit_code == 0
 
 
@@ -101,6 +103,7 @@ def test_options_reach_the_recipe_and_the_rule(cli, folder):
         (["run", "--no-qat", "--epochs", 2], 2, "--no-qat"),
         (["run", "--rate", 2], 2, "rate"),
         (["run", "--rate", 0.1, "--energy", "1mJ"], 2, "one rule"),
+        (["run", "--per-class", "--accuracy-floor", 0.5], 2, "--per-class"),
         (["run", "--policy", "margin"], 2, "score-margin"),
         (["run", "--resume"], 1, "no quantisation to resume"),
         (["run", "--resume", "--qat"], 2, "--qat"),

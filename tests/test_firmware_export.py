@@ -15,7 +15,7 @@ from zeroshot.data import load
 from zeroshot.errors import InfeasibleError, RunError, ToolchainError, UsageError, VerifyError
 from zeroshot.firmware import export as export_module
 from zeroshot.firmware.export import export_pair
-from zeroshot.quantize import Int8Recipe, quantize_run
+from zeroshot.quantize import Int8Recipe, Rule, quantize_run
 from zeroshot.runs import open_run
 from zeroshot.train import Recipe, train_pairs
 
@@ -78,7 +78,7 @@ def test_a_pair_becomes_a_verified_folder(run):
     found = export_pair(run, images=30)
     assert found.folder == run / "firmware" / "pair-1"
     row = quantised(run)[0]
-    assert (found.little, found.big, found.threshold) == (LITTLE, BIG, int(row["threshold_int8"]))
+    assert (found.little, found.big, found.thresholds) == (LITTLE, BIG, (int(row["threshold_int8"]),) * 10)
     stored = json.loads((found.folder / "verification.json").read_text())
     assert stored["images"] == 30
     assert stored == json.loads(json.dumps(found.verification.summary()))
@@ -90,6 +90,22 @@ def test_a_pair_becomes_a_verified_folder(run):
     assert both - little == pytest.approx(sum(needs.big) / per_ms)
     assert little == pytest.approx((sum(needs.little) + needs.decision) / per_ms)
     assert found.summary()["milliseconds"]["cortex-m4"] == [little, both]
+
+
+def test_a_threshold_a_class_reaches_the_device(run):
+    quantize_run(run, rule=Rule(rate=0.3, per_class=True), resume=True)
+    row = quantised(run)[0]
+    found = unproved(run)
+    assert found.thresholds == tuple(map(int, row["threshold_int8"].split()))
+    assert len(set(found.thresholds)) > 1
+    assert f"= {{{', '.join(row['threshold_int8'].split())}}}" in (found.folder / "src" / "cascade.c").read_text()
+
+
+@pytest.mark.parametrize("text", ["1 2 3", "many", "", "-1", "257"])
+def test_thresholds_that_no_device_has(run, text):
+    table(run, threshold_int8=text)
+    with pytest.raises(RunError, match="Pair 1 has no thresholds of a device"):
+        unproved(run)
 
 
 def test_inputs_of_two_sizes(run):

@@ -14,6 +14,7 @@ from zeroshot import runs
 from zeroshot._checkpoints import stem
 from zeroshot._pair_figures import parsed
 from zeroshot._thresholds import ALL, Rule, device_threshold, rate_within
+from zeroshot.cascade.measure import outcome, threshold_for_rate
 from zeroshot.data import load
 from zeroshot.errors import InfeasibleError, RunError, UsageError
 from zeroshot.quantize import Int8Recipe, load_quantized, pixel_table, quantize_run
@@ -186,6 +187,35 @@ def test_a_rate(done):
         assert row["escalation_rate_float"] == pytest.approx(rate, abs=0.1)
 
 
+def test_a_threshold_for_each_class(done, digits):
+    """By hand from the stored int8 outputs: the same rate and accuracy, all in integers."""
+    found, split = quantize_run(done, rule=Rule(rate=0.3, per_class=True), resume=True), hold_out(digits, 0, 0.1)
+    for row in found.pairs:
+        limits = np.array([int(each) for each in row["threshold_int8"].split()])
+        assert len(limits) == 10
+        little, big = (load_quantized(done / "int8", row[f"{role}_model"]).outputs for role in ("little", "big"))
+        up, right = {}, {}
+        for part in ("validation", "test"):
+            answers = little[part].argmax(axis=1)
+            up[part] = gaps(little[part]) < limits[answers]
+            right[part] = np.where(up[part], big[part].argmax(axis=1), answers) == split.labels(part)
+        assert up["validation"].mean() <= 0.3
+        assert row["escalation_rate_int8"] == up["test"].mean()
+        assert row["accuracy_int8"] == right["test"].mean()
+        one = outcome(little["validation"].astype(np.int16), big["validation"], split.labels("validation"))
+        escalated = one.score < threshold_for_rate(one.score, 0.3)
+        assert right["validation"].mean() >= np.where(escalated, one.big, one.little).mean()
+
+
+def test_the_summary_is_json_that_any_reader_takes(done):
+    """Also where all inputs escalate: JSON has no infinity."""
+    for rate in (0.0, 1.0):
+        quantize_run(done, rule=Rule(rate=rate), resume=True)
+        text = (done / "int8" / "summary.json").read_text()
+        pairs = json.loads(text, parse_constant=lambda name: pytest.fail(name))["pairs"]
+        assert {row["threshold_float"] == "inf" for row in pairs} == {rate == 1.0}
+
+
 def test_an_accuracy_floor_takes_the_fewest_escalations(done, digits):
     found, labels = nets(done), hold_out(digits, 0).labels("validation")
     little, big = (found[name].outputs["validation"] for name in (LITTLE, BIG))
@@ -266,7 +296,7 @@ def test_a_floor_that_no_pair_reaches(done):
     "values",
     [
         {"rate": 1.1}, {"rate": -0.1}, {"accuracy": 85.0}, {"rate": 0.1, "latency": "3ms"}, {"latency": "much"},
-        {"energy": "-1mJ"}, {"policy": "margin"}, {"rate": float("nan")},
+        {"energy": "-1mJ"}, {"accuracy": 0.5, "per_class": True}, {"policy": "margin"}, {"rate": float("nan")},
     ],
     ids=str,
 )  # fmt: skip

@@ -92,10 +92,10 @@ def _pair(
     row: Row, trained: Mapping[str, TrainedNet], whole: Mapping[str, Scored], nets: Mapping[str, QuantizedNet],
     data: Split, rule: Rule, seed: int,
 ) -> Row:  # fmt: skip
-    choose = rule.chooser(row)
+    choose = rule.chooser(row, data.dataset.classes)
     int8 = pair_figures(row, whole, data, rule.policy, seed, choose)
 
-    def at_the_same_rate(found: Outcome) -> float:
+    def at_the_same_rate(found: Outcome, answers: npt.NDArray[Any]) -> float:
         # Float nets may not reach a floor that the int8 nets reach on these few images.
         return threshold_for_rate(found.score, int8["escalation_rate_validation"])
 

@@ -1,14 +1,19 @@
 """What was predicted of a pair beside what its trained nets do: rows of a table."""
 
 from collections.abc import Callable, Mapping
+from math import isinf
 from typing import Any, Protocol
 
+import numpy as np
 import numpy.typing as npt
 
 from zeroshot._training_data import Split
 from zeroshot.cascade.measure import Outcome, expected_cost, hits, measure, outcome, threshold_for_rate, verdict
+from zeroshot.cascade.per_class import relative_to_class
 
 Row = dict[str, Any]
+Limit = float | npt.NDArray[np.float64]  # one threshold, or one for each class that the little net answers
+Choose = Callable[[Outcome, npt.NDArray[np.int64]], Limit]
 
 TEXT = ("little", "big", "single")
 NUMBERS = (
@@ -45,7 +50,7 @@ def parsed(row: Mapping[str, str]) -> Row:
 
 def pair_figures(
     predicted: Row, trained: Mapping[str, Judged], data: Split, policy: str, seed: int,
-    choose: Callable[[Outcome], float] | None = None,
+    choose: Choose | None = None,
 ) -> Row:  # fmt: skip
     """One pair, predicted and measured; `_test` figures are of the test images and decided nothing.
 
@@ -55,13 +60,21 @@ def pair_figures(
         data: The split that they were trained on.
         policy: Score that decides on escalation.
         seed: Of the bootstrap.
-        choose: Threshold from the pair's outcome on the validation images; by default their quantile at the rate that
-            the search had chosen, so that both columns speak of the same working point.
+        choose: Threshold, or one a class, from the pair's outcome on the validation images and the little net's answers
+            (n,) to them; by default the quantile of scores at the rate that the search had chosen, so that both
+            columns speak of the same working point.
     """
     little, big = trained[predicted["little"]], trained[predicted["big"]]
-    chosen = outcome_on(little, big, data, "validation", policy)
-    threshold = choose(chosen) if choose else threshold_for_rate(chosen.score, predicted["escalation_rate"])
-    tested = outcome_on(little, big, data, "test", policy)
+    chosen, tested = (outcome_on(little, big, data, part, policy) for part in ("validation", "test"))
+    answers = {part: little.outputs[part].argmax(axis=1) for part in ("validation", "test")}
+    limit: Limit = threshold_for_rate(chosen.score, predicted["escalation_rate"])
+    if choose:
+        limit = choose(chosen, answers["validation"])
+    threshold = 0.0 if isinstance(limit, np.ndarray) else limit
+    if isinstance(limit, np.ndarray):  # scores are counted from their class's threshold then
+        chosen, tested = (
+            relative_to_class(found, answers[part], limit) for part, found in (("validation", chosen), ("test", tested))
+        )
     found = measure(tested, threshold, seed=seed)
     row: Row = {key: predicted[key] for key in ("rank", "little", "big")}
     row |= {
@@ -71,7 +84,7 @@ def pair_figures(
         "accuracy_test_low": found.accuracy_interval[0], "accuracy_test_high": found.accuracy_interval[1],
         "little_accuracy_predicted": predicted["little_accuracy"], "little_accuracy_test": found.little_accuracy,
         "big_accuracy_predicted": predicted["big_accuracy"], "big_accuracy_test": found.big_accuracy,
-        "policy": policy, "threshold": threshold,
+        "policy": policy, "threshold": written(limit),
         "escalation_rate_predicted": predicted["escalation_rate"],
         "escalation_rate_validation": float((chosen.score < threshold).mean()),
         "escalation_rate_test": found.p,
@@ -86,6 +99,13 @@ def pair_figures(
             worst: predicted[worst],
         }
     return row | _against_single(predicted, trained, tested, threshold, data, seed)
+
+
+def written(limit: Limit) -> float | str:
+    """A threshold as tables hold it: a number, the word inf, or one for each class with spaces between."""
+    if isinstance(limit, np.ndarray):
+        return " ".join(f"{each:.9g}" for each in limit)
+    return "inf" if isinf(limit) else limit
 
 
 def outcome_on(little: Judged, big: Judged, data: Split, part: str, policy: str) -> Outcome:

@@ -1,6 +1,5 @@
 """Where a quantised cascade escalates: a rule that turns validation scores into one threshold a pair."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from math import isinf
 from typing import Any
@@ -8,9 +7,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from zeroshot._pair_figures import cost_at
+from zeroshot._pair_figures import Choose, cost_at
 from zeroshot._subject import real_logits
-from zeroshot.cascade.measure import Outcome, threshold_for_accuracy, threshold_for_rate
+from zeroshot.cascade.measure import threshold_for_accuracy, threshold_for_rate
+from zeroshot.cascade.per_class import thresholds_per_class
 from zeroshot.cascade.policy import DEFAULT_POLICY, POLICIES
 from zeroshot.errors import InfeasibleError, UsageError, unknown
 from zeroshot.int8.net import Int8Array, Int8Net
@@ -33,6 +33,8 @@ class Rule:
         latency: Largest expected latency, such as 50ms, by the cost model of the search.
         energy: Largest expected energy, such as 2mJ, by the same.
         policy: Score of the little net that decides.
+        per_class: A threshold for each class that the little net answers instead of one, for the most right answers on
+            the validation images at the same rate.
     """
 
     rate: float | None = None
@@ -40,6 +42,7 @@ class Rule:
     latency: Quantity = None
     energy: Quantity = None
     policy: str = DEFAULT_POLICY
+    per_class: bool = False
 
     def __post_init__(self) -> None:
         if self.policy not in POLICIES:
@@ -51,21 +54,27 @@ class Rule:
             share = getattr(self, name)
             if share is not None and not 0 <= share <= 1:
                 raise UsageError(f"{name} must be from 0 to 1, not {share}.", "0.3 is 30 %.")
+        if self.per_class and self.accuracy is not None:
+            raise UsageError(
+                "Thresholds a class share out a rate of escalations; an accuracy floor names none.",
+                "Give --rate, --latency or --energy with --per-class.",
+            )
         to_ms(self.latency, "Latency")
         to_mj(self.energy, "Energy")
 
-    def chooser(self, predicted: Row) -> Callable[[Outcome], float]:
-        """The rule for one pair: from its outcome on the validation images to its threshold.
+    def chooser(self, predicted: Row, classes: int) -> Choose:
+        """The rule for one pair: from its outcome on the validation images to its threshold or thresholds.
 
         Args:
             predicted: The pair's row, as `zeroshot._pair_figures.parsed` gives.
+            classes: Of the data.
 
         Returns:
             A function that raises InfeasibleError where no threshold does what is asked for.
         """
         if self.accuracy is not None:
             floor = self.accuracy
-            return lambda found: threshold_for_accuracy(found, floor)
+            return lambda found, answers: threshold_for_accuracy(found, floor)
         if self.rate is not None:
             share = self.rate
         elif self.latency is not None:
@@ -74,7 +83,9 @@ class Rule:
             share = rate_within(predicted, "energy_mj", to_mj(self.energy), "mJ")
         else:
             share = predicted["escalation_rate"]
-        return lambda found: threshold_for_rate(found.score, share)
+        if self.per_class:
+            return lambda found, answers: thresholds_per_class(found, answers, classes, share)
+        return lambda found, answers: threshold_for_rate(found.score, share)
 
     def values(self) -> Row:
         """As a mapping of plain values."""
@@ -117,12 +128,21 @@ def scored(net: Int8Net, whole: Int8Array, policy: str) -> npt.NDArray[Any]:
     return whole.astype(np.int16) if policy == WHOLE else real_logits(net, whole)
 
 
-def device_threshold(threshold: float, policy: str) -> float | int:
+def device_threshold(threshold: float | str, policy: str) -> float | int | str:
     """The threshold as a device compares it: an input escalates if and only if its score is below it.
+
+    Args:
+        threshold: As `zeroshot._pair_figures.written` gives: of several, all are translated.
+        policy: Of the scores.
 
     The score of `logit-gap` is the largest int8 logit minus the second largest, an integer from 0 to 255, and its
     threshold an integer from 0 (nothing escalates) to 256 (everything does): the gap in steps of the logits' scale.
     """
     if policy != WHOLE:
         return threshold
-    return ALL if isinf(threshold) else int(threshold)
+    whole = [_whole(float(each)) for each in str(threshold).split()]
+    return whole[0] if len(whole) == 1 else " ".join(map(str, whole))
+
+
+def _whole(threshold: float) -> int:
+    return (ALL if threshold > 0 else 0) if isinf(threshold) else int(threshold)

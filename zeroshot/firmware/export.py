@@ -43,7 +43,7 @@ class ExportResult:
         rank: Of the pair in the run.
         little: Name of the little net.
         big: Name of the big net.
-        threshold: Escalates where the gap of int8 logits is below it.
+        thresholds: One for each answer of the little net; escalates where the gap of int8 logits is below it.
         verification: What was proved, or None.
         board: The run's board, or None.
         escalation_rate: Of the test images, measured when the pair was quantised.
@@ -53,7 +53,7 @@ class ExportResult:
     rank: int
     little: str
     big: str
-    threshold: int
+    thresholds: tuple[int, ...]
     verification: Verification | None
     board: Board | None = field(repr=False)
     escalation_rate: float
@@ -73,7 +73,7 @@ class ExportResult:
         times = {n.core: self.milliseconds(n) for n in self.verification.needs} if self.verification else {}
         return {
             "folder": str(self.folder), "rank": self.rank, "little": self.little, "big": self.big,
-            "threshold_int8": self.threshold, "escalation_rate": self.escalation_rate,
+            "threshold_int8": " ".join(map(str, shortest(self.thresholds))), "escalation_rate": self.escalation_rate,
             "board": self.board.name if self.board else None,
             "milliseconds": {core: list(each) if each else None for core, each in times.items()},
             "verification": verification,
@@ -127,7 +127,7 @@ def export_pair(
     config, _ = read_run(path, EVERY)
     row = quantised_row(path, pair)
     its_board = load_board(board or config["board"]) if board or "board" in config else None
-    cascade, nets, threshold = quantised_pair(path, row)
+    cascade, nets = quantised_pair(path, row)
     if its_board is not None:
         _check_board(cascade, its_board)
     given = first_images(cascade, nets, run_dataset(config, data), images)
@@ -141,7 +141,7 @@ def export_pair(
         files["verification.json"] = (json.dumps(proof.summary(), indent=1) + "\n").encode()
     write_project(files, target, force=force)
     rate = float(row["escalation_rate_int8"])
-    return ExportResult(target, pair, nets[0].name, nets[1].name, threshold, proof, its_board, rate)
+    return ExportResult(target, pair, nets[0].name, nets[1].name, cascade.thresholds, proof, its_board, rate)
 
 
 def _check(images: int, cores: tuple[str, ...]) -> None:
@@ -185,17 +185,27 @@ def quantised_row(run_folder: Path, rank: int) -> dict[str, str]:
     return row
 
 
-def quantised_pair(run_folder: Path, row: Row) -> tuple[Cascade, list[QuantizedNet], int]:
-    """A pair of `quantised_row` as it is exported, its nets, and its threshold.
+def shortest(thresholds: tuple[int, ...]) -> tuple[int, ...]:
+    """One threshold where all classes have the same, else all."""
+    return thresholds[:1] if len(set(thresholds)) == 1 else thresholds
+
+
+def quantised_pair(run_folder: Path, row: Row) -> tuple[Cascade, list[QuantizedNet]]:
+    """A pair of `quantised_row` as it is exported, and its nets.
 
     Raises:
-        RunError: A net is missing or damaged.
+        RunError: A net is missing or damaged, or the thresholds are not one for all classes or one each.
     """
     nets = [load_quantized(run_folder / INT8, row[f"{role}_model"]) for role in ("little", "big")]
-    threshold = int(row["threshold_int8"])
     little, big = (net.int8 for net in nets)
-    thresholds = (threshold,) * little.classes
-    return Cascade(little, big, thresholds, nets[0].pixels, nets[1].pixels), nets, threshold
+    try:
+        found = tuple(map(int, row["threshold_int8"].split()))
+        thresholds = found * little.classes if len(found) == 1 else found
+        return Cascade(little, big, thresholds, nets[0].pixels, nets[1].pixels), nets
+    except (ValueError, UsageError) as error:
+        raise RunError(
+            f"Pair {row['rank']} has no thresholds of a device: {error}.", "Quantise again: zeroshot quantize --force."
+        ) from error
 
 
 def first_images(cascade: Cascade, nets: list[QuantizedNet], dataset: Dataset, count: int) -> Images:
