@@ -48,8 +48,8 @@ RECIPE, SEEDS, CHOICE_SEED = Recipe(epochs=12), (0, 1, 2), 100
 RATES, TARGET = (0.1, 0.2, 0.3, 0.4), 0.2  # the finetune is for one rate, and judged at all
 DISTILLATIONS = tuple(Distillation("big", w, t) for w in (0.5, 0.9) for t in (2.0, 4.0))
 TUNINGS = (
-    CascadeTuning(), CascadeTuning(softness=1.0), CascadeTuning(lr=0.03), CascadeTuning(rate_weight=10.0),
-    CascadeTuning(kept=1.0),
+    CascadeTuning(softness=0.25), CascadeTuning(), CascadeTuning(softness=0.25, lr=0.03),
+    CascadeTuning(softness=0.25, rate_weight=10.0), CascadeTuning(softness=0.25, kept=1.0),
 )  # fmt: skip
 PLAIN, LONGER = "plain", "plain, longer"
 Row = dict[str, Any]

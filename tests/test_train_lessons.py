@@ -325,7 +325,7 @@ def test_another_pair_rate_or_setting_is_refused(split, little, big, tmp_path):
     with pytest.raises(RunError, match="rate: 0.3 then, 0.2 now"):
         tune_pair(little, big, split, 0.2, TUNING, folder=tmp_path, resume=True)
     with pytest.raises(RunError, match="softness"):
-        tune_pair(little, big, split, 0.3, replace(TUNING, softness=1.0), folder=tmp_path, resume=True)
+        tune_pair(little, big, split, 0.3, replace(TUNING, softness=2.0), folder=tmp_path, resume=True)
     with pytest.raises(RunError, match="start_sha256"):
         tune_pair(train_net(LITTLE, split, SHORT, seed=1), big, split, 0.3, TUNING, folder=tmp_path, resume=True)
 

@@ -42,9 +42,10 @@ class CascadeTuning:
         kept: What an input that is never escalated weighs for the big net, against 1 for one that always is.
     """
 
+    # Chosen on validation images by benchmarks/pair_training.py, but for the epochs.
     epochs: int = 4
     lr: float = 0.1
-    softness: float = 0.25
+    softness: float = 1.0
     rate_weight: float = 1.0
     kept: float = 0.25
 

@@ -26,15 +26,16 @@ class Distillation:
         temperature: That both nets' logits are divided by in the teacher's term.
     """
 
+    # Chosen on validation images by benchmarks/pair_training.py.
     teacher: str = "big"
-    weight: float = 0.7
+    weight: float = 0.5
     temperature: float = 4.0
 
     def __post_init__(self) -> None:
         if self.teacher not in TEACHERS:
             raise unknown("teacher", self.teacher, TEACHERS)
         if not 0 < self.weight <= 1:
-            raise UsageError(f"A teacher's weight must be above 0 and at most 1, not {self.weight}.", "Try 0.7.")
+            raise UsageError(f"A teacher's weight must be above 0 and at most 1, not {self.weight}.", "Try 0.5.")
         if not 0 < self.temperature < 1e3:
             raise UsageError(f"A temperature must be positive, not {self.temperature}.", "Try 4.")
 
