@@ -1,9 +1,10 @@
-"""Where the constants of the uncalibrated accuracy prior come from.
+"""Where the starting constants of the accuracy model come from, `prior-1`.
 
 Intercept and slope are a least-squares line, on the probit scale, through seven nets that were trained for 8 epochs on
 CIFAR-10 (one-cycle SGD, float). The task slope comes from small nets trained here on digits, against the
 nearest-neighbour anchors of the two tasks. Two tasks fix one number and leave nothing to check it with: it stays a
-prior, and so do the two spreads, which are set by hand to about twice the residuals seen.
+prior, and so do the spreads, which are set by hand to about twice the residuals seen. `benchmarks/pair_truth.py --fit`
+replaces them with constants of more nets.
 
     python benchmarks/accuracy_prior.py        (digits: about a minute; the CIFAR-10 anchor needs ZEROSHOT_DATA)
 """

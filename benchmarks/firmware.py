@@ -89,7 +89,8 @@ def every_test_image(run: Path, pair: int, data: str | None) -> None:
     seconds = time.perf_counter() - started
     compare("the C on this machine", expected, found)
     rows = [
-        (nets[0].name, nets[1].name, " ".join(map(str, shortest(cascade.thresholds))), f"{len(images):,}", f"{int(found.escalated.sum()):,}",
+        (nets[0].name, nets[1].name, " ".join(map(str, shortest(cascade.thresholds))), f"{len(images):,}",
+         f"{int(found.escalated.sum()):,}",
          "yes" if sanitized else "no", "0", f"{seconds:.0f}"),
     ]  # fmt: skip
     header = ("little", "big", "threshold", "images", "escalated", "sanitized", "images that differ", "s")

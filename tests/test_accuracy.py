@@ -1,7 +1,9 @@
 """The accuracy prior: order from the ranks, reach from the MACs, shift from the task."""
 
 import math
+import tomllib
 from dataclasses import replace
+from pathlib import Path
 from statistics import NormalDist
 
 import numpy as np
@@ -11,14 +13,40 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from sklearn.neighbors import KNeighborsClassifier
 
-from zeroshot.accuracy import PRIOR, expected_accuracy, task_anchor
+import zeroshot.accuracy
+from zeroshot._constants import parse
+from zeroshot.accuracy import (
+    FARTHEST,
+    PRIOR,
+    AccuracyModel,
+    Term,
+    expected_accuracy,
+    matched,
+    model_of,
+    size,
+    task_anchor,
+)
 from zeroshot.data import load
+from zeroshot.errors import UsageError
 
 NORMAL = NormalDist()
 N = 12
 RANKS = hnp.arrays(np.float64, N, elements=st.floats(-5, 0), unique=True)
 TIED = hnp.arrays(np.float64, N, elements=st.sampled_from([-3.0, -2.0, -1.0, 0.0]))
-MACS = hnp.arrays(np.int64, N, elements=st.integers(0, 10**8))
+MACS = hnp.arrays(np.int64, N, elements=st.integers(10**3, 10**9))
+# One feature, and full trust in the ranks.
+MODEL = AccuracyModel(
+    "mine", "made up", intercept=0.5, terms=(Term("log_macs", 6.0, 1.0, 0.4),), trust_static=1.0, trust_probed=1.0,
+    task_slope=0.6, reference=0.26, sd_net=0.2, sd_task=0.15, sd_slope=0.2,
+)  # fmt: skip
+
+
+def known(macs):
+    return {"log_macs": np.log10(np.maximum(macs, 1).astype(float))}
+
+
+def expect(fused, macs, anchor, classes, model=MODEL, trust=1.0):
+    return expected_accuracy(fused, known(macs), trust, anchor, classes, model)
 
 
 @pytest.fixture(scope="module")
@@ -29,7 +57,7 @@ def digits():
 @settings(deadline=None)
 @given(RANKS, MACS, st.floats(0.02, 0.98))
 def test_accuracies_keep_the_order_of_the_ranks(fused, macs, anchor):
-    accuracy = expected_accuracy(fused, macs, anchor, 10)
+    accuracy = expect(fused, macs, anchor, 10)
     assert (np.diff(accuracy[np.argsort(fused)]) >= 0).all()
 
 
@@ -37,7 +65,7 @@ def test_accuracies_keep_the_order_of_the_ranks(fused, macs, anchor):
 @given(RANKS, RANKS, MACS, st.randoms(use_true_random=False))
 def test_the_multiset_of_accuracies_depends_only_on_that_of_the_macs(fused, other, macs, random):
     shuffled = np.array(random.sample(macs.tolist(), N))
-    one, two = expected_accuracy(fused, macs, 0.5, 10), expected_accuracy(other, shuffled, 0.5, 10)
+    one, two = expect(fused, macs, 0.5, 10), expect(other, shuffled, 0.5, 10)
     assert np.sort(one).tolist() == np.sort(two).tolist()
 
 
@@ -45,42 +73,120 @@ def test_the_multiset_of_accuracies_depends_only_on_that_of_the_macs(fused, othe
 @given(TIED, MACS)
 def test_ties_are_equal_and_share_the_mean_capacity_of_their_places(fused, macs):
     """Plain Python: sort the log MACs, average them over each run of equal ranks."""
-    accuracy = expected_accuracy(fused, macs, PRIOR.reference, 10)
+    accuracy = expect(fused, macs, MODEL.reference, 10)
     capacity = sorted(math.log10(max(m, 1)) for m in macs.tolist())
     order = sorted(fused.tolist())
     for score, got in zip(fused.tolist(), accuracy.tolist(), strict=True):
         shared = [c for c, s in zip(capacity, order, strict=True) if s == score]
-        mu = PRIOR.intercept + PRIOR.slope * (sum(shared) / len(shared) - 6)
+        mu = 0.5 + 0.4 * (sum(shared) / len(shared) - 6)
         assert got == pytest.approx(max(NORMAL.cdf(mu), 0.1), abs=1e-12)
 
 
 @settings(deadline=None)
 @given(RANKS, MACS, st.floats(0.02, 0.98), st.integers(2, 200))
 def test_nothing_is_under_chance_or_certain(fused, macs, anchor, classes):
-    accuracy = expected_accuracy(fused, macs, anchor, classes)
+    accuracy = expect(fused, macs, anchor, classes)
     assert accuracy.min() >= 1 / classes
     assert accuracy.max() <= 0.999
 
 
 def test_chance_is_reached_on_a_hopeless_task():
-    assert expected_accuracy(np.zeros(3), np.ones(3, np.int64), 0.02, 2).tolist() == [0.5] * 3
+    assert expect(np.zeros(3), np.full(3, 1000), 0.02, 2).tolist() == [0.5] * 3
 
 
 @settings(deadline=None)
 @given(RANKS, MACS, st.floats(0.02, 0.97), st.floats(0.001, 0.5))
 def test_an_easier_task_never_lowers_an_accuracy(fused, macs, anchor, more):
-    hard = expected_accuracy(fused, macs, anchor, 10)
-    easy = expected_accuracy(fused, macs, min(anchor + more, 0.98), 10)
+    hard = expect(fused, macs, anchor, 10)
+    easy = expect(fused, macs, min(anchor + more, 0.98), 10)
     assert (easy >= hard).all()
 
 
 def test_the_line_by_hand():
     """1 M MACs on the reference task sit on the intercept; ten times as many one slope further."""
-    line = replace(PRIOR, intercept=0.3, slope=0.5, task_slope=2.0, reference=0.5)
-    got = expected_accuracy(np.array([-1.0, 0.0]), np.array([10**7, 10**6]), 0.5, 10, line)
+    line = replace(MODEL, intercept=0.3, terms=(Term("log_macs", 6.0, 2.0, 1.0),), task_slope=2.0, reference=0.5)
+    got = expect(np.array([-1.0, 0.0]), np.array([10**7, 10**6]), 0.5, 10, line)
     assert got.tolist() == pytest.approx([NORMAL.cdf(0.3), NORMAL.cdf(0.8)])
-    shifted = expected_accuracy(np.array([0.0]), np.array([10**6]), 0.6, 10, line)
+    shifted = expect(np.array([0.0]), np.array([10**6]), 0.6, 10, line)
     assert shifted[0] == pytest.approx(NORMAL.cdf(0.3 + 2 * NORMAL.inv_cdf(0.6)))
+
+
+def test_without_trust_the_ranks_do_not_matter_and_with_some_they_mix():
+    macs = np.array([10**5, 10**6, 10**7])
+    up, down = np.array([0.0, 1.0, 2.0]), np.array([2.0, 1.0, 0.0])
+    assert expect(up, macs, 0.26, 10, trust=0.0).tolist() == expect(down, macs, 0.26, 10, trust=0.0).tolist()
+    mixed = expect(down, macs, 0.26, 10, trust=0.25)  # own sizes -.4, 0, .4; matched the other way round
+    assert mixed.tolist() == pytest.approx([NORMAL.cdf(0.5 + x) for x in (-0.2, 0.0, 0.2)])
+
+
+def test_sizes_add_up_and_far_features_count_as_at_the_end():
+    terms = (Term("log_macs", 6.0, 0.5, 0.3), Term("log_side", 5.0, 1.0, -0.1))
+    found = size({"log_macs": np.array([6.5, 9.0]), "log_side": np.array([4.0, 5.0])}, replace(MODEL, terms=terms))
+    assert found.tolist() == pytest.approx([0.3 + 0.1, FARTHEST * 0.3])
+
+
+@settings(deadline=None)
+@given(RANKS, hnp.arrays(np.float64, N, elements=st.floats(-3, 3)))
+def test_matching_permutes_the_sizes_into_the_order_of_the_ranks(fused, sizes):
+    found = matched(fused, sizes)
+    assert sorted(found.tolist()) == sorted(sizes.tolist())
+    assert (np.diff(found[np.argsort(fused)]) >= 0).all()
+
+
+# --- The shipped constants ----------------------------------------------------------------------------------------
+
+
+def stored():
+    values = tomllib.loads((Path(zeroshot.accuracy.__file__).parent / "constants.toml").read_text())
+    return values["provenance"], values["accuracy"]
+
+
+def test_the_shipped_model_is_that_of_the_file():
+    provenance, values = stored()
+    assert vars(PRIOR) == {
+        **values, "terms": tuple(Term(t["feature"], t["centre"], t["scale"], t["weight"]) for t in values["terms"]),
+    }  # fmt: skip
+    assert model_of(values) == PRIOR
+    assert provenance["nets"] >= 40 or PRIOR.name == "prior-1 (uncalibrated)"
+
+
+def test_the_starting_values_are_what_they_were():
+    """Golden, until constants of 40 nets replace them."""
+    if PRIOR.name != "prior-1 (uncalibrated)":
+        pytest.skip("other constants are shipped")
+    assert (PRIOR.intercept, PRIOR.terms) == (0.5421, (Term("log_macs", 6.0, 1.0, 0.3794),))
+    assert (PRIOR.task_slope, PRIOR.reference, PRIOR.sd_net, PRIOR.sd_task) == (0.6078, 0.263, 0.2, 0.15)
+    found = expected_accuracy(np.arange(3.0), known(np.array([10**5, 10**6, 10**7])), PRIOR.trust_probed, 0.263, 10)
+    assert found.tolist() == pytest.approx([NORMAL.cdf(0.5421 + 0.3794 * decades) for decades in (-1, 0, 1)])
+
+
+BROKEN = {
+    "missing": ({"intercept": None}, "intercept"),
+    "a word": ({"sd_net": "wide"}, "wide"),
+    "not finite": ({"intercept": math.inf}, "finite"),
+    "no spread": ({"sd_net": 0.0}, "positive"),
+    "trust": ({"trust_static": 1.5}, "trust"),
+    "unknown constant": ({"colour": 1.0}, "colour"),
+    "unknown feature": ({"terms": [{"feature": "log_mac", "centre": 0, "scale": 1, "weight": 1}]}, "log_mac"),
+    "term cut short": ({"terms": [{"feature": "log_macs"}]}, "centre"),
+    "scale": ({"terms": [{"feature": "log_macs", "centre": 0, "scale": 0, "weight": 1}]}, "positive"),
+}
+
+
+@pytest.mark.parametrize(("change", "words"), BROKEN.values(), ids=BROKEN)
+def test_a_file_without_a_model_is_refused(change, words):
+    values = {key: value for key, value in {**stored()[1], **change}.items() if value is not None}
+    with pytest.raises(UsageError, match=words):
+        model_of(values)
+
+
+@pytest.mark.parametrize(("text", "words"), [("[accuracy", "damaged"), ("[accuracy]\n[cascade]\n", "provenance")])
+def test_a_damaged_file_of_constants_is_refused(text, words):
+    with pytest.raises(UsageError, match=words):
+        parse(text, "mine.toml")
+
+
+# --- The anchor ---------------------------------------------------------------------------------------------------
 
 
 def test_the_anchor_of_digits_is_high_and_the_classifiers_own(digits):

@@ -1,6 +1,7 @@
 """The copula against scipy's bivariate normal, Owen's T (reference.py), simulation and its own limits."""
 
 import importlib.util
+import tomllib
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,18 +12,22 @@ from hypothesis import strategies as st
 from scipy.special import ndtr, ndtri
 from scipy.stats import multivariate_normal, spearmanr
 
+import zeroshot.accuracy
 from zeroshot.cascade.copula import (
     PRIOR_COUPLING,
     Coupling,
     bivariate_normal_cdf,
     cascade_accuracy,
     cascade_table,
+    coupling_of,
+    fit_correlation,
     fit_coupling,
     normal_cdf,
     rate_to_u,
     to_mu,
     u_to_rate,
 )
+from zeroshot.errors import UsageError
 
 from . import reference
 
@@ -143,9 +148,9 @@ def test_accuracy_is_that_of_simulated_cascades(a_l, a_b, p):
 
 
 @pytest.mark.parametrize(("a_l", "a_b", "measured"), [(0.763, 0.821, 0.814), (0.815, 0.861, 0.860)])
-def test_measured_cascades_on_cifar10(a_l, a_b, measured):
+def test_measured_cascades_on_cifar10(script, a_l, a_b, measured):
     # At p = 30 %, within the 0.5 points that the copula errs when its constants are fitted elsewhere.
-    assert cascade_accuracy(a_l, a_b, 0.3) == pytest.approx(measured, abs=0.005)
+    assert cascade_accuracy(a_l, a_b, 0.3, script.STARTING) == pytest.approx(measured, abs=0.005)
 
 
 def test_arguments_broadcast():
@@ -275,23 +280,58 @@ def script():
 def test_constants_are_those_of_the_benchmark(script, capsys):
     pairs = np.array([(a, a + gap, kappa) for a, gap, kappa in script.KAPPA])
     fit = fit_coupling(np.array(list(script.GAMMA)), np.array(list(script.GAMMA.values())), pairs, "fit", "")
-    assert np.round(fit.gamma, 4).tolist() == list(PRIOR_COUPLING.gamma)
-    assert np.round(fit.kappa, 4).tolist() == list(PRIOR_COUPLING.kappa)
+    assert np.round(fit.gamma, 4).tolist() == list(script.STARTING.gamma)
+    assert np.round(fit.kappa, 4).tolist() == list(script.STARTING.kappa)
     # The same line by np.polyfit, an independent least squares.
     slope, offset = np.polyfit(ndtri(list(script.GAMMA)), np.arctanh(list(script.GAMMA.values())), 1)
     assert (offset, slope) == pytest.approx(fit.gamma, abs=1e-9)
-    assert f"{len(pairs)} pairs" in PRIOR_COUPLING.source
+    assert f"{len(pairs)} pairs" in script.STARTING.source
     script.main()
     assert f"gamma = {np.round(fit.gamma, 4)}" in capsys.readouterr().out
 
 
 def test_constants_follow_the_measurements(script):
     for a_l, measured in script.GAMMA.items():
-        assert reference.couple(a_l, 0.9, PRIOR_COUPLING)[0] == pytest.approx(measured, abs=0.025)
-    kappa = [float(reference.couple(a_l, a_l + gap, PRIOR_COUPLING)[1]) for a_l, gap, _ in script.KAPPA]
+        assert reference.couple(a_l, 0.9, script.STARTING)[0] == pytest.approx(measured, abs=0.025)
+    kappa = [float(reference.couple(a_l, a_l + gap, script.STARTING)[1]) for a_l, gap, _ in script.KAPPA]
     measured = [kappa for *_, kappa in script.KAPPA]
     assert kappa == pytest.approx(measured, abs=0.05)
     assert spearmanr(kappa, measured).statistic > 0.95
+
+
+def test_the_shipped_coupling_is_that_of_the_file(script):
+    values = tomllib.loads((Path(zeroshot.accuracy.__file__).parent / "constants.toml").read_text())
+    assert vars(PRIOR_COUPLING) == {k: tuple(v) if isinstance(v, list) else v for k, v in values["cascade"].items()}
+    assert script.STARTING == PRIOR_COUPLING or values["provenance"]["nets"] >= 40
+
+
+@pytest.mark.parametrize(
+    "change", [{"gamma": [0.1]}, {"kappa": [0.1, 0.2, "x"]}, {"gamma": [INF, 0.0]}, {"name": None}]
+)
+def test_a_file_without_a_coupling_is_refused(change):
+    values = {"name": "x", "source": "y", "gamma": [0.1, 0.2], "kappa": [0.1, 0.2, 0.3]} | change
+    with pytest.raises(UsageError, match="coupling"):
+        coupling_of({key: value for key, value in values.items() if value is not None})
+
+
+@settings(deadline=None, max_examples=30)
+@given(fractions, st.floats(-0.95, 0.95))
+def test_a_correlation_is_found_again_from_its_curve(a, r):
+    p = np.arange(0.05, 0.61, 0.05)
+    right = np.array([scipy_cdf(ndtri(x), ndtri(a), -r) for x in p])
+    assert fit_correlation([a], p[None], right[None])[0] == pytest.approx(r, abs=1e-4)
+
+
+def test_correlations_of_simulated_nets_are_found():
+    """Confidence and correctness drawn with known correlations; curves counted, nothing integrated."""
+    rng = np.random.default_rng(5)
+    n, p = 200_000, np.arange(0.05, 0.61, 0.05)
+    score = rng.normal(size=n)
+    right = [r * score + np.sqrt(1 - r * r) * rng.normal(size=n) > -ndtri(a) for a, r in ((0.7, 0.6), (0.85, 0.35))]
+    up = score[None] < np.quantile(score, p)[:, None]
+    shares = np.stack([(up & each).mean(axis=1) for each in right])
+    found = fit_correlation([each.mean() for each in right], np.stack([p, p]), shares)
+    assert found == pytest.approx([0.6, 0.35], abs=0.01)
 
 
 def test_a_fit_gets_its_own_constants_back():

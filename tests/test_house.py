@@ -32,7 +32,9 @@ ROOMS = (
     ("zeroshot.scoring",),
     ("zeroshot.testing", "zeroshot._testing"),
     ("zeroshot.ranking",),
+    ("zeroshot.features", "zeroshot._constants"),
     ("zeroshot.accuracy",),
+    ("zeroshot.calibration",),
     ("zeroshot.cascade",),
     ("zeroshot.candidates",),
     ("zeroshot.runs",),
@@ -357,7 +359,7 @@ def test_the_wheel_holds_the_data_files(wheel):
     names = set(wheel.namelist())
     boards = {f"zeroshot/cost/boards/{path.name}" for path in (ROOT / "zeroshot/cost/boards").glob("*.toml")}
     assert len(boards) >= 5
-    assert boards | {"zeroshot/cost/engines.toml", "zeroshot/py.typed"} <= names
+    assert boards | {"zeroshot/constants.toml", "zeroshot/cost/engines.toml", "zeroshot/py.typed"} <= names
     sources = {f"zeroshot/firmware/c/{path.name}" for path in (ROOT / "zeroshot/firmware/c").iterdir()}
     assert len(sources) >= 10
     assert sources <= names

@@ -7,21 +7,23 @@ import json
 import math
 import re
 from collections import Counter
+from dataclasses import replace
 from importlib.metadata import EntryPoint
-from math import log10
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from scipy.stats import multivariate_normal, norm
 
-from zeroshot import plugins
+from zeroshot import plugins, searching
 from zeroshot.accuracy import PRIOR, task_anchor
 from zeroshot.cascade.copula import PRIOR_COUPLING, cascade_accuracy
 from zeroshot.cost.boards import load_board
 from zeroshot.cost.engines import load_engine
 from zeroshot.data import batches, load
 from zeroshot.errors import DataError, InfeasibleError, UsageError
+from zeroshot.features import features
+from zeroshot.net import NetSpec, layer_table, spec_array
 from zeroshot.probe import Proxy, ProxyUndefined
 from zeroshot.scoring import probe_net
 from zeroshot.searching import plan, search
@@ -91,8 +93,8 @@ def copula(a_l, a_b, p):
     return a_l - both(mu_l, -gamma) + both(mu_b, -kappa)
 
 
-def expected(rows, macs, anchor):
-    """Accuracies from score rows, in plain Python: mean log rank, quantile-matched MACs, the line, ties shared."""
+def expected(rows, nets, anchor, trust):
+    """Accuracies from score rows, in plain Python: mean log rank, sizes matched to it, the line, ties shared."""
     n = len(rows)
     fused = [0.0] * n
     for column in zip(*rows, strict=True):
@@ -101,13 +103,18 @@ def expected(rows, macs, anchor):
             rank = sum(y < x for y in value) + (sum(y == x for y in value) + 1) / 2
             fused[i] += math.log(rank / n) / len(rows[0])
     fused = [round(x, 12) for x in fused]
-    capacity = sorted(log10(m) for m in macs)
+    known = features(layer_table(spec_array([NetSpec.parse(net) for net in nets]), 1, 10))
+    own = [
+        sum(t.weight * min(max((known[t.feature][i] - t.centre) / t.scale, -3), 3) for t in PRIOR.terms)
+        for i in range(n)
+    ]
+    capacity = sorted(own)
     order = sorted(fused)
     shift = PRIOR.task_slope * (norm.ppf(anchor) - norm.ppf(PRIOR.reference))
     out = []
-    for x in fused:
+    for x, size in zip(fused, own, strict=True):
         shared = [c for c, y in zip(capacity, order, strict=True) if y == x]
-        mu = PRIOR.intercept + PRIOR.slope * (sum(shared) / len(shared) - 6) + shift
+        mu = PRIOR.intercept + (1 - trust) * size + trust * sum(shared) / len(shared) + shift
         out.append(min(max(norm.cdf(mu), 0.1), 0.999))
     return out
 
@@ -186,13 +193,12 @@ def test_accuracies_follow_from_the_scores(result):
     static = ["score_params", "score_macs", "score_nn_degree"]
     names = list(probed)
     rows = [[float(nets[n][s]) for s in static] + [probed[n]["zico"], probed[n]["naswot"]] for n in names]
-    want = dict(zip(names, expected(rows, [int(nets[n]["macs"]) for n in names], anchor), strict=True))
+    want = dict(zip(names, expected(rows, names, anchor, PRIOR.trust_probed), strict=True))
     got = {row[role]: row[f"{role}_accuracy"] for row in result.pairs for role in ("little", "big")}
     got |= {row["net"]: row["accuracy"] for row in result.singles}
     assert got == pytest.approx({net: want[net] for net in got}, abs=1e-12)
 
-    first = expected([[float(r[s]) for s in static] for r in nets.values()], [int(r["macs"]) for r in nets.values()],
-                     anchor)  # fmt: skip
+    first = expected([[float(r[s]) for s in static] for r in nets.values()], list(nets), anchor, PRIOR.trust_static)
     assert [float(row["static_accuracy"]) for row in nets.values()] == pytest.approx(first, abs=1e-12)
 
 
@@ -493,7 +499,7 @@ def test_a_net_on_which_a_proxy_is_undefined_ranks_last_and_is_counted(monkeypat
 
     macs = {row["net"]: row["macs"] for row in found.nets}
     rows = [[macs[net], scores[net][0]] for net in scores]
-    want = expected(rows, [macs[net] for net in scores], task_anchor(load("digits")))
+    want = expected(rows, list(scores), task_anchor(load("digits")), PRIOR.trust_probed)
     want = dict(zip(scores, want, strict=True))
     got = {row["net"]: row["accuracy"] for row in found.singles}
     got |= {row[role]: row[f"{role}_accuracy"] for row in found.pairs for role in ("little", "big")}
@@ -521,3 +527,10 @@ def test_the_smallest_shortlists_still_list_a_pair(shortlist):
         )
         assert found.pairs
         assert found.n_probed <= 3 * shortlist
+
+
+def test_a_model_without_trust_in_ranks_says_so(monkeypatch):
+    words = "no trust in the ranks"
+    assert not any(words in text for text in search("digits", **STATIC).remarks)
+    monkeypatch.setattr(searching, "PRIOR", replace(PRIOR, trust_static=0.0))
+    assert any(words in text for text in search("digits", **STATIC).remarks)

@@ -19,6 +19,7 @@ from zeroshot.cascade.copula import PRIOR_COUPLING
 from zeroshot.cascade.pairs import Ranking, rank_pairs
 from zeroshot.cost.nets import NetCosts
 from zeroshot.data import Dataset
+from zeroshot.features import features
 from zeroshot.net import layer_table, spec_of
 from zeroshot.probe import Score
 from zeroshot.ranking import fuse_ranks
@@ -123,9 +124,10 @@ def search(
     report("drawing candidates", 0, 1)
     found = draw(s.space, s.cost_of, s.platform, s.budgets, nets, np.random.default_rng(seed))
     report("drawing candidates", 1, 1)
-    static = score_static(layer_table(found.values, s.channels, s.classes), s.static)
+    table = layer_table(found.values, s.channels, s.classes)
+    static, known = score_static(table, s.static), features(table)
     asked = [i for i, p in enumerate(s.static) if p.name in s.fused]
-    accuracy = expected_accuracy(fuse_ranks(static[:, asked]), found.costs.macs, task.anchor, s.classes)
+    accuracy = expected_accuracy(fuse_ranks(static[:, asked]), known, PRIOR.trust_static, task.anchor, s.classes)
     first = _rank(s, found.costs, accuracy, found.littles, found.bigs)
     if not first.n_feasible:
         raise infeasible(found.corner, s.platform, s.budgets)
@@ -133,7 +135,7 @@ def search(
     # Not earlier: a search that cannot start must not replace a run that could.
     folder = open_run(Path(run), s.config, force=force, resume=resume) if run is not None else None
     try:
-        result = _finish(s, task, found, static, accuracy, first, folder, report)
+        result = _finish(s, task, found, known, static, accuracy, first, folder, report)
         if folder is not None:
             write_result(result, folder)
         result = replace(result, seconds=time.perf_counter() - started)
@@ -179,8 +181,8 @@ def _rank(s: Setting, costs: NetCosts, accuracy: FloatArray, littles: Int64Array
 
 
 def _finish(
-    s: Setting, task: _Task, found: Candidates, static: FloatArray, accuracy: FloatArray, first: Ranking,
-    folder: RunFolder | None, report: Progress,
+    s: Setting, task: _Task, found: Candidates, own: dict[str, FloatArray], static: FloatArray,
+    accuracy: FloatArray, first: Ranking, folder: RunFolder | None, report: Progress,
 ) -> SearchResult:  # fmt: skip
     """Probe a shortlist, rank its pairs again, lay out the tables."""
     names = [str(spec_of(row)) for row in found.values]
@@ -207,7 +209,8 @@ def _finish(
         known |= {p.name: score_aggregate(p, known) for p in s.aggregates}
         fused = fuse_ranks(np.column_stack([known[name] for name in s.fused]))
         accuracy = accuracy.copy()
-        accuracy[rows] = expected_accuracy(fused, found.costs.macs[rows], task.anchor, s.classes)
+        of_rows = {name: column[rows] for name, column in own.items()}
+        accuracy[rows] = expected_accuracy(fused, of_rows, PRIOR.trust_probed, task.anchor, s.classes)
         ranking = _rank(s, found.costs, accuracy, littles, bigs)
 
     def population(index: Int64Array) -> Population:
@@ -292,6 +295,8 @@ def _remarks(
         )
     if not any(isfinite(getattr(s.budgets, name)) for name in ("latency", "energy", "worst_latency")):
         remarks.append("No --latency, --energy or --worst-latency was given: the list favours large nets.")
+    if (PRIOR.trust_probed if s.probed else PRIOR.trust_static) == 0:
+        remarks.append("The accuracy model puts no trust in the ranks of these proxies: they do not count.")
     best_single = max(singles, key=lambda row: float(row["accuracy"]), default=None)
     if pairs and best_single and best_single["accuracy"] > pairs[0]["accuracy"]:
         remarks.append(

@@ -8,14 +8,19 @@ where p is the escalation rate, gamma couples the little net's confidence with i
 big net's. kappa = 0 says that the two nets err independently, which is always too hopeful.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from math import asin, cos, erfc, exp, inf, pi, sin, sqrt, tanh
+from typing import Any
 
 import numba
 import numpy as np
 import numpy.typing as npt
 from scipy.special import ndtri
+
+from zeroshot._constants import FILE, shipped
+from zeroshot.errors import UsageError
 
 FloatArray = npt.NDArray[np.float64]
 
@@ -77,13 +82,28 @@ class Coupling:
     kappa: tuple[float, float, float]
 
 
-# Fitted by benchmarks/copula_fit.py, which holds the 6 gammas and 19 kappas and prints these constants.
-PRIOR_COUPLING = Coupling(
-    name="copula-prior-1",
-    source="19 pairs of seven nets trained for 8 epochs on CIFAR-10, a_L .62 to .82, float; least squares",
-    gamma=(0.4084, 0.4988),
-    kappa=(0.3119, 0.4127, -0.2932),
-)
+def coupling_of(values: Mapping[str, Any], where: str = FILE) -> Coupling:
+    """The coupling of a file's part [cascade].
+
+    Args:
+        values: As read.
+        where: The file, for the error.
+
+    Raises:
+        UsageError: A constant is missing or no finite number.
+    """
+    try:
+        g0, g1 = map(float, values["gamma"])
+        k0, k1, k2 = map(float, values["kappa"])
+        name, source = str(values["name"]), str(values["source"])
+    except (KeyError, TypeError, ValueError) as error:
+        raise UsageError(f"{where} holds no coupling: {error}.", "Restore it from the repository.") from error
+    if not np.isfinite([g0, g1, k0, k1, k2]).all():
+        raise UsageError(f"{where} has a coupling that is not finite.", "Restore it from the repository.")
+    return Coupling(name, source, (g0, g1), (k0, k1, k2))
+
+
+PRIOR_COUPLING = coupling_of(shipped()["cascade"])
 
 
 @numba.njit(cache=True)
@@ -198,6 +218,51 @@ def to_mu(accuracy: npt.ArrayLike) -> FloatArray:
     """Phi^-1 of accuracies, kept inside the table's range (.0082 to .9998)."""
     high = MU_LOW + MU_STEP * (MU_NODES - 1)
     return np.asarray(np.clip(ndtri(np.asarray(accuracy, float)), MU_LOW, high))
+
+
+@numba.njit(cache=True)
+def _misfit(r: float, t, mu, right):  # type: ignore[no-untyped-def]
+    total = 0.0
+    for i in range(len(t)):
+        total += (bivariate_normal_cdf(t[i], mu, -r) - right[i]) ** 2
+    return total
+
+
+@numba.njit(cache=True)
+def _correlation_kernel(t, mu, right):  # type: ignore[no-untyped-def]
+    """Least squares over r by golden section: Phi2 falls with r at every t, so the misfit has one valley."""
+    out = np.empty(len(mu))
+    shrink = 0.6180339887498949
+    for i in range(len(mu)):
+        low, high = -0.999, 0.999
+        a, b = high - shrink * (high - low), low + shrink * (high - low)
+        at_a, at_b = _misfit(a, t[i], mu[i], right[i]), _misfit(b, t[i], mu[i], right[i])
+        while high - low > 1e-6:
+            if at_a < at_b:
+                high, b, at_b = b, a, at_a
+                a = high - shrink * (high - low)
+                at_a = _misfit(a, t[i], mu[i], right[i])
+            else:
+                low, a, at_a = a, b, at_b
+                b = low + shrink * (high - low)
+                at_b = _misfit(b, t[i], mu[i], right[i])
+        out[i] = 0.5 * (low + high)
+    return out
+
+
+def fit_correlation(accuracy: npt.ArrayLike, p: npt.ArrayLike, right: npt.ArrayLike) -> FloatArray:
+    """Gamma or kappa of nets from measured cascades: Phi2(Phi^-1(p), Phi^-1(accuracy); -r) as near `right` as can be.
+
+    Args:
+        accuracy: (n,) of the little nets for gamma, of the big ones for kappa, inside (0, 1).
+        p: (n, rates) escalation rates inside (0, 1).
+        right: (n, rates) share of all inputs that escalate and that this net gets right.
+
+    Returns:
+        (n,) float64, in [-0.999, 0.999].
+    """
+    mu, t, share = ndtri(np.asarray(accuracy, float)), ndtri(np.asarray(p, float)), np.asarray(right, float)
+    return np.asarray(_correlation_kernel(t, mu, share), np.float64)
 
 
 def fit_coupling(a_l: FloatArray, gamma: FloatArray, pairs: FloatArray, name: str, source: str) -> Coupling:

@@ -1,0 +1,233 @@
+"""The fitted constants on nets that they never saw: single nets, error bars, N trainings, pairs, another task."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+import numpy.typing as npt
+from couplings import Curves, Fit, accuracies, curves, independent, judge_pairs
+from fitting import Constants, fit_tasks, with_tasks
+from predictors import BASELINES, FEW_FEATURES, PROBED, WAYS, Judged, cross_validate, direct, judge
+from regroup import GROUPS, WHOLE
+from scipy.special import ndtri
+from study import STATIC, Sample, regrouped, spearman
+
+from zeroshot.accuracy import PRIOR, Z80, AccuracyModel, believed, expected_accuracy
+from zeroshot.calibration import calibrated, choose_design
+from zeroshot.cascade.copula import PRIOR_COUPLING, Coupling, cascade_accuracy
+from zeroshot.results import pair_spread
+
+FloatArray = npt.NDArray[np.float64]
+BoolArray = npt.NDArray[np.bool_]
+TRAINED = (0, 4, 8, 16)
+RATE = 0.3  # at which the error bars of pairs are checked
+
+
+@dataclass(frozen=True, eq=False)
+class Predicted:
+    """Single accuracies of a sample, predicted.
+
+    Attributes:
+        mu: (n,) float64.
+        trained: (n,) bool, nets that were trained for it; they are not judged.
+        model: With its error bars; None where there is none.
+    """
+
+    mu: FloatArray = field(repr=False)
+    trained: BoolArray = field(repr=False)
+    model: AccuracyModel | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Anchored:
+    """How a model anchored by N trained nets does on the others.
+
+    Attributes:
+        n: Trained nets.
+        judged: On the others.
+        bias: Mean of predicted minus true accuracy, fraction.
+        covered: Share of true accuracies inside 80 % intervals, the task's uncertainty included.
+        covered_net: The same with the nets' uncertainty alone.
+        model: As anchored.
+    """
+
+    n: int
+    judged: Judged
+    bias: float
+    covered: float
+    covered_net: float
+    model: AccuracyModel
+
+
+def training_free(sample: Sample, model: AccuracyModel, anchor: float, classes: int = 10) -> Predicted:
+    """Predict a population by a model, as a search has it after probing."""
+    accuracy = expected_accuracy(
+        sample.inputs.fused(), sample.inputs.known, model.trust_probed, anchor, classes, model
+    )  # fmt: skip
+    return Predicted(np.asarray(ndtri(accuracy)), np.zeros(len(sample), bool), model)
+
+
+def first_stage(sample: Sample, model: AccuracyModel, anchor: float) -> Predicted:
+    """The same before probing, from static proxies."""
+    fused = sample.inputs.fused(STATIC)
+    accuracy = expected_accuracy(fused, sample.inputs.known, model.trust_static, anchor, 10, model)
+    return Predicted(np.asarray(ndtri(accuracy)), np.zeros(len(sample), bool), model)
+
+
+def anchored(sample: Sample, model: AccuracyModel, anchor: float, n: int) -> Predicted:
+    """The same after n of these nets were trained, chosen by design and measured on validation images."""
+    sizes = believed(sample.inputs.fused(), sample.inputs.known, model.trust_probed, model)
+    rows = choose_design(sizes, n)
+    images = len(sample.zoo.labels["validation"])
+    its = calibrated(model, sizes, rows, sample.validation[rows], anchor, images)
+    mu = its.intercept + believed(sample.inputs.fused(), sample.inputs.known, its.trust_probed, its)
+    mu = mu + its.task_shift(anchor)
+    trained = np.zeros(len(sample), bool)
+    trained[rows] = True
+    mu[rows] = ndtri(sample.validation[rows])
+    return Predicted(mu, trained, its)
+
+
+def judge_anchored(sample: Sample, model: AccuracyModel, anchor: float, n: int) -> Anchored:
+    """Judge `anchored` on the nets that were not trained for it."""
+    found = anchored(sample, model, anchor, n) if n else training_free(sample, model, anchor, classes_of(sample))
+    rest, its = ~found.trained, found.model or model
+    judged = judge(found.mu[rest], sample.mu[rest])
+    miss = np.abs(judged.errors)
+    return Anchored(
+        n, judged, float((accuracies(found.mu[rest], 1000) - sample.accuracy[rest]).mean()),
+        float((miss <= Z80 * np.hypot(its.sd_net, its.sd_task)).mean()), float((miss <= Z80 * its.sd_net).mean()), its,
+    )  # fmt: skip
+
+
+def classes_of(sample: Sample) -> int:
+    """Classes of the labels."""
+    return int(sample.zoo.labels["test"].max()) + 1
+
+
+def singles(calibration: Sample, held: Sample, constants: Constants, anchor: float) -> dict[str, Judged]:
+    """Every way, fitted to the calibration half, on the held-out one; then what a search shipped with so far does."""
+    rows = np.arange(len(calibration))
+    found = {
+        name: judge(way(calibration.inputs, rows, calibration.mu)(held.inputs), held.mu)
+        for name, way in (WAYS | BASELINES).items()
+    }
+    found["fitted model"] = judge(training_free(held, constants.model, anchor).mu, held.mu)
+    found["fitted model, static proxies only"] = judge(first_stage(held, constants.model, anchor).mu, held.mu)
+    found[f"shipped now: {PRIOR.name}"] = judge(training_free(held, PRIOR, anchor).mu, held.mu)
+    return found
+
+
+@dataclass(frozen=True)
+class ProxyTest:
+    """One proxy alone.
+
+    Attributes:
+        name: Its name.
+        undefined: Nets on which it is; they rank last.
+        calibration: Signed Spearman correlation with the accuracy.
+        held: The same on the held-out half.
+        beats: On how many halves it is higher than those of MACs, parameters and depth.
+        added: Cross-validated RMSE of mu on the calibration half, as one more column beside the features.
+    """
+
+    name: str
+    undefined: int
+    calibration: float
+    held: float
+    beats: int
+    added: float
+
+
+def proxies_alone(calibration: Sample, held: Sample) -> list[ProxyTest]:
+    """Every stored proxy, best first; those whose scale could be used are tried beside the features too."""
+
+    def correlation(sample: Sample, name: str) -> float:
+        return spearman(np.nan_to_num(sample.inputs.scores[name], nan=-1e300), sample.accuracy)
+
+    halves = (calibration, held)
+    bars = [max(correlation(half, name) for name in ("macs", "params", "depth")) for half in halves]
+    found = []
+    for name in calibration.inputs.scores:
+        both = [correlation(half, name) for half in halves]
+        undefined = sum(int(np.isnan(half.inputs.scores[name]).sum()) for half in halves)
+        added = float("nan")
+        if name in PROBED:
+            way = direct(*FEW_FEATURES, name)
+            added = judge(cross_validate(way, calibration.inputs, calibration.mu), calibration.mu).rmse
+        beats = sum(each > bar + 1e-9 for each, bar in zip(both, bars, strict=True))
+        found.append(ProxyTest(name, undefined, *both, beats, added))
+    return sorted(found, key=lambda test: -np.nan_to_num(test.calibration, nan=-2.0))  # without a value last
+
+
+def predictions(calibration: Sample, held: Sample, constants: Constants, anchor: float) -> dict[str, Predicted]:
+    """What pairs of the held-out half are predicted from."""
+    nobody, rows = np.zeros(len(held), bool), np.arange(len(calibration))
+    found = {"no training": training_free(held, constants.model, anchor)}
+    found |= {f"{n} trained": anchored(held, constants.model, anchor, n) for n in TRAINED[1:] if n <= len(held) // 2}
+    for name, way in BASELINES.items():
+        found[name] = Predicted(way(calibration.inputs, rows, calibration.mu)(held.inputs), nobody)
+    found[f"shipped now: {PRIOR.name}"] = training_free(held, PRIOR, anchor)
+    found["true single accuracies"] = Predicted(held.mu, nobody)
+    return found
+
+
+def pairs_from(held: Sample, found: Curves, given: Mapping[str, Predicted], coupling: Coupling) -> dict[str, Fit]:
+    """Pairs of the held-out half from each prediction, without pairs of which a net was trained for it."""
+    macs = held.zoo.macs()
+
+    def kept(trained: BoolArray) -> BoolArray:
+        return ~(trained[found.little] | trained[found.big])
+
+    return {
+        name: judge_pairs(found, accuracies(each.mu), coupling, macs, kept(each.trained))
+        for name, each in given.items() if kept(each.trained).any()
+    }  # fmt: skip
+
+
+def couplings_on(held: Sample, found: Curves, fitted: Coupling, constant: Coupling) -> dict[str, Fit]:
+    """Pairs from true single accuracies, under several couplings."""
+    tried = {
+        "fitted": fitted, "constant gamma and kappa": constant, "independence (kappa = 0)": independent(fitted),
+        f"shipped now: {PRIOR_COUPLING.name}": PRIOR_COUPLING,
+    }  # fmt: skip
+    return {name: judge_pairs(found, held.accuracy, each, held.zoo.macs()) for name, each in tried.items()}
+
+
+def pairs_covered(found: Curves, given: Predicted, coupling: Coupling) -> float:
+    """Share of pairs whose true accuracy at `RATE` is inside the 80 % interval that a search prints."""
+    if given.model is None:
+        return float("nan")
+    column = int(np.argmin(np.abs(np.asarray(found.p).mean(axis=0) - RATE)))
+    rows = np.flatnonzero(~(given.trained[found.little] | given.trained[found.big]))
+    a, b, p = (accuracies(given.mu[found.little[rows]]), accuracies(given.mu[found.big[rows]]), found.p[rows, column])
+    _, sd = pair_spread(a, b, p, given.model, coupling)
+    miss = np.abs(cascade_accuracy(a, b, p, coupling) - found.accuracy[rows, column])
+    return float((miss <= Z80 * sd).mean())
+
+
+@dataclass(frozen=True, eq=False)
+class Transfer:
+    """Another task with constants that never saw it.
+
+    Attributes:
+        task: Its name.
+        anchored: Single nets after 0, 4, 8, ... trainings.
+        pairs: Coupling -> pairs from true single accuracies.
+    """
+
+    task: str
+    anchored: list[Anchored]
+    pairs: dict[str, Fit]
+
+
+def transfer(
+    calibration: Sample, held: Sample, constants: Constants, constant: Coupling, anchors: Mapping[str, float], task: str
+) -> Transfer:
+    """Judge on a grouping of the classes; constants for other tasks are fitted to the other groupings."""
+    others = tuple(name for name in GROUPS if name != task)
+    model = with_tasks(constants.model, fit_tasks(calibration, constants.model, anchors, others), anchors[WHOLE])
+    sample = regrouped(held, GROUPS[task])
+    numbers = [n for n in TRAINED if n <= len(sample) // 2]
+    found = [judge_anchored(sample, replace(model), anchors[task], n) for n in numbers]
+    return Transfer(task, found, couplings_on(sample, curves(sample), constants.coupling, constant))

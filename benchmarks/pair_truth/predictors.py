@@ -1,0 +1,242 @@
+"""Ways to predict a net's accuracy before it is trained, and cross-validation that decides between them.
+
+Every way is a function of what is known of a population (`Inputs`), the rows of it that were trained, and the mu of
+these rows alone, so that no other label can reach it.
+"""
+
+import warnings
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+from scipy.special import ndtr
+from study import STATIC, Inputs, kendall, spearman
+
+from zeroshot.accuracy import PRIOR, AccuracyModel, Term, believed, matched, standardised
+from zeroshot.features import FEATURES
+
+FloatArray = npt.NDArray[np.float64]
+IntArray = npt.NDArray[np.int64]
+Fitted = Callable[[Inputs], FloatArray]
+Way = Callable[[Inputs, IntArray, FloatArray], Fitted]
+
+PENALTIES = tuple(10.0 ** np.arange(-3.0, 1.01, 0.5))
+FOLDS = 16
+# Probed proxies whose values, not only ranks, are defined on every net; logarithms where they span decades.
+PROBED = ("naswot", "zico", "grad_norm", "snip", "synflow", "logsynflow", "zen", "swap", "az_expressivity", "meco")
+LOGARITHMIC = ("grad_norm", "snip", "swap")
+
+
+@dataclass(frozen=True, eq=False)
+class Ridge:
+    """A ridge regression on standardised columns.
+
+    Attributes:
+        centre: (k,) of the columns.
+        scale: (k,) of the columns.
+        weight: (k,) a standard deviation of each column.
+        intercept: At the centres.
+        left_out: (n,) prediction of each row by the others, centres and scales held fixed.
+        penalty: As chosen.
+    """
+
+    centre: FloatArray
+    scale: FloatArray
+    weight: FloatArray
+    intercept: float
+    left_out: FloatArray
+    penalty: float
+
+    def predict(self, x: FloatArray) -> FloatArray:
+        """Of other rows, (m, k) -> (m,)."""
+        return np.asarray(self.intercept + standardised(x, self.centre, self.scale) @ self.weight, np.float64)
+
+
+def ridge(x: FloatArray, y: FloatArray, penalties: tuple[float, ...] = PENALTIES) -> Ridge:
+    """Minimise sum (y - b - z w)^2 + n penalty |w|^2, z standardised columns; the penalty of least left-out error.
+
+    A row's leave-one-out residual is its residual over one less its leverage.
+
+    Args:
+        x: (n, k), n at least 2.
+        y: (n,).
+        penalties: To choose from, of a row.
+    """
+    n, k = x.shape
+    centre, spread = x.mean(axis=0), x.std(axis=0)
+    scale = np.where(spread > 1e-12, spread, 1.0)
+    z = standardised(x, centre, scale)
+    z_mean, mean = z.mean(axis=0), float(y.mean())  # of skewed columns the mean moves as they are clipped
+    z = z - z_mean
+    best: Ridge | None = None
+    error = np.inf
+    for penalty in penalties:
+        solve = np.linalg.solve(z.T @ z + n * penalty * np.eye(k), z.T)
+        weight = solve @ (y - mean)
+        leverage = 1 / n + np.einsum("ij,ji->i", z, solve)
+        left_out = y - (y - mean - z @ weight) / (1 - np.minimum(leverage, 1 - 1e-9))
+        if (found := float(((y - left_out) ** 2).sum())) < error:
+            best, error = Ridge(centre, scale, weight, mean - float(z_mean @ weight), left_out, penalty), found
+    if best is None:
+        raise ValueError("no finite leave-one-out error")
+    return best
+
+
+def model_of_ridge(fit: Ridge, names: tuple[str, ...], **constants: float) -> AccuracyModel:
+    """An accuracy model from a fit of features; what it says nothing about is that of `PRIOR`."""
+    columns = zip(names, fit.centre, fit.scale, fit.weight, strict=True)
+    terms = tuple(Term(name, float(c), float(s), float(w)) for name, c, s, w in columns)
+    shared = {key: getattr(PRIOR, key) for key in ("task_slope", "reference", "sd_net", "sd_task", "sd_slope")}
+    trusts = {"trust_static": 0.0, "trust_probed": 0.0}
+    return AccuracyModel("fit", "", fit.intercept, terms, **(trusts | shared | constants))
+
+
+def columns_of(inputs: Inputs, names: tuple[str, ...]) -> FloatArray:
+    """Features and proxies as columns, (n, k); an undefined score is the lowest one."""
+    found = []
+    for name in names:
+        column = inputs.known[name] if name in FEATURES else inputs.scores[name]
+        if name in LOGARITHMIC:
+            column = np.log(np.maximum(column, 1e-30))
+        found.append(np.where(np.isnan(column), np.nanmin(column), column))
+    return np.column_stack(found)
+
+
+def direct(*names: str) -> Way:
+    """A ridge regression on these features and proxies."""
+
+    def way(inputs: Inputs, rows: IntArray, mu: FloatArray) -> Fitted:
+        fit = ridge(columns_of(inputs, names)[rows], mu)
+        return lambda other: fit.predict(columns_of(other, names))
+
+    return way
+
+
+def matched_line(inputs: Inputs, rows: IntArray, mu: FloatArray) -> Fitted:
+    """Log MACs in the order of the fused default proxies, and a line: what `prior-1` does, its line fitted here."""
+    fit = ridge(matched(inputs.fused(), inputs.known["log_macs"])[rows, None], mu)
+
+    def predict(other: Inputs) -> FloatArray:
+        return fit.predict(matched(other.fused(), other.known["log_macs"])[:, None])
+
+    return predict
+
+
+def fit_model(inputs: Inputs, rows: IntArray, mu: FloatArray, names: tuple[str, ...]) -> AccuracyModel:
+    """A line over features with as much trust in fused ranks as leave-one-out predictions call for."""
+    fit = ridge(columns_of(inputs, names)[rows], mu)
+    line = model_of_ridge(fit, names)
+    everywhere = believed(inputs.fused(), inputs.known, 0.0, line)
+    everywhere[rows] = fit.left_out - fit.intercept
+    own = everywhere[rows]
+    trusts = {}
+    for key, fused in (("trust_static", inputs.fused(STATIC)), ("trust_probed", inputs.fused())):
+        step = matched(fused, everywhere)[rows] - own
+        wanted = mu - fit.intercept - own
+        trusts[key] = float(np.clip(step @ wanted / max(float(step @ step), 1e-12), 0.0, 1.0))
+    return model_of_ridge(fit, names, **trusts)
+
+
+def blend(*names: str) -> Way:
+    """A line over features, mixed with the order of the fused default proxies."""
+
+    def way(inputs: Inputs, rows: IntArray, mu: FloatArray) -> Fitted:
+        model = fit_model(inputs, rows, mu, names)
+        return lambda other: model.intercept + believed(other.fused(), other.known, model.trust_probed, model)
+
+    return way
+
+
+def gaussian_process(*names: str) -> Way:
+    """A Gaussian process with one length a column, a linear part and noise, hyperparameters by likelihood."""
+
+    def way(inputs: Inputs, rows: IntArray, mu: FloatArray) -> Fitted:
+        from sklearn.exceptions import ConvergenceWarning
+        from sklearn.gaussian_process import GaussianProcessRegressor
+        from sklearn.gaussian_process.kernels import RBF, ConstantKernel, DotProduct, WhiteKernel
+
+        x = columns_of(inputs, names)[rows]
+        centre, spread = x.mean(axis=0), x.std(axis=0)
+        scale = np.where(spread > 1e-12, spread, 1.0)
+        kernel = ConstantKernel(0.1, (1e-4, 10)) * RBF(np.full(len(names), 3.0), (0.3, 1e3))
+        kernel += ConstantKernel(0.1, (1e-4, 10)) * DotProduct(1.0, "fixed") + WhiteKernel(0.1, (1e-4, 10))
+        process = GaussianProcessRegressor(kernel, normalize_y=True, random_state=0)
+        with warnings.catch_warnings():
+            # A length at its bound is a column without influence.
+            warnings.simplefilter("ignore", ConvergenceWarning)
+            process.fit((x - centre) / scale, mu)
+        return lambda other: np.asarray(process.predict((columns_of(other, names) - centre) / scale))
+
+    return way
+
+
+FEW_FEATURES = tuple(FEATURES)
+# From simple to complicated: of those that are as good as the best within noise, the first is taken.
+WAYS: dict[str, Way] = {
+    "line over log MACs": direct("log_macs"),
+    "quantile matching, fitted line": matched_line,
+    "line over log MACs, ranks mixed in": blend("log_macs"),
+    "ridge over features": direct(*FEW_FEATURES),
+    "ridge over features, ranks mixed in": blend(*FEW_FEATURES),
+    "ridge over features and probed scores": direct(*FEW_FEATURES, *PROBED),
+    "Gaussian process over features": gaussian_process(*FEW_FEATURES),
+}
+# Features of what can be shipped; of the others it is only told how they fare. Whichever is shipped takes ranks in with
+# the trust that they earn, so that a user's own proxies count.
+SHIPPABLE = {"line over log MACs": ("log_macs",), "ridge over features": FEW_FEATURES}
+BASELINES: dict[str, Way] = {
+    "MACs only": direct("log_macs"), "params only": direct("log_params"), "depth only": direct("log_depth"),
+}  # fmt: skip
+
+
+@dataclass(frozen=True, eq=False)
+class Judged:
+    """How far predictions of single nets are from the truth.
+
+    Attributes:
+        n: Nets.
+        mae: Mean absolute error of the accuracy, fraction.
+        rmse: Root mean square error of mu.
+        spearman: Of predicted and true.
+        kendall: The same.
+        errors: (n,) of mu.
+    """
+
+    n: int
+    mae: float
+    rmse: float
+    spearman: float
+    kendall: float
+    errors: FloatArray
+
+
+def judge(predicted: FloatArray, mu: FloatArray) -> Judged:
+    """Compare predicted with true mu."""
+    errors = predicted - mu
+    return Judged(
+        len(mu), float(np.abs(ndtr(predicted) - ndtr(mu)).mean()), float(np.sqrt((errors**2).mean())),
+        spearman(predicted, mu), kendall(predicted, mu), errors,
+    )  # fmt: skip
+
+
+def cross_validate(way: Way, inputs: Inputs, mu: FloatArray, folds: int = FOLDS) -> FloatArray:
+    """Prediction of each net by a fit to the nets of the other folds, (n,); every k-th net is in the k-th fold."""
+    n = len(mu)
+    fold = np.arange(n) % min(folds, n)
+    out = np.empty(n)
+    for k in range(fold.max() + 1):
+        train = np.flatnonzero(fold != k)
+        out[fold == k] = way(inputs, train, mu[train])(inputs)[fold == k]
+    return out
+
+
+def simplest(judged: Mapping[str, Judged], allowed: Iterable[str]) -> str:
+    """The first way that is not worse than the best allowed one by more than a standard error of the difference."""
+    kept = [name for name in judged if name in set(allowed)]
+    best = min(kept, key=lambda name: judged[name].rmse)
+    for name in kept:
+        difference = judged[name].errors ** 2 - judged[best].errors ** 2
+        if difference.mean() <= difference.std(ddof=1) / np.sqrt(len(difference)):
+            return name
+    return best

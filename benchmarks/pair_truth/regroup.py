@@ -1,0 +1,74 @@
+"""Other tasks without other trainings: CIFAR-10's classes in groups. A grouped answer is right if the group is.
+
+    python benchmarks/pair_truth/regroup.py      computes tasks.json, a few seconds; ZEROSHOT_DATA holds cifar10/
+
+tasks.json holds how hard each task is to a nearest-neighbour classifier (`zeroshot.accuracy.task_anchor`), from
+training images alone.
+"""
+
+import json
+import os
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+HERE = Path(__file__).parent
+sys.path.insert(0, str(HERE.parent))  # for cifar10.py
+
+import numpy as np  # noqa: E402
+from cifar10 import cifar10_npz, default_out  # noqa: E402
+
+from zeroshot.accuracy import task_anchor  # noqa: E402
+from zeroshot.data import Dataset, load  # noqa: E402
+from zeroshot.errors import RunError  # noqa: E402
+from zeroshot.runs import RunFolder  # noqa: E402
+
+TASKS = "tasks.json"
+WHOLE = "ten classes"
+# airplane automobile bird cat deer dog frog horse ship truck
+GROUPS = {
+    "animals or vehicles": (0, 0, 1, 1, 1, 1, 1, 1, 0, 0),
+    "five superclasses": (0, 1, 2, 3, 4, 3, 2, 4, 0, 1),
+    "four superclasses": (0, 1, 2, 3, 3, 3, 2, 3, 0, 1),
+    "water, air, road or land": (0, 1, 0, 2, 2, 2, 3, 2, 3, 1),
+    "seven classes": (0, 1, 2, 3, 4, 3, 5, 4, 6, 1),
+    "five mixed pairs": (0, 1, 2, 3, 4, 0, 1, 2, 3, 4),
+    "two mixed halves": (0, 1, 0, 1, 0, 1, 0, 1, 0, 1),
+}
+SHOWN = ("animals or vehicles", "five superclasses")
+
+
+def grouped(dataset: Dataset, groups: tuple[int, ...]) -> Dataset:
+    """The data with groups for classes."""
+    of = np.array(groups, np.int64)
+    names = tuple(str(i) for i in range(max(groups) + 1))
+    return replace(dataset, y_train=of[dataset.y_train], y_test=of[dataset.y_test], class_names=names)
+
+
+def anchors(dataset: Dataset) -> dict[str, float]:
+    """`task_anchor` of the data and of each grouping."""
+    return {WHOLE: task_anchor(dataset)} | {name: task_anchor(grouped(dataset, of)) for name, of in GROUPS.items()}
+
+
+def read_anchors(folder: Path = HERE) -> dict[str, float]:
+    """What `main` stored.
+
+    Raises:
+        RunError: It is missing or damaged.
+    """
+    try:
+        found = json.loads((folder / TASKS).read_text(encoding="utf-8"))
+        return {name: float(found[name]) for name in (WHOLE, *GROUPS)}
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise RunError(f"{folder / TASKS} cannot be read: {error}.", "Run benchmarks/pair_truth/regroup.py.") from error
+
+
+def main() -> None:
+    npz = cifar10_npz(Path(os.environ.get("ZEROSHOT_DATA", ".")) / "cifar10", default_out())
+    found = {name: round(value, 6) for name, value in anchors(load(str(npz))).items()}
+    RunFolder(HERE, made_here=False).write(TASKS, json.dumps(found, indent=1) + "\n")
+    print(json.dumps(found, indent=1))
+
+
+if __name__ == "__main__":
+    main()

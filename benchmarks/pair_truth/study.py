@@ -1,0 +1,158 @@
+"""What every part of the study stands on: the trained nets, what is known of them untrained, and their halves."""
+
+import hashlib
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import scores
+from scipy.special import ndtri
+from scipy.stats import kendalltau, spearmanr
+
+from zeroshot.features import features
+from zeroshot.net import NetSpec, layer_table, spec_array
+from zeroshot.pair_truth import HALVES, Zoo, load
+from zeroshot.ranking import fuse_ranks
+from zeroshot.settings import DEFAULT_PROXIES
+
+FloatArray = npt.NDArray[np.float64]
+IntArray = npt.NDArray[np.int64]
+HERE = Path(__file__).parent
+ENOUGH = 40  # calibration nets below which no constants are shipped
+FEW = 8  # nets below which no figure is printed
+STATIC = ("params", "macs", "nn_degree")  # the static ones of a search's default proxies
+
+
+@dataclass(frozen=True, eq=False)
+class Inputs:
+    """What is known of a population without training any of it.
+
+    Attributes:
+        known: Feature -> (n,) float64.
+        scores: Proxy -> (n,) float64, NaN where it is undefined.
+    """
+
+    known: dict[str, FloatArray] = field(repr=False)
+    scores: dict[str, FloatArray] = field(repr=False)
+
+    def __len__(self) -> int:
+        return len(self.known["log_macs"])
+
+    def take(self, rows: IntArray) -> "Inputs":
+        """Some of the nets as a population of their own."""
+        return Inputs({k: v[rows] for k, v in self.known.items()}, {k: v[rows] for k, v in self.scores.items()})
+
+    def fused(self, proxies: tuple[str, ...] = tuple(DEFAULT_PROXIES)) -> FloatArray:
+        """Fused ranks within this population, as a search has them."""
+        return fuse_ranks(np.column_stack([self.scores[name] for name in proxies]))
+
+
+@dataclass(frozen=True, eq=False)
+class Sample:
+    """Trained nets of one seed with what is known of them untrained; all rows are of the same nets.
+
+    Attributes:
+        zoo: Of seed 0.
+        inputs: Of the nets.
+        half: (n,) names of `HALVES`.
+    """
+
+    zoo: Zoo = field(repr=False)
+    inputs: Inputs = field(repr=False)
+    half: tuple[str, ...] = field(repr=False)
+
+    def __len__(self) -> int:
+        return len(self.zoo)
+
+    def of(self, half: str) -> "Sample":
+        """The nets of one half."""
+        return self.take(np.flatnonzero(np.array(self.half) == half))
+
+    def take(self, rows: IntArray) -> "Sample":
+        """Some of the nets."""
+        zoo = Zoo(tuple(self.zoo.nets[i] for i in rows), self.zoo.labels)
+        return Sample(zoo, self.inputs.take(rows), tuple(self.half[i] for i in rows))
+
+    @property
+    def accuracy(self) -> FloatArray:
+        """On the test images, (n,)."""
+        return np.array([net.test_accuracy for net in self.zoo.nets], np.float64)
+
+    @property
+    def validation(self) -> FloatArray:
+        """On the validation images, (n,): what a user who trains a net has."""
+        return np.array([net.validation_accuracy for net in self.zoo.nets], np.float64)
+
+    @property
+    def mu(self) -> FloatArray:
+        """Phi^-1 of the test accuracy, (n,)."""
+        return np.asarray(ndtri(self.accuracy), np.float64)
+
+
+def load_sample(zoo: Path = HERE / "zoo", table: Path = HERE) -> tuple[Sample, Zoo]:
+    """The nets of seed 0 as a sample, and the whole zoo with its repeats.
+
+    Raises:
+        RunError: A file is missing or damaged, or a net has no scores.
+    """
+    whole = load(zoo)
+    nets = whole.chosen()
+    names = [net.net for net in nets.nets]
+    known = features(layer_table(spec_array([NetSpec.parse(name) for name in names]), 3, 10))
+    return Sample(nets, Inputs(known, scores.read(table).rows(names)), tuple(net.half for net in nets.nets)), whole
+
+
+def zoo_sha256(zoo: Zoo) -> str:
+    """One checksum of all trained nets, hex."""
+    lines = sorted(f"{net.net} {net.seed} {net.half} {net.about['sha256']}\n" for net in zoo.nets)
+    return hashlib.sha256("".join(lines).encode()).hexdigest()
+
+
+def label_noise(zoo: Zoo) -> tuple[float, int]:
+    """Standard deviation of a net's test accuracy between seeds, pooled, and the number of nets with more than one.
+
+    Returns:
+        NaN and 0 without repeats.
+    """
+    groups = [row for row in zoo.summary() if row["spread"] is not None]
+    freedom = np.array([len(row["seeds"]) - 1 for row in groups], float)
+    if not len(groups):
+        return float("nan"), 0
+    return float(np.sqrt((freedom * [row["spread"] ** 2 for row in groups]).sum() / freedom.sum())), len(groups)
+
+
+def regrouped(sample: Sample, groups: tuple[int, ...]) -> Sample:
+    """The same nets on the task whose classes are groups of the former ones; confidences stay as they are.
+
+    Args:
+        sample: With predictions of classes 0 to len(groups) - 1.
+        groups: New class of each former one.
+    """
+    of = np.array(groups, np.uint8)
+    labels = {part: of[truth] for part, truth in sample.zoo.labels.items()}
+
+    def moved(net: Any) -> Any:  # noqa: ANN401 - a ZooNet
+        predicted = {part: of[said] for part, said in net.answers.predicted.items()}
+        right = {part: float((predicted[part] == labels[part]).mean()) for part in predicted}
+        answers = replace(net.answers, predicted=predicted)
+        return replace(net, answers=answers, test_accuracy=right["test"], validation_accuracy=right["validation"])
+
+    return replace(sample, zoo=Zoo(tuple(moved(net) for net in sample.zoo.nets), labels))
+
+
+def spearman(a: FloatArray, b: FloatArray) -> float:
+    """Signed; NaN where a side is constant."""
+    return float(spearmanr(a, b).statistic) if np.ptp(a) > 0 and np.ptp(b) > 0 else float("nan")
+
+
+def kendall(a: FloatArray, b: FloatArray) -> float:
+    """Kendall's tau-b; NaN where a side is constant."""
+    return float(kendalltau(a, b).statistic) if np.ptp(a) > 0 and np.ptp(b) > 0 else float("nan")
+
+
+__all__ = [
+    "ENOUGH", "FEW", "HALVES", "HERE", "STATIC", "Inputs", "Sample", "kendall", "label_noise", "load_sample",
+    "regrouped", "spearman", "zoo_sha256",
+]  # fmt: skip

@@ -1,0 +1,140 @@
+"""Anchoring the accuracy model with a few trained nets: the posterior by brute force, the design by its properties."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+from scipy.special import ndtr, ndtri
+from scipy.stats import norm
+
+from zeroshot.accuracy import AccuracyModel, Term, size
+from zeroshot.calibration import SHARED_NOISE, calibrated, choose_design
+from zeroshot.errors import UsageError
+
+MODEL = AccuracyModel(
+    "mine", "made up", intercept=0.5, terms=(Term("log_macs", 6.0, 1.0, 0.4),), trust_static=0.0, trust_probed=0.0,
+    task_slope=0.6, reference=0.26, sd_net=0.1, sd_task=0.3, sd_slope=0.2,
+)  # fmt: skip
+VALUES = hnp.arrays(np.float64, st.integers(1, 60), elements=st.floats(-3, 3))
+
+
+# --- The design ---------------------------------------------------------------------------------------------------
+
+
+@settings(deadline=None)
+@given(VALUES, st.data())
+def test_a_design_is_spread_and_needs_only_the_order(values, data):
+    n = data.draw(st.integers(0, len(values)))
+    chosen = choose_design(values, n)
+    assert chosen.tolist() == sorted(set(chosen.tolist()))
+    assert len(chosen) == n
+    # One net of each of n equal parts of the order.
+    rank = np.empty(len(values))
+    rank[np.argsort(values, kind="stable")] = np.arange(len(values))
+    parts = np.floor((rank[chosen] + 0.5) * n / len(values)) if n else np.zeros(0)
+    assert sorted(parts.tolist()) == list(range(n))
+    assert chosen.tolist() == choose_design(ndtr(values) if len(set(ndtr(values))) == len(set(values)) else values,
+                                            n).tolist()  # fmt: skip
+
+
+def test_a_design_leaves_the_ends_alone_where_it_can():
+    values = np.random.default_rng(0).permutation(64).astype(float)
+    chosen = values[choose_design(values, 8)]
+    assert sorted(chosen) == [4, 12, 20, 28, 36, 44, 52, 60]
+
+
+@pytest.mark.parametrize("n", [-1, 4])
+def test_a_design_of_more_nets_than_there_are(n):
+    with pytest.raises(UsageError, match="cannot be chosen"):
+        choose_design(np.zeros(3), n)
+
+
+# --- The posterior ------------------------------------------------------------------------------------------------
+
+
+def brute_force(sizes, y, base):
+    """Means and covariance of offset and factor on a fine grid."""
+    o, g = np.meshgrid(np.linspace(-1.5, 1.5, 801), np.linspace(-1, 1, 801), indexing="ij")
+    log_p = norm.logpdf(o, 0, MODEL.sd_task) + norm.logpdf(g, 0, MODEL.sd_slope)
+    for s, each in zip(sizes, y, strict=True):
+        log_p += norm.logpdf(each, base + o + (1 + g) * s, MODEL.sd_net)
+    p = np.exp(log_p - log_p.max())
+    p /= p.sum()
+    mean_o, mean_g = (p * o).sum(), (p * g).sum()
+    return mean_o, mean_g, (p * (o - mean_o) ** 2).sum(), (p * (g - mean_g) ** 2).sum(), p, o, g
+
+
+def test_the_posterior_is_that_of_a_grid():
+    rng = np.random.default_rng(1)
+    sizes = np.array([-0.4, -0.1, 0.2, 0.5])
+    y = 0.5 + 0.25 + 0.7 * sizes + 0.1 * rng.normal(size=4)
+    found = calibrated(MODEL, sizes, np.arange(4), ndtr(y), anchor=MODEL.reference)
+    offset, factor, _, var_g, p, o, g = brute_force(sizes, y, 0.5)
+    assert found.intercept == pytest.approx(0.5 + offset, abs=1e-4)
+    assert found.terms[0].weight == pytest.approx(0.4 * (1 + factor), abs=1e-4)
+    assert found.sd_slope == pytest.approx(np.sqrt(var_g), rel=1e-3)
+    at_nets = [(p * (o + g * s) ** 2).sum() - ((p * (o + g * s)).sum()) ** 2 for s in sizes]
+    assert found.sd_task == pytest.approx(np.sqrt(np.mean(at_nets)), rel=1e-3)
+
+
+def test_what_the_anchor_says_becomes_part_of_the_model():
+    found = calibrated(MODEL, [0.1, 0.2], [], [], anchor=0.6)
+    assert found.task_slope == 0
+    assert found.intercept == pytest.approx(0.5 + 0.6 * (ndtri(0.6) - ndtri(0.26)))
+    assert found == replace(MODEL, intercept=found.intercept, task_slope=0.0)
+
+
+def test_a_known_task_is_recovered_from_many_nets():
+    rng = np.random.default_rng(2)
+    sizes = rng.uniform(-0.6, 0.6, 400)
+    y = 0.9 + 1.3 * sizes + 0.15 * rng.normal(size=400)
+    found = calibrated(MODEL, sizes, np.arange(400), ndtr(y), anchor=0.26)
+    assert found.intercept == pytest.approx(0.9, abs=0.03)
+    assert found.terms[0].weight == pytest.approx(0.4 * 1.3, abs=0.03)
+    assert found.sd_net == pytest.approx(0.15, abs=0.01)
+    assert found.sd_task < 0.02
+    assert "400" in found.name
+
+
+def test_intervals_hold_what_they_say():
+    """Tasks and nets drawn from the model itself: 80 % of new nets are inside, whatever the number trained."""
+    rng = np.random.default_rng(3)
+    for n in (1, 4, 8):
+        inside = []
+        for _ in range(400):
+            offset, factor = MODEL.sd_task * rng.normal(), MODEL.sd_slope * rng.normal()
+            sizes = rng.uniform(-0.6, 0.6, n + 20)
+            y = 0.5 + offset + (1 + factor) * sizes + MODEL.sd_net * rng.normal(size=n + 20)
+            found = calibrated(MODEL, sizes, np.arange(n), ndtr(y[:n]), anchor=0.26)
+            predicted = found.intercept + size({"log_macs": 6 + sizes[n:] / 0.4}, found)
+            inside.append(np.abs(predicted - y[n:]) <= 1.2816 * np.hypot(found.sd_net, found.sd_task))
+        assert np.mean(inside) == pytest.approx(0.8, abs=0.04)
+
+
+def test_noise_that_the_images_share_does_not_average_out():
+    sizes = np.linspace(-0.5, 0.5, 200)
+    found = calibrated(MODEL, sizes, np.arange(200), ndtr(0.5 + sizes), anchor=0.26, images=500)
+    # At 69 % of 500 images one accuracy is off by 2.07 points, .0586 mu.
+    floor = np.sqrt(SHARED_NOISE) * 0.0586
+    assert floor * 0.95 < found.sd_task < floor * 1.3
+    assert calibrated(MODEL, sizes, np.arange(200), ndtr(0.5 + sizes), anchor=0.26).sd_task < 0.5 * floor
+
+
+@settings(deadline=None)
+@given(st.lists(st.tuples(st.floats(-1, 1), st.floats(0.05, 0.95)), min_size=1, max_size=12), st.floats(0.05, 0.95))
+def test_more_is_known_after_training(nets, anchor):
+    sizes, accuracy = np.array(nets).T
+    found = calibrated(MODEL, sizes, np.arange(len(sizes)), accuracy, anchor)
+    assert found.sd_slope <= MODEL.sd_slope
+    before = np.sqrt(np.mean(MODEL.sd_task**2 + (MODEL.sd_slope * sizes) ** 2))
+    assert found.sd_task <= before + 1e-12
+    assert found.sd_net > 0
+
+
+@pytest.mark.parametrize(("rows", "accuracy"), [([0], [0.5, 0.6]), ([0], [1.0]), ([0], [0.0]), ([[0]], [[0.5]])])
+def test_measurements_that_say_nothing(rows, accuracy):
+    with pytest.raises(UsageError, match="one accuracy between"):
+        calibrated(MODEL, [0.1, 0.2], rows, accuracy, 0.5)

@@ -1,0 +1,115 @@
+"""A few short trainings on the user's data anchor the accuracy model: which nets to train, and what they say.
+
+With y = Phi^-1(measured accuracy) and s a net's size, the nets of one task follow
+
+    y = intercept + task shift + o + (1 + g) s + e,   o ~ N(0, sd_task), g ~ N(0, sd_slope), e ~ N(0, sd_net)
+
+so offset o and factor g have a normal posterior in closed form, and few measurements move them little. The spread of
+e is learnt too: its prior weighs as much as `PRIOR_NETS` measured nets (inverse gamma, at the mean of o and g).
+"""
+
+from dataclasses import replace
+
+import numpy as np
+import numpy.typing as npt
+from scipy.special import ndtri
+
+from zeroshot.accuracy import AccuracyModel
+from zeroshot.errors import UsageError
+
+FloatArray = npt.NDArray[np.float64]
+IntArray = npt.NDArray[np.int64]
+PRIOR_NETS = 8.0
+# Nets err on the same images, so about half of the noise of an accuracy is the draw of the images, shared by all nets:
+# it does not average out over more nets.
+SHARED_NOISE = 0.5
+
+
+def choose_design(predicted: npt.ArrayLike, n: int) -> IntArray:
+    """Nets to train, spread evenly over what is predicted: the middle net of each of n equal parts of the order.
+
+    Offset and factor are then known best where the nets are, and no part of the population goes unseen; the very
+    ends, which most likely are no typical nets, are left alone.
+
+    Args:
+        predicted: (n_nets,), sizes, mu or accuracies.
+        n: Nets to choose.
+
+    Returns:
+        (n,) rows, ascending, all different.
+
+    Raises:
+        UsageError: There are fewer nets than that, or n is negative.
+    """
+    values = np.asarray(predicted, np.float64)
+    if not 0 <= n <= len(values):
+        raise UsageError(f"{n} nets cannot be chosen out of {len(values)}.", "Ask for fewer.")
+    places = (np.arange(n) + 0.5) * len(values) / max(n, 1)
+    return np.sort(np.argsort(values, kind="stable")[places.astype(np.int64)])
+
+
+def calibrated(
+    model: AccuracyModel, sizes: npt.ArrayLike, trained: npt.ArrayLike, accuracy: npt.ArrayLike, anchor: float,
+    images: int | None = None,
+) -> AccuracyModel:  # fmt: skip
+    """The model after some nets were trained on the user's own task.
+
+    Args:
+        model: The constants so far.
+        sizes: (n_nets,), of the population as the model sees it: own or matched ones, or a mixture by trust.
+        trained: (n,) its rows that were trained.
+        accuracy: (n,), measured, fractions inside (0, 1).
+        anchor: `task_anchor` of the data; what it says is part of the result, which needs no anchor any more.
+        images: On which all these accuracies were measured; their noise is then not taken for a difference between
+            nets, and `sd_task` does not fall below what these images share. None for no noise.
+
+    Returns:
+        A model whose `task_slope` is 0; `sd_task` is what remains unknown of the task, on average over the population.
+
+    Raises:
+        UsageError: Lengths differ, or an accuracy lies outside (0, 1).
+    """
+    everyone, rows, a = np.asarray(sizes, np.float64), np.asarray(trained, np.int64), np.asarray(accuracy, np.float64)
+    if everyone.ndim != 1 or rows.ndim != 1 or rows.shape != a.shape or not ((a > 0) & (a < 1)).all():
+        raise UsageError("Each trained net needs one accuracy between 0 and 1.", "Did a training diverge?")
+    s = everyone[rows]
+    base = model.intercept + model.task_shift(anchor)
+    if not len(s):
+        return replace(model, intercept=base, task_slope=0.0)
+    design = np.column_stack([np.ones_like(s), s])
+    counted = _measured_noise(a, images)
+    noise = model.sd_net**2 + (1 - SHARED_NOISE) * counted
+    precision = np.diag([model.sd_task**-2, model.sd_slope**-2])
+    covariance = np.asarray(np.linalg.inv(precision + design.T @ (design / noise[:, None])), np.float64)
+    wrong = ndtri(a) - base - s
+    offset, factor = covariance @ (design.T @ (wrong / noise))
+    left = wrong - offset - factor * s
+    # What the line took up is not lost: the expected square of a residual is its square plus the line's variance.
+    line = _variance(s, covariance)
+    seen = np.maximum(left**2 + line - (1 - SHARED_NOISE) * counted, 0.0)
+    sd_net = np.sqrt((PRIOR_NETS * model.sd_net**2 + seen.sum()) / (PRIOR_NETS + len(s)))
+    return replace(
+        model,
+        name=f"{model.name} + {len(s)} trained",
+        source=f"{model.source}; anchored by {len(s)} nets trained on this task",
+        intercept=float(base + offset),
+        terms=tuple(replace(term, weight=float(term.weight * (1.0 + factor))) for term in model.terms),
+        task_slope=0.0,
+        sd_net=float(sd_net),
+        sd_task=float(np.sqrt(_variance(everyone, covariance).mean() + SHARED_NOISE * counted.mean())),
+        sd_slope=float(np.sqrt(covariance[1, 1])),
+    )
+
+
+def _variance(sizes: FloatArray, covariance: FloatArray) -> FloatArray:
+    """Of offset + factor * size, (n,)."""
+    design = np.column_stack([np.ones_like(sizes), sizes])
+    return np.asarray(np.einsum("ij,jk,ik->i", design, covariance, design), np.float64)
+
+
+def _measured_noise(accuracy: FloatArray, images: int | None) -> FloatArray:
+    """Variance of Phi^-1 of an accuracy counted on so many images (delta method); 0 where the count is not said."""
+    if images is None:
+        return np.zeros_like(accuracy)
+    density = np.exp(-0.5 * ndtri(accuracy) ** 2) / np.sqrt(2 * np.pi)
+    return np.asarray(accuracy * (1 - accuracy) / (images * density**2), np.float64)

@@ -1,0 +1,91 @@
+"""What a net's layers say about its accuracy before anything is built: a few numbers that depend on that net alone.
+
+Unlike ranks they mean the same in every population, so a line that was fitted to some nets holds for others.
+"""
+
+from collections.abc import Callable
+
+import numpy as np
+import numpy.typing as npt
+
+from zeroshot.cost.counts import layer_macs, layer_outputs, layer_weights, macs, params, per_net
+from zeroshot.net import ADD, AVGPOOL, CONV, DEPTHWISE, LayerTable
+
+FloatArray = npt.NDArray[np.float64]
+
+
+def log_macs(table: LayerTable) -> FloatArray:
+    """log10 of the multiply-accumulates of one inference."""
+    return _log10(macs(table))
+
+
+def log_params(table: LayerTable) -> FloatArray:
+    """log10 of the trainable parameters."""
+    return _log10(params(table))
+
+
+def log_outputs(table: LayerTable) -> FloatArray:
+    """log10 of the activations that all layers write."""
+    return _log10(per_net(table, layer_outputs(table)))
+
+
+def log_side(table: LayerTable) -> FloatArray:
+    """log2 of the input's side, pixels."""
+    return np.asarray(np.log2(table.column("height")[table.ptr[:-1]]), np.float64)
+
+
+def log_last_side(table: LayerTable) -> FloatArray:
+    """log2 of the side of the map that the global pooling averages, pixels; without one 0."""
+    pooled = table.column("op") == AVGPOOL
+    return np.asarray(np.log2(np.maximum(per_net(table, np.where(pooled, table.column("height"), 0)), 1)), np.float64)
+
+
+def log_last_width(table: LayerTable) -> FloatArray:
+    """log2 of the inputs of the classifier, its last layer."""
+    return np.asarray(np.log2(table.column("in_channels")[table.ptr[1:] - 1]), np.float64)
+
+
+def log_depth(table: LayerTable) -> FloatArray:
+    """log2 of the number of layers with weights."""
+    return np.asarray(np.log2(np.maximum(per_net(table, (layer_weights(table) > 0).astype(np.int64)), 1)), np.float64)
+
+
+def depthwise_share(table: LayerTable) -> FloatArray:
+    """Share of the multiply-accumulates that depthwise layers do, 0 to 1."""
+    return _share(table, DEPTHWISE)
+
+
+def dense_share(table: LayerTable) -> FloatArray:
+    """Share of the multiply-accumulates that dense layers with kernels over 1x1 do, 0 to 1."""
+    return _share(table, CONV)
+
+
+def skip_share(table: LayerTable) -> FloatArray:
+    """Additions of a skip over layers with weights; 0 without skips."""
+    skips = per_net(table, (table.column("op") == ADD).astype(np.int64))
+    layers = per_net(table, (layer_weights(table) > 0).astype(np.int64))
+    return np.asarray(skips / np.maximum(layers, 1), np.float64)
+
+
+FEATURES: dict[str, Callable[[LayerTable], FloatArray]] = {
+    feature.__name__: feature
+    for feature in (
+        log_macs, log_params, log_outputs, log_side, log_last_side, log_last_width, log_depth, depthwise_share,
+        dense_share, skip_share,
+    )
+}  # fmt: skip
+
+
+def features(table: LayerTable) -> dict[str, FloatArray]:
+    """Every feature of a population: name -> (n_nets,) float64, finite."""
+    return {name: function(table) for name, function in FEATURES.items()}
+
+
+def _log10(count: npt.NDArray[np.int64]) -> FloatArray:
+    return np.asarray(np.log10(np.maximum(count, 1).astype(np.float64)), np.float64)
+
+
+def _share(table: LayerTable, op: int) -> FloatArray:
+    work = layer_macs(table)
+    part = per_net(table, np.where(table.column("op") == op, work, 0))
+    return np.asarray(part / np.maximum(per_net(table, work), 1), np.float64)
