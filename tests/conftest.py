@@ -2,6 +2,7 @@
 
 import importlib.util
 import os
+import signal
 from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
@@ -12,6 +13,9 @@ from typer.testing import CliRunner, Result
 from zeroshot.cli import app
 from zeroshot.data import load
 from zeroshot.errors import DataError
+
+# A shell starts background jobs with interrupts ignored, and whatever these start inherits it. Tests send interrupts.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def _benchmark(name: str) -> ModuleType:
