@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from zeroshot.firmware import pack as pack_module
 from zeroshot.firmware.c_model import LAYER_BYTES, c_array, model_bytes
 from zeroshot.firmware.pack import convolution_weights, depthwise_weights, pack
 from zeroshot.int8.arithmetic import multiply_by_quantized_multiplier, requantisation
@@ -139,7 +140,51 @@ def test_channels_without_weights_become_constants_that_the_fast_form_serves():
         assert np.clip(got + zero, low, 127) == np.clip(want + zero, low, 127)
 
 
-@pytest.mark.parametrize(("factor", "fast"), [(1.0, True), (2.0**-24, False), (2.0**20, False)])
+@settings(deadline=None, max_examples=300)
+@given(
+    st.integers(24, 31), st.integers(2**30, 2**31 - 1), st.integers(-(2**30), 2**30), st.integers(0, 40),
+    st.integers(-128, 127), st.booleans(),
+)  # fmt: skip
+def test_channels_that_hardly_vary_get_parameters_of_the_fast_form(right, multiplier, bias, weight, zero, clamped):
+    """Every sum that the channel can reach, or a thousand of them with both ends, gives the same output."""
+    low = zero if clamped else -128
+    weights = np.array([[[[weight]]]], np.int8)
+    before = np.array([bias], np.int32), np.array([multiplier], np.int32), np.array([-right], np.int32)
+    made = tuple(each.copy() for each in before)
+    pack_module._fold_flat_channels(weights, *made, zero, low)
+    assert pack_module._served(made[2], made[1], pack_module.largest_sums(weights, made[0])).all()
+    away = np.unique(np.linspace(-255 * weight, 255 * weight, 1001).astype(np.int64))
+    outputs = [
+        np.clip(multiply_by_quantized_multiplier(b.astype(np.int64) + away, m.astype(np.int64), s.astype(np.int64))
+                + zero, low, 127)
+        for b, m, s in (before, made)
+    ]  # fmt: skip
+    assert np.array_equal(*outputs)
+
+
+def test_a_step_inside_a_channel_stays_where_it_was():
+    """At each sum around the step; random examples rarely meet one."""
+    for zero, value in ((0, 0), (0, 7), (-5, -3), (100, -120), (-128, 254)):
+        for right, multiplier in ((24, 2**30), (25, 2**31 - 1), (26, 1_500_000_001)):
+            middle = int((value + 0.5) * 2**31 / multiplier * 2**right)
+            if abs(middle) >= 2**31 - 2**16:
+                continue
+            weights = np.array([[[[100]]]], np.int8)
+            before = np.array([middle], np.int32), np.array([multiplier], np.int32), np.array([-right], np.int32)
+            made = tuple(each.copy() for each in before)
+            pack_module._fold_flat_channels(weights, *made, zero, -128)
+            away = np.arange(-25_500, 25_501)
+            old, new = (
+                np.clip(multiply_by_quantized_multiplier(
+                    b.astype(np.int64) + away, m.astype(np.int64), s.astype(np.int64)) + zero, -128, 127)
+                for b, m, s in (before, made)
+            )  # fmt: skip
+            assert made[2][0] == -pack_module.FLAT_SHIFT
+            assert len(set(old.tolist())) == 2
+            assert np.array_equal(old, new)
+
+
+@pytest.mark.parametrize(("factor", "fast"), [(1.0, True), (2.0**-24, True), (2.0**20, False)])
 def test_scales_out_of_range_ask_for_the_general_form(factor, fast):
     it = net()
     scale = it.weight_scale[0].copy()

@@ -23,6 +23,8 @@ from zeroshot.net import ADD, DEPTHWISE
 # The fast requantisation adds the zero point before a shift of at most so many bits to the right, at least one.
 FAST_SHIFTS = range(1, 24)
 _HALF = 2**30  # the multiplier of a factor of one half
+# Of channels that hardly vary: outputs of up to 255 in size stay inside 32 bits, and so does their zero point.
+FLAT_SHIFT = 21
 
 
 @dataclass(frozen=True, eq=False)
@@ -101,7 +103,7 @@ def depthwise_weights(weights: Int8Array) -> Int8Array:
 def _weighted(net: Int8Net, row: int, weights: Int8Array, bias: Int32Array, *, depthwise: bool) -> PackedLayer:
     made = requantisation(net, row)
     bias, multiplier, shift = bias.copy(), made.multiplier.copy(), made.shift.copy()
-    _fold_constants(weights, bias, multiplier, shift, int(net.zero[row + 1]), made.low)
+    _fold_flat_channels(weights, bias, multiplier, shift, int(net.zero[row + 1]), made.low)
     block = -len(bias) % (4 if depthwise else 2)
     return PackedLayer(
         depthwise_weights(weights) if depthwise else convolution_weights(weights),
@@ -109,7 +111,7 @@ def _weighted(net: Int8Net, row: int, weights: Int8Array, bias: Int32Array, *, d
         np.pad(multiplier, (0, block), constant_values=_HALF),
         np.pad(shift, (0, block), constant_values=-1).astype(np.int8),
         made.low,
-        fast=_fast(shift, multiplier, largest_sums(weights, bias)),
+        fast=bool(_served(shift, multiplier, largest_sums(weights, bias)).all()),
     )
 
 
@@ -119,23 +121,41 @@ def largest_sums(weights: Int8Array, bias: Int32Array) -> npt.NDArray[np.int64]:
     return np.asarray(np.abs(bias.astype(np.int64)) + WIDEST * sums)
 
 
-def _fold_constants(
+def _fold_flat_channels(
     weights: Int8Array, bias: Int32Array, multiplier: Int32Array, shift: Int32Array, zero: int, low: int
 ) -> None:
-    """Give channels without weights, whose output never varies, parameters that the fast requantisation serves."""
-    for c in np.flatnonzero(~weights.reshape(len(weights), -1).any(axis=1)):
-        value = multiply_by_quantized_multiplier(np.int64(bias[c]), np.int64(multiplier[c]), np.int64(shift[c]))
-        # 4 v x 2^30 / 2^31 is 2 v, and one bit to the right v, both without rounding.
-        bias[c] = 4 * (min(max(int(value) + zero, low), HIGHEST) - zero)
-        multiplier[c], shift[c] = _HALF, -1
+    """Give channels whose output takes one value or two, whatever the image, parameters that the fast form serves.
+
+    Training leaves such channels: weights next to nothing, so that the scale of a sum is too small for the fast form.
+    With multiplier 2^30 and a shift of `FLAT_SHIFT` the output rises by one where the sum passes
+    2 (a + 1/2) 2^FLAT_SHIFT - 1 (one more rounding step for a < 0, which rounds away from zero); the bias moves the
+    channel's own step there, or keeps its sums below that.
+    """
+    reach = WIDEST * np.abs(weights.reshape(len(weights), -1).astype(np.int64)).sum(axis=1)
+    for c in np.flatnonzero(~_served(shift, multiplier, largest_sums(weights, bias))).tolist():
+        first, last = int(bias[c]) - int(reach[c]), int(bias[c]) + int(reach[c])
+
+        def output(total: int, c: int = c) -> int:
+            value = multiply_by_quantized_multiplier(np.int64(total), np.int64(multiplier[c]), np.int64(shift[c]))
+            return min(max(int(value) + zero, low), HIGHEST) - zero
+
+        lower = output(first)
+        if output(last) > lower + 1 or last - first >= 2**FLAT_SHIFT:
+            continue
+        rises, beyond = first, last + 1  # the first sum of the higher output; `last + 1` where there is none
+        while beyond - rises > 1:
+            middle = (rises + beyond) // 2
+            rises, beyond = (rises, middle) if output(middle) > lower else (middle, beyond)
+        step = (2 * lower + 1) * 2 ** (FLAT_SHIFT - 1) + (lower < 0)
+        bias[c] += 2 * step - 1 - beyond
+        multiplier[c], shift[c] = _HALF, -FLAT_SHIFT
 
 
-def _fast(shift: Int32Array, multiplier: Int32Array, largest: npt.NDArray[np.int64]) -> bool:
-    """Whether every shift is in range and no sum of a scaled value, a shifted zero point and a half overflows."""
-    if not all(-s in FAST_SHIFTS for s in shift.tolist()):
-        return False
+def _served(shift: Int32Array, multiplier: Int32Array, largest: npt.NDArray[np.int64]) -> npt.NDArray[np.bool_]:
+    """Where the shift is in range and no sum of a scaled value, a shifted zero point and a half overflows."""
+    in_range = (-shift >= FAST_SHIFTS.start) & (-shift < FAST_SHIFTS.stop)
     scaled = largest.astype(np.float64) * multiplier / 2**31 + 1
-    return bool((scaled + 129 * 2.0**-shift < INT32_MAX).all())
+    return np.asarray(in_range & (scaled + 129 * 2.0**-shift < INT32_MAX))
 
 
 def _addition(net: Int8Net, row: int) -> PackedLayer:
@@ -152,7 +172,7 @@ def _addition(net: Int8Net, row: int) -> PackedLayer:
         np.zeros(0, np.int8), np.zeros(0, np.int32),
         np.array([factor, multiplier[2]], np.int32),
         np.array([left, right, shift[2]], np.int8),
-        made.low, swapped, _fast(made.shift[2:], made.multiplier[2:], np.array([2**30])),
+        made.low, swapped, bool(_served(made.shift[2:], made.multiplier[2:], np.array([2**30])).all()),
     )  # fmt: skip
 
 
