@@ -213,6 +213,7 @@ def run(zoo: Path, results: Path, constants: Path, fitting: bool, draft: bool, t
         UsageError: Too few nets for what was asked.
     """
     started = time.perf_counter()
+    results.mkdir(parents=True, exist_ok=True)
     learnt = learn(zoo, table)
     calibration, held, anchors = learnt.calibration, learnt.held, learnt.anchors
     own, found = learnt.own, learnt.found
