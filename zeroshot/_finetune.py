@@ -10,10 +10,10 @@ from torch import nn
 from zeroshot._checkpoints import Tensors
 from zeroshot._fit import Job, Trainer
 from zeroshot._prune import Pruned
+from zeroshot._recipe import check_seed_and_threads
 from zeroshot._train_net import train_job
 from zeroshot._trained import TrainedNet, weights_digest
 from zeroshot._training_data import Split
-from zeroshot.errors import UsageError
 
 Row = dict[str, Any]
 STAGE = "pruned"
@@ -103,7 +103,6 @@ def finetune(
         TrainError: The loss is no number any more; the last checkpoint is kept.
         RunError: As `train_net`.
     """
-    if seed < 0 or threads < 1:
-        raise UsageError(f"A seed is 0 or more and threads are 1 or more, not {seed} and {threads}.")
+    check_seed_and_threads(seed, threads)
     job = finetune_job(pruned, source, data, epochs=epochs, lr=lr, seed=seed, threads=threads)
     return train_job(job, data, Path(folder) if folder is not None else None, resume, progress)

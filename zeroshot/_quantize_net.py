@@ -17,6 +17,7 @@ from zeroshot._equalise import equalise
 from zeroshot._int8_recipe import Int8Recipe
 from zeroshot._qat import Found, Row, finetune, judged
 from zeroshot._ranges import look, steps
+from zeroshot._recipe import check_seed_and_threads
 from zeroshot._subject import Subject, pixel_table
 from zeroshot._train_net import fixed_threads
 from zeroshot._trained import PARTS, TrainedNet
@@ -100,8 +101,7 @@ def quantize_net(
         RunError: The folder holds this net already and `resume` was not asked for; what is there is damaged or was
             made of something else; the disk is full.
     """
-    if seed < 0 or threads < 1:
-        raise UsageError(f"A seed is 0 or more and threads are 1 or more, not {seed} and {threads}.")
+    check_seed_and_threads(seed, threads)
     wanted, report = recipe or Int8Recipe(), progress or (lambda done, total: None)
     split = data if isinstance(data, Split) else hold_out(data, seed, trained.recipe.validation)
     about = identity(trained, split, wanted, seed, threads)

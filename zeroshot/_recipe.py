@@ -125,3 +125,13 @@ def learning_rate(recipe: Recipe, done: float) -> float:
     if done < rise:
         return top * (0.04 + 0.96 * (1 - cos(pi * done / rise)) / 2)
     return top * (1 + cos(pi * (done - rise) / (1 - rise))) / 2
+
+
+def check_seed_and_threads(seed: int, threads: int) -> None:
+    """Insist that a training can be run with them.
+
+    Raises:
+        UsageError: A seed below 0, or no thread.
+    """
+    if seed < 0 or threads < 1:
+        raise UsageError(f"A seed is 0 or more and threads are 1 or more, not {seed} and {threads}.")

@@ -13,11 +13,11 @@ from zeroshot import _checkpoints as disk
 from zeroshot._distil import Distillation, taught
 from zeroshot._fit import Job, Trainer
 from zeroshot._lesson import lesson_job
-from zeroshot._recipe import Recipe
+from zeroshot._recipe import Recipe, check_seed_and_threads
 from zeroshot._trained import PARTS, TrainedNet
 from zeroshot._training_data import Split, hold_out, inputs, logits
 from zeroshot.data import Dataset
-from zeroshot.errors import RunError, UsageError
+from zeroshot.errors import RunError
 from zeroshot.net import NetSpec
 
 __all__ = ["TrainedNet", "finished", "fixed_threads", "job_of", "load_net", "train_job", "train_net"]
@@ -58,8 +58,7 @@ def train_net(
         RunError: The folder holds this net already and `resume` was not asked for; a checkpoint is damaged or was
             made of something else; the disk is full.
     """
-    if seed < 0 or threads < 1:
-        raise UsageError(f"A seed is 0 or more and threads are 1 or more, not {seed} and {threads}.")
+    check_seed_and_threads(seed, threads)
     wanted = recipe or Recipe()
     split = data if isinstance(data, Split) else hold_out(data, seed, wanted.validation)
     job = job_of(spec, split.dataset, wanted, seed, threads)
