@@ -20,7 +20,8 @@ SETTINGS: dict[str, Kinds] = {
     "data": TEXT, "board": TEXT, "engine": TEXT, "space": TEXT,
     "flash": QUANTITY, "sram": QUANTITY, "latency": QUANTITY, "energy": QUANTITY, "worst_latency": QUANTITY,
     "escalation": NUMBER, "nets": WHOLE, "top": WHOLE, "per_net": WHOLE, "shortlist": WHOLE,
-    "proxies": NAMES, "objectives": NAMES, "batch": WHOLE, "seed": WHOLE, "jobs": WHOLE, "run": TEXT,
+    "proxies": NAMES, "objectives": NAMES, "batch": WHOLE, "calibrate": WHOLE,
+    "calibrate_epochs": WHOLE, "seed": WHOLE, "jobs": WHOLE, "run": TEXT,
 }  # fmt: skip
 
 EXPECTED = {

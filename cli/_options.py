@@ -74,10 +74,25 @@ Objectives = Annotated[
     str, _setting("objectives", SEARCH, "A,B,...", "Of the Pareto front: accuracy and one or more costs.")
 ]
 Batch = Annotated[int, _setting("batch", SEARCH, "N", "Images a batch; two batches a probed net.")]
+Calibrate = Annotated[
+    int, _setting("calibrate", SEARCH, "N", "Train N nets briefly to anchor all expected accuracies; 0 trains none.")
+]
+CalibrateEpochs = Annotated[
+    int | None,
+    _setting(
+        "calibrate_epochs", SEARCH, "N", "Epochs of each of them.", show_default="5 to 30, the fewer the more images"
+    ),
+]
 Seed = Annotated[int, _setting("seed", SEARCH, "N", "The one seed.")]
 Jobs = Annotated[
     int | None,
-    _setting("jobs", SEARCH, "N", "Processes that probe nets; results do not depend on it.", show_default="all cores"),
+    _setting(
+        "jobs",
+        SEARCH,
+        "N",
+        "Processes that probe and train nets; results do not depend on it.",
+        show_default="all cores",
+    ),
 ]
 
 Run = Annotated[

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from zeroshot.results import Row, SearchResult
 
 FILES = "pairs.csv, front.csv, singles.csv, candidates.csv, summary.json, pareto.png"
+TRAINED = ", calibration.csv"
 FRONT_POINTS = 6
 HEADERS = (
     ("", "#"), ("accuracy", "%"), ("gain", "points"), ("big", "runs %"), ("latency", "ms"), ("worst", "ms"),
@@ -54,12 +55,14 @@ def print_result(screen: "Console", result: "SearchResult") -> None:
     _print_pairs(screen, result.pairs)
     if result.front:
         _print_front(screen, result)
+    if result.trained:
+        _print_trained(screen, result.trained)
     for remark in result.remarks:
         prose(screen, f"note: {remark}", "yellow")
     prose(
         screen,
-        f"Accuracy is expected, not measured: none of these nets was trained. Model {config['accuracy_model']}, "
-        f"{config['cascade_model']}; ± is an 80 % interval. Costs are of {config['engine']} on {config['board']}.",
+        f"{_where_from(result.trained)} Model {result.accuracy_model}, {config['cascade_model']}; ± is an 80 % "
+        f"interval. Costs are of {config['engine']} on {config['board']}.",
     )
     probed = f"{result.n_probed} nets probed" if result.n_probed else "by static proxies alone"
     prose(
@@ -69,7 +72,7 @@ def print_result(screen: "Console", result: "SearchResult") -> None:
     )
     if result.run is not None:
         screen.print(f"Run folder: {result.run}", style="bold")
-        screen.print(f"  {FILES}")
+        screen.print(f"  {FILES}{TRAINED if result.trained else ''}")
 
 
 def print_plan(screen: "Console", plan: dict[str, Any]) -> None:
@@ -78,11 +81,13 @@ def print_plan(screen: "Console", plan: dict[str, Any]) -> None:
     screen.print(f"Would search {config['data']} on {config['board']}; nothing was done.", style="bold")
     screen.print(f"  space    {plan['space']:,} nets, of which {plan['candidates']:,} candidates are drawn")
     screen.print(f"  pairs    {plan['pairs']:,} ranked, {plan['probed_nets']} nets probed at most")
+    if plan["trained_nets"]:
+        screen.print(f"  trained  {plan['trained_nets']} nets for a few epochs each, minutes that are not in the time")
     screen.print(f"  budgets  {_budgets(config)}")
     screen.print(f"  proxies  {', '.join(config['proxies'])}")
     screen.print(f"  time     about {plan['seconds_about']} s")
     how = " (resumed)" if plan["resumes"] else " (an earlier run there would be replaced)" if plan["replaces"] else ""
-    screen.print(f"  writes   {plan['run']}{how}: {FILES}")
+    screen.print(f"  writes   {plan['run']}{how}: {FILES}{TRAINED if plan['trained_nets'] else ''}")
 
 
 def _budgets(config: "Row") -> str:
@@ -166,3 +171,28 @@ def _print_front(screen: "Console", result: "SearchResult") -> None:
     prose(screen, f"Pareto front of pairs beside the best single nets, {n} of {len(front)} points", "bold")
     screen.print("\n".join(texts[:2]), style="dim")
     screen.print("\n".join(texts[2:]) + "\n")
+
+
+def _print_trained(screen: "Console", rows: "list[Row]") -> None:
+    headers = (("expected", "%"), ("anchored", "%"), ("measured", "%"))
+    figures = [[_percent(row[key]) for key in ("expected_before", "expected", "measured")] for row in rows]
+    texts = aligned([*zip(*headers, strict=True), *figures], screen.width)
+    prose(
+        screen,
+        f"{len(rows)} nets trained for {rows[0]['epochs']} epochs, measured on {rows[0]['validation_images']:,} "
+        "validation images",
+        "bold",
+    )
+    screen.print("\n".join(texts[:2]), style="dim")
+    for row, text in zip(rows, texts[2:], strict=True):
+        screen.print(f"{text}  {row['net']}")
+    screen.print()
+
+
+def _where_from(trained: "list[Row]") -> str:
+    if not trained:
+        return "Accuracy is expected, not measured: none of these nets was trained."
+    return (
+        f"Accuracy is expected, not measured, and is that after {trained[0]['epochs']} epochs: anchored by "
+        f"{len(trained)} trained nets."
+    )

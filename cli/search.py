@@ -38,6 +38,8 @@ def search(
     proxies: opt.Proxies = "params,macs,nn_degree,zico,naswot",
     objectives: opt.Objectives = "accuracy,latency",
     batch: opt.Batch = 32,
+    calibrate: opt.Calibrate = 0,
+    calibrate_epochs: opt.CalibrateEpochs = None,
     seed: opt.Seed = 0,
     jobs: opt.Jobs = None,
     run: opt.Run = None,
@@ -48,7 +50,7 @@ def search(
     dry_run: opt.DryRun = False,
     config: opt.Config = None,
 ) -> None:
-    """Rank big-little pairs for a data set on a board, without training a net.
+    """Rank big-little pairs for a data set on a board, without training a net (or with a few: --calibrate).
 
     Every setting can also stand in a TOML file (--config), or in the environment:
     ZEROSHOT_BOARD, ZEROSHOT_SEED and so on; ZEROSHOT_DATASET for --data.

@@ -29,7 +29,7 @@ from zeroshot.scoring import probe_net
 from zeroshot.searching import plan, search
 
 # The module; the package has a function of that name.
-SEARCH = importlib.import_module("zeroshot.searching")
+SHORTLIST = importlib.import_module("zeroshot._shortlist")
 ENGINE = "tflm-cmsis-nn"
 SMALL = {"nets": 40, "shortlist": 3, "latency": "15ms", "batch": 8, "jobs": 1, "engine": ENGINE, "escalation": 1.0}
 STATIC = {"nets": 40, "shortlist": 0, "jobs": 1, "engine": ENGINE, "escalation": 1.0}
@@ -442,7 +442,7 @@ def test_a_failure_while_probing_leaves_no_folder(tmp_path, monkeypatch):
 
     with pytest.raises(DataError, match="training images"):
         search("digits", run=tmp_path / "big", **SMALL | {"batch": 1000})
-    monkeypatch.setattr(SEARCH, "score_probed", fails)
+    monkeypatch.setattr(SHORTLIST, "score_probed", fails)
     with pytest.raises(MemoryError):
         search("digits", run=tmp_path / "run", **SMALL)
     assert not list(tmp_path.iterdir())

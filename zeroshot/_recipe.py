@@ -83,16 +83,19 @@ class Recipe:
     def resolved(self, spec: NetSpec, dataset: Dataset) -> "Recipe":
         """The recipe with every choice made, for one net, one data set and this processor."""
         lr, decay = (0.01, 0.02) if self.optimizer == "adamw" else (0.4, 5e-4)
-        images = len(dataset.y_train) * (1 - self.validation)
         return replace(
             self,
             lr=lr if self.lr is None else self.lr,
             weight_decay=decay if self.weight_decay is None else self.weight_decay,
-            batch=self.batch or max(16, min(128, int(images / STEPS))),
+            batch=self.batch_for(dataset),
             crop=(0.125 if spec.resolution >= SMALL else 0.0) if self.crop is None else self.crop,
             flip=dataset.name in MIRRORED if self.flip is None else self.flip,
             precision=self.precision or fast_precision(),
         )
+
+    def batch_for(self, dataset: Dataset) -> int:
+        """Images a step."""
+        return self.batch or max(16, min(128, int(len(dataset.y_train) * (1 - self.validation) / STEPS)))
 
     def values(self) -> dict[str, Any]:
         """As a mapping of plain values."""

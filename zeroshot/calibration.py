@@ -101,6 +101,24 @@ def calibrated(
     )
 
 
+def updated(mu: npt.ArrayLike, model: AccuracyModel, accuracy: npt.ArrayLike, images: int | None = None) -> FloatArray:
+    """What a trained net is now expected to reach: prediction and measurement, each with the weight of its precision.
+
+    Args:
+        mu: (n,) predicted, by the anchored model.
+        model: The anchored model.
+        accuracy: (n,) measured, fractions inside (0, 1).
+        images: As `calibrated`; None takes the measurement for the truth.
+
+    Returns:
+        (n,) float64, mu.
+    """
+    predicted, a = np.asarray(mu, np.float64), np.asarray(accuracy, np.float64)
+    noise = _measured_noise(a, images)
+    measured = model.sd_net**2 / (model.sd_net**2 + noise)
+    return np.asarray(predicted + measured * (ndtri(a) - predicted), np.float64)
+
+
 def _variance(sizes: FloatArray, covariance: FloatArray) -> FloatArray:
     """Of offset + factor * size, (n,)."""
     design = np.column_stack([np.ones_like(sizes), sizes])

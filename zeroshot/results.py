@@ -42,6 +42,8 @@ class SearchResult:
         front: The Pareto front of pairs over the chosen objectives.
         singles: The Pareto front of single nets, accuracy against latency, inside the same budgets.
         nets: Every candidate with its costs and static scores.
+        trained: The nets that were trained for a few epochs to anchor the accuracies, and what was expected of them.
+        accuracy_model: Name of the accuracy model, with the number of trained nets if it was anchored.
         n_pairs: Pairs ranked.
         n_feasible: Of these, inside every budget.
         n_probed: Nets scored by forward and backward passes.
@@ -56,6 +58,8 @@ class SearchResult:
     front: list[Row]
     singles: list[Row]
     nets: list[Row] = field(repr=False)
+    trained: list[Row]
+    accuracy_model: str
     n_pairs: int
     n_feasible: int
     n_probed: int
@@ -70,9 +74,9 @@ class SearchResult:
         return {
             "n_pairs": self.n_pairs, "n_feasible": self.n_feasible, "n_probed": self.n_probed,
             "seconds": round(self.seconds, 3), "run": str(self.run) if self.run else None,
-            "accuracy_model": self.config["accuracy_model"], "cascade_model": self.config["cascade_model"],
+            "accuracy_model": self.accuracy_model, "cascade_model": self.config["cascade_model"],
             "engine": self.config["engine"], "undefined": self.undefined, "remarks": self.remarks,
-            "pairs": self.pairs, "singles": self.singles,
+            "trained": self.trained, "pairs": self.pairs, "singles": self.singles,
         }  # fmt: skip
 
     def plot(self, path: str | Path) -> None:

@@ -1,19 +1,21 @@
-"""One search from a data set and a board to ranked big-little pairs, without training a net."""
+"""One search from a data set and a board to ranked big-little pairs, without training a net, or with a few."""
 
 import json
 import time
 from collections.abc import Callable, Sequence
-from contextlib import closing
-from dataclasses import dataclass, replace
-from math import inf, isfinite
+from dataclasses import dataclass, field, replace
+from math import isfinite
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
+from scipy.special import ndtr, ndtri
 
 from zeroshot import data as datasets
-from zeroshot.accuracy import PRIOR, expected_accuracy, task_anchor
+from zeroshot._shortlist import Shortlist, probed
+from zeroshot.accuracy import PRIOR, AccuracyModel, believed, expected_accuracy, task_anchor
+from zeroshot.calibration import calibrated, choose_design, updated
 from zeroshot.candidates import Candidates, draw, infeasible
 from zeroshot.cascade.copula import PRIOR_COUPLING
 from zeroshot.cascade.pairs import Ranking, rank_pairs
@@ -21,13 +23,15 @@ from zeroshot.cost.nets import NetCosts
 from zeroshot.data import Dataset
 from zeroshot.features import features
 from zeroshot.net import layer_table, spec_of
-from zeroshot.probe import Score
 from zeroshot.ranking import fuse_ranks
 from zeroshot.results import Population, Row, SearchResult, net_rows, pair_rows, single_fits, single_front, single_rows
 from zeroshot.runs import RunFolder, check_run, open_run
-from zeroshot.scoring import Batches, default_jobs, score_aggregate, score_probed, score_static
+from zeroshot.scoring import Batches, default_jobs, score_static
 from zeroshot.settings import DEFAULT_BOARD, DEFAULT_ENGINE, DEFAULT_PROXIES, Setting, resolve
 from zeroshot.units import Quantity
+
+if TYPE_CHECKING:
+    from zeroshot._training_data import Split
 
 FloatArray = npt.NDArray[np.float64]
 Int64Array = npt.NDArray[np.int64]
@@ -44,11 +48,13 @@ class _Task:
         anchor: `task_anchor` of the data.
         batches: Resolution -> labelled batches, for the probed proxies.
         remarks: What is odd about the data.
+        split: For trainings that anchor the accuracies; None where there are none.
     """
 
     anchor: float
     batches: dict[int, Batches]
     remarks: list[str]
+    split: "Split | None" = field(repr=False)
 
 
 def search(
@@ -70,6 +76,8 @@ def search(
     proxies: Sequence[str] = DEFAULT_PROXIES,
     objectives: Sequence[str] = ("accuracy", "latency"),
     batch: int = 32,
+    calibrate: int = 0,
+    calibrate_epochs: int | None = None,
     seed: int = 0,
     jobs: int | None = None,
     run: str | Path | None = None,
@@ -98,8 +106,11 @@ def search(
         proxies: Proxies whose ranks are fused.
         objectives: Of the Pareto front: accuracy and one or more costs.
         batch: Images a batch; two batches a probed net.
+        calibrate: Nets to train for a few epochs each, chosen by design, whose validation accuracies anchor those
+            that are expected of all others; 0 trains none.
+        calibrate_epochs: Of each; by default as many steps as the nets behind the shipped constants had.
         seed: The one seed.
-        jobs: Processes that probe nets; by default as many as pay off. Results do not depend on it.
+        jobs: Processes that probe and train nets; by default as many as pay off. Results do not depend on it.
         run: Folder for the results; None writes nothing.
         force: Replace an earlier run in that folder.
         resume: Continue an interrupted run in that folder.
@@ -110,24 +121,25 @@ def search(
         DataError: The data cannot be used.
         InfeasibleError: No pair fits the budgets.
         RunError: The run folder cannot be used.
+        TrainError: The loss of a net that `calibrate` trains is no number any more.
     """
     started = time.perf_counter()
     s, dataset = resolve(
         data, board, engine, space, flash, sram, latency, energy, worst_latency, escalation, nets, top, per_net,
-        shortlist, proxies, objectives, batch, seed, jobs,
+        shortlist, proxies, objectives, batch, calibrate, calibrate_epochs, seed, jobs,
     )  # fmt: skip
     report = progress or (lambda what, done, total: None)
     if run is not None:
         check_run(Path(run), s.config, force=force, resume=resume)
     task = _task(s, dataset)
-    del dataset  # hundreds of MB that the rest does not need
+    del dataset  # hundreds of MB that the rest does not need, unless nets are trained
     report("drawing candidates", 0, 1)
     found = draw(s.space, s.cost_of, s.platform, s.budgets, nets, np.random.default_rng(seed))
     report("drawing candidates", 1, 1)
     table = layer_table(found.values, s.channels, s.classes)
     static, known = score_static(table, s.static), features(table)
-    asked = [i for i, p in enumerate(s.static) if p.name in s.fused]
-    accuracy = expected_accuracy(fuse_ranks(static[:, asked]), known, PRIOR.trust_static, task.anchor, s.classes)
+    fused = fuse_ranks(static[:, [i for i, p in enumerate(s.static) if p.name in s.fused]])
+    accuracy = expected_accuracy(fused, known, PRIOR.trust_static, task.anchor, s.classes)
     first = _rank(s, found.costs, accuracy, found.littles, found.bigs)
     if not first.n_feasible:
         raise infeasible(found.corner, s.platform, s.budgets)
@@ -135,7 +147,7 @@ def search(
     # Not earlier: a search that cannot start must not replace a run that could.
     folder = open_run(Path(run), s.config, force=force, resume=resume) if run is not None else None
     try:
-        result = _finish(s, task, found, known, static, accuracy, first, folder, report)
+        result = _finish(s, task, found, known, static, fused, accuracy, first, folder, report)
         if folder is not None:
             write_result(result, folder)
         result = replace(result, seconds=time.perf_counter() - started)
@@ -160,7 +172,7 @@ def plan(**options: Any) -> dict[str, Any]:  # noqa: ANN401 - exactly the option
     probed = 3 * s.shortlist if s.probed else 0
     return {
         "space": s.space.count(), "candidates": 2 * s.nets, "pairs": s.nets**2, "probed_nets": probed,
-        "seconds_about": round(6 + s.nets / 500 + 0.06 * probed),
+        "trained_nets": s.calibrate, "seconds_about": round(6 + s.nets / 500 + 0.06 * probed),
         "run": str(run) if run is not None else None, "replaces": bool(force and in_use), "resumes": bool(resume),
         "config": s.config,
     }  # fmt: skip
@@ -170,7 +182,12 @@ def _task(s: Setting, dataset: Dataset) -> _Task:
     sides = s.space.resolutions if s.probed else ()
     count = max([BATCHES, *(p.batches for p in s.probed)])
     batches = {side: datasets.batches(dataset, side, s.batch, count, s.seed) for side in sides}
-    return _Task(task_anchor(dataset, s.seed), batches, datasets.warnings_for(dataset))
+    split = None
+    if s.calibrate:
+        from zeroshot._anchor_nets import anchor_split
+
+        split = anchor_split(dataset, s.seed)
+    return _Task(task_anchor(dataset, s.seed), batches, datasets.warnings_for(dataset), split)
 
 
 def _rank(s: Setting, costs: NetCosts, accuracy: FloatArray, littles: Int64Array, bigs: Int64Array) -> Ranking:
@@ -181,10 +198,10 @@ def _rank(s: Setting, costs: NetCosts, accuracy: FloatArray, littles: Int64Array
 
 
 def _finish(
-    s: Setting, task: _Task, found: Candidates, own: dict[str, FloatArray], static: FloatArray,
+    s: Setting, task: _Task, found: Candidates, own: dict[str, FloatArray], static: FloatArray, fused: FloatArray,
     accuracy: FloatArray, first: Ranking, folder: RunFolder | None, report: Progress,
 ) -> SearchResult:  # fmt: skip
-    """Probe a shortlist, rank its pairs again, lay out the tables."""
+    """Probe a shortlist, train a few of it, rank its pairs again, lay out the tables."""
     names = [str(spec_of(row)) for row in found.values]
     columns = {f"score_{p.name}": static[:, i] for i, p in enumerate(s.static)} | {"static_accuracy": accuracy}
     candidates = net_rows(names, found.costs, columns)
@@ -192,25 +209,18 @@ def _finish(
         folder.write_table("candidates.csv", candidates)
         roles = {"littles": found.littles, "bigs": found.bigs, "specs": found.values}
         folder.write_arrays("candidates.npz", vars(found.costs) | columns | roles)
-    rows, littles, bigs, ranking = np.arange(len(names)), found.littles, found.bigs, first
-    undefined: dict[str, int] = {}
     if s.probed:
-        littles = _shortlist(s, found, accuracy, first, "little")
-        bigs = _shortlist(s, found, accuracy, first, "big")
-        # Single nets get places of their own: a pair must beat the best of them, not the best of what pairs left.
-        static_alone = Population(names, found.costs, accuracy)
-        best_alone = single_front(static_alone, single_fits(found.costs, s.platform, s.budgets))
-        alone_rows = shortlist(found.costs, accuracy, best_alone, best_alone[:0], s.shortlist)
-        rows = np.unique(np.concatenate([littles, bigs, alone_rows]))
-        scores = _probe(s, task.batches, [names[i] for i in rows], folder, report)
-        undefined = {p.name: int(np.isnan(column).sum()) for p, column in zip(s.probed, scores.T, strict=True)}
-        known = {p.name: static[rows, i] for i, p in enumerate(s.static)}
-        known |= {p.name: scores[:, i] for i, p in enumerate(s.probed)}
-        known |= {p.name: score_aggregate(p, known) for p in s.aggregates}
-        fused = fuse_ranks(np.column_stack([known[name] for name in s.fused]))
+        chosen = probed(s, task.batches, found, names, static, accuracy, first, folder, report)
+    else:
+        everyone = np.arange(len(names))
+        chosen = Shortlist(everyone, found.littles, found.bigs, fused, PRIOR.trust_static, {})
+    rows, littles, bigs, ranking = chosen.rows, chosen.littles, chosen.bigs, first
+    model, trained = PRIOR, list[Row]()
+    if s.probed or s.calibrate:
+        known = {name: column[rows] for name, column in own.items()}
+        model, final, trained = _expected(s, task, [names[i] for i in rows], chosen, known, folder, report)
         accuracy = accuracy.copy()
-        of_rows = {name: column[rows] for name, column in own.items()}
-        accuracy[rows] = expected_accuracy(fused, of_rows, PRIOR.trust_probed, task.anchor, s.classes)
+        accuracy[rows] = final
         ranking = _rank(s, found.costs, accuracy, littles, bigs)
 
     def population(index: Int64Array) -> Population:
@@ -218,75 +228,51 @@ def _finish(
 
     alone = population(rows)
     front = single_front(alone, single_fits(alone.costs, s.platform, s.budgets))
-    models = (population(littles), population(bigs), alone, front, PRIOR, PRIOR_COUPLING)
-    pairs, singles = pair_rows(ranking.top, *models), single_rows(alone, front, s.platform, PRIOR)
+    models = (population(littles), population(bigs), alone, front, model, PRIOR_COUPLING)
+    pairs, singles = pair_rows(ranking.top, *models), single_rows(alone, front, s.platform, model)
     return SearchResult(
         pairs=pairs, front=pair_rows(ranking.front, *models),
-        singles=singles, nets=candidates,
+        singles=singles, nets=candidates, trained=trained, accuracy_model=model.name,
         n_pairs=first.n_pairs, n_feasible=first.n_feasible, n_probed=len(rows) if s.probed else 0,
-        undefined={name: n for name, n in undefined.items() if n}, seconds=0.0,
-        remarks=task.remarks + _remarks(s, found, pairs, singles, undefined), config=s.config,
+        undefined={name: n for name, n in chosen.undefined.items() if n}, seconds=0.0,
+        remarks=task.remarks + _remarks(s, found, pairs, singles, chosen), config=s.config,
         run=folder.path if folder is not None else None,
     )  # fmt: skip
 
 
-def _shortlist(s: Setting, found: Candidates, accuracy: FloatArray, ranking: Ranking, role: str) -> Int64Array:
-    """Candidates of one role to probe; those of the best pairs, then those of the front, are listed first."""
-    rows: Int64Array = getattr(found, role + "s")
-    both = np.concatenate([getattr(ranking.top, role), getattr(ranking.front, role)])
-    _, first = np.unique(both, return_index=True)
-    listed = rows[both[np.sort(first)]]
-    return shortlist(found.costs, accuracy, rows[getattr(ranking, role + "_fits")], listed, s.shortlist)
+def _expected(
+    s: Setting, task: _Task, names: list[str], chosen: Shortlist, known: dict[str, FloatArray],
+    folder: RunFolder | None, report: Progress,
+) -> tuple[AccuracyModel, FloatArray, list[Row]]:  # fmt: skip
+    """The accuracy model, after a few trainings if any were asked for; what it expects; and a row a training."""
+
+    def expect(model: AccuracyModel) -> FloatArray:
+        return expected_accuracy(chosen.fused, known, chosen.trust, task.anchor, s.classes, model)
+
+    before = expect(PRIOR)
+    if task.split is None:
+        return PRIOR, before, []
+    from zeroshot._anchor_nets import measure, short_epochs
+
+    sizes = believed(chosen.fused, known, chosen.trust)
+    design = choose_design(sizes, s.calibrate)
+    epochs = s.calibrate_epochs or short_epochs(task.split)
+    where = folder.path / "calibration" if folder is not None else None
+    found = measure([names[i] for i in design], task.split, epochs, s.seed, s.jobs, where, report)
+    model = calibrated(PRIOR, sizes, design, found.accuracy, task.anchor, found.images)
+    after = expect(model)
+    rows = [
+        {"net": names[i], "expected_before": float(before[i]), "expected": float(after[i]), "measured": float(a),
+         "validation_images": found.images, "epochs": epochs}
+        for i, a in zip(design, found.accuracy, strict=True)
+    ]  # fmt: skip
+    after[design] = np.maximum(ndtr(updated(ndtri(after[design]), model, found.accuracy, found.images)), 1 / s.classes)
+    if folder is not None:
+        folder.write_table("calibration.csv", rows)
+    return model, after, rows
 
 
-def shortlist(costs: NetCosts, accuracy: FloatArray, allowed: Int64Array, listed: Int64Array, n: int) -> Int64Array:
-    """Nets worth probing: half the places for those in the best pairs so far, the rest by Pareto layers.
-
-    Args:
-        costs: Of all candidates.
-        accuracy: (n_nets,) float64, expected from the static proxies.
-        allowed: Rows of nets that stand in some pair inside the budgets.
-        listed: Rows of nets in the best pairs and on the front, in order of merit.
-        n: Places.
-
-    Returns:
-        (at most n,) sorted rows.
-    """
-    # Evenly, not the first half: the front runs from cheap to dear. The first, of the best pair, is always in.
-    places = np.linspace(0, len(listed) - 1, min(n // 2, len(listed))).astype(int)
-    chosen: list[int] = listed[places].tolist() or listed[:1].tolist()
-    rest = np.setdiff1d(allowed, chosen)
-    rest = rest[np.lexsort((-accuracy[rest], costs.latency[rest]))]
-    while len(chosen) < n and len(rest):
-        best = np.maximum.accumulate(np.concatenate([[-inf], accuracy[rest]]))[:-1]
-        layer = accuracy[rest] > best
-        places = np.linspace(0, layer.sum() - 1, min(n - len(chosen), int(layer.sum()))).astype(int)
-        chosen += rest[layer][places].tolist()
-        rest = rest[~layer]
-    return np.array(sorted(chosen), np.int64)
-
-
-def _probe(
-    s: Setting, batches: dict[int, Batches], names: list[str], folder: RunFolder | None, report: Progress
-) -> FloatArray:
-    """(n_nets, n_proxies) probed scores; those already in the run folder are not computed again."""
-    wanted = [p.name for p in s.probed]
-    done: dict[str, dict[str, Score]] = folder.scores() if folder is not None else {}
-    missing = [net for net in names if any(name not in done.get(net, {}) for name in wanted)]
-    report("probing nets", len(names) - len(missing), len(names))
-    # Closed by name: an interrupt must stop the workers now, not when the garbage is collected.
-    with closing(score_probed(missing, s.classes, batches, s.probed, s.seed, s.jobs)) as results:
-        for i, result in enumerate(results, len(names) - len(missing) + 1):
-            if folder is not None:
-                folder.append_scores(result)
-            done[result.net] = dict(result.scores)
-            report("probing nets", i, len(names))
-    return np.array([[done[net][name].value for name in wanted] for net in names])
-
-
-def _remarks(
-    s: Setting, found: Candidates, pairs: list[Row], singles: list[Row], undefined: dict[str, int]
-) -> list[str]:
+def _remarks(s: Setting, found: Candidates, pairs: list[Row], singles: list[Row], chosen: Shortlist) -> list[str]:
     remarks = []
     if min(len(found.littles), len(found.bigs)) < s.nets:
         remarks.append(
@@ -295,7 +281,7 @@ def _remarks(
         )
     if not any(isfinite(getattr(s.budgets, name)) for name in ("latency", "energy", "worst_latency")):
         remarks.append("No --latency, --energy or --worst-latency was given: the list favours large nets.")
-    if (PRIOR.trust_probed if s.probed else PRIOR.trust_static) == 0:
+    if chosen.trust == 0:
         remarks.append("The accuracy model puts no trust in the ranks of these proxies: they do not count.")
     best_single = max(singles, key=lambda row: float(row["accuracy"]), default=None)
     if pairs and best_single and best_single["accuracy"] > pairs[0]["accuracy"]:
@@ -307,7 +293,7 @@ def _remarks(
         remarks.append("In no pair of probed nets is the big net expected to beat the little one: use one net.")
     elif not any(row["pays"] for row in pairs):
         remarks.append("No listed pair is expected to beat the best single net at its cost: consider one net.")
-    remarks += [f"{name} is undefined on {n} probed nets; they rank last." for name, n in undefined.items() if n]
+    remarks += [f"{name} is undefined on {n} probed nets; they rank last." for name, n in chosen.undefined.items() if n]
     return remarks
 
 

@@ -36,6 +36,8 @@ class Setting:
         probed: Proxies of passes over the nets, asked for or part of an aggregate.
         aggregates: Proxies of the scores of others.
         fused: Names of the proxies asked for, whose ranks make the order.
+        calibrate: Nets to train for a few epochs each, to anchor the accuracies; 0 trains none.
+        calibrate_epochs: How many; None leaves it to the data.
     """
 
     channels: int
@@ -55,6 +57,8 @@ class Setting:
     per_net: int
     shortlist: int
     batch: int
+    calibrate: int
+    calibrate_epochs: int | None
     seed: int
     jobs: int | None
     config: dict[str, Any]
@@ -67,7 +71,8 @@ class Setting:
 def resolve(
     data: str | Path | Dataset, board: str, engine: str, space: str, flash: Quantity, sram: Quantity,
     latency: Quantity, energy: Quantity, worst_latency: Quantity, escalation: float, nets: int, top: int, per_net: int,
-    shortlist: int, proxies: Sequence[str], objectives: Sequence[str], batch: int, seed: int, jobs: int | None,
+    shortlist: int, proxies: Sequence[str], objectives: Sequence[str], batch: int, calibrate: int,
+    calibrate_epochs: int | None, seed: int, jobs: int | None,
 ) -> tuple[Setting, Dataset]:  # fmt: skip
     """Check the arguments of `zeroshot.search` and load the data.
 
@@ -81,6 +86,13 @@ def resolve(
             raise UsageError(f"--{name.replace('_', '-')} must be at least 1, not {value}.", "Give a larger number.")
     if shortlist < 0 or seed < 0:
         raise UsageError("--shortlist and --seed must not be negative.", "Give 0 or more.")
+    if not 0 <= calibrate <= nets:
+        raise UsageError(f"--calibrate must be from 0 to --nets, not {calibrate}.", "Eight nets are a good start.")
+    if calibrate_epochs is not None and not (calibrate and calibrate_epochs >= 1):
+        raise UsageError(
+            f"--calibrate-epochs {calibrate_epochs} is for nets that --calibrate trains, 1 or more.",
+            "For example --calibrate 8 --calibrate-epochs 5.",
+        )
     if not 0 < escalation <= 1:
         raise UsageError(f"--escalation {escalation} is not a rate between 0 and 1.", "For 30 % write 0.3.")
     check_objectives(tuple(objectives))
@@ -107,12 +119,13 @@ def resolve(
         "data": dataset.name, "data_sha256": dataset.digest, "board": its_board.name, "engine": its_engine.name,
         "space": space, **limits, "nets": nets, "top": top, "per_net": per_net, "shortlist": shortlist,
         "proxies": [f"{p.name}@{p.version}" for p in chosen], "objectives": list(objectives), "batch": batch,
-        "seed": seed, "accuracy_model": PRIOR.name, "cascade_model": PRIOR_COUPLING.name,
+        "calibrate": calibrate, "calibrate_epochs": calibrate_epochs, "seed": seed,
+        "accuracy_model": PRIOR.name, "cascade_model": PRIOR_COUPLING.name,
     }  # fmt: skip
     setting = Setting(
         dataset.channels, dataset.classes, its_board, its_engine, SPACES[space](dataset.side),
         platform(its_board, its_engine, dataset.classes), budgets, static, probed, aggregates,
         tuple(p.name for p in chosen), tuple(objectives),
-        nets, top, per_net, shortlist, batch, seed, jobs, config,
+        nets, top, per_net, shortlist, batch, calibrate, calibrate_epochs, seed, jobs, config,
     )  # fmt: skip
     return setting, dataset

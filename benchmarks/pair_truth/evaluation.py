@@ -13,7 +13,7 @@ from scipy.special import ndtri
 from study import STATIC, Sample, regrouped, spearman
 
 from zeroshot.accuracy import PRIOR, Z80, AccuracyModel, believed, expected_accuracy
-from zeroshot.calibration import calibrated, choose_design
+from zeroshot.calibration import calibrated, choose_design, updated
 from zeroshot.cascade.copula import PRIOR_COUPLING, Coupling, cascade_accuracy
 from zeroshot.results import pair_spread
 
@@ -84,7 +84,7 @@ def anchored(sample: Sample, model: AccuracyModel, anchor: float, n: int) -> Pre
     mu = mu + its.task_shift(anchor)
     trained = np.zeros(len(sample), bool)
     trained[rows] = True
-    mu[rows] = ndtri(sample.validation[rows])
+    mu[rows] = updated(mu[rows], its, sample.validation[rows], images)
     return Predicted(mu, trained, its)
 
 

@@ -1,0 +1,216 @@
+"""`search --calibrate N`: a few trained nets anchor what is expected of all others."""
+
+import csv
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from scipy.special import ndtr, ndtri
+
+from zeroshot import _anchor_nets
+from zeroshot._anchor_nets import anchor_split, measure, short_epochs
+from zeroshot._constants import shipped
+from zeroshot._recipe import Recipe
+from zeroshot._training_data import Split
+from zeroshot.accuracy import PRIOR
+from zeroshot.calibration import SHARED_NOISE
+from zeroshot.data import Dataset, load
+from zeroshot.errors import DataError, UsageError
+from zeroshot.searching import plan, search
+from zeroshot.train import train_net
+
+SMALL = {"nets": 40, "top": 3, "shortlist": 3, "seed": 1, "latency": "5ms", "jobs": 1}
+OPTIONS = SMALL | {"calibrate": 3, "calibrate_epochs": 1}
+IMAGES = 143  # validation images of digits
+
+
+@pytest.fixture(scope="module")
+def free():
+    return search("digits", **SMALL)
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    return tmp_path_factory.mktemp("calibrated") / "run"
+
+
+@pytest.fixture(scope="module")
+def anchored(run):
+    return search("digits", run=run, **OPTIONS)
+
+
+def test_a_row_says_of_each_training_what_was_expected_and_measured(anchored, run):
+    with (run / "calibration.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert [{key: str(value) for key, value in row.items()} for row in anchored.trained] == rows
+    assert len(rows) == len({row["net"] for row in rows}) == 3
+    split = anchor_split(load("digits", 1), 1)
+    for row in anchored.trained:
+        assert (row["validation_images"], row["epochs"]) == (IMAGES, 1)
+        alone = train_net(row["net"], split, Recipe(epochs=1, patience=0), 1).validation_accuracy
+        assert row["measured"] == pytest.approx((alone * IMAGES + 0.5) / (IMAGES + 1), abs=1e-12)
+
+
+def test_untrained_nets_are_predicted_by_an_anchored_line(free, anchored):
+    """Before and after are one straight line apart on the probit scale: offset and factor, no more."""
+    lines = []
+    for result in (free, anchored):
+        found = {row["net"]: row["accuracy"] for row in result.singles}
+        found |= {row[role]: row[f"{role}_accuracy"] for row in result.front for role in ("little", "big")}
+        lines.append(found)
+    skip = {row["net"] for row in anchored.trained}
+    both = sorted(lines[0].keys() & lines[1].keys() - skip)
+    assert len(both) >= 3
+    before, after = (ndtri([line[net] for net in both]) for line in lines)
+    slope, level = np.polyfit(before, after, 1)
+    assert after == pytest.approx(slope * before + level, abs=1e-9)
+    rows = anchored.trained
+    assert ndtri([r["expected"] for r in rows]) == pytest.approx(
+        slope * ndtri([r["expected_before"] for r in rows]) + level, abs=1e-9
+    )
+    # One epoch is far worse than the prior believes: all expectations fall.
+    assert (after < before).all()
+
+
+def test_a_trained_net_stands_between_what_is_expected_and_what_was_measured(anchored):
+    """Checked by hand for every trained net that a table shows."""
+    shown = {row["net"]: row["accuracy"] for row in anchored.singles}
+    shown |= {row[role]: row[f"{role}_accuracy"] for row in anchored.front for role in ("little", "big")}
+    seen = [row for row in anchored.trained if row["net"] in shown]
+    assert seen
+    for row in seen:
+        low, high = sorted((row["expected"], row["measured"]))
+        assert low - 1e-12 <= shown[row["net"]] <= high + 1e-12
+        assert shown[row["net"]] not in (row["expected"], row["measured"])
+
+
+def test_the_model_is_named_with_its_trainings(free, anchored):
+    assert (free.accuracy_model, anchored.accuracy_model) == (PRIOR.name, f"{PRIOR.name} + 3 trained")
+    assert anchored.summary()["accuracy_model"] == anchored.accuracy_model
+    assert anchored.config["accuracy_model"] == shipped()["accuracy"]["name"]
+    assert free.trained == []
+
+
+def test_nothing_depends_on_the_run_folder_or_the_processes(anchored):
+    again = search("digits", **OPTIONS | {"jobs": 2})
+    for name in ("pairs", "front", "singles", "trained"):
+        assert getattr(again, name) == getattr(anchored, name)
+
+
+def test_static_proxies_alone_can_be_anchored_too():
+    result = search("digits", **OPTIONS | {"shortlist": 0, "calibrate": 2})
+    assert len(result.trained) == 2
+    assert result.n_probed == 0
+    assert result.pairs
+
+
+def test_a_resumed_search_reads_what_was_trained(run, anchored, monkeypatch):
+    def never(*_, **__):
+        raise AssertionError("trained again")
+
+    monkeypatch.setattr("zeroshot._fit.Trainer.epoch", never)
+    again = search("digits", run=run, resume=True, **OPTIONS)
+    assert (again.pairs, again.trained) == (anchored.pairs, anchored.trained)
+
+
+def test_test_images_change_nothing():
+    data = load("digits", 1)
+    other = replace(data, x_test=data.x_test[::-1].copy(), y_test=np.zeros_like(data.y_test))
+    a, b = (search(each, **OPTIONS | {"shortlist": 0}) for each in (data, other))
+    assert [row["measured"] for row in a.trained] == [row["measured"] for row in b.trained]
+    assert [row["accuracy"] for row in a.pairs] == [row["accuracy"] for row in b.pairs]
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [({"calibrate": -1}, "--calibrate"), ({"calibrate": 41}, "--calibrate"), ({"calibrate": 0}, "--calibrate-epochs"),
+     ({"calibrate_epochs": 0}, "--calibrate-epochs"), ({"calibrate": 40}, "cannot be chosen")],
+)  # fmt: skip
+def test_bad_numbers_are_refused_and_leave_nothing(options, words, tmp_path):
+    with pytest.raises(UsageError, match=words):
+        search("digits", run=tmp_path / "run", **OPTIONS | options)
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_class_with_one_image_cannot_be_validated_on(tmp_path):
+    data = load("digits", 1)
+    keep = np.flatnonzero((data.y_train != 3) | (np.cumsum(data.y_train == 3) == 1) & (data.y_train == 3))
+    few = replace(data, x_train=data.x_train[keep], y_train=data.y_train[keep])
+    with pytest.raises(DataError, match="one"):
+        search(few, run=tmp_path / "run", **OPTIONS)
+    assert not (tmp_path / "run").exists()
+
+
+def sized(train):
+    """A split of so many training images of nothing."""
+    n = int(train / 0.9)
+    blank = np.zeros((n, 2, 2, 1), np.uint8)
+    data = Dataset("blank", blank, np.arange(n) % 2, blank[:2], np.arange(2), ("a", "b"))
+    return Split(data, np.arange(train), np.arange(train, n))
+
+
+@pytest.mark.parametrize(("train", "epochs"), [(45_000, 5), (1_000_000, 5), (22_500, 11), (1294, 30), (50, 30)])
+def test_small_data_get_more_epochs(train, epochs):
+    assert short_epochs(sized(train)) == epochs
+
+
+def test_a_net_without_an_error_keeps_a_probit(monkeypatch):
+    monkeypatch.setattr(_anchor_nets, "train_all", lambda *_: None)
+    for accuracy, want in ((1.0, 143.5 / 144), (0.0, 0.5 / 144)):
+        net = type("Net", (), {"validation_accuracy": accuracy})
+        monkeypatch.setattr(_anchor_nets, "load_net", lambda *_, net=net: net)
+        found = measure(["r8-s4-c3w4x1"], anchor_split(load("digits"), 0), 1, 0, 1, None, lambda *_: None)
+        assert found.accuracy == pytest.approx([want])
+        assert (found.images, found.epochs) == (IMAGES, 1)
+
+
+def test_the_weight_of_a_measurement_is_that_of_its_precision():
+    """Against the product of two normal densities, on a grid."""
+    from zeroshot.calibration import updated
+
+    model, a, mu = replace(PRIOR, sd_net=0.1), 0.7, 0.2
+    grid = np.linspace(-1, 2, 300_001)
+    y = ndtri(a)
+    noise = np.sqrt(a * (1 - a) / 143) / (np.exp(-(y**2) / 2) / np.sqrt(2 * np.pi))
+    density = np.exp(-(((grid - mu) / 0.1) ** 2) / 2 - ((grid - y) / noise) ** 2 / 2)
+    want = (grid * density).sum() / density.sum()
+    assert updated(np.array([mu]), model, np.array([a]), 143) == pytest.approx([want], abs=1e-6)
+    assert ndtr(updated(mu, model, a)) == pytest.approx(a)
+    assert 0 < SHARED_NOISE < 1
+
+
+def test_the_plan_says_what_would_be_trained():
+    assert plan(**OPTIONS)["trained_nets"] == 3
+    assert plan(**SMALL)["trained_nets"] == 0
+
+
+def test_the_command_shows_the_trained_nets(cli, tmp_path):
+    words = [
+        "search",
+        "--nets",
+        "40",
+        "--shortlist",
+        "3",
+        "--seed",
+        "1",
+        "--latency",
+        "5ms",
+        "--top",
+        "1",
+        "--jobs",
+        "1",
+    ]
+    words += ["--calibrate", "3", "--calibrate-epochs", "1", "--run", str(tmp_path / "r")]
+    shown = cli(*words, "--dry-run")
+    assert "3 nets for a few epochs" in shown.stdout
+    assert "calibration.csv" in shown.stdout
+    shown = cli(*words)
+    assert shown.exit_code == 0, shown.output
+    text = " ".join(shown.stdout.split())
+    assert "3 nets trained for 1 epochs, measured on 143 validation images" in text
+    assert "anchored by 3 trained nets" in text
+    assert f"{PRIOR.name} + 3 trained" in text
+    summary = json.loads((tmp_path / "r" / "summary.json").read_text())
+    assert len(summary["trained"]) == 3
+    assert all(row["net"] in shown.stdout for row in summary["trained"])
