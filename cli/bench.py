@@ -16,11 +16,12 @@ if TYPE_CHECKING:
     from zeroshot.bench.study import Study
 
 STORED = Path("benchmarks/results/proxy_scores.npz")
+BENCHMARKS = ("nasbench201", "pair-truth")
 
 
 def bench(
     benchmark: Annotated[
-        str, typer.Argument(metavar="[nasbench201]", help="Published ground truth; --table needs none.")
+        str, typer.Argument(metavar="[nasbench201|pair-truth]", help="Ground truth; --table needs none.")
     ] = "",
     table: Annotated[
         Path | None, typer.Option("--table", metavar="FILE.csv", help="Your nets: name, accuracy, costs, scores.")
@@ -38,6 +39,9 @@ def bench(
                      help="Holds nasbench201/accuracy.csv.gz and hwnasbench.csv.gz."),
     ] = None,
     scores: Annotated[Path, typer.Option("--scores", metavar="FILE", help="Stored scores of the proxies.")] = STORED,
+    zoo: Annotated[
+        Path, typer.Option("--zoo", metavar="DIR", help="The trained nets of pair-truth; scores.csv stands beside it.")
+    ] = Path("benchmarks/pair_truth/zoo"),
     tasks: Annotated[
         str, typer.Option("--tasks", metavar="A,B,...", help="Of cifar10, cifar100, imagenet16-120.")
     ] = "cifar10,cifar100,imagenet16-120",
@@ -58,23 +62,29 @@ def bench(
     """Judge proxies by trained nets: rank correlations, picks, regret under limits.
 
     Correlations are signed, with 95 % intervals from a bootstrap over distinct nets;
-    params, MACs, depth and random scores stand beside every proxy. With nasbench201,
-    --table holds your own scores of its cells: a column net (index or string), and
-    one a proxy.
+    params, MACs, depth and random scores stand beside every proxy. pair-truth is the
+    project's own zoo of trained mcu nets. With nasbench201, --table holds your own
+    scores of its cells: a column net (index or string), and one a proxy.
     """
     from zeroshot.bench import study as studies
     from zeroshot.bench.judge import Options
     from zeroshot.errors import UsageError, unknown
 
-    if benchmark not in ("", "nasbench201"):
-        raise unknown("benchmark", benchmark, ["nasbench201"])
+    if benchmark not in ("", *BENCHMARKS):
+        raise unknown("benchmark", benchmark, BENCHMARKS)
     if not benchmark and table is None:
-        raise UsageError("Name nasbench201, --table FILE.csv, or both.", "zeroshot bench --help shows both.")
+        raise UsageError("Name nasbench201, pair-truth or --table FILE.csv.", "zeroshot bench --help shows them.")
+    if benchmark == "pair-truth" and (table is not None or rescore):
+        raise UsageError("--table and --rescore are not for pair-truth.", "Its scores stand beside its nets.")
     if resamples < 0 or rescore < 0:
         raise UsageError("--resamples and --rescore count from 0.")
     options = Options(ks=tuple(opt.whole_numbers(k, "--k")) or None, resamples=resamples, seed=seed)
-    if table is not None and not benchmark:
-        found = studies.of_file(table, opt.words(accuracy), opt.words(costs), opt.words(proxies) or None, options)
+    if benchmark != "nasbench201":
+        named = opt.words(proxies) or None
+        if table is not None:
+            found = studies.of_file(table, opt.words(accuracy), opt.words(costs), named, options)
+        else:
+            found = studies.of_zoo(zoo, named, options)
         emit(_payload(found, {}), lambda screen: _print(screen, found, {}), json=json)
         return
     found, drift = _nasbench201(data, scores, opt.words(tasks), published, table, rescore, images, options, json)

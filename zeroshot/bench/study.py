@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from zeroshot.bench import nasbench201 as nb
+from zeroshot.bench import zoo
 from zeroshot.bench.combine import FIXED, with_fixed
 from zeroshot.bench.constrained import mean_regrets
 from zeroshot.bench.graph import graph_features
@@ -72,6 +73,11 @@ def of_file(
 ) -> Study:
     """Judge the proxies of anybody's own table; see `read_table`."""
     return of_table(read_table(path, accuracy, costs, proxies), options)
+
+
+def of_zoo(folder: Path, proxies: Sequence[str] | None, options: Options) -> Study:
+    """Judge proxies by the project's own trained nets; errors as `zoo.load` and `of_table`."""
+    return of_table(with_fixed(zoo.load(folder)), options, proxies)
 
 
 def nasbench201_sets(

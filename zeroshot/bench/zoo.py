@@ -1,0 +1,57 @@
+"""The project's own zoo of trained `mcu` nets as a benchmark of proxies."""
+
+from pathlib import Path
+
+import numpy as np
+
+from zeroshot.bench.table import FloatArray, Truth, random_scores, read_scores
+from zeroshot.cost.boards import load_board
+from zeroshot.cost.engines import load_engine
+from zeroshot.errors import DataError, UsageError
+from zeroshot.pair_truth import FOLDER, Zoo, costs_on
+from zeroshot.pair_truth import load as load_zoo
+from zeroshot.settings import DEFAULT_BOARD, DEFAULT_ENGINE
+
+TASK = "cifar10"
+FEWEST = 10  # nets below which no correlation is worth a look
+
+
+def load(folder: Path = Path(FOLDER)) -> Truth:
+    """Every net of the zoo with its proxies' scores: mean accuracy over seeds, costs on the default board and engine.
+
+    Args:
+        folder: Of the zoo; the scores stand beside it, in `scores.csv`.
+
+    Raises:
+        RunError: There is no zoo, or a file of it is damaged.
+        UsageError: It has too few nets, or there are no scores.
+        DataError: The scores cannot be used, or lack a net.
+    """
+    zoo = load_zoo(folder)
+    rows = zoo.summary()
+    if len(rows) < FEWEST:
+        raise UsageError(f"{folder} has {len(rows)} trained nets; {FEWEST} are the least.", "Train more of its plan.")
+    nets = tuple(row["net"] for row in rows)
+    scores = _scores(folder.parent / "scores.csv", nets)
+    one_each = Zoo(tuple({net.net: net for net in reversed(zoo.nets)}[name] for name in nets), zoo.labels)
+    found = costs_on(one_each, load_board(DEFAULT_BOARD), load_engine(DEFAULT_ENGINE))
+    costs = {
+        "macs": found.macs, "latency_ms": found.latency, "energy_mj": found.energy, "flash": found.flash,
+        "sram": found.arena + found.persistent,
+    }  # fmt: skip
+    return Truth(
+        "pair-truth", nets, {TASK: np.array([100 * row["accuracy"] for row in rows])},
+        {name: np.asarray(values, np.float64) for name, values in costs.items()},
+        scores | {"random": random_scores(len(nets))}, np.arange(len(nets)),
+    )  # fmt: skip
+
+
+def _scores(path: Path, nets: tuple[str, ...]) -> dict[str, FloatArray]:
+    """The columns of a table of scores, in the order of these nets."""
+    names, columns = read_scores(path)
+    at = {name: row for row, name in enumerate(names)}
+    missing = [net for net in nets if net not in at]
+    if missing:
+        raise DataError(f"{path} has no scores of {missing[0]}.", "Compute them: benchmarks/pair_truth/scores.py.")
+    rows = np.array([at[net] for net in nets])
+    return {name: values[rows] for name, values in columns.items()}
