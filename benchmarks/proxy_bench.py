@@ -1,6 +1,6 @@
 """Scores of every forward and backward proxy on distinct, connected NAS-Bench-201 cells, with real CIFAR-10.
 
-ZEROSHOT_DATA=... python benchmarks/proxy_bench.py --hours H [--cells N] [--late] [--dear]
+ZEROSHOT_DATA=... python benchmarks/proxy_bench.py --hours H [--cells N] [--jobs J] [--late] [--dear]
 
 Adds what is missing to the stored scores (benchmarks/results/proxy_scores.npz), as long as the time allows, and writes
 every minute: it can be stopped and started at will. `--late` adds grasp, `--dear` the per-sample proxies, each on the
@@ -28,6 +28,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--hours", type=float, required=True, metavar="H")
     parser.add_argument("--cells", type=int, default=10_000, metavar="N", help="first N of the draw; all by default")
+    parser.add_argument("--jobs", type=int, default=1, metavar="J", help="worker processes, one thread each")
     parser.add_argument("--late", action="store_true", help="grasp too")
     parser.add_argument("--dear", action="store_true", help="the per-sample proxies too")
     arguments = parser.parse_args()
@@ -49,7 +50,9 @@ def main() -> None:
     end = time.monotonic() + 3600 * arguments.hours
     while time.monotonic() < end and any(scores.missing(cell, proxies) for cell in cells.tolist()):
         stop = min(end, time.monotonic() + CHUNK)
-        scores = cell_scores.extended(scores, cells, proxies, images, lambda stop=stop: time.monotonic() < stop)
+        scores = cell_scores.extended(
+            scores, cells, proxies, images, lambda stop=stop: time.monotonic() < stop, arguments.jobs
+        )
         cell_scores.write(scores, STORED)
         print(time.strftime("%H:%M:%S"), len(scores.cells), "cells", file=sys.stderr, flush=True)
 

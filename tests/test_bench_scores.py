@@ -59,6 +59,18 @@ def test_scores_grow_in_any_number_of_steps(images):
     assert not any(whole.missing(cell, CHEAP) for cell in cells.tolist())
 
 
+def test_processes_change_nothing(images):
+    cells = cs.drawn_cells()[:4]
+    alone, together = (
+        cs.extended(cs.empty(cs.Protocol(), "m"), cells, CHEAP, images, lambda: True, jobs) for jobs in (1, 2)
+    )
+    assert together.cells.tolist() == alone.cells.tolist()
+    for name, values in alone.columns.items():
+        assert np.array_equal(values, together.columns[name], equal_nan=True)
+    left = iter([True, True, False])
+    assert len(cs.extended(cs.empty(cs.Protocol(), "m"), cells, CHEAP, images, lambda: next(left, False), 2).cells) == 2
+
+
 def test_further_proxies_and_new_versions_are_filled_in(images):
     cells = cs.drawn_cells()[:2]
     first = cs.extended(cs.empty(cs.Protocol(), "m"), cells, CHEAP[:1], images, always)

@@ -7,8 +7,9 @@ input and output, in a seeded order, and what is scored is the network without i
 import io
 import json
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import takewhile
 from pathlib import Path
 from typing import Any
 from zipfile import BadZipFile
@@ -19,7 +20,7 @@ import numpy.typing as npt
 from zeroshot.errors import DataError, UsageError
 from zeroshot.plugins import load_proxies
 from zeroshot.probe import Probe, Proxy, evaluate
-from zeroshot.scoring import Batches, net_seed, one_thread
+from zeroshot.scoring import WORTH_PROCESSES, Batches, default_jobs, net_seed, one_thread
 from zeroshot.spaces import nasbench201
 
 Int64Array = npt.NDArray[np.int64]
@@ -116,25 +117,45 @@ def score_cell(
 
 
 def extended(
-    scores: CellScores, cells: Int64Array, proxies: Sequence[Proxy], images: Batches, more: Callable[[], bool]
-) -> CellScores:
+    scores: CellScores, cells: Int64Array, proxies: Sequence[Proxy], images: Batches, more: Callable[[], bool],
+    jobs: int = 1,
+) -> CellScores:  # fmt: skip
     """Add what is missing, cell by cell, as long as `more()` says so; other proxies' columns stay.
 
     Args:
         scores: What is there; it is not changed.
-        cells: Cells to score, in this order.
+        cells: Cells to score, in this order, none twice.
         proxies: Proxies to have on each of them.
         images: The batches of `scores.protocol`.
-        more: Asked before each cell.
+        more: Asked before each cell is begun.
+        jobs: Worker processes; 1 works in this process. The scores do not depend on it.
     """
     work = _Work(scores, proxies)
-    for cell in cells.tolist():
-        if not more():
-            break
-        wanted = work.scores.missing(cell, proxies)
-        if wanted:
-            work.add(cell, score_cell(cell, wanted, images, scores.protocol))
+    missing = ((cell, work.scores.missing(cell, proxies)) for cell in cells.tolist())
+    wanted = [(cell, some) for cell, some in missing if some]
+    tasks = ((cell, some, images, scores.protocol) for cell, some in takewhile(lambda _: more(), wanted))
+    for cell, found in _scored(tasks, jobs):
+        work.add(cell, found)
     return work.scores
+
+
+def _scored(tasks: Iterator[tuple[Any, ...]], jobs: int) -> Iterator[tuple[int, dict[str, tuple[float, str]]]]:
+    """Each cell with its scores, in the order of the tasks."""
+    if jobs == 1:
+        yield from (_with_cell(*task) for task in tasks)
+        return
+    from joblib import Parallel, delayed, parallel_config
+
+    with parallel_config(backend="loky", inner_max_num_threads=1):
+        yield from Parallel(n_jobs=jobs, return_as="generator", pre_dispatch=jobs)(
+            delayed(_with_cell)(*task) for task in tasks
+        )
+
+
+def _with_cell(
+    cell: int, proxies: Sequence[Proxy], images: Batches, protocol: Protocol
+) -> tuple[int, dict[str, tuple[float, str]]]:
+    return cell, score_cell(cell, proxies, images, protocol)
 
 
 class _Work:
@@ -241,4 +262,5 @@ def rescored(count: int, images: str, report: Callable[[str, int, int], None], l
         report("cells", next(done, count), count)
         return True
 
-    return extended(empty(protocol, processor()), cells[:count], proxies, drawn, more)
+    jobs = default_jobs() if count >= WORTH_PROCESSES else 1
+    return extended(empty(protocol, processor()), cells[:count], proxies, drawn, more, jobs)
