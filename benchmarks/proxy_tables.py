@@ -1,9 +1,10 @@
 """Proxies and their combinations against NAS-Bench-201: tables, CSV files and plots, from stored scores.
 
-ZEROSHOT_DATA=... python benchmarks/proxy_tables.py [--calibrate] [--choose]
+ZEROSHOT_DATA=... python benchmarks/proxy_tables.py [--calibrate] [--choose] [--freeze]
 
-`--choose` chooses combinations anew, `--calibrate` fits the calibrated models anew (half an hour of one core);
-without, what is stored of them is shown. The scores themselves come from `proxy_bench.py`.
+`--choose` chooses combinations anew, `--freeze` searches weights anew (minutes), `--calibrate` fits the calibrated
+models anew (half an hour of one core); without, what is stored of them is shown. The scores themselves come from
+`proxy_bench.py`.
 """
 
 import argparse
@@ -21,7 +22,7 @@ from zeroshot.bench import nasbench201 as nb
 from zeroshot.bench import scores as cell_scores
 from zeroshot.bench import study as studies
 from zeroshot.bench.calibrate import calibrate, features
-from zeroshot.bench.combine import choose
+from zeroshot.bench.combine import choose, freeze
 from zeroshot.bench.constrained import LIMITS
 from zeroshot.bench.graph import one_hot
 from zeroshot.bench.judge import Options, Verdict
@@ -33,10 +34,12 @@ from zeroshot.spaces import nasbench201
 RESULTS = Path(__file__).with_name("results")
 STORED = RESULTS / "proxy_scores.npz"
 VERDICTS, REGRETS = RESULTS / "proxy_bench.csv", RESULTS / "proxy_bench_regret.csv"
+FROZEN = RESULTS / "proxy_bench_frozen.csv"
 CHOICES, CALIBRATED = RESULTS / "proxy_bench_choices.csv", RESULTS / "proxy_bench_calibrated.csv"
 OPTIONS = Options(resamples=300)
 ENOUGH = 500  # nets to choose or calibrate on; on fewer the result is the luck of the draw
 LABELS = {25: 5, 100: 5, 1000: 3}  # labels -> draws of them
+FROZEN_LABELS, FROZEN_DRAWS = (100, 500), 5
 Sets = Sequence[tuple[Truth, tuple[str, ...]]]
 
 
@@ -63,10 +66,8 @@ def choices(sets: Sets) -> list[dict[str, Any]]:
     """A combination chosen on each task, for each set of cells."""
     rows = []
     for truth, names in sets:
-        graph = [name for name in studies.graph_names() if name != "macs"]
-        others = [n for n in names if n != "random" and not n.startswith("fuse") and n not in graph and n != "macs"]
         for task in truth.accuracy:
-            found = choose(truth, task, [*graph, *others])
+            found = choose(truth, task, candidates(names))
             for reported, estimate in found.reported.items():
                 rows.append({
                     "nets": truth.name, "chosen on": task, "parts": " + ".join(found.parts),
@@ -77,6 +78,32 @@ def choices(sets: Sets) -> list[dict[str, Any]]:
                 })  # fmt: skip
         print("chosen on", truth.name, file=sys.stderr, flush=True)
     return rows
+
+
+def candidates(names: Sequence[str]) -> list[str]:
+    """Scores that a combination is made of: sizes once, no baseline without sense, no other combination."""
+    graph = [name for name in studies.graph_names() if name != "macs"]
+    others = [n for n in names if n != "random" and not n.startswith("fuse") and n not in graph and n != "macs"]
+    return [*graph, *others]
+
+
+def frozen(sets: Sets) -> Iterable[dict[str, Any]]:
+    """Weights found with labels of one task, applied to all, for each set of cells."""
+    for truth, names in sets:
+        for task in truth.accuracy:
+            for labels in FROZEN_LABELS:
+                found = [freeze(truth, task, candidates(names), labels, seed) for seed in range(FROZEN_DRAWS)]
+                for other in truth.accuracy:
+                    row: dict[str, Any] = {
+                        "nets": truth.name, "found on": task, "labels": labels, "draws": FROZEN_DRAWS,
+                        "reported on": other, "rows": int(np.mean([each.rows for each in found])),
+                        "seen": float(np.mean([each.seen for each in found])),
+                    }  # fmt: skip
+                    for name, key in (("spearman", "spearman"), ("kendall", "kendall"), ("top 5 %", "top")):
+                        values = [getattr(each, key)[other] for each in found]
+                        row |= {name: float(np.mean(values)), f"{name} sd": float(np.std(values, ddof=1))}
+                    yield row
+            print("frozen", truth.name, task, file=sys.stderr, flush=True)
 
 
 def calibrated(sets: Sets) -> Iterable[dict[str, Any]]:
@@ -153,7 +180,7 @@ def report(study: studies.Study, machine: str) -> str:
             mine = [v for v in study.verdicts if (v.nets, v.task) == (nets, task)]
             lines += [f"### {task}", "", *verdict_lines(mine)] if mine else []
     lines += [*(f"Note: {note}" for note in study.notes), ""]
-    return "\n".join([*lines, *regret_lines(study), *choice_lines(), *calibrated_lines()]) + "\n"
+    return "\n".join([*lines, *regret_lines(study), *choice_lines(), *frozen_lines(), *calibrated_lines()]) + "\n"
 
 
 def regret_lines(study: studies.Study) -> list[str]:
@@ -205,6 +232,31 @@ def choice_lines() -> list[str]:
     ]
 
 
+def frozen_lines() -> list[str]:
+    """Weights found on one task."""
+    rows = [row for row in stored(FROZEN) if row["found on"] != row["reported on"]]
+    if not rows:
+        return []
+    heads = ["cells", "found on", "labels", "seen", "reported on", "rows", "Spearman", "tau-b", "top 5 %"]
+    shown = [
+        [
+            row["nets"], row["found on"], row["labels"], dot(row["seen"]), row["reported on"], row["rows"],
+            *(f"{dot(row[name])} ± {dot(row[f'{name} sd'])}" for name in ("spearman", "kendall", "top 5 %")),
+        ]
+        for row in rows
+    ]  # fmt: skip
+    return [
+        "## Frozen weights",
+        "",
+        "A weighted sum of log-ranks of all scores of the set but those that repeat a size. The weights are found with "
+        "so many labels of one data set (seen: Spearman on these labels) and judged, frozen, on the other data sets' "
+        "accuracies of the functions that were not labelled. Mean and standard deviation over "
+        f"{FROZEN_DRAWS} draws of labels.",
+        "",
+        *table(heads, shown),
+    ]
+
+
 def calibrated_lines() -> list[str]:
     """Models with labels."""
     rows = stored(CALIBRATED)
@@ -238,6 +290,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--calibrate", action="store_true", help="fit the calibrated models anew")
     parser.add_argument("--choose", action="store_true", help="choose combinations anew")
+    parser.add_argument("--freeze", action="store_true", help="search weights anew")
     arguments = parser.parse_args()
     folder = os.environ.get("ZEROSHOT_DATA")
     if not folder:
@@ -248,6 +301,8 @@ def main() -> None:
     large = [(truth, names) for truth, names in sets if len(truth) >= ENOUGH]
     if arguments.choose:
         keep(CHOICES, choices(large))
+    if arguments.freeze:
+        keep(FROZEN, frozen(large))
     if arguments.calibrate:
         keep(CALIBRATED, calibrated(large))
     study = studies.of_nasbench201(sets, list(nb.TASKS), about, notes, OPTIONS)

@@ -116,6 +116,41 @@ def test_the_choice_does_not_see_the_nets_that_it_is_reported_on(truth):
     assert after.reported["x"].value == pytest.approx(-before.reported["x"].value)
 
 
+def test_frozen_weights_find_what_matters_and_are_judged_elsewhere(truth):
+    found = combine.freeze(truth, "x", ["a", "b", "noise"], 60)
+    assert found.weights["a"] == pytest.approx(found.weights["b"], abs=0.15)
+    assert abs(found.weights["noise"]) < 0.15
+    assert max(map(abs, found.weights.values())) == 1
+    assert found.rows == len(truth) - 120
+    own = c.draw_labels(truth.groups, 60, 0)
+    rest = ~np.isin(truth.groups, truth.groups[own])
+    x = sum(weight * combine.fused(truth, [name]) for name, weight in found.weights.items())
+    for task, y in truth.accuracy.items():
+        assert found.spearman[task] == pytest.approx(scipy.stats.spearmanr(x[rest], y[rest]).statistic)
+        assert found.kendall[task] == pytest.approx(scipy.stats.kendalltau(x[rest], y[rest]).statistic)
+    assert found.seen == pytest.approx(scipy.stats.spearmanr(x[own], truth.accuracy["x"][own]).statistic)
+    assert found.seen > 0.97
+    assert combine.freeze(truth, "x", ["a", "b", "noise"], 60) == found
+
+
+def test_frozen_weights_see_the_labels_of_one_task_alone(truth):
+    """Everything else is spoilt: the other task, and all nets that were not labelled."""
+    own = np.isin(truth.groups, truth.groups[c.draw_labels(truth.groups, 60, 0)])
+    x = truth.accuracy["x"]
+    spoiled = Truth(
+        "t", truth.nets, {"x": np.where(own, x, 100 - x), "y": 100 - x}, {}, truth.scores, truth.groups
+    )  # fmt: skip
+    before, after = (combine.freeze(t, "x", ["a", "b", "noise"], 60) for t in (truth, spoiled))
+    assert before.weights == after.weights
+    assert after.spearman == {task: pytest.approx(-value) for task, value in before.spearman.items()}
+
+
+@pytest.mark.parametrize("labels", [4, 121])
+def test_frozen_weights_need_labels_and_others(truth, labels):
+    with pytest.raises(UsageError, match="labels of 240"):
+        combine.freeze(truth, "x", ["a"], labels)
+
+
 def test_labels_are_different_nets_and_repeat_by_seed(truth):
     drawn = c.draw_labels(truth.groups, 50, 3)
     assert len(set(truth.groups[drawn])) == 50

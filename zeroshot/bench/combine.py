@@ -8,8 +8,10 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
+from scipy.stats import rankdata
 
 from zeroshot.bench import statistics as stats
+from zeroshot.bench.calibrate import draw_labels
 from zeroshot.bench.table import Truth
 from zeroshot.errors import UsageError, unknown
 from zeroshot.ranking import fuse_ranks
@@ -31,6 +33,8 @@ FIXED = {
 MOST = 5  # parts of a chosen combination
 BEAM = 10  # sets of each size that are carried on
 LEAST_GAIN = 0.002  # of Spearman's correlation, for a further part
+# Of the search for weights; a mean weight of 1 costs `SPARE` of Spearman's correlation, so that idle ones stay small.
+GENERATIONS, MEMBERS, SPARE = 60, 6, 0.01
 
 
 @dataclass(frozen=True)
@@ -146,3 +150,77 @@ def _beam(truth: Truth, task: str, candidates: Sequence[str]) -> tuple[tuple[str
         if not chosen or value >= best + LEAST_GAIN * (len(parts) - len(chosen)):
             chosen, best = parts, value
     return chosen, best
+
+
+@dataclass(frozen=True)
+class Frozen:
+    """Weights of log-ranks found with some labels of one task, then applied to all tasks as they are.
+
+    Attributes:
+        task: Whose labels were seen.
+        labels: Nets whose accuracy was seen.
+        weights: Proxy -> weight, the largest of magnitude 1.
+        seen: Spearman on the labelled nets.
+        rows: Rows reported: those of nets that were not labelled.
+        spearman: Task -> Spearman on them.
+        kendall: Task -> Kendall's tau-b.
+        top: Task -> Spearman on the best 5 % of them.
+    """
+
+    task: str
+    labels: int
+    weights: Mapping[str, float]
+    seen: float
+    rows: int
+    spearman: Mapping[str, float]
+    kendall: Mapping[str, float]
+    top: Mapping[str, float]
+
+
+def freeze(truth: Truth, task: str, candidates: Sequence[str], labels: int, seed: int = 0) -> Frozen:
+    """Search weights of the candidates' log-ranks on few nets of one task; judge them, frozen, on the others' nets.
+
+    The weights come from differential evolution (Storn and Price, Journal of Global Optimization 11, 1997), as
+    Spearman's correlation of a few labels is a step function of them. Log-ranks are over all rows; they know no
+    accuracy.
+
+    Args:
+        truth: The nets.
+        task: Whose accuracies are the labels.
+        candidates: Names of scores.
+        labels: Distinct nets, drawn as `calibrate.draw_labels` draws them.
+        seed: Of the draw and the search.
+
+    Raises:
+        UsageError: A candidate is unknown, or there are not twice as many distinct nets as labels.
+    """
+    from scipy.optimize import differential_evolution
+
+    distinct = len(np.unique(truth.groups))
+    if not 5 <= labels <= distinct // 2:
+        raise UsageError(f"{labels} labels of {distinct:,} distinct nets: take 5 to half of them.")
+    logs = np.column_stack([fused(truth, [name]) for name in candidates])
+    own = draw_labels(truth.groups, labels, seed)
+    aim = rankdata(truth.accuracy[task][own])
+
+    def loss(weights: FloatArray) -> float:
+        found = rankdata(logs[own] @ weights)
+        met = np.corrcoef(found, aim)[0, 1] if np.ptp(found) else -1.0
+        return float(SPARE * np.abs(weights).mean() - met)
+
+    bounds = [(-1.0, 1.0)] * len(candidates)
+    weights = differential_evolution(
+        loss, bounds, maxiter=GENERATIONS, popsize=MEMBERS, rng=np.random.default_rng(seed), polish=False, tol=0.0
+    ).x  # fmt: skip
+    weights = weights / np.abs(weights).max()
+    rest = np.flatnonzero(~np.isin(truth.groups, truth.groups[own]))
+    x = logs[rest] @ weights
+    spearman, kendall, best = {}, {}, {}
+    for name, y in truth.accuracy.items():
+        inside = stats.top(y[rest], 0.05)
+        spearman[name] = float(stats.spearman(x, y[rest])[0])
+        kendall[name] = float(stats.kendall(x, y[rest])[0])
+        best[name] = float(stats.spearman(x[inside], y[rest][inside])[0])
+    seen = float(stats.spearman(logs[own] @ weights, truth.accuracy[task][own])[0])
+    named = dict(zip(candidates, weights.tolist(), strict=True))
+    return Frozen(task, labels, named, seen, len(rest), spearman, kendall, best)

@@ -20,7 +20,7 @@ import numpy.typing as npt
 from zeroshot.errors import DataError, UsageError
 from zeroshot.plugins import load_proxies
 from zeroshot.probe import Probe, Proxy, evaluate
-from zeroshot.scoring import WORTH_PROCESSES, Batches, default_jobs, net_seed, one_thread
+from zeroshot.scoring import Batches, default_jobs, net_seed, one_thread
 from zeroshot.spaces import nasbench201
 
 Int64Array = npt.NDArray[np.int64]
@@ -29,6 +29,7 @@ DRAW = 0
 # What a shared set of passes gives beside the rest; grasp differentiates twice and comes after it.
 LATE = ("grasp",)
 FORMAT = 1
+WORTH_PROCESSES = 4  # cells, of seconds each; a process imports torch for 4 s before its first
 
 
 @dataclass(frozen=True)
