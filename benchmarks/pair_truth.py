@@ -26,6 +26,7 @@ from drawing import read_plan  # noqa: E402
 from evaluation import (  # noqa: E402
     TRAINED,
     Predicted,
+    carried,
     couplings_on,
     judge_anchored,
     pairs_covered,
@@ -38,9 +39,10 @@ from evaluation import (  # noqa: E402
 from figures import plot_fronts, plot_predicted  # noqa: E402
 from fitting import Constants, check_enough, fit, to_text, write  # noqa: E402
 from market import MARKETS, Terms, market  # noqa: E402
-from regroup import SHOWN, WHOLE, read_anchors  # noqa: E402
+from regroup import DIGITS, SHOWN, WHOLE, read_anchors  # noqa: E402
 from study import FEW, Sample, label_noise, load_sample, zoo_sha256  # noqa: E402
 
+from zeroshot._truth_files import LABELS  # noqa: E402
 from zeroshot.errors import UsageError, ZeroshotError  # noqa: E402
 from zeroshot.pair_truth import Zoo  # noqa: E402
 from zeroshot.runs import RunFolder, processor  # noqa: E402
@@ -157,6 +159,24 @@ def study_transfer(
     return lines
 
 
+def study_digits(folder: Path, found: Constants, own: Curves, anchor: float) -> show.Lines:
+    """Another data set."""
+    if not (folder / "zoo" / LABELS).exists():
+        return ["## Another data set", "", "No net is trained on digits yet.", ""]
+    sample, _ = load_sample(folder / "zoo", folder, channels=1)
+    if len(sample) < FEW:
+        return ["## Another data set", "", *show.too_few(len(sample), "a table of digits")]
+    parts = {part: len(truth) for part, truth in sample.zoo.labels.items()}
+    return [
+        "## Another data set", "",
+        f"{len(sample)} held-out nets trained on handwritten digits, 30 epochs of 1,295 images of 8x8 grey pixels, "
+        f"enlarged; {parts['validation']} validation and {parts['test']} test images. All nets are within a few points "
+        "of each other, and an image is "
+        f"{100 / parts['test']:.2f} points: ranks say little here, levels and error bars do.", "",
+        *show.transfer_lines(carried(sample, found, constant(own), anchor, DIGITS)),
+    ]  # fmt: skip
+
+
 @dataclass(frozen=True, eq=False)
 class Learnt:
     """What was read and fitted.
@@ -197,7 +217,10 @@ def learn(zoo: Path, table: Path = FOLDER) -> Learnt:
     return replace(read, own=own, found=fit(calibration, own, read.anchors))
 
 
-def run(zoo: Path, results: Path, constants: Path, fitting: bool, draft: bool, table: Path = FOLDER) -> int:
+def run(
+    zoo: Path, results: Path, constants: Path, fitting: bool, draft: bool, table: Path = FOLDER,
+    digits: Path = FOLDER / "digits",
+) -> int:  # fmt: skip
     """All of it.
 
     Args:
@@ -207,6 +230,7 @@ def run(zoo: Path, results: Path, constants: Path, fitting: bool, draft: bool, t
         fitting: Whether to.
         draft: Also from too few nets.
         table: Folder of scores and anchors.
+        digits: Folder of the other data set's nets and scores.
 
     Raises:
         RunError: The zoo or its scores cannot be read.
@@ -234,6 +258,7 @@ def run(zoo: Path, results: Path, constants: Path, fitting: bool, draft: bool, t
         lines += study_pairs(held, given, found, other)
         tables, contests = study_budgets(calibration, held, given, found)
         lines += tables + study_transfer(calibration, held, found, own, anchors)
+        lines += study_digits(digits, found, own, anchors[DIGITS])
         titles = {"no training": "single nets predicted without training",
                   f"{TRAINED[2]} trained": f"single nets predicted after {TRAINED[2]} trainings",
                   "true single accuracies": "true accuracies of the single nets"}  # fmt: skip

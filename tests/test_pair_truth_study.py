@@ -5,6 +5,7 @@ whole benchmark on a zoo that was never trained. Its files are scripts and in no
 import csv
 import importlib
 import json
+import shutil
 import sys
 import tomllib
 from dataclasses import replace
@@ -420,14 +421,17 @@ def test_the_benchmark_tells_all_of_a_small_zoo(quick, tmp_path, capsys):
     zoo = tmp_path / "zoo"
     zoo.mkdir()
     synthetic_zoo.make_zoo(zoo, FOLDER / "plan.csv", nets=24, images=400)
-    constants = tmp_path / "constants.toml"
-    assert quick.run(zoo, tmp_path, constants, fitting=True, draft=True) == 0
+    digits, constants = tmp_path / "digits", tmp_path / "constants.toml"
+    shutil.copytree(FOLDER / "digits", digits, ignore=shutil.ignore_patterns("zoo"))
+    (digits / "zoo").mkdir()
+    synthetic_zoo.make_zoo(digits / "zoo", FOLDER / "plan.csv", nets=18, images=200, seed=5)
+    assert quick.run(zoo, tmp_path, constants, fitting=True, draft=True, digits=digits) == 0
     text = (tmp_path / "pair_truth.md").read_text()
     assert capsys.readouterr().out == text + "\n"
     for words in (
         "24 of 152 trainings", "## Single nets", "## Anchored by N trainings", "true single accuracies given",
         "single accuracies predicted", "## Budgets: expected MACs", "## Budgets: expected latency", "## Another task",
-        "joint minus separate", "independence", "random", "5 epochs",
+        "joint minus separate", "independence", "random", "5 epochs", "18 held-out nets trained on handwritten digits",
     ):  # fmt: skip
         assert words in text
     assert "nan" not in text
@@ -450,6 +454,24 @@ def test_held_out_answers_cannot_touch_the_constants(scripts, quick, tmp_path):
     assert true.held.accuracy.tolist() != spoilt.held.accuracy.tolist()
     to_text = scripts["fitting"].to_text
     assert to_text(true.found, "", "", False) == to_text(spoilt.found, "", "", False)
+
+
+def test_other_data_without_nets_or_with_few(scripts, quick, tmp_path):
+    assert "No net is trained on digits yet" in " ".join(quick.study_digits(tmp_path, None, None, 0.9))
+    shutil.copytree(FOLDER / "digits", tmp_path / "digits", ignore=shutil.ignore_patterns("zoo"))
+    (tmp_path / "digits" / "zoo").mkdir()
+    synthetic_zoo.make_zoo(tmp_path / "digits" / "zoo", FOLDER / "plan.csv", nets=3, images=50)
+    assert "Too few nets" in " ".join(quick.study_digits(tmp_path / "digits", None, None, 0.9))
+
+
+def test_the_stored_scores_of_digits_are_of_the_plan(scripts):
+    table = scripts["scores"].read(FOLDER / "digits")
+    assert list(table.nets) == list(scripts["scores"].read().nets)
+    assert table.about["protocol"]["data"] == "digits"
+    assert table.about["versions"] == {p.name: p.version for p in load_proxies() if p.name in table.columns}
+    spec = NetSpec.parse(table.nets[0])
+    want = score_static(layer_table(spec_array([spec]), 1, 10), load_proxies(["macs"]))[0, 0]
+    assert table.columns["macs"][0] == want
 
 
 def spoil(zoo):

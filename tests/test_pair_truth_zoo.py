@@ -236,6 +236,20 @@ def test_training_fills_the_zoo(workshop, scripts, tmp_path, capsys):
     assert "4 of 4 trainings stored" in capsys.readouterr().out
 
 
+def test_digits_train_held_out_nets_alone(workshop, scripts, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(workshop, "DIGITS", tmp_path / "digits" / "zoo")
+    monkeypatch.setattr(scripts["training"], "DIGITS", Recipe(epochs=1, patience=0, precision="bf16"))
+    workshop.train(1.0, 1, "loky", "1/1", "digits")
+    assert "2 of 2 trainings stored." in capsys.readouterr().out
+    zoo = load(tmp_path / "digits" / "zoo")
+    assert [(net.about["position"], net.seed, net.half) for net in zoo.nets] == [(1, 0, "held-out"), (2, 0, "held-out")]
+    assert {part: len(truth) for part, truth in zoo.labels.items()} == {"validation": 143, "test": 359}
+    table = layer_table(spec_array([NetSpec.parse(zoo.nets[0].net)]), 1, 10)  # grey images
+    assert zoo.nets[0].macs == layer_macs(table).sum()
+    assert len(zoo.nets[0].about["history"]) == 1
+    assert not (tmp_path / "zoo").exists()
+
+
 def test_a_second_sitting_goes_on(workshop, tmp_path, capsys):
     workshop.train(1.0, 1, "loky", "2/2")
     assert [path.stem for path in sorted((tmp_path / "zoo").glob("*.json"))] == ["001-s0", "002-s0"]

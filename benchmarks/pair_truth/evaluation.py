@@ -227,7 +227,11 @@ def transfer(
     """Judge on a grouping of the classes; constants for other tasks are fitted to the other groupings."""
     others = tuple(name for name in GROUPS if name != task)
     model = with_tasks(constants.model, fit_tasks(calibration, constants.model, anchors, others), anchors[WHOLE])
-    sample = regrouped(held, GROUPS[task])
+    return carried(regrouped(held, GROUPS[task]), replace(constants, model=model), constant, anchors[task], task)
+
+
+def carried(sample: Sample, constants: Constants, constant: Coupling, anchor: float, task: str) -> Transfer:
+    """Judge constants on trained nets of another task."""
     numbers = [n for n in TRAINED if n <= len(sample) // 2]
-    found = [judge_anchored(sample, replace(model), anchors[task], n) for n in numbers]
+    found = [judge_anchored(sample, constants.model, anchor, n) for n in numbers]
     return Transfer(task, found, couplings_on(sample, curves(sample), constants.coupling, constant))

@@ -2,8 +2,8 @@
 
     python benchmarks/pair_truth/regroup.py      computes tasks.json, a few seconds; ZEROSHOT_DATA holds cifar10/
 
-tasks.json holds how hard each task is to a nearest-neighbour classifier (`zeroshot.accuracy.task_anchor`), from
-training images alone.
+tasks.json holds how hard each task, and that of digits, is to a nearest-neighbour classifier
+(`zeroshot.accuracy.task_anchor`), from training images alone.
 """
 
 import json
@@ -35,6 +35,7 @@ GROUPS = {
     "five mixed pairs": (0, 1, 2, 3, 4, 0, 1, 2, 3, 4),
     "two mixed halves": (0, 1, 0, 1, 0, 1, 0, 1, 0, 1),
 }
+DIGITS = "digits"
 SHOWN = ("animals or vehicles", "five superclasses")
 
 
@@ -58,14 +59,15 @@ def read_anchors(folder: Path = HERE) -> dict[str, float]:
     """
     try:
         found = json.loads((folder / TASKS).read_text(encoding="utf-8"))
-        return {name: float(found[name]) for name in (WHOLE, *GROUPS)}
+        return {name: float(found[name]) for name in (WHOLE, *GROUPS, DIGITS)}
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise RunError(f"{folder / TASKS} cannot be read: {error}.", "Run benchmarks/pair_truth/regroup.py.") from error
 
 
 def main() -> None:
     npz = cifar10_npz(Path(os.environ.get("ZEROSHOT_DATA", ".")) / "cifar10", default_out())
-    found = {name: round(value, 6) for name, value in anchors(load(str(npz))).items()}
+    found = anchors(load(str(npz))) | {DIGITS: task_anchor(load("digits"))}
+    found = {name: round(value, 6) for name, value in found.items()}
     RunFolder(HERE, made_here=False).write(TASKS, json.dumps(found, indent=1) + "\n")
     print(json.dumps(found, indent=1))
 

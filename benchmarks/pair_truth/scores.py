@@ -1,6 +1,7 @@
 """Training-free scores of every net of the plan, computed as a search computes them, in one table.
 
-    python benchmarks/pair_truth/scores.py      half an hour of one core; goes on where it was interrupted
+    python benchmarks/pair_truth/scores.py           half an hour of one core; goes on where it was interrupted
+    python benchmarks/pair_truth/scores.py digits    the default proxies of a search, on digits; a minute
 
 ZEROSHOT_DATA names the folder that holds cifar10/. Scores so far are in the cache folder; scores.csv appears when all
 are there, with scores.json beside it, which says how they were computed.
@@ -31,6 +32,7 @@ from zeroshot.plugins import load_proxies  # noqa: E402
 from zeroshot.probe import Proxy  # noqa: E402
 from zeroshot.runs import RunFolder, open_run, processor  # noqa: E402
 from zeroshot.scoring import score_aggregate, score_probed, score_static  # noqa: E402
+from zeroshot.settings import DEFAULT_PROXIES  # noqa: E402
 
 FloatArray = npt.NDArray[np.float64]
 TABLE, ABOUT = "scores.csv", "scores.json"
@@ -163,12 +165,17 @@ def read(folder: Path = HERE) -> ScoreTable:
 
 
 def main() -> None:
-    npz = cifar10_npz(Path(os.environ.get("ZEROSHOT_DATA", ".")) / "cifar10", default_out())
     nets = [entry.net for entry in read_plan(HERE / "plan.csv") if entry.seed == 0]
+    scratch = data.cache_folder() / "pair_truth" / "scores"
+    if sys.argv[1:] == ["digits"]:
+        (HERE / "digits").mkdir(exist_ok=True)
+        write(HERE / "digits", compute(nets, data.load("digits"), load_proxies(DEFAULT_PROXIES), scratch / "digits"))
+        return
+    npz = cifar10_npz(Path(os.environ.get("ZEROSHOT_DATA", ".")) / "cifar10", default_out())
     dataset = data.load(str(npz))
     if (dataset.channels, dataset.classes) != (CHANNELS, CLASSES):
         sys.exit(f"{npz} is not CIFAR-10.")
-    write(HERE, compute(nets, dataset, load_proxies(), data.cache_folder() / "pair_truth" / "scores"))
+    write(HERE, compute(nets, dataset, load_proxies(), scratch))
 
 
 if __name__ == "__main__":

@@ -91,8 +91,13 @@ class Sample:
         return np.asarray(ndtri(self.accuracy), np.float64)
 
 
-def load_sample(zoo: Path = HERE / "zoo", table: Path = HERE) -> tuple[Sample, Zoo]:
+def load_sample(zoo: Path = HERE / "zoo", table: Path = HERE, channels: int = 3) -> tuple[Sample, Zoo]:
     """The nets of seed 0 as a sample, and the whole zoo with its repeats.
+
+    Args:
+        zoo: Folder of trained nets.
+        table: Folder of their scores.
+        channels: Of the images.
 
     Raises:
         RunError: A file is missing or damaged, or a net has no scores.
@@ -100,7 +105,7 @@ def load_sample(zoo: Path = HERE / "zoo", table: Path = HERE) -> tuple[Sample, Z
     whole = load(zoo)
     nets = whole.chosen()
     names = [net.net for net in nets.nets]
-    known = features(layer_table(spec_array([NetSpec.parse(name) for name in names]), 3, 10))
+    known = features(layer_table(spec_array([NetSpec.parse(name) for name in names]), channels, 10))
     return Sample(nets, Inputs(known, scores.read(table).rows(names)), tuple(net.half for net in nets.nets)), whole
 
 

@@ -24,6 +24,9 @@ from zeroshot.train import Recipe, Split, TrainedNet, hold_out, train_net
 # epochs do. Patience 0: none stops early.
 # bf16 on every machine alike, also where it gains nothing.
 RECIPE = Recipe(epochs=5, patience=0, precision="bf16")
+# The other task: 1,295 images of 8x8 grey pixels, enlarged to each net's resolution. 30 epochs, because that is what
+# the training of a user's nets has by default.
+DIGITS = Recipe(epochs=30, patience=0, precision="bf16")
 SPLIT_SEED = 0  # the same validation images for every net and seed
 
 
@@ -47,18 +50,18 @@ class _TimeIsUpError(Exception):
 
 
 @cache
-def split_of(npz: str) -> Split:
-    """CIFAR-10 with a tenth of every class held out; read once a process."""
-    return hold_out(load(npz), SPLIT_SEED, RECIPE.validation)
+def split_of(data: str) -> Split:
+    """A data set with a tenth of every class held out; read once a process."""
+    return hold_out(load(data), SPLIT_SEED, RECIPE.validation)
 
 
-def train_entry(entry: Entry, recipe: Recipe, npz: str, folder: str, deadline: float) -> Trained | None:
+def train_entry(entry: Entry, recipe: Recipe, data: str, folder: str, deadline: float) -> Trained | None:
     """Train one net, or go on with what an interrupted session left.
 
     Args:
         entry: Which.
         recipe: How.
-        npz: CIFAR-10.
+        data: CIFAR-10's file, or the name of another data set of ten classes.
         folder: Of checkpoints; each seed has its own inside.
         deadline: Unix time, after which no epoch begins.
 
@@ -74,7 +77,7 @@ def train_entry(entry: Entry, recipe: Recipe, npz: str, folder: str, deadline: f
         return None
     try:
         result = train_net(
-            entry.net, split_of(npz), recipe, entry.seed, threads=1,
+            entry.net, split_of(data), recipe, entry.seed, threads=1,
             folder=Path(folder) / f"seed-{entry.seed}", resume=True, progress=look,
         )  # fmt: skip
     except _TimeIsUpError:
@@ -86,7 +89,7 @@ def describe(entry: Entry, result: TrainedNet) -> dict[str, Any]:
     """What is stored of a net beside its answers."""
     return {
         "net": entry.net, "seed": entry.seed, "half": entry.half, "position": entry.position, "kind": entry.kind,
-        "classes": CLASSES, **costs_of(entry.net),
+        "classes": CLASSES, **costs_of(entry.net, result.channels),
         "validation_accuracy": result.validation_accuracy, "test_accuracy": result.test_accuracy,
         "best_epoch": result.best_epoch, "history": result.history, "recipe": result.recipe.values(),
         "seconds": round(result.seconds, 1), "images_per_second": round(result.images_per_second, 1),
@@ -94,9 +97,9 @@ def describe(entry: Entry, result: TrainedNet) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def costs_of(net: str) -> dict[str, Any]:
+def costs_of(net: str, channels: int = CHANNELS) -> dict[str, Any]:
     """MACs and parameters, and under each engine the bytes of the model, its arena and what it keeps in RAM."""
-    table = layer_table(spec_array([NetSpec.parse(net)]), CHANNELS, CLASSES)
+    table = layer_table(spec_array([NetSpec.parse(net)]), channels, CLASSES)
     board = load_board("nucleo-l4r5zi")  # none of these figures depends on the board
     found = {name: net_costs(table, board, load_engine(name)) for name in engine_names()}
     costs = {

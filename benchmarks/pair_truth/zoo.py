@@ -3,6 +3,7 @@
     python benchmarks/pair_truth/zoo.py train --hours 2 --jobs 1       goes on where the last sitting stopped
     python benchmarks/pair_truth/zoo.py train --hours 2 --part 1/3     every third net, for three machines
     python benchmarks/pair_truth/zoo.py status                         what is there, and how long the rest takes
+    python benchmarks/pair_truth/zoo.py train --task digits            some held-out nets on another data set
     python benchmarks/pair_truth/zoo.py draw                           how plan.csv was made; writes it anew
 
 ZEROSHOT_DATA names the folder that holds cifar10/. A finished net is stored in zoo/ at once; the checkpoints of the one
@@ -16,6 +17,7 @@ import sys
 import time
 import warnings
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 HERE = Path(__file__).parent
@@ -31,8 +33,11 @@ from zeroshot.cascade.policy import DEFAULT_POLICY, POLICIES  # noqa: E402
 from zeroshot.data import cache_folder  # noqa: E402
 from zeroshot.errors import RunError, UsageError, ZeroshotError  # noqa: E402
 from zeroshot.scoring import default_jobs  # noqa: E402
+from zeroshot.train import Recipe  # noqa: E402
 
 PLAN, ZOO = HERE / "plan.csv", HERE / "zoo"
+DIGITS = HERE / "digits" / "zoo"
+DIGITS_FROM = 64  # first nets of the draw, of which those that are held out are trained on digits
 
 
 def name_of(entry: Entry) -> str:
@@ -40,7 +45,33 @@ def name_of(entry: Entry) -> str:
     return f"{entry.position:03d}-s{entry.seed}"
 
 
-def missing(entries: Sequence[Entry], zoo: Path) -> list[Entry]:
+@dataclass(frozen=True)
+class Job:
+    """What is trained for one data set.
+
+    Attributes:
+        task: `cifar10` or `digits`.
+        recipe: Of every net.
+        zoo: Folder of what is stored.
+        entries: The plan.
+    """
+
+    task: str
+    recipe: Recipe
+    zoo: Path
+    entries: list[Entry]
+
+
+def job_of(task: str) -> Job:
+    """CIFAR-10 trains the whole plan. Digits judge how constants carry over, so no calibration net is among them."""
+    entries = read_plan(PLAN)
+    if task == "cifar10":
+        return Job(task, training.RECIPE, ZOO, entries)
+    held = [e for e in entries if e.position < DIGITS_FROM and e.seed == 0 and e.half == "held-out"]
+    return Job(task, training.DIGITS, DIGITS, held)
+
+
+def missing(entries: Sequence[Entry], zoo: Path, recipe: Recipe) -> list[Entry]:
     """Trainings that are not stored yet.
 
     Raises:
@@ -54,7 +85,7 @@ def missing(entries: Sequence[Entry], zoo: Path) -> list[Entry]:
             continue
         about = files.read_about(path)
         # Values that the recipe leaves open were settled by the data and the net; what it has learnt since was unused.
-        asked = {key: value for key, value in training.RECIPE.values().items() if value is not None}
+        asked = {key: value for key, value in recipe.values().items() if value is not None}
         same = all(about["recipe"].get(key, value) == value for key, value in asked.items())
         if (about["net"], about["seed"]) != (entry.net, entry.seed) or not same:
             raise RunError(f"{path} is not the training that {PLAN.name} and the recipe ask for.", files.AGAIN)
@@ -76,10 +107,13 @@ def part_of(entries: Sequence[Entry], part: str) -> list[Entry]:
     return list(entries[int(found[1]) - 1 :: int(found[2])])
 
 
-def trained(entries: Sequence[Entry], npz: str, hours: float, jobs: int, backend: str) -> Iterator[Trained]:
+def trained(
+    entries: Sequence[Entry], job: Job, data: str, hours: float, jobs: int, backend: str
+) -> Iterator[Trained]:  # fmt: skip
     """Nets as they are finished, until the time is up."""
-    checkpoints, deadline = str(cache_folder() / "pair_truth"), time.time() + 3600 * hours
-    tasks = [(entry, training.RECIPE, npz, checkpoints, deadline) for entry in entries]
+    checkpoints = cache_folder() / "pair_truth" / ("" if job.task == "cifar10" else job.task)
+    deadline = time.time() + 3600 * hours
+    tasks = [(entry, job.recipe, data, str(checkpoints), deadline) for entry in entries]
     if jobs == 1:
         found = (train_entry(*task) for task in tasks)
         yield from (each for each in found if each is not None)
@@ -108,36 +142,46 @@ def store(found: Trained, zoo: Path, labels: dict[str, files.ByteArray]) -> None
     files.save_net(zoo, name_of(found.entry), found.about, files.answers(found.logits, policies), labels)
 
 
-def train(hours: float, jobs: int, backend: str, part: str) -> None:
-    """Train and store what is missing."""
+def data_of(task: str) -> str:
+    """What `zeroshot.data.load` reads a task's images from."""
+    if task == "digits":
+        return task
     root = os.environ.get("ZEROSHOT_DATA")
     if not root and not default_out().exists():
         sys.exit("Set ZEROSHOT_DATA to the folder that holds cifar10/.")
-    npz = str(cifar10_npz(Path(root or ".") / "cifar10", default_out()))
-    ZOO.mkdir(exist_ok=True)
-    split = split_of(npz)
-    files.save_labels(ZOO, {name: split.labels(name) for name in files.PARTS})
-    labels = files.load_labels(ZOO)
-    left = missing(part_of(read_plan(PLAN), part), ZOO)
-    for found in trained(left, npz, hours, jobs, backend):
-        store(found, ZOO, labels)
+    return str(cifar10_npz(Path(root or ".") / "cifar10", default_out()))
+
+
+def train(hours: float, jobs: int, backend: str, part: str, task: str = "cifar10") -> None:
+    """Train and store what is missing."""
+    data, job = data_of(task), job_of(task)
+    job.zoo.mkdir(parents=True, exist_ok=True)
+    split = split_of(data)
+    files.save_labels(job.zoo, {name: split.labels(name) for name in files.PARTS})
+    labels = files.load_labels(job.zoo)
+    left = missing(part_of(job.entries, part), job.zoo, job.recipe)
+    for found in trained(left, job, data, hours, jobs, backend):
+        store(found, job.zoo, labels)
         about = found.about
         print(
             f"{time.strftime('%H:%M:%S')} {name_of(found.entry)} {about['macs'] / 1e6:.2f} M MACs, "
             f"{100 * about['test_accuracy']:.2f} %, {about['seconds']:.0f} s  {found.entry.net}", flush=True,
         )  # fmt: skip
-    status()
+    status(task)
 
 
-def status() -> None:
+def status(task: str = "cifar10") -> None:
     """Print how much of the plan is stored, and how long the rest will train."""
-    entries = read_plan(PLAN)
-    left = missing(entries, ZOO)
-    gone = [entry for entry in entries if entry not in left]
-    taken = sum(files.read_about(ZOO / f"{name_of(entry)}.json")["seconds"] for entry in gone)
-    model = training.RECIPE.epochs * sum(epoch_seconds(entry.net) for entry in gone)
-    rest = training.RECIPE.epochs * sum(epoch_seconds(entry.net) for entry in left)
-    print(f"{len(gone)} of {len(entries)} trainings stored. Those left take {rest / 3600:.1f} hours of an idle core.")
+    job = job_of(task)
+    left = missing(job.entries, job.zoo, job.recipe)
+    gone = [entry for entry in job.entries if entry not in left]
+    print(f"{len(gone)} of {len(job.entries)} trainings stored.", end=" " if task == "cifar10" else "\n")
+    if task != "cifar10":
+        return  # the estimate is of CIFAR-10
+    taken = sum(files.read_about(job.zoo / f"{name_of(entry)}.json")["seconds"] for entry in gone)
+    model = job.recipe.epochs * sum(epoch_seconds(entry.net) for entry in gone)
+    rest = job.recipe.epochs * sum(epoch_seconds(entry.net) for entry in left)
+    print(f"Those left take {rest / 3600:.1f} hours of an idle core.")
     if gone:
         print(f"The stored ones took {taken / 3600:.2f} hours, {taken / model:.2f} times what an idle core takes.")
 
@@ -147,7 +191,10 @@ def main() -> int:
     commands = parser.add_subparsers(dest="command", required=True)
     commands.add_parser("draw")
     commands.add_parser("status")
+    given_task = {"default": "cifar10", "choices": ("cifar10", "digits"), "help": "data set"}
+    commands.choices["status"].add_argument("--task", **given_task)
     training = commands.add_parser("train")
+    training.add_argument("--task", **given_task)
     training.add_argument("--hours", type=float, default=1.0, help="no epoch begins after them")
     training.add_argument("--jobs", type=int, default=default_jobs(), help="nets side by side, one thread each")
     training.add_argument("--backend", default="loky", choices=("loky", "dask", "ray"), help="of joblib")
@@ -157,9 +204,9 @@ def main() -> int:
         if given.command == "draw":
             write_plan(PLAN, plan())
         elif given.command == "status":
-            status()
+            status(given.task)
         else:
-            train(given.hours, given.jobs, given.backend, given.part)
+            train(given.hours, given.jobs, given.backend, given.part, given.task)
     except ZeroshotError as error:
         print(error.message, error.hint, sep="\n", file=sys.stderr)
         return error.exit_code
