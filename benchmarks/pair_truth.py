@@ -10,7 +10,7 @@ trained that a table would say nothing, it says so.
 import argparse
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
@@ -19,8 +19,20 @@ HERE = Path(__file__).parent
 FOLDER = HERE / "pair_truth"
 sys.path[:0] = [str(HERE), str(FOLDER)]
 
+import numpy as np  # noqa: E402
+import numpy.typing as npt  # noqa: E402
 import report as show  # noqa: E402
-from contest import Contest, contest, known_ways, predicted_ways, regrets, shares_of  # noqa: E402
+from contest import (  # noqa: E402
+    Contest,
+    Regret,
+    contest,
+    in_order,
+    known_ways,
+    predicted_ways,
+    regret_of,
+    regrets,
+    shares_of,
+)
 from couplings import Curves, accuracies, constant, curves, own_errors, test_families  # noqa: E402
 from drawing import read_plan  # noqa: E402
 from evaluation import (  # noqa: E402
@@ -33,12 +45,13 @@ from evaluation import (  # noqa: E402
     pairs_from,
     predictions,
     proxies_alone,
+    searched,
     singles,
     transfer,
 )
 from figures import plot_fronts, plot_predicted  # noqa: E402
 from fitting import Constants, check_enough, fit, to_text, write  # noqa: E402
-from market import MARKETS, Terms, market  # noqa: E402
+from market import MARKETS, Market, Terms, market  # noqa: E402
 from regroup import DIGITS, SHOWN, WHOLE, read_anchors  # noqa: E402
 from study import FEW, Sample, label_noise, load_sample, zoo_sha256  # noqa: E402
 
@@ -49,6 +62,8 @@ from zeroshot.runs import RunFolder, processor  # noqa: E402
 
 CONSTANTS = HERE.parent / "zeroshot" / "constants.toml"
 RESULTS = HERE / "results"
+TRAINED_PAIRS = 3  # as `zeroshot train` does by default
+FloatArray = npt.NDArray[np.float64]
 Contests = dict[Terms, tuple[Contest, Contest]]
 
 
@@ -110,8 +125,31 @@ def study_pairs(held: Sample, given: Mapping[str, Predicted], found: Constants, 
             *show.fit_table(pairs_from(held, other, given, found.coupling), "single accuracies", covered)]  # fmt: skip
 
 
+def searching(
+    on: Market, held: Sample, untrained: FloatArray, found: Constants, anchor: float, budgets: FloatArray
+) -> list[Regret]:
+    """What a user of the search has: pairs that are trained before one is taken, and `--calibrate N`."""
+
+    def calibrating(n: int) -> Callable[[float], FloatArray]:
+        def values(budget: float) -> FloatArray:
+            def merit(accuracy: FloatArray) -> list[int]:
+                return in_order(on, on.predicted(accuracy, found.coupling), budget)
+
+            its = searched(held, found.model, anchor, n, merit)
+            return on.predicted(accuracies(its.mu), found.coupling)
+
+        return values
+
+    numbers = [n for n in TRAINED[1:] if n <= len(held) // 2]
+    first = f"no training, best of the first {TRAINED_PAIRS} pairs"
+    return [
+        regret_of(on, first, lambda _: untrained, budgets, TRAINED_PAIRS),
+        *(regret_of(on, f"--calibrate {n}", calibrating(n), budgets) for n in numbers),
+    ]  # fmt: skip
+
+
 def study_budgets(
-    calibration: Sample, held: Sample, given: Mapping[str, Predicted], found: Constants
+    calibration: Sample, held: Sample, given: Mapping[str, Predicted], found: Constants, anchor: float
 ) -> tuple[show.Lines, Contests]:
     """Regret, and joint against separate against single."""
     lines: show.Lines = []
@@ -126,7 +164,9 @@ def study_budgets(
             f"{len(on.little):,} pairs of {len(held)} nets. Regret, points: accuracy of the best pair and threshold "
             "inside the budget minus that of the pair which the prediction picks. The best is the best on these very "
             "test images, which flatters it.", "",
-            *show.regret_table(terms, budgets.tolist(), regrets(on, values, budgets)),
+            *show.regret_table(terms, budgets.tolist(), [
+                *regrets(on, values, budgets), *searching(on, held, values["no training"], found, anchor, budgets),
+            ]),
         ]  # fmt: skip
         singly = accuracies(given["no training"].mu)
         contests[terms] = (
@@ -256,7 +296,7 @@ def run(
         lines += study_singles(calibration, held, found, anchors[WHOLE])
         lines += study_coupling(calibration, held, found, own, other)
         lines += study_pairs(held, given, found, other)
-        tables, contests = study_budgets(calibration, held, given, found)
+        tables, contests = study_budgets(calibration, held, given, found, anchors[WHOLE])
         lines += tables + study_transfer(calibration, held, found, own, anchors)
         lines += study_digits(digits, found, own, anchors[DIGITS])
         titles = {"no training": "single nets predicted without training",

@@ -174,12 +174,13 @@ def _print_front(screen: "Console", result: "SearchResult") -> None:
 
 
 def _print_trained(screen: "Console", rows: "list[Row]") -> None:
-    headers = (("expected", "%"), ("anchored", "%"), ("measured", "%"))
-    figures = [[_percent(row[key]) for key in ("expected_before", "expected", "measured")] for row in rows]
+    headers = (("expected", "%"), ("anchored", "%"), ("measured", "%"), ("chosen", "for"))
+    keys = ("expected_before", "expected", "measured")
+    figures = [[*(_percent(row[key]) for key in keys), row["chosen"]] for row in rows]
     texts = aligned([*zip(*headers, strict=True), *figures], screen.width)
     prose(
         screen,
-        f"{len(rows)} nets trained for {rows[0]['epochs']} epochs, measured on {rows[0]['validation_images']:,} "
+        f"{_nets(len(rows))} trained for {_epochs(rows[0]['epochs'])}, measured on {rows[0]['validation_images']:,} "
         "validation images",
         "bold",
     )
@@ -193,6 +194,14 @@ def _where_from(trained: "list[Row]") -> str:
     if not trained:
         return "Accuracy is expected, not measured: none of these nets was trained."
     return (
-        f"Accuracy is expected, not measured, and is that after {trained[0]['epochs']} epochs: anchored by "
-        f"{len(trained)} trained nets."
+        f"Accuracy is expected, not measured, and is that after {_epochs(trained[0]['epochs'])}: anchored "
+        f"by {_nets(len(trained))} that were trained."
     )
+
+
+def _nets(n: int) -> str:
+    return f"{n} net{'s' if n != 1 else ''}"
+
+
+def _epochs(n: int) -> str:
+    return f"{n} epoch{'s' if n != 1 else ''}"

@@ -11,7 +11,7 @@ from scipy.special import ndtr, ndtri
 from scipy.stats import norm
 
 from zeroshot.accuracy import AccuracyModel, Term, size
-from zeroshot.calibration import SHARED_NOISE, calibrated, choose_design
+from zeroshot.calibration import ROUND, SHARED_NOISE, anchor_by_training, calibrated, choose_design, updated
 from zeroshot.errors import UsageError
 
 MODEL = AccuracyModel(
@@ -138,3 +138,77 @@ def test_more_is_known_after_training(nets, anchor):
 def test_measurements_that_say_nothing(rows, accuracy):
     with pytest.raises(UsageError, match="one accuracy between"):
         calibrated(MODEL, [0.1, 0.2], rows, accuracy, 0.5)
+
+
+# --- Choosing, training, learning ---------------------------------------------------------------------------------
+
+
+class Task:
+    """Forty nets on the line, but for one that it overrates; every net's accuracy is what training would find."""
+
+    def __init__(self, dud=30, wrong=-0.8):
+        self.sizes = np.linspace(-1, 1, 40)
+        self.mu = 0.3 + self.sizes
+        self.mu[dud] += wrong
+        self.calls = []
+
+    def expect(self, model):
+        return model.intercept + self.sizes * model.terms[0].weight / MODEL.terms[0].weight
+
+    def train(self, rows):
+        self.calls.append(rows.tolist())
+        return ndtr(self.mu[rows])
+
+    def anchored(self, n, merit, images=5000):
+        return anchor_by_training(MODEL, self.sizes, n, 0.26, images, self.expect, self.train, merit)
+
+
+def best_of(rows):
+    """A ranking that picks among some rows alone."""
+    return lambda mu: sorted(rows, key=lambda row: -mu[row])
+
+
+def test_half_is_spread_and_the_rest_is_what_would_be_picked():
+    task = Task()
+    found = task.anchored(8, best_of([28, 29, 30, 31, 32]))
+    assert task.calls[0] == choose_design(task.sizes, 4).tolist() == found.rows[:4].tolist()
+    assert found.spread == 4
+    assert [len(rows) for rows in task.calls] == [4, ROUND, ROUND]
+    assert task.calls[1] == [32, 31]
+    assert len(set(found.rows.tolist())) == 8
+    assert ndtri(found.accuracy) == pytest.approx(task.mu[found.rows])
+    its = calibrated(MODEL, task.sizes, found.rows, found.accuracy, 0.26, 5000)
+    assert (its.intercept, its.sd_net) == (found.model.intercept, found.model.sd_net)
+    others = np.setdiff1d(np.arange(40), found.rows)
+    assert found.mu[others] == pytest.approx(task.expect(found.model)[others])
+    assert found.mu[found.rows] == pytest.approx(
+        updated(task.expect(found.model)[found.rows], found.model, found.accuracy, 5000)
+    )
+
+
+def test_an_overrated_net_is_found_out():
+    """Net 30 is the favourite until it is trained."""
+    picked = best_of([10, 20, 30])
+    assert picked(Task().expect(MODEL))[0] == 30
+    assert picked(Task().anchored(4, picked).mu)[0] == 20
+
+
+def test_when_all_that_could_be_picked_is_trained_it_stops():
+    task = Task()
+    found = task.anchored(12, best_of([1, 2, 3]))
+    assert found.rows[:6].tolist() == choose_design(task.sizes, 6).tolist()
+    assert set(found.rows[6:].tolist()) == {1, 2, 3} - set(found.rows[:6].tolist())
+    assert len(task.anchored(12, lambda mu: []).rows) == 6
+
+
+@pytest.mark.parametrize(("n", "calls"), [(1, [1]), (2, [1, 1]), (3, [2, 1]), (7, [4, 2, 1])])
+def test_never_more_than_asked_for(n, calls):
+    task = Task()
+    assert len(task.anchored(n, best_of(range(40))).rows) == n
+    assert [len(rows) for rows in task.calls] == calls
+
+
+@pytest.mark.parametrize("n", [0, -1, 81])
+def test_a_number_that_cannot_be_trained(n):
+    with pytest.raises(UsageError):
+        Task().anchored(n, best_of([1]))

@@ -13,7 +13,7 @@ from zeroshot.spaces import McuSpace
 
 from . import reference
 
-NETS = ["r16-s8/2-c3w8x2-d5w16x1/2", "r32-s16-b3w16x1-m3e4w24x2/2-h64", "r20-s12/2-c1w8x1"]
+NETS = ["r16-s8/2-c3w8x2-d5w16x1/2", "r32-s16-b3w16x1-m5e4w24x2/2-h64", "r20-s12/2-c1w8x1-c7w12x1/2"]
 
 
 def table_of(nets):
@@ -24,8 +24,11 @@ def naive(net):
     """The features of one net from plain rows of layers."""
     rows = reference.layer_rows(NetSpec.parse(net), 3, 10)
     work = {"depthwise": 0, "conv": 0}
-    total = outputs = layers = skips = weights = 0
+    total = outputs = layers = skips = weights = wide = logs = 0
+    maps = []
     for row in rows:
+        if row["op"] not in ("avgpool", "linear"):
+            maps.append(row["out_height"] ** 2 * row["out_channels"])
         outputs += row["out_height"] ** 2 * row["out_channels"]
         skips += row["op"] == "add"
         if row["op"] in ("add", "avgpool"):
@@ -33,13 +36,15 @@ def naive(net):
         fan_in = row["in_channels"] // row["groups"] * row["kernel_h"] * row["kernel_w"]
         done = fan_in * row["out_channels"] * row["out_height"] ** 2
         total, layers = total + done, layers + 1
+        wide, logs = wide + done * (row["kernel_h"] >= 5), logs + math.log10(done)
         # Two numbers of batch norm a channel after a convolution, one bias a class.
         weights += (fan_in + (1 if row["op"] == "linear" else 2)) * row["out_channels"]
         if row["op"] in work:
             work[row["op"]] += done
     return {
         "log_macs": math.log10(total), "log_params": math.log10(weights), "log_outputs": math.log10(outputs),
-        "log_side": math.log2(rows[0]["height"]),
+        "log_stem_outputs": math.log2(maps[0]), "log_narrowest": math.log2(min(maps)),
+        "mean_log_macs": logs / layers, "wide_kernel_share": wide / total, "log_side": math.log2(rows[0]["height"]),
         "log_last_side": math.log2(rows[-2]["height"]), "log_last_width": math.log2(rows[-1]["in_channels"]),
         "log_depth": math.log2(layers), "depthwise_share": work["depthwise"] / total,
         "dense_share": work["conv"] / total, "skip_share": skips / layers,

@@ -129,9 +129,10 @@ def test_groupings_are_of_all_ten_classes_and_have_anchors(scripts):
     regroup = scripts["regroup"]
     assert all(len(of) == 10 and set(of) == set(range(max(of) + 1)) for of in regroup.GROUPS.values())
     stored = regroup.read_anchors()
-    assert stored.keys() == {regroup.WHOLE, *regroup.GROUPS}
+    assert stored.keys() == {regroup.WHOLE, *regroup.GROUPS, regroup.DIGITS}
     digits = regroup.anchors(load_data("digits"))
-    assert digits.keys() == stored.keys()
+    assert {*digits, regroup.DIGITS} == stored.keys()
+    assert digits[regroup.WHOLE] == pytest.approx(stored[regroup.DIGITS], abs=1e-6)
     assert digits["two mixed halves"] >= digits[regroup.WHOLE] - 0.01  # fewer classes, fewer mistakes
 
 
@@ -391,6 +392,45 @@ def test_regret_is_nought_for_the_truth_and_positive_by_chance(scripts, markets)
     assert blind.mean > 0
     assert (chance.way, chance.mean > 0) == ("random", True)
     assert np.nanmin([blind.loss, chance.loss]) >= -1e-12
+
+
+def test_more_pairs_to_choose_from_lose_less(scripts, markets):
+    contest, on = scripts["contest"], markets[0]
+    budgets, noise = on.budgets(), np.random.default_rng(0).normal(size=on.truth.shape)
+    one, three = (contest.regret_of(on, "noise", lambda _: noise, budgets, picks) for picks in (1, 3))
+    assert one.loss == pytest.approx(contest.regrets(on, {"noise": noise}, budgets)[0].loss, nan_ok=True)
+    assert (np.nan_to_num(three.loss) <= np.nan_to_num(one.loss)).all()
+    assert three.mean < one.mean
+    # The first three by hand, no net in more than two.
+    budget = budgets[5]
+    inside = np.where(on.cost <= budget, noise, -np.inf)
+    order, taken = np.argsort(-inside.max(axis=1)), []
+    for row in order:
+        used = [net for other in taken for net in (on.little[other], on.big[other])]
+        if len(taken) < 3 and max(used.count(on.little[row]), used.count(on.big[row])) < 2:
+            taken.append(row)
+    reached = max(on.truth[row, inside[row].argmax()] for row in taken)
+    assert three.loss[5] == pytest.approx(np.where(on.cost <= budget, on.truth, -1).max() - reached)
+    nets = contest.in_order(on, noise, budget)
+    assert nets[:4] == [on.little[order[0]], on.big[order[0]], on.little[order[1]], on.big[order[1]]]
+    assert len(nets) == 2 * np.isfinite(inside).any(axis=1).sum()
+
+
+def test_a_search_that_trains_learns_the_nets_it_would_pick(scripts, sample, calibration):
+    evaluation, seen = scripts["evaluation"], []
+
+    def merit(accuracy):
+        seen.append(accuracy)
+        return [3, 5, 7, 9]
+
+    found = evaluation.searched(calibration, PRIOR, 0.263, 6, merit)
+    assert found.trained.sum() == 6
+    assert found.trained[[3, 5, 7]].all() or found.trained[[3, 5]].all()
+    spread = evaluation.anchored(calibration, PRIOR, 0.263, 3)
+    assert (found.trained & spread.trained).sum() == 3
+    errors = np.abs(found.mu - ndtri(calibration.validation))
+    assert errors[found.trained].max() < errors[~found.trained].max()
+    assert len(seen) >= 2
 
 
 def test_a_way_against_itself_gains_nothing(scripts, markets, monkeypatch):

@@ -3,7 +3,6 @@
 import tempfile
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
 from math import ceil
 from pathlib import Path
 
@@ -25,22 +24,6 @@ STEPS = 1755
 FEWEST, MOST = 5, Recipe().epochs
 
 
-@dataclass(frozen=True, eq=False)
-class Measured:
-    """What short trainings found.
-
-    Attributes:
-        accuracy: (n,) float64 in (0, 1), on the validation images; half an image of either kind is added, so that a
-            net that errs nowhere has a probit too.
-        images: Validation images.
-        epochs: Of each training.
-    """
-
-    accuracy: FloatArray
-    images: int
-    epochs: int
-
-
 def anchor_split(data: Dataset, seed: int) -> Split:
     """The validation images that `zeroshot train` holds out with this seed; the test images anchor nothing.
 
@@ -58,8 +41,10 @@ def short_epochs(split: Split) -> int:
 
 def measure(
     nets: Sequence[str], split: Split, epochs: int, seed: int, jobs: int | None, folder: Path | None, report: Progress
-) -> Measured:
+) -> FloatArray:
     """Train nets for a few epochs and measure them on the validation images.
+
+    Half an image of either kind is added to the count, so that a net that errs nowhere has a probit too.
 
     Args:
         nets: Short specs.
@@ -69,6 +54,9 @@ def measure(
         jobs: Nets side by side; by default as many as pay off.
         folder: Where they are kept, and gone on with; None keeps nothing.
         report: Progress in epochs.
+
+    Returns:
+        (n,) float64 inside (0, 1).
 
     Raises:
         TrainError: The loss of a net is no number any more.
@@ -81,4 +69,4 @@ def measure(
         train_all(wanted, split, where, processes(wanted, split, jobs), report, "training")
         found = [load_net(where, job.name, job).validation_accuracy for job in wanted]
     images = len(split.validation)
-    return Measured((np.array(found) * images + 0.5) / (images + 1), images, epochs)
+    return (np.array(found) * images + 0.5) / (images + 1)

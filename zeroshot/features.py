@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from zeroshot.cost.counts import layer_macs, layer_outputs, layer_weights, macs, params, per_net
-from zeroshot.net import ADD, AVGPOOL, CONV, DEPTHWISE, LayerTable
+from zeroshot.net import ADD, AVGPOOL, CONV, DEPTHWISE, LINEAR, LayerTable
 
 FloatArray = npt.NDArray[np.float64]
 
@@ -27,6 +27,37 @@ def log_params(table: LayerTable) -> FloatArray:
 def log_outputs(table: LayerTable) -> FloatArray:
     """log10 of the activations that all layers write."""
     return _log10(per_net(table, layer_outputs(table)))
+
+
+def log_stem_outputs(table: LayerTable) -> FloatArray:
+    """log2 of the activations that the stem, the first layer, writes: all that the others see of the image."""
+    return np.asarray(np.log2(layer_outputs(table)[table.ptr[:-1]]), np.float64)
+
+
+def log_narrowest(table: LayerTable) -> FloatArray:
+    """log2 of the activations of the smallest map before the global pooling: what every answer has to pass through."""
+    before = ~np.isin(table.column("op"), (AVGPOOL, LINEAR))
+    outputs = np.where(before, layer_outputs(table), np.iinfo(np.int64).max)
+    if not len(table):
+        return np.zeros(0)
+    return np.asarray(np.log2(np.minimum.reduceat(outputs, table.ptr[:-1])), np.float64)
+
+
+def mean_log_macs(table: LayerTable) -> FloatArray:
+    """Mean over layers with weights of log10 of their multiply-accumulates: more where the work is spread evenly."""
+    weighted = layer_weights(table) > 0
+    logs = np.where(weighted, np.log10(np.maximum(layer_macs(table), 1)), 0.0)
+    layers = np.maximum(per_net(table, weighted.astype(np.int64)), 1)
+    if not len(table):
+        return np.zeros(0)
+    return np.asarray(np.add.reduceat(logs, table.ptr[:-1]) / layers, np.float64)
+
+
+def wide_kernel_share(table: LayerTable) -> FloatArray:
+    """Share of the multiply-accumulates in kernels of 5x5 and more, 0 to 1."""
+    work = layer_macs(table)
+    part = per_net(table, np.where(table.column("kernel_h") >= 5, work, 0))
+    return np.asarray(part / np.maximum(per_net(table, work), 1), np.float64)
 
 
 def log_side(table: LayerTable) -> FloatArray:
@@ -70,8 +101,8 @@ def skip_share(table: LayerTable) -> FloatArray:
 FEATURES: dict[str, Callable[[LayerTable], FloatArray]] = {
     feature.__name__: feature
     for feature in (
-        log_macs, log_params, log_outputs, log_side, log_last_side, log_last_width, log_depth, depthwise_share,
-        dense_share, skip_share,
+        log_macs, log_params, log_outputs, log_stem_outputs, log_narrowest, mean_log_macs, wide_kernel_share, log_side,
+        log_last_side, log_last_width, log_depth, depthwise_share, dense_share, skip_share,
     )
 }  # fmt: skip
 

@@ -15,7 +15,7 @@ from scipy.special import ndtr, ndtri
 from zeroshot import data as datasets
 from zeroshot._shortlist import Shortlist, probed
 from zeroshot.accuracy import PRIOR, AccuracyModel, believed, expected_accuracy, task_anchor
-from zeroshot.calibration import calibrated, choose_design, updated
+from zeroshot.calibration import anchor_by_training
 from zeroshot.candidates import Candidates, draw, infeasible
 from zeroshot.cascade.copula import PRIOR_COUPLING
 from zeroshot.cascade.pairs import Ranking, rank_pairs
@@ -55,6 +55,23 @@ class _Task:
     batches: dict[int, Batches]
     remarks: list[str]
     split: "Split | None" = field(repr=False)
+
+
+@dataclass(frozen=True, eq=False)
+class _Final:
+    """What the result is made of.
+
+    Attributes:
+        model: Of the accuracies; anchored, if nets were trained.
+        accuracy: (n_candidates,) float64, expected; of nets that were not chosen from static proxies alone.
+        ranking: Of the chosen nets' pairs.
+        trained: A row a training.
+    """
+
+    model: AccuracyModel
+    accuracy: FloatArray
+    ranking: Ranking
+    trained: list[Row]
 
 
 def search(
@@ -214,25 +231,19 @@ def _finish(
     else:
         everyone = np.arange(len(names))
         chosen = Shortlist(everyone, found.littles, found.bigs, fused, PRIOR.trust_static, {})
-    rows, littles, bigs, ranking = chosen.rows, chosen.littles, chosen.bigs, first
-    model, trained = PRIOR, list[Row]()
-    if s.probed or s.calibrate:
-        known = {name: column[rows] for name, column in own.items()}
-        model, final, trained = _expected(s, task, [names[i] for i in rows], chosen, known, folder, report)
-        accuracy = accuracy.copy()
-        accuracy[rows] = final
-        ranking = _rank(s, found.costs, accuracy, littles, bigs)
+    final = _final(s, task, found, names, own, accuracy, chosen, folder, report)
+    rows, littles, bigs, accuracy, ranking = chosen.rows, chosen.littles, chosen.bigs, final.accuracy, final.ranking
 
     def population(index: Int64Array) -> Population:
         return Population([names[i] for i in index], found.costs.take(index), accuracy[index])
 
     alone = population(rows)
     front = single_front(alone, single_fits(alone.costs, s.platform, s.budgets))
-    models = (population(littles), population(bigs), alone, front, model, PRIOR_COUPLING)
-    pairs, singles = pair_rows(ranking.top, *models), single_rows(alone, front, s.platform, model)
+    models = (population(littles), population(bigs), alone, front, final.model, PRIOR_COUPLING)
+    pairs, singles = pair_rows(ranking.top, *models), single_rows(alone, front, s.platform, final.model)
     return SearchResult(
         pairs=pairs, front=pair_rows(ranking.front, *models),
-        singles=singles, nets=candidates, trained=trained, accuracy_model=model.name,
+        singles=singles, nets=candidates, trained=final.trained, accuracy_model=final.model.name,
         n_pairs=first.n_pairs, n_feasible=first.n_feasible, n_probed=len(rows) if s.probed else 0,
         undefined={name: n for name, n in chosen.undefined.items() if n}, seconds=0.0,
         remarks=task.remarks + _remarks(s, found, pairs, singles, chosen), config=s.config,
@@ -240,36 +251,58 @@ def _finish(
     )  # fmt: skip
 
 
-def _expected(
-    s: Setting, task: _Task, names: list[str], chosen: Shortlist, known: dict[str, FloatArray],
-    folder: RunFolder | None, report: Progress,
-) -> tuple[AccuracyModel, FloatArray, list[Row]]:  # fmt: skip
-    """The accuracy model, after a few trainings if any were asked for; what it expects; and a row a training."""
+def _final(
+    s: Setting, task: _Task, found: Candidates, names: list[str], own: dict[str, FloatArray], accuracy: FloatArray,
+    chosen: Shortlist, folder: RunFolder | None, report: Progress,
+) -> _Final:  # fmt: skip
+    """What is expected of the chosen nets, after a few trainings if any were asked for, and their pairs' ranking."""
+    rows, costs = chosen.rows, found.costs.take(chosen.rows)
+    known, its_names = {name: column[rows] for name, column in own.items()}, [names[i] for i in rows]
+    fits = single_fits(costs, s.platform, s.budgets)
 
     def expect(model: AccuracyModel) -> FloatArray:
         return expected_accuracy(chosen.fused, known, chosen.trust, task.anchor, s.classes, model)
 
+    def whole(some: FloatArray) -> FloatArray:
+        out = accuracy.copy()
+        out[rows] = some
+        return out
+
+    def ranked(some: FloatArray) -> Ranking:
+        return _rank(s, found.costs, whole(some), chosen.littles, chosen.bigs)
+
+    def merit(mu: FloatArray) -> list[int]:
+        """Nets of the best pair, the best single net, nets of the other listed pairs."""
+        some = np.asarray(ndtr(mu))
+        top = ranked(some).top
+        nets = np.column_stack([chosen.littles[top.little], chosen.bigs[top.big]]).ravel()
+        of_pairs = np.searchsorted(rows, nets).tolist()
+        alone = single_front(Population(its_names, costs, some), fits)[-1:].tolist()
+        return [*of_pairs[:2], *alone, *of_pairs[2:]]
+
     before = expect(PRIOR)
     if task.split is None:
-        return PRIOR, before, []
+        return _Final(PRIOR, whole(before), ranked(before), [])
     from zeroshot._anchor_nets import measure, short_epochs
 
-    sizes = believed(chosen.fused, known, chosen.trust)
-    design = choose_design(sizes, s.calibrate)
-    epochs = s.calibrate_epochs or short_epochs(task.split)
-    where = folder.path / "calibration" if folder is not None else None
-    found = measure([names[i] for i in design], task.split, epochs, s.seed, s.jobs, where, report)
-    model = calibrated(PRIOR, sizes, design, found.accuracy, task.anchor, found.images)
-    after = expect(model)
-    rows = [
-        {"net": names[i], "expected_before": float(before[i]), "expected": float(after[i]), "measured": float(a),
-         "validation_images": found.images, "epochs": epochs}
-        for i, a in zip(design, found.accuracy, strict=True)
+    split, where = task.split, folder.path / "calibration" if folder is not None else None
+    epochs, images = s.calibrate_epochs or short_epochs(split), len(split.validation)
+    anchored = anchor_by_training(
+        PRIOR, believed(chosen.fused, known, chosen.trust), s.calibrate, task.anchor, images,
+        expect=lambda model: np.asarray(ndtri(expect(model))),
+        train=lambda some: measure([its_names[i] for i in some], split, epochs, s.seed, s.jobs, where, report),
+        merit=merit,
+    )  # fmt: skip
+    after, final = expect(anchored.model), np.maximum(ndtr(anchored.mu), 1 / s.classes)
+    trained: list[Row] = [
+        {"net": its_names[i], "chosen": "spread" if k < anchored.spread else "merit",
+         "expected_before": float(before[i]), "expected": float(after[i]), "measured": float(a),
+         "validation_images": images, "epochs": epochs}
+        for k, (i, a) in enumerate(zip(anchored.rows.tolist(), anchored.accuracy, strict=True))
     ]  # fmt: skip
-    after[design] = np.maximum(ndtr(updated(ndtri(after[design]), model, found.accuracy, found.images)), 1 / s.classes)
     if folder is not None:
-        folder.write_table("calibration.csv", rows)
-    return model, after, rows
+        folder.write_table("calibration.csv", trained)
+    return _Final(anchored.model, whole(final), ranked(final), trained)
 
 
 def _remarks(s: Setting, found: Candidates, pairs: list[Row], singles: list[Row], chosen: Shortlist) -> list[str]:

@@ -5,6 +5,9 @@ best of many on the images it is judged on looks better than it is. Intervals ar
 new choices) and test images at once.
 """
 
+import warnings
+from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -30,6 +33,7 @@ from zeroshot.cascade.copula import Coupling
 FloatArray = npt.NDArray[np.float64]
 BoolArray = npt.NDArray[np.bool_]
 RESAMPLES = 200
+PER_NET = 2  # listed pairs that a net stands in, as in a search
 Judged = list[tuple[Chooser, BoolArray]]  # choosers, and the test images that each is judged on
 
 
@@ -150,21 +154,51 @@ def regrets(on: Market, values: dict[str, FloatArray], budgets: FloatArray) -> l
 
     The random pair is any that fits, with the threshold that the first way would give it.
     """
+    found = [regret_of(on, way, lambda _, value=value: value, budgets) for way, value in values.items()]
     best, _ = best_levels(on, on.truth, budgets)
-    top = np.where(best.max(axis=0) > -np.inf, best.max(axis=0), np.nan)
-    found = []
-    columns = np.arange(len(budgets))
-    for way, value in values.items():
-        score, at = best_levels(on, value, budgets)
-        true = on.truth[np.arange(len(at))[:, None], at]
-        rows = score.argmax(axis=0)
-        found.append(Regret(way, top - true[rows, columns]))
-        if len(found) == 1:
-            mean = np.where(score > -np.inf, true, np.nan)
-            with np.errstate(invalid="ignore"):
-                chance = [float(np.nanmean(mean[:, i])) if np.isfinite(mean[:, i]).any() else np.nan for i in columns]
-            drawn = Regret("random", top - np.array(chance))
-    return [*found, drawn]
+    score, at = best_levels(on, next(iter(values.values())), budgets)
+    fitting = np.where(score > -np.inf, on.truth[np.arange(len(at))[:, None], at], np.nan)
+    with np.errstate(invalid="ignore"), warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)  # a budget that no pair fits
+        return [*found, Regret("random", best.max(axis=0) - np.nanmean(fitting, axis=0))]
+
+
+def in_order(on: Market, values: FloatArray, budget: float) -> list[int]:
+    """Nets of the pairs by value inside a budget, best pair first."""
+    best, _ = best_levels(on, values, np.array([budget]))
+    order = np.argsort(-best[:, 0], kind="stable")
+    order = order[best[order, 0] > -np.inf]
+    return np.column_stack([on.little[order], on.big[order]]).ravel().tolist()
+
+
+def regret_of(
+    on: Market, way: str, values: Callable[[float], FloatArray], budgets: FloatArray, picks: int = 1
+) -> Regret:
+    """Regret of the best of the first few pairs, by values that may depend on the budget.
+
+    Args:
+        on: The market.
+        way: Who picks.
+        values: Budget -> (n_pairs, levels).
+        budgets: (n,).
+        picks: Pairs that are trained and measured before one is taken; each net stands in two of them at most.
+    """
+    loss = []
+    for budget in budgets:
+        one = np.array([budget])
+        top = best_levels(on, on.truth, one)[0].max()
+        score, at = best_levels(on, values(float(budget)), one)
+        order = np.argsort(-score[:, 0], kind="stable")
+        taken: list[int] = []
+        seen: Counter[int] = Counter()
+        for row in order[score[order, 0] > -np.inf]:
+            nets = (int(on.little[row]), int(on.big[row]))
+            if len(taken) < picks and max(seen[net] for net in nets) < PER_NET:
+                taken.append(int(row))
+                seen.update(nets)
+        reached = [on.truth[row, at[row, 0]] for row in taken]
+        loss.append(top - max(reached) if reached else np.nan)
+    return Regret(way, np.array(loss))
 
 
 def shares_of(calibration: Sample, on: Market) -> tuple[float, float]:

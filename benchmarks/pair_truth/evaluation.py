@@ -1,6 +1,6 @@
 """The fitted constants on nets that they never saw: single nets, error bars, N trainings, pairs, another task."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -13,7 +13,7 @@ from scipy.special import ndtri
 from study import STATIC, Sample, regrouped, spearman
 
 from zeroshot.accuracy import PRIOR, Z80, AccuracyModel, believed, expected_accuracy
-from zeroshot.calibration import calibrated, choose_design, updated
+from zeroshot.calibration import anchor_by_training, calibrated, choose_design, updated
 from zeroshot.cascade.copula import PRIOR_COUPLING, Coupling, cascade_accuracy
 from zeroshot.results import pair_spread
 
@@ -75,17 +75,43 @@ def first_stage(sample: Sample, model: AccuracyModel, anchor: float) -> Predicte
 
 
 def anchored(sample: Sample, model: AccuracyModel, anchor: float, n: int) -> Predicted:
-    """The same after n of these nets were trained, chosen by design and measured on validation images."""
+    """The same after n of these nets were trained, spread by design and measured on validation images."""
     sizes = believed(sample.inputs.fused(), sample.inputs.known, model.trust_probed, model)
     rows = choose_design(sizes, n)
     images = len(sample.zoo.labels["validation"])
     its = calibrated(model, sizes, rows, sample.validation[rows], anchor, images)
-    mu = its.intercept + believed(sample.inputs.fused(), sample.inputs.known, its.trust_probed, its)
-    mu = mu + its.task_shift(anchor)
+    mu = _mu(sample, its, anchor)
+    mu[rows] = updated(mu[rows], its, sample.validation[rows], images)
     trained = np.zeros(len(sample), bool)
     trained[rows] = True
-    mu[rows] = updated(mu[rows], its, sample.validation[rows], images)
     return Predicted(mu, trained, its)
+
+
+def searched(
+    sample: Sample, model: AccuracyModel, anchor: float, n: int, merit: Callable[[FloatArray], Sequence[int]]
+) -> Predicted:
+    """The same as `zeroshot search --calibrate n` does it: half spread, half by merit.
+
+    Args:
+        sample: The population.
+        model: The constants.
+        anchor: `task_anchor` of the task.
+        n: Nets to train.
+        merit: Accuracies -> rows that the search would pick, best first.
+    """
+    sizes = believed(sample.inputs.fused(), sample.inputs.known, model.trust_probed, model)
+    found = anchor_by_training(
+        model, sizes, n, anchor, len(sample.zoo.labels["validation"]), expect=lambda its: _mu(sample, its, anchor),
+        train=lambda rows: sample.validation[rows], merit=lambda mu: merit(accuracies(mu)),
+    )  # fmt: skip
+    trained = np.zeros(len(sample), bool)
+    trained[found.rows] = True
+    return Predicted(found.mu, trained, found.model)
+
+
+def _mu(sample: Sample, model: AccuracyModel, anchor: float) -> FloatArray:
+    own = believed(sample.inputs.fused(), sample.inputs.known, model.trust_probed, model)
+    return np.asarray(model.intercept + own + model.task_shift(anchor), np.float64)
 
 
 def judge_anchored(sample: Sample, model: AccuracyModel, anchor: float, n: int) -> Anchored:
