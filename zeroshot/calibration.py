@@ -1,8 +1,8 @@
 """A few short trainings on the user's data anchor the accuracy model: which nets to train, and what they say.
 
-Half of the trainings are spread over what is expected; they place the line. The others are of nets that the ranking
-would pick so far, two at a time: a net that the line overrates is found out before it is recommended. On the
-calibration half of the zoo that lost less accuracy than spreading all of them.
+A quarter of the trainings is spread over what is expected; they place the line. The others are of nets that the
+ranking would pick so far, two at a time: a net that the line overrates is found out before it is recommended. On the
+calibration half of the zoo, with sizes of cross-validation, that lost less accuracy than spreading half or all of them.
 
 With y = Phi^-1(measured accuracy) and s a net's size, the nets of one task follow
 
@@ -28,6 +28,7 @@ PRIOR_NETS = 8.0
 # Nets err on the same images, so about half of the noise of an accuracy is the draw of the images, shared by all nets:
 # it does not average out over more nets.
 SHARED_NOISE = 0.5
+SPREAD = 4  # one in so many trainings is spread
 ROUND = 2  # nets trained between two rankings
 
 
@@ -72,7 +73,7 @@ def anchor_by_training(
     """
     if n < 1:
         raise UsageError(f"{n} nets cannot anchor anything.", "Train one at least.")
-    rows = choose_design(sizes, n - n // 2)
+    rows = choose_design(sizes, max(1, n // SPREAD))
     spread, accuracy = len(rows), train(rows)
     while True:
         its = calibrated(model, sizes, rows, accuracy, anchor, images)

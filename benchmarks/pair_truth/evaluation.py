@@ -90,7 +90,7 @@ def anchored(sample: Sample, model: AccuracyModel, anchor: float, n: int) -> Pre
 def searched(
     sample: Sample, model: AccuracyModel, anchor: float, n: int, merit: Callable[[FloatArray], Sequence[int]]
 ) -> Predicted:
-    """The same as `zeroshot search --calibrate n` does it: half spread, half by merit.
+    """The same as `zeroshot search --calibrate n` does it: some spread, most by merit.
 
     Args:
         sample: The population.
