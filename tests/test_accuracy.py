@@ -147,17 +147,8 @@ def test_the_shipped_model_is_that_of_the_file():
         **values, "terms": tuple(Term(t["feature"], t["centre"], t["scale"], t["weight"]) for t in values["terms"]),
     }  # fmt: skip
     assert model_of(values) == PRIOR
-    assert provenance["nets"] >= 40 or PRIOR.name == "prior-1 (uncalibrated)"
-
-
-def test_the_starting_values_are_what_they_were():
-    """Golden, until constants of 40 nets replace them."""
-    if PRIOR.name != "prior-1 (uncalibrated)":
-        pytest.skip("other constants are shipped")
-    assert (PRIOR.intercept, PRIOR.terms) == (0.5421, (Term("log_macs", 6.0, 1.0, 0.3794),))
-    assert (PRIOR.task_slope, PRIOR.reference, PRIOR.sd_net, PRIOR.sd_task) == (0.6078, 0.263, 0.2, 0.15)
-    found = expected_accuracy(np.arange(3.0), known(np.array([10**5, 10**6, 10**7])), PRIOR.trust_probed, 0.263, 10)
-    assert found.tolist() == pytest.approx([NORMAL.cdf(0.5421 + 0.3794 * decades) for decades in (-1, 0, 1)])
+    assert PRIOR.name == f"zoo-{provenance['nets']}"
+    assert provenance["nets"] >= 40
 
 
 BROKEN = {

@@ -45,7 +45,7 @@ def test_human_output(cli):
         for row in summary["pairs"]
     ]
     assert [v for v in verdicts if "pay" in v] == wanted
-    assert "prior-1 (uncalibrated)" in text
+    assert summary["accuracy_model"] in text
     assert "none of these nets was trained" in text
     assert f"{summary['n_pairs']:,} pairs ranked" in text
     assert "Pareto front" in text

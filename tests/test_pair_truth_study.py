@@ -494,6 +494,24 @@ def test_held_out_answers_cannot_touch_the_constants(scripts, quick, tmp_path):
     assert to_text(true.found, "", "", False) == to_text(spoilt.found, "", "", False)
 
 
+def test_the_shipped_constants_are_those_of_the_stored_zoo(scripts, quick):
+    """Fitted again, from the files that the repository holds."""
+    path = BENCHMARKS.parent / "zeroshot" / "constants.toml"
+    stored, found = tomllib.loads(path.read_text()), quick.learn(FOLDER / "zoo")
+    assert stored["provenance"]["zoo_sha256"] == scripts["study"].zoo_sha256(found.whole)
+    again = tomllib.loads(scripts["fitting"].to_text(found.found, "", "", draft=False))
+    for part in ("accuracy", "cascade"):
+        assert again[part].keys() == stored[part].keys()
+    model, shipped = (model_of(values["accuracy"]) for values in (again, stored))
+    assert [term.feature for term in model.terms] == [term.feature for term in shipped.terms]
+    for name in ("intercept", "trust_static", "trust_probed", "task_slope", "sd_net", "sd_task", "sd_slope"):
+        assert getattr(model, name) == pytest.approx(getattr(shipped, name), rel=1e-3, abs=1e-4)
+    for one, other in zip(model.terms, shipped.terms, strict=True):
+        assert (one.centre, one.scale, one.weight) == pytest.approx((other.centre, other.scale, other.weight), rel=1e-3)
+    for key in ("gamma", "kappa"):
+        assert again["cascade"][key] == pytest.approx(stored["cascade"][key], rel=1e-3)
+
+
 def test_other_data_without_nets_or_with_few(scripts, quick, tmp_path):
     assert "No net is trained on digits yet" in " ".join(quick.study_digits(tmp_path, None, None, 0.9))
     shutil.copytree(FOLDER / "digits", tmp_path / "digits", ignore=shutil.ignore_patterns("zoo"))

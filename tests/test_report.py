@@ -80,7 +80,8 @@ def test_the_points_drawn_are_the_tables(result, axes):
     assert "tflm-cmsis-nn" in drawn.get_xlabel()
     assert "digits" in drawn.get_title()
     assert "1,600 pairs" in drawn.get_title()
-    assert any("prior" in text.get_text() for text in drawn.texts)
+    assert "none trained" in drawn.get_title()
+    assert any(result.accuracy_model in text.get_text() for text in drawn.texts)
 
 
 def test_without_a_budget_no_budget_is_drawn(result, axes):

@@ -357,6 +357,7 @@ def test_no_pair_left_after_probing_is_said_and_not_a_crash(monkeypatch, tmp_pat
     def smallness(probe):
         return -float(sum(weight.numel() for weight in probe.weights))
 
+    monkeypatch.setattr(SHORTLIST, "PRIOR", replace(PRIOR, trust_probed=1.0))
     doubters = [Proxy(f"doubt{i}", smallness, "forward", "nobody", "prefers small nets") for i in range(6)]
     with_proxy(monkeypatch, *doubters)
     options = SMALL | {"proxies": ["params", *(p.name for p in doubters)], "shortlist": 1}

@@ -46,11 +46,12 @@ def plot_fronts(result: "SearchResult") -> bytes:
     _label_log_axis(axes)
     axes.set_xlabel(f"expected latency on {result.config['board']} (ms, {result.config['engine']})", parse_math=False)
     axes.set_ylabel("expected accuracy (%)")
+    trained = f"{len(result.trained)} nets trained" if result.trained else "none trained"
     axes.set_title(
-        f"{result.config['data']}: {result.n_pairs:,} pairs ranked, none trained", fontsize=11, parse_math=False
+        f"{result.config['data']}: {result.n_pairs:,} pairs ranked, {trained}", fontsize=11, parse_math=False
     )
     axes.annotate(
-        f"accuracy: {result.config['accuracy_model']}, {result.config['cascade_model']}", (0.01, 0.98),
+        f"accuracy: {result.accuracy_model}, {result.config['cascade_model']}", (0.01, 0.98),
         xycoords="axes fraction", va="top", fontsize=7, color="grey",
     )  # fmt: skip
     axes.grid(True, which="both", lw=0.3, alpha=0.6)

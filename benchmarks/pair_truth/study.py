@@ -82,13 +82,15 @@ class Sample:
 
     @property
     def validation(self) -> FloatArray:
-        """On the validation images, (n,): what a user who trains a net has."""
-        return np.array([net.validation_accuracy for net in self.zoo.nets], np.float64)
+        """On the validation images, (n,): what a user who trains a net has; half an image of either kind is added."""
+        images = len(self.zoo.labels["validation"])
+        return np.array([(net.validation_accuracy * images + 0.5) / (images + 1) for net in self.zoo.nets], np.float64)
 
     @property
     def mu(self) -> FloatArray:
-        """Phi^-1 of the test accuracy, (n,)."""
-        return np.asarray(ndtri(self.accuracy), np.float64)
+        """Phi^-1 of the test accuracy, (n,); a net that errs nowhere counts as one with half an error."""
+        half = 0.5 / len(self.zoo.labels["test"])
+        return np.asarray(ndtri(np.clip(self.accuracy, half, 1 - half)), np.float64)
 
 
 def load_sample(zoo: Path = HERE / "zoo", table: Path = HERE, channels: int = 3) -> tuple[Sample, Zoo]:
