@@ -16,7 +16,7 @@ VALUES = {
     "worst_latency": ("0.1s", 100.0), "escalation": ("0.25", 0.25), "nets": ("50", 50), "top": ("3", 3),
     "per_net": ("1", 1), "shortlist": ("7", 7), "proxies": ("macs,naswot", ["macs@1", "naswot@1"]),
     "objectives": ("accuracy,energy", ["accuracy", "energy"]), "batch": ("16", 16), "seed": ("5", 5),
-    "space": ("mcu", "mcu"),
+    "space": ("mcu", "mcu"), "calibrate": ("4", 4), "calibrate_epochs": ("3", 3),
 }  # fmt: skip
 LIMITS = ("flash", "sram", "latency", "energy", "worst_latency", "escalation")
 
@@ -43,11 +43,11 @@ def test_each_setting_from_flag_environment_and_file(cli, tmp_path, name):
     (tmp_path / "s.toml").write_text(f"{name} = {text if text.replace('.', '').isdigit() else json.dumps(text)}\n")
     default = resolved(cli("search", "--dry-run", "--json"), name)
     assert default != value or name == "space"
+    run = ("search", "--dry-run", "--json", *(("--calibrate", "2") if name == "calibrate_epochs" else ()))
     for result in (
-        cli("search", "--dry-run", "--json", f"--{name.replace('_', '-')}", text),
-        cli("search", "--dry-run", "--json", env={variable(name): text}),
-        cli("search", "--dry-run", "--json", "--config", "s.toml"),
-    ):
+        cli(*run, f"--{name.replace('_', '-')}", text), cli(*run, env={variable(name): text}),
+        cli(*run, "--config", "s.toml"),
+    ):  # fmt: skip
         assert resolved(result, name) == value
 
 

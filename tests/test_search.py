@@ -17,6 +17,7 @@ from scipy.stats import multivariate_normal, norm
 
 from zeroshot import plugins, searching
 from zeroshot.accuracy import PRIOR, task_anchor
+from zeroshot.cascade._scan import MIN_RATE
 from zeroshot.cascade.copula import PRIOR_COUPLING, cascade_accuracy
 from zeroshot.cost.boards import load_board
 from zeroshot.cost.engines import load_engine
@@ -231,7 +232,7 @@ def test_no_pair_on_a_grid_of_rates_beats_the_first(limits):
     nets = {key: np.array([row[key] for row in found.nets]) for key in found.nets[0]}
     latency, energy, accuracy = nets["latency_ms"], nets["energy_mj"], nets["static_accuracy"]
     # The decision costs a millisecond's thousandth; leaving it out can only let more pairs in.
-    p = np.linspace(0.02, limits.get("escalation", 1.0), 60)[:, None]
+    p = np.linspace(MIN_RATE, limits.get("escalation", 1.0), 60)[:, None]
     best = 0.0
     for big in range(len(latency)):
         inside = latency < latency[big]
