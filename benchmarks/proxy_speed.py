@@ -24,11 +24,12 @@ from zeroshot.net import NetSpec, layer_table, spec_of
 from zeroshot.plugins import load_proxies
 from zeroshot.probe import Probe, Proxy, evaluate
 from zeroshot.runs import processor
-from zeroshot.scoring import Batches, default_jobs, score_probed
+from zeroshot.scoring import Batches, ProbeImages, default_jobs, score_probed
 from zeroshot.spaces import McuSpace, nasbench201
 
 RESULTS = Path(__file__).with_name("results")
 SIDE, CLASSES, SEED = 32, 10, 0
+READOUT = 512  # images beside the two batches, as in a search
 MAX_MACS = 5e6  # half of the space's nets have over 28 million at 32x32, no microcontroller's work
 TARGET_MS, SUITE_ZERO_S = 150, 2.6
 Make = Callable[[], nn.Module]
@@ -47,7 +48,7 @@ def cell_numbers(n: int) -> list[int]:
     return [c for c in cells if nasbench201.live(nasbench201.decode([c])).any()][:n]
 
 
-def images(size: int, count: int = 2) -> Batches:
+def images(size: int, count: int) -> Batches:
     generator = torch.Generator().manual_seed(SEED)
     shape = (size, 3, SIDE, SIDE)
     return [
@@ -56,24 +57,29 @@ def images(size: int, count: int = 2) -> Batches:
     ]
 
 
+def probe_set(size: int) -> ProbeImages:
+    drawn = images(size, 2 + READOUT // size)
+    return ProbeImages(drawn[:2], drawn[2:])
+
+
 def make_mcu(spec: str) -> nn.Module:
     return build(NetSpec.parse(spec), 3, CLASSES)
 
 
-def prepared(make: Make, batches: Batches) -> Probe:
+def prepared(make: Make, data: ProbeImages) -> Probe:
     module = make()
     initialise(module, torch.Generator().manual_seed(SEED))
-    return Probe(module, batches, SEED)
+    return Probe(module, data.batches, SEED, data.readout)
 
 
-def measure(makes: Sequence[Make], proxies: Sequence[Proxy], batches: Batches) -> tuple[list[float], Times, Times]:
+def measure(makes: Sequence[Make], proxies: Sequence[Proxy], data: ProbeImages) -> tuple[list[float], Times, Times]:
     """Milliseconds of construction, of each proxy on the shared probe, and of each with all of its own."""
     shared: Times = {p.name: [] for p in proxies}
     alone: Times = {p.name: [] for p in proxies}
     building = []
     for make in makes:
         start = time.process_time()
-        probe = prepared(make, batches)
+        probe = prepared(make, data)
         building.append(1e3 * (time.process_time() - start))
         for proxy in proxies:
             start = time.process_time()
@@ -83,7 +89,7 @@ def measure(makes: Sequence[Make], proxies: Sequence[Proxy], batches: Batches) -
             if proxy.cost == "per-sample":  # seconds each, and hardly a pass to share
                 continue
             start = time.process_time()
-            evaluate([proxy], prepared(make, batches))
+            evaluate([proxy], prepared(make, data))
             alone[proxy.name].append(1e3 * (time.process_time() - start))
     return building, shared, alone
 
@@ -93,9 +99,9 @@ def cells_of(times: Sequence[float]) -> str:
 
 
 def section(title: str, makes: Sequence[Make], proxies: Sequence[Proxy], size: int) -> list[str]:
-    batches = images(size)
-    measure(makes[:1], proxies, batches)  # compiles, and fills torch's caches
-    building, shared, alone = measure(makes, proxies, batches)
+    data = probe_set(size)
+    measure(makes[:1], proxies, data)  # compiles, and fills torch's caches
+    building, shared, alone = measure(makes, proxies, data)
     lines = [
         f"## {title}",
         "",
@@ -119,7 +125,7 @@ def section(title: str, makes: Sequence[Make], proxies: Sequence[Proxy], size: i
 
 def throughput(specs: list[str], proxies: Sequence[Proxy], size: int) -> list[str]:
     """Threads inside torch against processes, on nets that nobody has run yet, and on the same nets again."""
-    batches, results = images(size), []
+    data, results = probe_set(size), []
     known, new = specs[: len(specs) // 2], specs[len(specs) // 2 :]
 
     def timed(work: Callable[[], object]) -> str:
@@ -129,10 +135,10 @@ def throughput(specs: list[str], proxies: Sequence[Proxy], size: int) -> list[st
 
     def in_turn() -> None:
         for spec in new:
-            evaluate(proxies, prepared(lambda spec=spec: make_mcu(spec), batches))
+            evaluate(proxies, prepared(lambda spec=spec: make_mcu(spec), data))
 
     def by_processes(nets: list[str]) -> None:
-        list(score_probed(nets, CLASSES, {SIDE: batches}, proxies, SEED, jobs=2))
+        list(score_probed(nets, CLASSES, {SIDE: data}, proxies, SEED, jobs=2))
 
     for threads in (1, 2):
         torch.set_num_threads(threads)
@@ -152,10 +158,10 @@ def sizes(specs: list[str], proxies: Sequence[Proxy]) -> list[str]:
     """One shared probe at several batch sizes."""
     lines = ["| images | median | 90 % |", "|---|---|---|"]
     for size in (16, 32, 64):
-        batches, taken = images(size), []
+        data, taken = probe_set(size), []
         for spec in specs:
             start = time.process_time()
-            evaluate(proxies, prepared(lambda spec=spec: make_mcu(spec), batches))
+            evaluate(proxies, prepared(lambda spec=spec: make_mcu(spec), data))
             taken.append(1e3 * (time.process_time() - start))
         lines.append(f"| {size} | {cells_of(taken)} |")
     return lines

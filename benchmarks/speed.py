@@ -16,7 +16,7 @@ from pathlib import Path
 
 import numpy as np
 
-from zeroshot.accuracy import PRIOR, expected_accuracy
+from zeroshot import accuracy
 from zeroshot.cascade.pairs import Budgets, rank_pairs
 from zeroshot.cost.boards import load_board
 from zeroshot.cost.engines import load_engine
@@ -54,7 +54,7 @@ def population(n: int, seed: int) -> tuple[NetCosts, np.ndarray]:
     table = layer_table(McuSpace.for_images(32).sample(n, np.random.default_rng(seed)), 3, 10)
     costs = net_costs(table, board, engine)
     fused = fuse_ranks(score_static(table, load_proxies(("params", "macs", "nn_degree"))))
-    return costs, expected_accuracy(fused, features(table), PRIOR.trust_static, 0.263, 10)
+    return costs, accuracy.expected_accuracy(fused, features(table), 0.263, 10, accuracy.STATIC)
 
 
 def pairs(n: int, budgets: Budgets, repeats: int) -> tuple[float, float, str]:

@@ -40,7 +40,7 @@ Fresh = Annotated[bool, typer.Option("--fresh", metavar="", help="Draw fresh wei
 def score(
     nets: Targets,
     data: Data = "digits",
-    proxies: Proxies = "params,macs,nn_degree,zico,naswot",
+    proxies: Proxies = "params,macs,nn_degree,zico,naswot,linear_readout",
     resolution: Resolution = None,
     batch: Batch = 32,
     batches: Batches = 2,

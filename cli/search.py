@@ -35,7 +35,7 @@ def search(
     top: opt.Top = 10,
     per_net: opt.PerNet = 2,
     shortlist: opt.Shortlist = 64,
-    proxies: opt.Proxies = "params,macs,nn_degree,zico,naswot",
+    proxies: opt.Proxies = "params,macs,nn_degree,zico,naswot,linear_readout",
     objectives: opt.Objectives = "accuracy,latency",
     batch: opt.Batch = 32,
     calibrate: opt.Calibrate = 0,

@@ -23,7 +23,7 @@ def proxies(json: Json = False) -> None:
         {
             "name": p.name, "cost": p.cost, "paper": p.paper, "summary": p.summary, "version": p.version,
             "provider": asdict(sources[p.name]), "needs_labels": p.needs_labels, "batches": p.batches,
-            "parts": p.parts,
+            "readout": p.readout, "parts": p.parts,
         }
         for p in load_proxies()
     ]  # fmt: skip

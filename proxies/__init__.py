@@ -10,6 +10,7 @@ from .jacobian import epe_nas, jacob_cov
 from .meco import meco
 from .naswot import naswot
 from .ntk import ntk_cond, te_nas
+from .readout import linear_readout
 from .regions import linear_regions, reg_swap, swap
 from .size import depth, macs, params
 from .synflow import logsynflow, synflow, synflow_bn
@@ -74,6 +75,10 @@ PROXIES = (
     Proxy(
         "epe_nas", epe_nas, "backward", "Lopes et al., ICANN 2021", "input gradients' correlations by class",
         needs_labels=True,
+    ),
+    Proxy(
+        "linear_readout", linear_readout, "forward", "this project; Alain and Bengio, 2016",
+        "labels that a linear map reads off the activations", needs_labels=True, readout=512,
     ),
     Proxy("linear_regions", linear_regions, "forward", "Chen et al., ICLR 2021", "distinct ReLU codes of images"),
     Proxy("ntk_cond", ntk_cond, "per-sample", "Chen et al., ICLR 2021", "minus the tangent kernel's condition number"),

@@ -1,4 +1,4 @@
-"""The accuracy prior: order from the ranks, reach from the MACs, shift from the task."""
+"""The accuracy prior: sizes from features, evidence of scores, order from the ranks, shift from the task."""
 
 import math
 import tomllib
@@ -17,12 +17,16 @@ import zeroshot.accuracy
 from zeroshot._constants import parse
 from zeroshot.accuracy import (
     FARTHEST,
-    PRIOR,
+    PROBED,
+    STATIC,
     AccuracyModel,
+    Evidence,
     Term,
+    believed,
     expected_accuracy,
     matched,
     model_of,
+    prior_for,
     size,
     task_anchor,
 )
@@ -36,7 +40,7 @@ TIED = hnp.arrays(np.float64, N, elements=st.sampled_from([-3.0, -2.0, -1.0, 0.0
 MACS = hnp.arrays(np.int64, N, elements=st.integers(10**3, 10**9))
 # One feature, and full trust in the ranks.
 MODEL = AccuracyModel(
-    "mine", "made up", intercept=0.5, terms=(Term("log_macs", 6.0, 1.0, 0.4),), trust_static=1.0, trust_probed=1.0,
+    "mine", "made up", intercept=0.5, terms=(Term("log_macs", 6.0, 1.0, 0.4),), evidence=(), trust=1.0,
     task_slope=0.6, reference=0.26, sd_net=0.2, sd_task=0.15, sd_slope=0.2,
 )  # fmt: skip
 
@@ -46,7 +50,7 @@ def known(macs):
 
 
 def expect(fused, macs, anchor, classes, model=MODEL, trust=1.0):
-    return expected_accuracy(fused, known(macs), trust, anchor, classes, model)
+    return expected_accuracy(fused, known(macs), anchor, classes, replace(model, trust=trust))
 
 
 @pytest.fixture(scope="module")
@@ -125,6 +129,61 @@ def test_sizes_add_up_and_far_features_count_as_at_the_end():
     assert found.tolist() == pytest.approx([0.3 + 0.1, FARTHEST * 0.3])
 
 
+# --- Evidence -----------------------------------------------------------------------------------------------------
+
+TOLD = replace(MODEL, evidence=(Evidence("readout", slope=0.5, scale=0.1, weight=0.2),))
+SIZES = hnp.arrays(np.float64, N, elements=st.floats(4, 8))
+SCORES = hnp.arrays(np.float64, N, elements=st.floats(0, 1))
+
+
+def told(macs, readout, model=TOLD):
+    return size({"log_macs": np.asarray(macs, float), "readout": np.asarray(readout, float)}, model)
+
+
+def test_evidence_by_hand():
+    """Sizes -0.4 and 0.4; beyond half of these the scores are .5 and .3, 0.1 above and below their mean."""
+    assert told([5, 7], [0.3, 0.5]).tolist() == pytest.approx([-0.4 + 0.2, 0.4 - 0.2])
+
+
+@settings(deadline=None)
+@given(SIZES, SCORES, st.floats(-5, 5))
+def test_the_level_of_the_scores_says_nothing(macs, readout, level):
+    assert told(macs, readout + level).tolist() == pytest.approx(told(macs, readout).tolist(), abs=1e-9)
+
+
+@settings(deadline=None)
+@given(SIZES, st.floats(-1, 1))
+def test_scores_that_follow_from_the_size_say_nothing(macs, level):
+    line = level + 0.5 * 0.4 * (macs - 6)
+    assert told(macs, line).tolist() == pytest.approx((0.4 * (np.clip(macs, 3, 9) - 6)).tolist(), abs=1e-9)
+
+
+@settings(deadline=None)
+@given(SIZES, SCORES, st.integers(0, N - 1))
+def test_an_undefined_score_leaves_its_net_at_its_size(macs, readout, i):
+    readout[i] = np.nan
+    rest = np.arange(N) != i
+    found = told(macs, readout)
+    assert found[i] == pytest.approx(0.4 * (macs[i] - 6))
+    assert found[rest].tolist() == pytest.approx(told(macs[rest], readout[rest]).tolist())
+    assert told(macs, np.full(N, np.nan)).tolist() == pytest.approx((0.4 * (macs - 6)).tolist())
+
+
+def test_evidence_is_kept_within_its_far_end():
+    readout = np.zeros(100)
+    readout[0] = 1e6
+    assert told(np.full(100, 6.0), readout)[0] == pytest.approx(FARTHEST * 0.2)
+
+
+@settings(deadline=None)
+@given(SIZES, SCORES, RANKS, st.floats(0.2, 3), st.floats(0, 1))
+def test_a_stretched_model_believes_in_so_many_times_the_sizes(macs, readout, fused, factor, trust):
+    inputs = {"log_macs": macs, "readout": readout}
+    one = replace(TOLD, trust=trust)
+    both = [believed(fused, inputs, model) for model in (one.stretched(factor), one)]
+    assert both[0].tolist() == pytest.approx((factor * both[1]).tolist(), abs=1e-9)
+
+
 @settings(deadline=None)
 @given(RANKS, hnp.arrays(np.float64, N, elements=st.floats(-3, 3)))
 def test_matching_permutes_the_sizes_into_the_order_of_the_ranks(fused, sizes):
@@ -141,14 +200,26 @@ def stored():
     return values["provenance"], values["accuracy"]
 
 
-def test_the_shipped_model_is_that_of_the_file():
+def test_the_shipped_models_are_those_of_the_file():
     provenance, values = stored()
-    assert vars(PRIOR) == {
-        **values, "terms": tuple(Term(t["feature"], t["centre"], t["scale"], t["weight"]) for t in values["terms"]),
-    }  # fmt: skip
-    assert model_of(values) == PRIOR
-    assert PRIOR.name == f"zoo-{provenance['nets']}"
+    for part, model in (("static", STATIC), ("probed", PROBED)):
+        terms = tuple(Term(t["feature"], t["centre"], t["scale"], t["weight"]) for t in values[part]["terms"])
+        evidence = tuple(
+            Evidence(e["proxy"], e["slope"], e["scale"], e["weight"]) for e in values[part].get("evidence", ())
+        )
+        assert vars(model) == {**values[part], "terms": terms, "evidence": evidence}
+        assert model_of(values[part]) == model
+    assert (PROBED.name, STATIC.name) == (f"zoo-{provenance['nets']}", f"zoo-{provenance['nets']}-static")
     assert provenance["nets"] >= 40
+
+
+def test_the_shipped_evidence_is_used_where_it_is_there():
+    assert not STATIC.evidence
+    its = [each.proxy for each in PROBED.evidence]
+    assert its == ["linear_readout"]
+    assert prior_for(["zico", *its]) is PROBED
+    assert prior_for(["zico"]) is STATIC
+    assert set(PROBED.inputs) == {term.feature for term in PROBED.terms} | set(its)
 
 
 BROKEN = {
@@ -156,22 +227,28 @@ BROKEN = {
     "a word": ({"sd_net": "wide"}, "wide"),
     "not finite": ({"intercept": math.inf}, "finite"),
     "no spread": ({"sd_net": 0.0}, "positive"),
-    "trust": ({"trust_static": 1.5}, "trust"),
+    "trust": ({"trust": 1.5}, "trust"),
     "unknown constant": ({"colour": 1.0}, "colour"),
     "unknown feature": ({"terms": [{"feature": "log_mac", "centre": 0, "scale": 1, "weight": 1}]}, "log_mac"),
     "term cut short": ({"terms": [{"feature": "log_macs"}]}, "centre"),
+    "evidence cut short": ({"evidence": [{"proxy": "zico", "slope": 1}]}, "scale"),
+    "scale of evidence": ({"evidence": [{"proxy": "zico", "slope": 1, "scale": 0, "weight": 1}]}, "positive"),
+    "weight of evidence": ({"evidence": [{"proxy": "zico", "slope": 1, "scale": 1, "weight": math.nan}]}, "finite"),
     "scale": ({"terms": [{"feature": "log_macs", "centre": 0, "scale": 0, "weight": 1}]}, "positive"),
 }
 
 
 @pytest.mark.parametrize(("change", "words"), BROKEN.values(), ids=BROKEN)
 def test_a_file_without_a_model_is_refused(change, words):
-    values = {key: value for key, value in {**stored()[1], **change}.items() if value is not None}
+    values = {key: value for key, value in {**stored()[1]["static"], **change}.items() if value is not None}
     with pytest.raises(UsageError, match=words):
         model_of(values)
 
 
-@pytest.mark.parametrize(("text", "words"), [("[accuracy", "damaged"), ("[accuracy]\n[cascade]\n", "provenance")])
+@pytest.mark.parametrize(("text", "words"), [
+    ("[accuracy", "damaged"), ("[accuracy]\n[cascade]\n", "provenance"),
+    ("[provenance]\n[accuracy]\nstatic = 1\n[cascade]\n", "accuracy.static"),
+])  # fmt: skip
 def test_a_damaged_file_of_constants_is_refused(text, words):
     with pytest.raises(UsageError, match=words):
         parse(text, "mine.toml")

@@ -15,7 +15,7 @@ from zeroshot.calibration import ROUND, SHARED_NOISE, anchor_by_training, calibr
 from zeroshot.errors import UsageError
 
 MODEL = AccuracyModel(
-    "mine", "made up", intercept=0.5, terms=(Term("log_macs", 6.0, 1.0, 0.4),), trust_static=0.0, trust_probed=0.0,
+    "mine", "made up", intercept=0.5, terms=(Term("log_macs", 6.0, 1.0, 0.4),), evidence=(), trust=0.0,
     task_slope=0.6, reference=0.26, sd_net=0.1, sd_task=0.3, sd_slope=0.2,
 )  # fmt: skip
 VALUES = hnp.arrays(np.float64, st.integers(1, 60), elements=st.floats(-3, 3))
@@ -212,3 +212,15 @@ def test_never_more_than_asked_for(n, calls):
 def test_a_number_that_cannot_be_trained(n):
     with pytest.raises(UsageError):
         Task().anchored(n, best_of([1]))
+
+
+def test_an_underrated_net_gets_a_chance():
+    """Only the best counts: net 30 holds what it promised, and the upper end of 29, which is better, is above it."""
+    task = Task()
+    task.mu = task.expect(MODEL).copy()
+    task.mu[29] = task.mu[30] + 0.05
+    only_the_best = lambda mu: best_of([29, 30])(mu)[:1]  # noqa: E731
+    assert only_the_best(task.expect(MODEL)) == [30]
+    found = task.anchored(8, only_the_best)
+    assert {29, 30} <= set(found.rows.tolist())
+    assert only_the_best(found.mu) == [29]

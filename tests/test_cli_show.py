@@ -30,6 +30,7 @@ def test_proxies(cli):
     ours = {"entry_point": "builtin", "module": "zeroshot.proxies", "distribution": "zeroshot-mcu"}
     assert all(p["provider"] == ours | {"version": version("zeroshot-mcu")} for p in told["proxies"])
     assert {p["name"]: tuple(p["parts"]) for p in told["proxies"]} == {p.name: p.parts for p in load_proxies()}
+    assert {p["name"]: p["readout"] for p in told["proxies"] if p["readout"]} == {"linear_readout": 512}
     assert all(f"{p.name}@{p.version}" in text for p in load_proxies())
 
 

@@ -17,7 +17,7 @@ import pytest
 from scipy.special import ndtri
 
 from zeroshot import _truth_files as files
-from zeroshot.accuracy import PRIOR, model_of
+from zeroshot.accuracy import PROBED, STATIC, model_of, size
 from zeroshot.cascade import measure
 from zeroshot.cascade.copula import coupling_of
 from zeroshot.data import load as load_data
@@ -110,6 +110,61 @@ def test_scores_resume_and_are_read_as_written(scripts, tmp_path, monkeypatch):
     (tmp_path / "scores.csv").write_text("net\nx\n")
     with pytest.raises(RunError, match="cannot be read"):
         scores.read(tmp_path)
+
+
+def test_only_missing_scores_are_computed(scripts, tmp_path, monkeypatch):
+    scores = scripts["scores"]
+    nets, digits = ["r8-s4-c3w4x1", "r8-s4-d3w4x1/2"], load_data("digits")
+    few, all_of = load_proxies(["macs", "swap"]), load_proxies(["macs", "swap", "naswot", "params", "reg_swap"])
+    stored = scores.compute(nets, digits, few, tmp_path / "a")
+    marked = replace(stored, columns={**stored.columns, "macs": np.array([1.0, 2.0])})
+    found = scores.completed(marked, nets, digits, all_of, tmp_path / "b")
+    fresh = scores.completed(None, nets, digits, all_of, tmp_path / "c")
+    assert list(found.columns) == list(fresh.columns) == [p.name for p in all_of]
+    assert found.columns["macs"].tolist() == [1.0, 2.0]  # as it was stored
+    for name in ("swap", "naswot", "params", "reg_swap"):
+        assert found.columns[name].tolist() == fresh.columns[name].tolist()
+    assert found.about["versions"] == {p.name: p.version for p in all_of}
+    assert found.about["machines"].keys() == found.about["versions"].keys()
+
+    def refuse(*_):
+        raise AssertionError("computed again")
+
+    monkeypatch.setattr(scores, "compute", refuse)
+    assert scores.completed(found, nets, digits, all_of, tmp_path / "d") is found
+    for nets_of, proxies in ((nets[::-1], few), (nets, [replace(few[0], version=2)])):
+        with pytest.raises((RunError, AssertionError), match="other nets|computed again"):
+            scores.completed(found, nets_of, digits, proxies, tmp_path / "e")
+
+
+def test_readouts_of_other_tasks_are_of_their_classes(scripts, tmp_path):
+    scores, regroup = scripts["scores"], scripts["regroup"]
+    nets, digits = ["r8-s4-c3w8x1"], load_data("digits")
+    halves = regroup.grouped(digits, (0, 1) * 5)
+    found = scores.readouts(nets, {"ten": digits, "two": halves, "again": digits}, tmp_path)
+    assert found["ten"].tolist() == found["again"].tolist() != found["two"].tolist()
+    ten = scores.compute(nets, digits, load_proxies(["linear_readout"]), tmp_path / "alone")
+    assert ten.columns["linear_readout"].tolist() == found["ten"].tolist()
+
+
+def test_the_stored_readouts_are_of_the_plan_and_the_groups(scripts, tmp_path):
+    stored = scripts["scores"].read_readouts()
+    assert stored.keys() == scripts["regroup"].GROUPS.keys()
+    nets = scripts["scores"].read().nets
+    assert all(tuple(of) == nets and 0 <= min(of.values()) <= max(of.values()) < 1 for of in stored.values())
+    assert scripts["scores"].read_readouts(tmp_path) == {}
+    (tmp_path / "task_readouts.csv").write_text("net,two\nr8-s4-c3w8x1,many\n")
+    with pytest.raises(RunError, match="cannot be read"):
+        scripts["scores"].read_readouts(tmp_path)
+
+
+def test_a_named_task_brings_its_own_readouts(scripts, sample):
+    task = "two mixed halves"
+    found = scripts["study"].regrouped(sample, scripts["regroup"].GROUPS[task], task)
+    own = scripts["scores"].read_readouts()[task]
+    assert found.inputs.scores["linear_readout"].tolist() == [own[net.net] for net in sample.zoo.nets]
+    assert found.inputs.scores["zico"] is sample.inputs.scores["zico"]
+    assert found.inputs.scores["linear_readout"].tolist() != sample.inputs.scores["linear_readout"].tolist()
 
 
 def test_regrouped_answers_are_right_where_the_group_is(scripts, sample):
@@ -205,6 +260,20 @@ def test_the_simplest_way_within_noise_is_chosen(scripts):
     assert predictors.simplest(judged, ["plain"]) == "plain"
 
 
+def test_a_model_of_features_and_scores_says_what_its_ridge_says(scripts, calibration):
+    """On the nets of the fit, whose mean scores are those of the population; elsewhere only the level may differ."""
+    predictors, inputs, mu = scripts["predictors"], calibration.inputs, calibration.mu
+    names, proxies = ("log_macs", "log_side"), ("linear_readout", "naswot")
+    x = predictors.columns_of(inputs, (*names, *proxies))
+    fit = predictors.ridge(x, mu)
+    model = predictors.model_of_ridge(fit, inputs, names, proxies)
+    inside = (np.abs((x - x.mean(0)) / x.std(0)) < 3).all(axis=1)
+    found = model.intercept + size(inputs.everything, model)
+    assert found[inside] == pytest.approx(fit.predict(x)[inside], abs=0.003)
+    assert np.ptp((found - fit.predict(x))[inside]) < 1e-9
+    assert [each.proxy for each in model.evidence] == list(proxies)
+
+
 @pytest.mark.usefixtures("quick")
 def test_known_constants_are_recovered(scripts, calibration):
     """Gamma and kappa that the answers were drawn with, and the line that the accuracies were."""
@@ -294,14 +363,16 @@ def test_written_constants_are_read_back(scripts, tmp_path):
     fitting = scripts["fitting"]
     judged = {"x": scripts["predictors"].judge(np.zeros(41), np.arange(41.0))}
     coupling = coupling_of({"name": "c", "source": 'a "word"', "gamma": [0.1, 0.2], "kappa": [0.3, 0.4, -0.5]})
-    found = fitting.Constants(replace(PRIOR, name="zoo-41", sd_net=0.123), coupling, judged, "x")
+    static, probed = replace(STATIC, name="zoo-41-static"), replace(PROBED, name="zoo-41", sd_net=0.123)
+    found = fitting.Constants(static, probed, coupling, judged, "x")
     path = tmp_path / "constants.toml"
     fitting.write(path, fitting.to_text(found, "abc", "2026-01-02", draft=True))
     values = tomllib.loads(path.read_text())
     assert values["provenance"] == {
         "zoo_sha256": "abc", "nets": 41, "date": "2026-01-02", "command": fitting.COMMAND + " --draft",
     }  # fmt: skip
-    assert model_of(values["accuracy"]) == replace(PRIOR, name="zoo-41 (draft)", sd_net=0.123)
+    assert model_of(values["accuracy"]["static"]) == replace(static, name="zoo-41-static (draft)")
+    assert model_of(values["accuracy"]["probed"]) == replace(probed, name="zoo-41 (draft)")
     assert coupling_of(values["cascade"]) == replace(coupling, name="c (draft)")
     before = path.read_text()
     with pytest.raises(UsageError):
@@ -423,8 +494,8 @@ def test_a_search_that_trains_learns_the_nets_it_would_pick(scripts, sample, cal
         seen.append(accuracy)
         return [3, 5, 7, 9]
 
-    spread = evaluation.anchored(calibration, PRIOR, 0.263, 1)
-    found = evaluation.searched(calibration, PRIOR, 0.263, 6, merit)
+    spread = evaluation.anchored(calibration, PROBED, 0.263, 1)
+    found = evaluation.searched(calibration, PROBED, 0.263, 6, merit)
     assert np.flatnonzero(found.trained).tolist() == sorted({*np.flatnonzero(spread.trained).tolist(), 3, 5, 7, 9})
     errors = np.abs(found.mu - ndtri(calibration.validation))
     assert errors[found.trained].max() < errors[~found.trained].max()
@@ -475,7 +546,7 @@ def test_the_benchmark_tells_all_of_a_small_zoo(quick, tmp_path, capsys):
     assert "nan" not in text
     for name in ("pair_truth_predicted.png", "pair_truth_fronts.png"):
         assert (tmp_path / name).read_bytes().startswith(b"\x89PNG")
-    assert model_of(tomllib.loads(constants.read_text())["accuracy"]).name == "zoo-12 (draft)"
+    assert model_of(tomllib.loads(constants.read_text())["accuracy"]["probed"]).name == "zoo-12 (draft)"
 
 
 def test_held_out_answers_cannot_touch_the_constants(scripts, quick, tmp_path):
@@ -502,12 +573,16 @@ def test_the_shipped_constants_are_those_of_the_stored_zoo(scripts, quick):
     again = tomllib.loads(scripts["fitting"].to_text(found.found, "", "", draft=False))
     for part in ("accuracy", "cascade"):
         assert again[part].keys() == stored[part].keys()
-    model, shipped = (model_of(values["accuracy"]) for values in (again, stored))
-    assert [term.feature for term in model.terms] == [term.feature for term in shipped.terms]
-    for name in ("intercept", "trust_static", "trust_probed", "task_slope", "sd_net", "sd_task", "sd_slope"):
-        assert getattr(model, name) == pytest.approx(getattr(shipped, name), rel=1e-3, abs=1e-4)
-    for one, other in zip(model.terms, shipped.terms, strict=True):
-        assert (one.centre, one.scale, one.weight) == pytest.approx((other.centre, other.scale, other.weight), rel=1e-3)
+    for kind in ("static", "probed"):
+        model, shipped = (model_of(values["accuracy"][kind]) for values in (again, stored))
+        assert model.inputs == shipped.inputs
+        for name in ("intercept", "trust", "task_slope", "sd_net", "sd_task", "sd_slope"):
+            assert getattr(model, name) == pytest.approx(getattr(shipped, name), rel=1e-3, abs=1e-4)
+        for one, other in zip(
+            (*model.terms, *model.evidence), (*shipped.terms, *shipped.evidence), strict=True
+        ):  # fmt: skip
+            mine, its = ([x for x in vars(part).values() if not isinstance(x, str)] for part in (one, other))
+            assert mine == pytest.approx(its, rel=1e-3)
     for key in ("gamma", "kappa"):
         assert again["cascade"][key] == pytest.approx(stored["cascade"][key], rel=1e-3)
 

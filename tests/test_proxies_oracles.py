@@ -323,7 +323,8 @@ ORACLES = {
     "vkdnw": naive_vkdnw,
 }
 BOTTLENECK_LAST = "r8-s4-m3e3w4x2-m5e1w6x2/2"
-ELSEWHERE = {"naswot", "zico", "grad_norm", "snip", "synflow"}  # tests/test_proxies.py
+# tests/test_proxies.py, tests/test_readout.py
+ELSEWHERE = {"naswot", "zico", "grad_norm", "snip", "synflow", "linear_readout"}
 
 
 def test_every_proxy_has_an_oracle():

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.special import ndtr, ndtri
 
-from zeroshot.accuracy import PRIOR, Z80
+from zeroshot.accuracy import PROBED, Z80
 from zeroshot.cascade.copula import PRIOR_COUPLING, cascade_accuracy
 from zeroshot.cascade.pairs import Budgets, describe_pairs
 from zeroshot.cost.boards import load_board
@@ -60,14 +60,14 @@ def test_the_spread_of_a_net_is_that_of_sampled_probits(accuracy):
 def test_the_spread_of_a_pair_is_that_of_sampled_probits(a_l, a_b, p):
     """Monte Carlo: two independent shifts of the nets, and one that the task puts on both."""
     rng = np.random.default_rng(1)
-    own_l, own_b = rng.standard_normal((2, 4000)) * PRIOR.sd_net
-    task = rng.standard_normal(4000) * PRIOR.sd_task
+    own_l, own_b = rng.standard_normal((2, 4000)) * PROBED.sd_net
+    task = rng.standard_normal(4000) * PROBED.sd_task
 
     def drawn(extra):
         little, big = ndtr(ndtri(a_l) + own_l + extra), ndtr(ndtri(a_b) + own_b + extra)
         return cascade_accuracy(little, big, p, PRIOR_COUPLING).std()
 
-    nets, both = pair_spread(np.array([a_l]), np.array([a_b]), np.array([p]), PRIOR, PRIOR_COUPLING)
+    nets, both = pair_spread(np.array([a_l]), np.array([a_b]), np.array([p]), PROBED, PRIOR_COUPLING)
     assert nets[0] == pytest.approx(drawn(0.0), rel=0.15)
     assert both[0] == pytest.approx(drawn(task), rel=0.15)
     assert both[0] > nets[0]
@@ -75,8 +75,8 @@ def test_the_spread_of_a_pair_is_that_of_sampled_probits(a_l, a_b, p):
 
 def test_a_pair_that_escalates_everything_spreads_like_its_big_net_and_nothing_like_its_little():
     a_l, a_b = np.array([0.6, 0.6]), np.array([0.8, 0.8])
-    nets, _ = pair_spread(a_l, a_b, np.array([0.0, 1.0]), PRIOR, PRIOR_COUPLING)
-    assert nets.tolist() == pytest.approx([net_spread(a, PRIOR.sd_net)[0] for a in (a_l, a_b)], abs=1e-9)
+    nets, _ = pair_spread(a_l, a_b, np.array([0.0, 1.0]), PROBED, PRIOR_COUPLING)
+    assert nets.tolist() == pytest.approx([net_spread(a, PROBED.sd_net)[0] for a in (a_l, a_b)], abs=1e-9)
 
 
 # ---- single nets
@@ -136,8 +136,8 @@ def test_the_escalation_limit_does_not_touch_single_nets():
 def test_rows_of_single_nets_by_hand():
     nets = population()
     c = nets.costs
-    (row,) = single_rows(nets, np.array([4]), PLATFORM, PRIOR)
-    sd = np.hypot(*(net_spread(nets.accuracy[4:5], sd)[0] for sd in (PRIOR.sd_net, PRIOR.sd_task)))
+    (row,) = single_rows(nets, np.array([4]), PLATFORM, PROBED)
+    sd = np.hypot(*(net_spread(nets.accuracy[4:5], sd)[0] for sd in (PROBED.sd_net, PROBED.sd_task)))
     assert row == {
         "net": "net4", "accuracy": nets.accuracy[4],
         "accuracy_low": pytest.approx(nets.accuracy[4] - Z80 * sd),
@@ -159,7 +159,7 @@ def rows_of_pairs(singles, p=0.3):
     accuracy = cascade_accuracy(littles.accuracy[little], bigs.accuracy[big], rate)
     pairs = describe_pairs(littles.costs, bigs.costs, little, big, rate, accuracy, PLATFORM)
     front = single_front(singles, np.ones(len(singles.names), bool))
-    return pairs, pair_rows(pairs, littles, bigs, singles, front, PRIOR, PRIOR_COUPLING)
+    return pairs, pair_rows(pairs, littles, bigs, singles, front, PROBED, PRIOR_COUPLING)
 
 
 @pytest.mark.parametrize("seed", range(4))
@@ -207,7 +207,7 @@ def test_the_interval_of_a_gain_covers_four_fifths_of_sampled_gains():
     rng = np.random.default_rng(0)
     inside = []
     for i in range(0, len(rows), 9):
-        shift = rng.standard_normal((3, 1000)) * PRIOR.sd_net
+        shift = rng.standard_normal((3, 1000)) * PROBED.sd_net
         little, big, single = (
             ndtr(ndtri(a) + s) for a, s in zip((a_l[pairs.little[i]], a_b[pairs.big[i]], best), shift, strict=True)
         )
@@ -221,9 +221,10 @@ def test_intervals_hold_the_accuracy_and_stay_fractions():
     for row in rows:
         assert 0 <= row["accuracy_low"] < row["accuracy"] < row["accuracy_high"] <= 1
     nets = replace(population(), accuracy=np.full(N, 0.985))
-    (row,) = single_rows(nets, np.array([0]), PLATFORM, replace(PRIOR, sd_task=2.0))
+    (row,) = single_rows(nets, np.array([0]), PLATFORM, replace(PROBED, sd_task=2.0))
     assert row["accuracy_high"] == 1.0
-    (row,) = single_rows(replace(nets, accuracy=np.full(N, 0.01)), np.array([0]), PLATFORM, replace(PRIOR, sd_task=2.0))
+    low = replace(nets, accuracy=np.full(N, 0.01))
+    (row,) = single_rows(low, np.array([0]), PLATFORM, replace(PROBED, sd_task=2.0))
     assert row["accuracy_low"] == 0.0
 
 

@@ -20,7 +20,7 @@ from zeroshot.probe import Probe, Proxy, Score, evaluate
 from zeroshot.scoring import NetScores, joined, one_thread, score_aggregate
 
 TEXTS = ("r8-s8-c3w8x1-c3w8x1", "r8-s8/2-d3w8x1-m3e2w8x1-h16", "r8-s8-b3w12x1-c3w8x1")
-NAMES = ("macs", "zico", "naswot", "params")
+NAMES = ("macs", "zico", "naswot", "params", "linear_readout")
 
 
 @pytest.fixture(scope="module")
@@ -61,9 +61,9 @@ def test_scores_are_those_of_the_steps_by_hand(digits):
     for name in ("macs", "params"):
         (proxy,) = load_proxies([name])
         assert found[name] == Score(float(proxy.function(table)[0]))
-    probed = load_proxies(["zico", "naswot"])
+    probed = load_proxies(["zico", "naswot", "linear_readout"])
     with one_thread():
-        want = evaluate(probed, Probe(net, batches(digits, 8, 16, 2, 3), 3))
+        want = evaluate(probed, Probe(net, batches(digits, 8, 16, 2, 3), 3, batches(digits, 8, 16, 32, 3)))
     assert {name: found[name] for name in want} == want
 
 

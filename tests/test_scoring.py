@@ -8,26 +8,37 @@ import pytest
 import torch
 
 from zeroshot.build import build, initialise
-from zeroshot.data import batches, load
+from zeroshot.data import Dataset, batches, load
+from zeroshot.errors import DataError
 from zeroshot.net import NetSpec, layer_table, spec_array
 from zeroshot.plugins import load_proxies
 from zeroshot.probe import Probe, Proxy, Score, evaluate
-from zeroshot.scoring import NetScores, default_jobs, net_seed, probe_net, score_probed, score_static
+from zeroshot.scoring import (
+    NetScores,
+    ProbeImages,
+    default_jobs,
+    net_seed,
+    probe_images,
+    probe_net,
+    score_probed,
+    score_static,
+)
 
 NETS = ["r8-s8-c3w8x1-c3w8x1", "r8-s8/2-d3w8x1-m3e2w8x1/2-h64", "r4-s8-b3w12x1-c3w8x1", "r8-s12-m5e1w8x2-c3w8x1"]
-PROBED = load_proxies(["zico", "naswot"])
+NAMES = ["zico", "naswot", "linear_readout"]
+PROBED = load_proxies(NAMES)
 
 
 @pytest.fixture(scope="module")
 def images():
     digits = load("digits")
-    return {side: batches(digits, side, 8, 2, 0) for side in (4, 8)}
+    return {side: ProbeImages(batches(digits, side, 8, 2, 0), batches(digits, side, 8, 6, 0)) for side in (4, 8)}
 
 
 @pytest.fixture(scope="module")
 def alone(images):
     """Each net by itself, last first."""
-    return {net: probe_net(net, 10, images[NetSpec.parse(net).resolution], ["zico", "naswot"], 7) for net in NETS[::-1]}
+    return {net: probe_net(net, 10, images[NetSpec.parse(net).resolution], NAMES, 7) for net in NETS[::-1]}
 
 
 def test_the_seed_of_a_net_depends_on_the_seed_and_the_net_only():
@@ -62,7 +73,7 @@ def test_a_net_is_scored_as_built_and_initialised_from_its_own_seed(images, alon
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
-        want = evaluate(PROBED, Probe(module, images[8], net_seed(7, net)))
+        want = evaluate(PROBED, Probe(module, images[8].batches, net_seed(7, net), images[8].readout))
     finally:
         torch.set_num_threads(threads)
     assert alone[net] == NetScores(net, want)
@@ -140,3 +151,62 @@ def test_default_jobs_are_the_cores_this_process_may_use(monkeypatch):
     monkeypatch.delattr("os.sched_getaffinity")
     monkeypatch.setattr("os.cpu_count", lambda: None)
     assert default_jobs() == 1
+
+
+def dataset(images):
+    """Noise of two by two pixels in colour, four classes in turn."""
+    x, y = np.random.default_rng(0).integers(0, 256, (images, 2, 2, 3), dtype=np.uint8), np.arange(images) % 4
+    return Dataset("noise", x, y, x, y, ("a", "b", "c", "d"))
+
+
+def wants(*images):
+    return [Proxy(f"p{n}", float, "forward", "", "", readout=n) for n in images]
+
+
+def shapes(drawn):
+    return [tuple(x.shape) for x, _ in drawn]
+
+
+@pytest.mark.parametrize(
+    ("proxies", "available", "readout"),
+    [
+        (wants(0, 0), 100, 0),  # nobody wants any
+        ([], 100, 0),
+        (wants(0, 40, 16), 100, 5),  # the one that wants most decides
+        (wants(47), 100, 5),  # whole batches only, not more than asked for
+        (wants(512), 100, 12),  # as many as there are
+        (wants(512), 25, 3),
+        (wants(7), 100, 0),  # less than a batch
+        (wants(512), 16, 2),
+    ],
+)
+def test_probe_images_are_as_many_as_wanted_and_as_there_are(proxies, available, readout):
+    drawn = probe_images(dataset(available), 5, 8, 2, proxies, 3)
+    assert shapes(drawn.batches) == [(8, 3, 5, 5)] * 2
+    assert shapes(drawn.readout) == [(8, 3, 5, 5)] * readout
+    found = [tuple(image.flatten().tolist()) for x, _ in drawn.readout for image in x]
+    assert len(set(found)) == 8 * readout  # no image twice
+
+
+def test_probe_images_are_those_of_batches():
+    data = dataset(100)
+    drawn = probe_images(data, 5, 8, 2, wants(40), 3)
+    for ours, count in ((drawn.batches, 2), (drawn.readout, 5)):
+        for (x, y), (want_x, want_y) in zip(ours, batches(data, 5, 8, count, 3), strict=True):
+            assert torch.equal(x, want_x)
+            assert torch.equal(y, want_y)
+    assert not torch.equal(drawn.readout[0][0], probe_images(data, 5, 8, 2, wants(40), 4).readout[0][0])
+
+
+def test_nets_of_every_resolution_are_probed_on_the_same_images():
+    """Enlarged two and four times, an image's mean colour stays what it was."""
+    small, large = (probe_images(dataset(100), side, 8, 2, wants(40), 3) for side in (4, 8))
+    for name in ("batches", "readout"):
+        for (x, y), (other_x, other_y) in zip(getattr(small, name), getattr(large, name), strict=True):
+            assert torch.equal(y, other_y)
+            torch.testing.assert_close(x.mean((2, 3)), other_x.mean((2, 3)), atol=0.02, rtol=0)
+
+
+def test_too_few_images_for_the_batches_are_refused_whatever_the_readout():
+    with pytest.raises(DataError, match="2 batches of 8 need 16 training images, but there are 15"):
+        probe_images(dataset(15), 5, 8, 2, wants(512), 0)

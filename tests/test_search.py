@@ -16,7 +16,7 @@ import pytest
 from scipy.stats import multivariate_normal, norm
 
 from zeroshot import plugins, searching
-from zeroshot.accuracy import PRIOR, task_anchor
+from zeroshot.accuracy import prior_for, task_anchor
 from zeroshot.cascade._scan import MIN_RATE
 from zeroshot.cascade.copula import PRIOR_COUPLING, cascade_accuracy
 from zeroshot.cost.boards import load_board
@@ -26,7 +26,7 @@ from zeroshot.errors import DataError, InfeasibleError, UsageError
 from zeroshot.features import features
 from zeroshot.net import NetSpec, layer_table, spec_array
 from zeroshot.probe import Proxy, ProxyUndefined
-from zeroshot.scoring import probe_net
+from zeroshot.scoring import ProbeImages, probe_net
 from zeroshot.searching import plan, search
 
 # The module; the package has a function of that name.
@@ -94,8 +94,11 @@ def copula(a_l, a_b, p):
     return a_l - both(mu_l, -gamma) + both(mu_b, -kappa)
 
 
-def expected(rows, nets, anchor, trust):
-    """Accuracies from score rows, in plain Python: mean log rank, sizes matched to it, the line, ties shared."""
+def expected(rows, nets, anchor, prior, scores=None):
+    """Accuracies from score rows, in plain Python: mean log rank, sizes matched to it, the line, ties shared.
+
+    `scores` holds each proxy's scores that are evidence on their own, net by net.
+    """
     n = len(rows)
     fused = [0.0] * n
     for column in zip(*rows, strict=True):
@@ -106,16 +109,20 @@ def expected(rows, nets, anchor, trust):
     fused = [round(x, 12) for x in fused]
     known = features(layer_table(spec_array([NetSpec.parse(net) for net in nets]), 1, 10))
     own = [
-        sum(t.weight * min(max((known[t.feature][i] - t.centre) / t.scale, -3), 3) for t in PRIOR.terms)
+        sum(t.weight * min(max((known[t.feature][i] - t.centre) / t.scale, -3), 3) for t in prior.terms)
         for i in range(n)
     ]
+    for each in prior.evidence:
+        beyond = [x - each.slope * size for x, size in zip(scores[each.proxy], own, strict=True)]
+        steps = [(x - sum(beyond) / n) / each.scale for x in beyond]
+        own = [size + each.weight * min(max(step, -3), 3) for size, step in zip(own, steps, strict=True)]
     capacity = sorted(own)
     order = sorted(fused)
-    shift = PRIOR.task_slope * (norm.ppf(anchor) - norm.ppf(PRIOR.reference))
+    shift = prior.task_slope * (norm.ppf(anchor) - norm.ppf(prior.reference))
     out = []
     for x, size in zip(fused, own, strict=True):
         shared = [c for c, y in zip(capacity, order, strict=True) if y == x]
-        mu = PRIOR.intercept + (1 - trust) * size + trust * sum(shared) / len(shared) + shift
+        mu = prior.intercept + (1 - prior.trust) * size + prior.trust * sum(shared) / len(shared) + shift
         out.append(min(max(norm.cdf(mu), 0.1), 0.999))
     return out
 
@@ -193,13 +200,18 @@ def test_accuracies_follow_from_the_scores(result):
     anchor = task_anchor(load("digits"))
     static = ["score_params", "score_macs", "score_nn_degree"]
     names = list(probed)
-    rows = [[float(nets[n][s]) for s in static] + [probed[n]["zico"], probed[n]["naswot"]] for n in names]
-    want = dict(zip(names, expected(rows, names, anchor, PRIOR.trust_probed), strict=True))
+    scores = {proxy: [probed[n][proxy] for n in names] for proxy in ("zico", "naswot", "linear_readout")}
+    rows = [
+        [float(nets[n][s]) for s in static] + [column[i] for column in scores.values()] for i, n in enumerate(names)
+    ]
+    prior = prior_for(scores)
+    assert [each.proxy for each in prior.evidence] == ["linear_readout"]
+    want = dict(zip(names, expected(rows, names, anchor, prior, scores), strict=True))
     got = {row[role]: row[f"{role}_accuracy"] for row in result.pairs for role in ("little", "big")}
     got |= {row["net"]: row["accuracy"] for row in result.singles}
     assert got == pytest.approx({net: want[net] for net in got}, abs=1e-12)
 
-    first = expected([[float(r[s]) for s in static] for r in nets.values()], list(nets), anchor, PRIOR.trust_static)
+    first = expected([[float(r[s]) for s in static] for r in nets.values()], list(nets), anchor, prior_for([]))
     assert [float(row["static_accuracy"]) for row in nets.values()] == pytest.approx(first, abs=1e-12)
 
 
@@ -313,8 +325,10 @@ def test_probed_scores_are_those_of_each_net_by_itself(other_seed):
     with (other_seed.run / "scores.csv").open(newline="") as file:
         rows = list(csv.reader(file))
     net = rows[-1][0]
-    images = batches(load("digits", 1), int(net.split("-")[0][1:]), 8, 2, 1)
-    want = probe_net(net, 10, images, ["zico", "naswot"], 1).scores
+    digits, side = load("digits", 1), int(net.split("-")[0][1:])
+    # Batches of 8: two for the gradients, and 512 images for the readout.
+    images = ProbeImages(batches(digits, side, 8, 2, 1), batches(digits, side, 8, 64, 1))
+    want = probe_net(net, 10, images, ["zico", "naswot", "linear_readout"], 1).scores
     assert {proxy: float(value) for name, proxy, value, _ in rows if name == net} == {
         k: v.value for k, v in want.items()
     }
@@ -358,7 +372,7 @@ def test_no_pair_left_after_probing_is_said_and_not_a_crash(monkeypatch, tmp_pat
     def smallness(probe):
         return -float(sum(weight.numel() for weight in probe.weights))
 
-    monkeypatch.setattr(SHORTLIST, "PRIOR", replace(PRIOR, trust_probed=1.0))
+    monkeypatch.setattr(searching, "prior_for", lambda _: replace(prior_for([]), trust=1.0))
     doubters = [Proxy(f"doubt{i}", smallness, "forward", "nobody", "prefers small nets") for i in range(6)]
     with_proxy(monkeypatch, *doubters)
     options = SMALL | {"proxies": ["params", *(p.name for p in doubters)], "shortlist": 1}
@@ -501,7 +515,7 @@ def test_a_net_on_which_a_proxy_is_undefined_ranks_last_and_is_counted(monkeypat
 
     macs = {row["net"]: row["macs"] for row in found.nets}
     rows = [[macs[net], scores[net][0]] for net in scores]
-    want = expected(rows, list(scores), task_anchor(load("digits")), PRIOR.trust_probed)
+    want = expected(rows, list(scores), task_anchor(load("digits")), prior_for(["odd"]))
     want = dict(zip(scores, want, strict=True))
     got = {row["net"]: row["accuracy"] for row in found.singles}
     got |= {row[role]: row[f"{role}_accuracy"] for row in found.pairs for role in ("little", "big")}
@@ -534,5 +548,5 @@ def test_the_smallest_shortlists_still_list_a_pair(shortlist):
 def test_a_model_without_trust_in_ranks_says_so(monkeypatch):
     words = "no trust in the ranks"
     assert not any(words in text for text in search("digits", **STATIC).remarks)
-    monkeypatch.setattr(searching, "PRIOR", replace(PRIOR, trust_static=0.0))
+    monkeypatch.setattr(searching, "prior_for", lambda _: replace(prior_for([]), trust=0.0))
     assert any(words in text for text in search("digits", **STATIC).remarks)

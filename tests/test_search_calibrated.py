@@ -14,7 +14,7 @@ from zeroshot._anchor_nets import anchor_split, measure, short_epochs
 from zeroshot._constants import shipped
 from zeroshot._recipe import Recipe
 from zeroshot._training_data import Split
-from zeroshot.accuracy import PRIOR
+from zeroshot.accuracy import PROBED
 from zeroshot.calibration import SHARED_NOISE
 from zeroshot.data import Dataset, load
 from zeroshot.errors import DataError, UsageError
@@ -89,9 +89,9 @@ def test_a_trained_net_stands_between_what_is_expected_and_what_was_measured(anc
 
 
 def test_the_model_is_named_with_its_trainings(free, anchored):
-    assert (free.accuracy_model, anchored.accuracy_model) == (PRIOR.name, f"{PRIOR.name} + 3 trained")
+    assert (free.accuracy_model, anchored.accuracy_model) == (PROBED.name, f"{PROBED.name} + 3 trained")
     assert anchored.summary()["accuracy_model"] == anchored.accuracy_model
-    assert anchored.config["accuracy_model"] == shipped()["accuracy"]["name"]
+    assert anchored.config["accuracy_model"] == shipped()["accuracy"]["probed"]["name"]
     assert free.trained == []
 
 
@@ -170,7 +170,7 @@ def test_the_weight_of_a_measurement_is_that_of_its_precision():
     """Against the product of two normal densities, on a grid."""
     from zeroshot.calibration import updated
 
-    model, a, mu = replace(PRIOR, sd_net=0.1), 0.7, 0.2
+    model, a, mu = replace(PROBED, sd_net=0.1), 0.7, 0.2
     grid = np.linspace(-1, 2, 300_001)
     y = ndtri(a)
     noise = np.sqrt(a * (1 - a) / 143) / (np.exp(-(y**2) / 2) / np.sqrt(2 * np.pi))
@@ -211,7 +211,7 @@ def test_the_command_shows_the_trained_nets(cli, tmp_path):
     text = " ".join(shown.stdout.split())
     assert "3 nets trained for 1 epoch, measured on 143 validation images" in text
     assert "anchored by 3 nets that were trained" in text
-    assert f"{PRIOR.name} + 3 trained" in text
+    assert f"{PROBED.name} + 3 trained" in text
     summary = json.loads((tmp_path / "r" / "summary.json").read_text())
     assert len(summary["trained"]) == 3
     assert all(row["net"] in shown.stdout for row in summary["trained"])

@@ -9,6 +9,7 @@ from zeroshot.errors import UsageError
 
 FILE = "constants.toml"
 PARTS = ("provenance", "accuracy", "cascade")
+MODELS = ("static", "probed")  # of the accuracy
 
 
 @cache
@@ -32,6 +33,7 @@ def parse(text: str, where: str) -> dict[str, Any]:
     except tomllib.TOMLDecodeError as error:
         raise UsageError(f"{where} is damaged: {error}.", "Restore it from the repository.") from error
     missing = [part for part in PARTS if not isinstance(found.get(part), dict)]
+    missing = missing or [f"accuracy.{m}" for m in MODELS if not isinstance(found["accuracy"].get(m), dict)]
     if missing:
         raise UsageError(f"{where} has no part [{missing[0]}].", "Restore it from the repository.")
     return found

@@ -8,7 +8,6 @@ from math import inf
 import numpy as np
 import numpy.typing as npt
 
-from zeroshot.accuracy import PRIOR
 from zeroshot.candidates import Candidates
 from zeroshot.cascade.pairs import Ranking
 from zeroshot.cost.nets import NetCosts
@@ -16,7 +15,7 @@ from zeroshot.probe import Score
 from zeroshot.ranking import fuse_ranks
 from zeroshot.results import Population, single_fits, single_front
 from zeroshot.runs import RunFolder
-from zeroshot.scoring import Batches, score_aggregate, score_probed
+from zeroshot.scoring import ProbeImages, score_aggregate, score_probed
 from zeroshot.settings import Setting
 
 FloatArray = npt.NDArray[np.float64]
@@ -33,7 +32,7 @@ class Shortlist:
         littles: Of these, those that may be little.
         bigs: Those that may be big.
         fused: Of `rows`, their fused ranks.
-        trust: Of the accuracy model in these ranks.
+        scores: Probed proxy -> its scores of `rows`.
         undefined: Probed proxy -> nets on which it has no meaning.
     """
 
@@ -41,19 +40,19 @@ class Shortlist:
     littles: Int64Array
     bigs: Int64Array
     fused: FloatArray
-    trust: float
+    scores: dict[str, FloatArray]
     undefined: dict[str, int]
 
 
 def probed(
-    s: Setting, batches: dict[int, Batches], found: Candidates, names: list[str], static: FloatArray,
+    s: Setting, images: dict[int, ProbeImages], found: Candidates, names: list[str], static: FloatArray,
     accuracy: FloatArray, first: Ranking, folder: RunFolder | None, report: Progress,
 ) -> Shortlist:  # fmt: skip
     """Choose the nets worth probing, and probe them.
 
     Args:
         s: The setting; it has probed proxies.
-        batches: Resolution -> labelled batches.
+        images: Resolution -> labelled images.
         found: All candidates.
         names: Their short specs.
         static: (n_nets, n_static) float64, static scores.
@@ -69,13 +68,13 @@ def probed(
     best_alone = single_front(static_alone, single_fits(found.costs, s.platform, s.budgets))
     alone_rows = shortlist(found.costs, accuracy, best_alone, best_alone[:0], s.shortlist)
     rows = np.unique(np.concatenate([littles, bigs, alone_rows]))
-    scores = _probe(s, batches, [names[i] for i in rows], folder, report)
+    scores = _probe(s, images, [names[i] for i in rows], folder, report)
     known = {p.name: static[rows, i] for i, p in enumerate(s.static)}
     known |= {p.name: scores[:, i] for i, p in enumerate(s.probed)}
     known |= {p.name: score_aggregate(p, known) for p in s.aggregates}
     fused = fuse_ranks(np.column_stack([known[name] for name in s.fused]))
     undefined = {p.name: int(np.isnan(column).sum()) for p, column in zip(s.probed, scores.T, strict=True)}
-    return Shortlist(rows, littles, bigs, fused, PRIOR.trust_probed, undefined)
+    return Shortlist(rows, littles, bigs, fused, {p.name: known[p.name] for p in s.probed}, undefined)
 
 
 def _shortlist(s: Setting, found: Candidates, accuracy: FloatArray, ranking: Ranking, role: str) -> Int64Array:
@@ -115,7 +114,7 @@ def shortlist(costs: NetCosts, accuracy: FloatArray, allowed: Int64Array, listed
 
 
 def _probe(
-    s: Setting, batches: dict[int, Batches], names: list[str], folder: RunFolder | None, report: Progress
+    s: Setting, images: dict[int, ProbeImages], names: list[str], folder: RunFolder | None, report: Progress
 ) -> FloatArray:
     """(n_nets, n_proxies) probed scores; those already in the run folder are not computed again."""
     wanted = [p.name for p in s.probed]
@@ -123,7 +122,7 @@ def _probe(
     missing = [net for net in names if any(name not in done.get(net, {}) for name in wanted)]
     report("probing nets", len(names) - len(missing), len(names))
     # Closed by name: an interrupt must stop the workers now, not when the garbage is collected.
-    with closing(score_probed(missing, s.classes, batches, s.probed, s.seed, s.jobs)) as results:
+    with closing(score_probed(missing, s.classes, images, s.probed, s.seed, s.jobs)) as results:
         for i, result in enumerate(results, len(names) - len(missing) + 1):
             if folder is not None:
                 folder.append_scores(result)

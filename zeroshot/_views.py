@@ -56,6 +56,19 @@ def first_pass(runner: Runner, x: "Tensor") -> FirstPass:
         return FirstPass(images, runner.forward(images), codes, calls, norms)
 
 
+def mean_activations(runner: Runner, x: "Tensor") -> "tuple[Tensor, Tensor]":
+    """Means over positions of the output of every ReLU call, (batch, units), and logits; a pass without a graph."""
+    import torch
+    from torch import nn
+
+    means: list[Tensor] = []
+    relus = [m for m in runner.module.modules() if isinstance(m, nn.ReLU | nn.ReLU6)]
+    record_mean = partial(_append_mean, means, len(x))
+    with hooked(relus, record_mean), runner.isolated(training=True), torch.no_grad():
+        logits = runner.forward(x)
+    return torch.cat(means, 1) if means else x.new_zeros(len(x), 0), logits
+
+
 def check_not_cancelled(total: "Tensor", calls: list[Call]) -> None:
     """Make sure that the last batch norm lets a gradient through that is more than rounding.
 
@@ -166,6 +179,14 @@ def _code(activation: "Tensor") -> "Tensor":
     fires = activation.detach() > 0
     # Channels last, as the activations lie in memory: no copy. Any fixed order of the units serves.
     return (fires.permute(0, 2, 3, 1) if fires.ndim == 4 else fires).flatten(1)
+
+
+def _append_mean(
+    means: "list[Tensor]", images: int, _relu: "nn.Module", _inputs: "tuple[Any, ...]", output: "Tensor"
+) -> None:
+    if output.ndim not in (2, 4) or len(output) != images:
+        raise ProxyUndefined(f"a ReLU of shape {tuple(output.shape)} has no channels of {images} images")
+    means.append(output.flatten(2).mean(2) if output.ndim == 4 else output)
 
 
 def _identity(x: "Tensor") -> "Tensor":

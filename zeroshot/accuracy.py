@@ -4,16 +4,19 @@ No net of the population was trained, so the expectation is a prior, and is name
 
 1. A line on the probit scale, fitted to trained nets, turns a net's own features (`zeroshot.features`) into its size:
    how far above or below the average trained net it is expected to be.
-2. The fused proxies give an order. The net of fused rank i is matched to the i-th smallest size of its population
+2. A probed score may be evidence: what it says of a net beyond that net's size, against the mean of the population.
+   Its level, which another task moves, does not count.
+3. The fused proxies give an order. The net of fused rank i is matched to the i-th smallest size of its population
    (quantile matching): the proxies decide who is better, the sizes how far the population reaches. `trust` says how
    much of this replaces a net's own size.
-3. Another task shifts the line by what a nearest-neighbour classifier, which needs no training, says about it.
+4. Another task shifts the line by what a nearest-neighbour classifier, which needs no training, says about it.
 
-The constants are in `constants.toml`, with their provenance.
+The constants are in `constants.toml`, with their provenance: `STATIC` for nets of which only layers are known, `PROBED`
+where the proxies that are its evidence have been computed.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -54,6 +57,25 @@ class Term:
 
 
 @dataclass(frozen=True)
+class Evidence:
+    """One probed score's part of the size: weight * (x - mean of x over the population) / scale, kept as a `Term` is.
+
+    x = score - slope * s, where s is the terms' part of the size.
+
+    Attributes:
+        proxy: Name of the proxy.
+        slope: Of the score over s, per unit of mu, in the nets of the fit.
+        scale: Standard deviation of x over them.
+        weight: mu a standard deviation.
+    """
+
+    proxy: str
+    slope: float
+    scale: float
+    weight: float
+
+
+@dataclass(frozen=True)
 class AccuracyModel:
     """Constants of the prediction, on the probit scale mu = Phi^-1(accuracy).
 
@@ -64,8 +86,8 @@ class AccuracyModel:
         source: Where the constants come from.
         intercept: mu of size 0 on the reference task.
         terms: What a net's size is the sum of.
-        trust_static: Trust in the ranks of static proxies, 0 to 1.
-        trust_probed: Trust in ranks that probed proxies took part in.
+        evidence: Probed scores that are added to it.
+        trust: In the fused ranks, 0 to 1.
         task_slope: How much of the anchor's difference between tasks carries over.
         reference: Anchor of the reference task (CIFAR-10).
         sd_net: Standard deviation of a net around the line, mu.
@@ -77,13 +99,27 @@ class AccuracyModel:
     source: str
     intercept: float
     terms: tuple[Term, ...]
-    trust_static: float
-    trust_probed: float
+    evidence: tuple[Evidence, ...]
+    trust: float
     task_slope: float
     reference: float
     sd_net: float
     sd_task: float
     sd_slope: float
+
+    @property
+    def inputs(self) -> tuple[str, ...]:
+        """Features and proxies that it must be given."""
+        return (*(term.feature for term in self.terms), *(each.proxy for each in self.evidence))
+
+    def stretched(self, factor: float) -> "AccuracyModel":
+        """The model under which every size is so many times as large."""
+        return replace(
+            self,
+            terms=tuple(replace(term, weight=float(factor * term.weight)) for term in self.terms),
+            evidence=tuple(replace(e, weight=float(factor * e.weight), slope=float(e.slope / factor))
+                           for e in self.evidence),
+        )  # fmt: skip
 
     def task_shift(self, anchor: float) -> float:
         """What another task adds to every mu, from its `task_anchor`."""
@@ -91,7 +127,7 @@ class AccuracyModel:
 
 
 def model_of(values: Mapping[str, Any], where: str = FILE) -> AccuracyModel:
-    """The model of a file's part [accuracy].
+    """The model of one part of a file's [accuracy].
 
     Args:
         values: As read.
@@ -104,17 +140,24 @@ def model_of(values: Mapping[str, Any], where: str = FILE) -> AccuracyModel:
         terms = tuple(
             Term(str(t["feature"]), *(float(t[key]) for key in ("centre", "scale", "weight"))) for t in values["terms"]
         )
-        rest = {key: float(value) for key, value in values.items() if key not in {"name", "source", "terms"}}
-        model = AccuracyModel(name=str(values["name"]), source=str(values["source"]), terms=terms, **rest)
+        evidence = tuple(
+            Evidence(str(e["proxy"]), *(float(e[key]) for key in ("slope", "scale", "weight")))
+            for e in values.get("evidence", ())
+        )
+        named = {"name", "source", "terms", "evidence"}
+        rest = {key: float(value) for key, value in values.items() if key not in named}
+        model = AccuracyModel(
+            name=str(values["name"]), source=str(values["source"]), terms=terms, evidence=evidence, **rest
+        )
     except (KeyError, TypeError, ValueError) as error:
         raise UsageError(f"{where} holds no accuracy model: {error}.", "Restore it from the repository.") from error
     for term in terms:
         if term.feature not in FEATURES:
             raise unknown("feature", term.feature, FEATURES)
     numbers = [*rest.values(), *(x for term in terms for x in (term.centre, term.scale, term.weight))]
-    spreads = [model.sd_net, model.sd_task, model.sd_slope, *(term.scale for term in terms)]
-    trusts = (model.trust_static, model.trust_probed)
-    if not np.isfinite(numbers).all() or min(spreads) <= 0 or min(trusts) < 0 or max(trusts) > 1:
+    numbers += [x for each in evidence for x in (each.slope, each.weight)]
+    spreads = [model.sd_net, model.sd_task, model.sd_slope, *(t.scale for t in terms), *(e.scale for e in evidence)]
+    if not np.isfinite(numbers).all() or min(spreads) <= 0 or not 0 <= model.trust <= 1:
         raise UsageError(
             f"{where} has a constant that is not finite, a spread that is not positive, or a trust outside 0 to 1.",
             "Restore it from the repository.",
@@ -122,7 +165,13 @@ def model_of(values: Mapping[str, Any], where: str = FILE) -> AccuracyModel:
     return model
 
 
-PRIOR = model_of(shipped()["accuracy"])
+STATIC = model_of(shipped()["accuracy"]["static"])
+PROBED = model_of(shipped()["accuracy"]["probed"])
+
+
+def prior_for(proxies: Iterable[str]) -> AccuracyModel:
+    """The shipped model for nets on which these proxies were computed: `PROBED` if its evidence is among them."""
+    return PROBED if {each.proxy for each in PROBED.evidence} <= set(proxies) else STATIC
 
 
 def task_anchor(dataset: Dataset, seed: int = 0) -> float:
@@ -142,18 +191,27 @@ def task_anchor(dataset: Dataset, seed: int = 0) -> float:
     return float(np.clip((votes.argmax(axis=1) == labels[half:]).mean(), 0.01, 0.99))
 
 
-def size(known: Mapping[str, FloatArray], model: AccuracyModel = PRIOR) -> FloatArray:
-    """How far each net's own features lift its mu over the intercept.
+def size(known: Mapping[str, FloatArray], model: AccuracyModel) -> FloatArray:
+    """How far what is known of each net itself lifts its mu over the intercept.
 
     Args:
-        known: Feature -> (n_nets,) float64; at least those of the model.
+        known: Feature or proxy -> (n_nets,) float64; at least `inputs` of the model. A score that is undefined (NaN)
+            says nothing of its net.
         model: The constants.
 
     Returns:
         (n_nets,) float64, mu.
     """
     parts = [term.weight * standardised(known[term.feature], term.centre, term.scale) for term in model.terms]
-    return np.asarray(np.sum(parts, axis=0), np.float64)
+    own = np.asarray(np.sum(parts, axis=0), np.float64)
+    found = own
+    for each in model.evidence:
+        beyond = known[each.proxy] - each.slope * own
+        defined = np.isfinite(beyond)
+        if defined.any():
+            steps = standardised(beyond, beyond[defined].mean(), each.scale)
+            found = found + each.weight * np.where(defined, steps, 0.0)
+    return found
 
 
 def standardised(x: FloatArray, centre: npt.ArrayLike, scale: npt.ArrayLike) -> FloatArray:
@@ -177,24 +235,20 @@ def matched(fused: FloatArray, sizes: FloatArray) -> FloatArray:
     return np.asarray((np.bincount(group, reached) / np.bincount(group))[group], np.float64)
 
 
-def believed(
-    fused: FloatArray, known: Mapping[str, FloatArray], trust: float, model: AccuracyModel = PRIOR
-) -> FloatArray:
-    """Each net's size with so much trust in the ranks, (n_nets,) float64, mu; arguments as `expected_accuracy`."""
+def believed(fused: FloatArray, known: Mapping[str, FloatArray], model: AccuracyModel) -> FloatArray:
+    """Each net's size, ranks mixed in by the model's trust, (n_nets,) float64, mu; arguments as `expected_accuracy`."""
     own = size(known, model)
-    return (1.0 - trust) * own + trust * matched(fused, own)
+    return (1.0 - model.trust) * own + model.trust * matched(fused, own)
 
 
 def expected_accuracy(
-    fused: FloatArray, known: Mapping[str, FloatArray], trust: float, anchor: float, classes: int,
-    model: AccuracyModel = PRIOR,
-) -> FloatArray:  # fmt: skip
+    fused: FloatArray, known: Mapping[str, FloatArray], anchor: float, classes: int, model: AccuracyModel
+) -> FloatArray:
     """Expected accuracy of each net of a population.
 
     Args:
         fused: (n_nets,) float64, fused proxy ranks, higher is better.
-        known: The nets' features, see `size`.
-        trust: Of the model, in these ranks.
+        known: What is known of the nets, see `size`.
         anchor: `task_anchor` of the data.
         classes: Number of classes; nothing falls below chance.
         model: The constants.
@@ -202,5 +256,5 @@ def expected_accuracy(
     Returns:
         (n_nets,) float64, fractions. With full trust, equal ranks give equal accuracies.
     """
-    mu = model.intercept + believed(fused, known, trust, model) + model.task_shift(anchor)
+    mu = model.intercept + believed(fused, known, model) + model.task_shift(anchor)
     return np.asarray(np.clip(ndtr(mu), 1.0 / classes, 0.999))

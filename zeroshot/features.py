@@ -53,6 +53,16 @@ def mean_log_macs(table: LayerTable) -> FloatArray:
     return np.asarray(np.add.reduceat(logs, table.ptr[:-1]) / layers, np.float64)
 
 
+def mean_log_spatial_macs(table: LayerTable) -> FloatArray:
+    """As `mean_log_macs`, of the layers that look beyond one position (kernels over 1x1); 0 without such a layer."""
+    spatial = (table.column("kernel_h") > 1) & np.isin(table.column("op"), (CONV, DEPTHWISE))
+    logs = np.where(spatial, np.log10(np.maximum(layer_macs(table), 1)), 0.0)
+    layers = np.maximum(per_net(table, spatial.astype(np.int64)), 1)
+    if not len(table):
+        return np.zeros(0)
+    return np.asarray(np.add.reduceat(logs, table.ptr[:-1]) / layers, np.float64)
+
+
 def wide_kernel_share(table: LayerTable) -> FloatArray:
     """Share of the multiply-accumulates in kernels of 5x5 and more, 0 to 1."""
     work = layer_macs(table)
@@ -101,7 +111,8 @@ def skip_share(table: LayerTable) -> FloatArray:
 FEATURES: dict[str, Callable[[LayerTable], FloatArray]] = {
     feature.__name__: feature
     for feature in (
-        log_macs, log_params, log_outputs, log_stem_outputs, log_narrowest, mean_log_macs, wide_kernel_share, log_side,
+        log_macs, log_params, log_outputs, log_stem_outputs, log_narrowest, mean_log_macs, mean_log_spatial_macs,
+        wide_kernel_share, log_side,
         log_last_side, log_last_width, log_depth, depthwise_share, dense_share, skip_share,
     )
 }  # fmt: skip

@@ -14,7 +14,16 @@ from zeroshot.errors import UsageError, ZeroshotError
 from zeroshot.net import LayerTable
 from zeroshot.plugins import load_proxies, with_parts
 from zeroshot.probe import Probe, Proxy, Score, evaluate
-from zeroshot.scoring import Batches, NetScores, joined, one_thread, score_aggregate, score_static
+from zeroshot.scoring import (
+    Batches,
+    NetScores,
+    ProbeImages,
+    joined,
+    one_thread,
+    probe_images,
+    score_aggregate,
+    score_static,
+)
 from zeroshot.settings import DEFAULT_PROXIES
 
 if TYPE_CHECKING:
@@ -125,7 +134,7 @@ def _score(
     needed = with_parts(chosen)
     dataset = data if isinstance(data, Dataset) else datasets.load(str(data), seed)
     side = dataset.side if resolution is None else resolution
-    images = datasets.batches(dataset, side, batch, batches, seed)
+    images = probe_images(dataset, side, batch, batches, needed, seed)
     found: list[_Found] = []
     with one_thread():
         for name, module in modules.items():
@@ -140,18 +149,21 @@ def _score(
     return [NetScores(name, {p.name: columns[p.name][i] for p in chosen}) for i, name in enumerate(modules)]
 
 
-def _one(module: "nn.Module", images: Batches, needed: Sequence[Proxy], classes: int, seed: int, fresh: bool) -> _Found:
+def _one(
+    module: "nn.Module", images: ProbeImages, needed: Sequence[Proxy], classes: int, seed: int, fresh: bool
+) -> _Found:  # fmt: skip
     from zeroshot._modules import check_runs, renewed
 
-    check_runs(module, images[0][0], classes if any(p.needs_labels for p in needed) else 0, seed)
+    check_runs(module, images.batches[0][0], classes if any(p.needs_labels for p in needed) else 0, seed)
     probed = [p for p in needed if p.cost != "static"]
     net = renewed(module, seed) if fresh and probed else module
     dtype = next(p.dtype for p in module.parameters() if p.is_floating_point())
-    scores = evaluate(probed, Probe(net, [(x.to(dtype), y) for x, y in images], seed)) if probed else {}
+    batches, readout = ([(x.to(dtype), y) for x, y in some] for some in (images.batches, images.readout))
+    scores = evaluate(probed, Probe(net, batches, seed, readout)) if probed else {}
     if len(probed) == len(needed):
         return _Found(scores, None)
     try:
-        return _Found(scores, _traced(module, images))
+        return _Found(scores, _traced(module, images.batches))
     except UsageError as error:
         return _Found(scores, None, f"its layers cannot be traced: {error.message}")
 

@@ -45,6 +45,7 @@ class Proxy:
         version: Raised whenever the protocol changes, so that cached scores are not mixed.
         needs_labels: Whether the batches must carry labels.
         batches: Fewest batches it is defined on.
+        readout: Labelled images that it wants beside the batches; see `Probe`.
         parts: Names of the proxies that an aggregate is made of, in the order of its columns.
     """
 
@@ -56,6 +57,7 @@ class Proxy:
     version: int = 1
     needs_labels: bool = False
     batches: int = 1
+    readout: int = 0
     parts: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
@@ -91,18 +93,23 @@ class Probe:
             None where no proxy needs labels.
         seed: Seeds whatever the module itself draws in training mode (dropout), and the noise images and fresh
             weights of the proxies that use them.
+        readout: Labelled batches for views of many images, a draw of their own that may share images with
+            `batches`; without them these views take `batches`.
 
     Raises:
         UsageError: There is no batch, images are not finite, labels do not fit, or a tensor is not on the CPU.
     """
 
-    def __init__(self, module: "nn.Module", batches: "Sequence[Batch]", seed: int = 0) -> None:
+    def __init__(
+        self, module: "nn.Module", batches: "Sequence[Batch]", seed: int = 0, readout: "Sequence[Batch]" = ()
+    ) -> None:
         if not batches:
             raise UsageError("A probe needs at least one batch.")
-        for number, (x, y) in enumerate(batches):
+        for number, (x, y) in enumerate([*batches, *readout]):
             _check_batch(number, x, y)
         self.module = module
         self.batches = [(channels_last(x), y) for x, y in batches]
+        self.readout = [(channels_last(x), y) for x, y in readout]
         self.seed = seed
         self._runner = Runner(module, seed)
         self._gradients: dict[int, list[Tensor]] = {}
@@ -137,6 +144,28 @@ class Probe:
         The pass is the one that the gradients come from. Only `nn.ReLU` and `nn.ReLU6` modules are seen.
         """
         return self._first.codes
+
+    def mean_activations(self) -> "tuple[Tensor, Tensor]":
+        """Means over positions of every ReLU call's output, and labels, of the readout batches, or else of all batches.
+
+        Only `nn.ReLU` and `nn.ReLU6` modules are seen; batch norm takes each batch's own statistics.
+
+        Returns:
+            (images, units), units of all calls side by side, and (images,) int64.
+
+        Raises:
+            ProxyUndefined: A ReLU's output is neither (images, units) nor (images, channels, height, width).
+            UsageError: A batch has no labels, or some that do not fit the net.
+        """
+        import torch
+
+        means, labels = [], []
+        for x, y in self.readout or self.batches:
+            found, logits = _views.mean_activations(self._runner, x)
+            _check_classes(_labelled(y), logits)
+            means.append(found)
+            labels.append(_labelled(y))
+        return torch.cat(means), torch.cat(labels)
 
     def weight_gradients(self, batch: int = 0) -> "list[Tensor]":
         """Gradients of the mean cross-entropy of one batch with respect to `weights`, in the same order.
@@ -276,10 +305,7 @@ class Probe:
         return _alone.images_alone(self._runner, self.batches[0][0])
 
     def _labels(self, batch: int) -> "Tensor":
-        labels = self.batches[batch][1]
-        if labels is None:
-            raise UsageError("Gradients need labels; this batch has none.", "Use proxies that need no labels.")
-        return labels
+        return _labelled(self.batches[batch][1])
 
     def _synaptic(self, batch_norm: bool) -> "list[tuple[Tensor, Tensor]]":
         import torch
@@ -334,6 +360,12 @@ def _score(proxy: Proxy, probe: Probe) -> Score:
     except ProxyUndefined as reason:
         return Score(math.nan, str(reason))
     return Score(value) if math.isfinite(value) else Score(math.nan, f"the score is {value}")
+
+
+def _labelled(labels: "Tensor | None") -> "Tensor":
+    if labels is None:
+        raise UsageError("This proxy needs labels; a batch has none.", "Use proxies that need no labels.")
+    return labels
 
 
 def _check_batch(number: int, x: "Tensor", y: "Tensor | None") -> None:

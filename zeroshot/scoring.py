@@ -5,12 +5,13 @@ import os
 import warnings
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
+from zeroshot.data import Dataset, batches
 from zeroshot.net import LayerTable, NetSpec
 from zeroshot.probe import Proxy, Score
 
@@ -77,7 +78,42 @@ def net_seed(seed: int, net: str) -> int:
     return int.from_bytes(digest[:7], "little")
 
 
-def probe_net(net: str, classes: int, batches: Batches, names: Sequence[str], seed: int) -> NetScores:
+@dataclass(frozen=True)
+class ProbeImages:
+    """What nets of one resolution are probed on.
+
+    Attributes:
+        batches: Labelled batches.
+        readout: Further ones for proxies that read many images; empty where none does.
+    """
+
+    batches: Batches
+    readout: Batches = field(default_factory=list)
+
+
+def probe_images(
+    dataset: Dataset, side: int, size: int, count: int, proxies: Sequence[Proxy], seed: int
+) -> ProbeImages:
+    """Draw what some proxies need; readout batches are as many as the training images allow, up to what is wanted.
+
+    Args:
+        dataset: Its training images are drawn from.
+        side: Of the images, pixels.
+        size: Images a batch.
+        count: Batches.
+        proxies: Of any cost; their readout images are drawn too.
+        seed: Of the draw.
+
+    Raises:
+        DataError: There are too few training images for the batches.
+        UsageError: Size, count, side or seed is out of range.
+    """
+    drawn = batches(dataset, side, size, count, seed)
+    wanted = min(max((p.readout for p in proxies), default=0), len(dataset.y_train))
+    return ProbeImages(drawn, batches(dataset, side, size, wanted // size, seed) if wanted >= size else [])
+
+
+def probe_net(net: str, classes: int, images: ProbeImages, names: Sequence[str], seed: int) -> NetScores:
     """Build one net, initialise it from its own seed and score it on one thread."""
     import torch
 
@@ -87,15 +123,16 @@ def probe_net(net: str, classes: int, batches: Batches, names: Sequence[str], se
 
     own_seed = net_seed(seed, net)
     with one_thread():
-        module = build(NetSpec.parse(net), batches[0][0].shape[1], classes)
+        module = build(NetSpec.parse(net), images.batches[0][0].shape[1], classes)
         initialise(module, torch.Generator().manual_seed(own_seed))
-        return NetScores(net, evaluate(load_proxies(names), Probe(module, batches, own_seed)))
+        probe = Probe(module, images.batches, own_seed, images.readout)
+        return NetScores(net, evaluate(load_proxies(names), probe))
 
 
 def score_probed(
     nets: Sequence[str],
     classes: int,
-    batches: Mapping[int, Batches],
+    images: Mapping[int, ProbeImages],
     proxies: Sequence[Proxy],
     seed: int,
     jobs: int | None,
@@ -105,14 +142,14 @@ def score_probed(
     Args:
         nets: Short specs.
         classes: Number of classes.
-        batches: Resolution -> labelled batches at that resolution.
+        images: Resolution -> labelled images at that resolution.
         proxies: The probed proxies.
         seed: The run's seed.
         jobs: Worker processes; 1 works in this process, None decides by the amount of work. The scores do not
             depend on it.
     """
     names = [proxy.name for proxy in proxies]
-    tasks = [(net, classes, batches[NetSpec.parse(net).resolution], names, seed) for net in nets]
+    tasks = [(net, classes, images[NetSpec.parse(net).resolution], names, seed) for net in nets]
     if jobs is None:
         jobs = default_jobs() if len(nets) >= WORTH_PROCESSES else 1
     if jobs == 1 or len(nets) < 2:

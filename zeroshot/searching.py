@@ -14,7 +14,7 @@ from scipy.special import ndtr, ndtri
 
 from zeroshot import data as datasets
 from zeroshot._shortlist import Shortlist, probed
-from zeroshot.accuracy import PRIOR, AccuracyModel, believed, expected_accuracy, task_anchor
+from zeroshot.accuracy import STATIC, AccuracyModel, believed, expected_accuracy, prior_for, task_anchor
 from zeroshot.calibration import anchor_by_training
 from zeroshot.candidates import Candidates, draw, infeasible
 from zeroshot.cascade.copula import PRIOR_COUPLING
@@ -26,7 +26,7 @@ from zeroshot.net import layer_table, spec_of
 from zeroshot.ranking import fuse_ranks
 from zeroshot.results import Population, Row, SearchResult, net_rows, pair_rows, single_fits, single_front, single_rows
 from zeroshot.runs import RunFolder, check_run, open_run
-from zeroshot.scoring import Batches, default_jobs, score_static
+from zeroshot.scoring import ProbeImages, default_jobs, probe_images, score_static
 from zeroshot.settings import DEFAULT_BOARD, DEFAULT_ENGINE, DEFAULT_PROXIES, Setting, resolve
 from zeroshot.units import Quantity
 
@@ -46,13 +46,13 @@ class _Task:
 
     Attributes:
         anchor: `task_anchor` of the data.
-        batches: Resolution -> labelled batches, for the probed proxies.
+        images: Resolution -> labelled images, for the probed proxies.
         remarks: What is odd about the data.
         split: For trainings that anchor the accuracies; None where there are none.
     """
 
     anchor: float
-    batches: dict[int, Batches]
+    images: dict[int, ProbeImages]
     remarks: list[str]
     split: "Split | None" = field(repr=False)
 
@@ -156,7 +156,7 @@ def search(
     table = layer_table(found.values, s.channels, s.classes)
     static, known = score_static(table, s.static), features(table)
     fused = fuse_ranks(static[:, [i for i, p in enumerate(s.static) if p.name in s.fused]])
-    accuracy = expected_accuracy(fused, known, PRIOR.trust_static, task.anchor, s.classes)
+    accuracy = expected_accuracy(fused, known, task.anchor, s.classes, STATIC)
     first = _rank(s, found.costs, accuracy, found.littles, found.bigs)
     if not first.n_feasible:
         raise infeasible(found.corner, s.platform, s.budgets)
@@ -198,13 +198,13 @@ def plan(**options: Any) -> dict[str, Any]:  # noqa: ANN401 - exactly the option
 def _task(s: Setting, dataset: Dataset) -> _Task:
     sides = s.space.resolutions if s.probed else ()
     count = max([BATCHES, *(p.batches for p in s.probed)])
-    batches = {side: datasets.batches(dataset, side, s.batch, count, s.seed) for side in sides}
+    images = {side: probe_images(dataset, side, s.batch, count, s.probed, s.seed) for side in sides}
     split = None
     if s.calibrate:
         from zeroshot._anchor_nets import anchor_split
 
         split = anchor_split(dataset, s.seed)
-    return _Task(task_anchor(dataset, s.seed), batches, datasets.warnings_for(dataset), split)
+    return _Task(task_anchor(dataset, s.seed), images, datasets.warnings_for(dataset), split)
 
 
 def _rank(s: Setting, costs: NetCosts, accuracy: FloatArray, littles: Int64Array, bigs: Int64Array) -> Ranking:
@@ -227,10 +227,10 @@ def _finish(
         roles = {"littles": found.littles, "bigs": found.bigs, "specs": found.values}
         folder.write_arrays("candidates.npz", vars(found.costs) | columns | roles)
     if s.probed:
-        chosen = probed(s, task.batches, found, names, static, accuracy, first, folder, report)
+        chosen = probed(s, task.images, found, names, static, accuracy, first, folder, report)
     else:
         everyone = np.arange(len(names))
-        chosen = Shortlist(everyone, found.littles, found.bigs, fused, PRIOR.trust_static, {})
+        chosen = Shortlist(everyone, found.littles, found.bigs, fused, {}, {})
     final = _final(s, task, found, names, own, accuracy, chosen, folder, report)
     rows, littles, bigs, accuracy, ranking = chosen.rows, chosen.littles, chosen.bigs, final.accuracy, final.ranking
 
@@ -246,7 +246,7 @@ def _finish(
         singles=singles, nets=candidates, trained=final.trained, accuracy_model=final.model.name,
         n_pairs=first.n_pairs, n_feasible=first.n_feasible, n_probed=len(rows) if s.probed else 0,
         undefined={name: n for name, n in chosen.undefined.items() if n}, seconds=0.0,
-        remarks=task.remarks + _remarks(s, found, pairs, singles, chosen), config=s.config,
+        remarks=task.remarks + _remarks(s, found, pairs, singles, chosen, final.model), config=s.config,
         run=folder.path if folder is not None else None,
     )  # fmt: skip
 
@@ -257,11 +257,12 @@ def _final(
 ) -> _Final:  # fmt: skip
     """What is expected of the chosen nets, after a few trainings if any were asked for, and their pairs' ranking."""
     rows, costs = chosen.rows, found.costs.take(chosen.rows)
-    known, its_names = {name: column[rows] for name, column in own.items()}, [names[i] for i in rows]
+    known = {name: column[rows] for name, column in own.items()} | chosen.scores
+    its_names, prior = [names[i] for i in rows], prior_for(chosen.scores)
     fits = single_fits(costs, s.platform, s.budgets)
 
     def expect(model: AccuracyModel) -> FloatArray:
-        return expected_accuracy(chosen.fused, known, chosen.trust, task.anchor, s.classes, model)
+        return expected_accuracy(chosen.fused, known, task.anchor, s.classes, model)
 
     def whole(some: FloatArray) -> FloatArray:
         out = accuracy.copy()
@@ -280,15 +281,15 @@ def _final(
         alone = single_front(Population(its_names, costs, some), fits)[-1:].tolist()
         return [*of_pairs[:2], *alone, *of_pairs[2:]]
 
-    before = expect(PRIOR)
+    before = expect(prior)
     if task.split is None:
-        return _Final(PRIOR, whole(before), ranked(before), [])
+        return _Final(prior, whole(before), ranked(before), [])
     from zeroshot._anchor_nets import measure, short_epochs
 
     split, where = task.split, folder.path / "calibration" if folder is not None else None
     epochs, images = s.calibrate_epochs or short_epochs(split), len(split.validation)
     anchored = anchor_by_training(
-        PRIOR, believed(chosen.fused, known, chosen.trust), s.calibrate, task.anchor, images,
+        prior, believed(chosen.fused, known, prior), s.calibrate, task.anchor, images,
         expect=lambda model: np.asarray(ndtri(expect(model))),
         train=lambda some: measure([its_names[i] for i in some], split, epochs, s.seed, s.jobs, where, report),
         merit=merit,
@@ -305,7 +306,9 @@ def _final(
     return _Final(anchored.model, whole(final), ranked(final), trained)
 
 
-def _remarks(s: Setting, found: Candidates, pairs: list[Row], singles: list[Row], chosen: Shortlist) -> list[str]:
+def _remarks(
+    s: Setting, found: Candidates, pairs: list[Row], singles: list[Row], chosen: Shortlist, model: AccuracyModel
+) -> list[str]:
     remarks = []
     if min(len(found.littles), len(found.bigs)) < s.nets:
         remarks.append(
@@ -314,7 +317,7 @@ def _remarks(s: Setting, found: Candidates, pairs: list[Row], singles: list[Row]
         )
     if not any(isfinite(getattr(s.budgets, name)) for name in ("latency", "energy", "worst_latency")):
         remarks.append("No --latency, --energy or --worst-latency was given: the list favours large nets.")
-    if chosen.trust == 0:
+    if model.trust == 0:
         remarks.append("The accuracy model puts no trust in the ranks of these proxies: they do not count.")
     best_single = max(singles, key=lambda row: float(row["accuracy"]), default=None)
     if pairs and best_single and best_single["accuracy"] > pairs[0]["accuracy"]:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from zeroshot import data as datasets
-from zeroshot.accuracy import PRIOR
+from zeroshot.accuracy import prior_for
 from zeroshot.cascade.copula import PRIOR_COUPLING
 from zeroshot.cascade.pairs import Budgets, check_objectives
 from zeroshot.cost.boards import Board, load_board
@@ -24,7 +24,7 @@ from zeroshot.units import Quantity, to_bytes, to_mj, to_ms
 DEFAULT_BOARD = "nucleo-l4r5zi"
 # What `zeroshot` itself will write as firmware; the runtime of the other one alone takes 100 KB of flash.
 DEFAULT_ENGINE = "c99"
-DEFAULT_PROXIES = ("params", "macs", "nn_degree", "zico", "naswot")
+DEFAULT_PROXIES = ("params", "macs", "nn_degree", "zico", "naswot", "linear_readout")
 
 
 @dataclass(frozen=True)
@@ -120,7 +120,7 @@ def resolve(
         "space": space, **limits, "nets": nets, "top": top, "per_net": per_net, "shortlist": shortlist,
         "proxies": [f"{p.name}@{p.version}" for p in chosen], "objectives": list(objectives), "batch": batch,
         "calibrate": calibrate, "calibrate_epochs": calibrate_epochs, "seed": seed,
-        "accuracy_model": PRIOR.name, "cascade_model": PRIOR_COUPLING.name,
+        "accuracy_model": prior_for(p.name for p in probed).name, "cascade_model": PRIOR_COUPLING.name,
     }  # fmt: skip
     setting = Setting(
         dataset.channels, dataset.classes, its_board, its_engine, SPACES[space](dataset.side),

@@ -12,7 +12,8 @@ from regroup import GROUPS, WHOLE
 from scipy.special import ndtri
 from study import STATIC, Sample, regrouped, spearman
 
-from zeroshot.accuracy import PRIOR, Z80, AccuracyModel, believed, expected_accuracy
+from zeroshot.accuracy import PROBED as SHIPPED
+from zeroshot.accuracy import Z80, AccuracyModel, believed, expected_accuracy
 from zeroshot.calibration import anchor_by_training, calibrated, choose_design, updated
 from zeroshot.cascade.copula import PRIOR_COUPLING, Coupling, cascade_accuracy
 from zeroshot.results import pair_spread
@@ -61,22 +62,20 @@ class Anchored:
 
 def training_free(sample: Sample, model: AccuracyModel, anchor: float, classes: int = 10) -> Predicted:
     """Predict a population by a model, as a search has it after probing."""
-    accuracy = expected_accuracy(
-        sample.inputs.fused(), sample.inputs.known, model.trust_probed, anchor, classes, model
-    )  # fmt: skip
+    accuracy = expected_accuracy(sample.inputs.fused(), sample.inputs.everything, anchor, classes, model)
     return Predicted(np.asarray(ndtri(accuracy)), np.zeros(len(sample), bool), model)
 
 
 def first_stage(sample: Sample, model: AccuracyModel, anchor: float) -> Predicted:
     """The same before probing, from static proxies."""
     fused = sample.inputs.fused(STATIC)
-    accuracy = expected_accuracy(fused, sample.inputs.known, model.trust_static, anchor, 10, model)
+    accuracy = expected_accuracy(fused, sample.inputs.known, anchor, 10, model)
     return Predicted(np.asarray(ndtri(accuracy)), np.zeros(len(sample), bool), model)
 
 
 def anchored(sample: Sample, model: AccuracyModel, anchor: float, n: int) -> Predicted:
     """The same after n of these nets were trained, spread by design and measured on validation images."""
-    sizes = believed(sample.inputs.fused(), sample.inputs.known, model.trust_probed, model)
+    sizes = believed(sample.inputs.fused(), sample.inputs.everything, model)
     rows = choose_design(sizes, n)
     images = len(sample.zoo.labels["validation"])
     its = calibrated(model, sizes, rows, sample.validation[rows], anchor, images)
@@ -99,7 +98,7 @@ def searched(
         n: Nets to train.
         merit: Accuracies -> rows that the search would pick, best first.
     """
-    sizes = believed(sample.inputs.fused(), sample.inputs.known, model.trust_probed, model)
+    sizes = believed(sample.inputs.fused(), sample.inputs.everything, model)
     found = anchor_by_training(
         model, sizes, n, anchor, len(sample.zoo.labels["validation"]), expect=lambda its: _mu(sample, its, anchor),
         train=lambda rows: sample.validation[rows], merit=lambda mu: merit(accuracies(mu)),
@@ -110,7 +109,7 @@ def searched(
 
 
 def _mu(sample: Sample, model: AccuracyModel, anchor: float) -> FloatArray:
-    own = believed(sample.inputs.fused(), sample.inputs.known, model.trust_probed, model)
+    own = believed(sample.inputs.fused(), sample.inputs.everything, model)
     return np.asarray(model.intercept + own + model.task_shift(anchor), np.float64)
 
 
@@ -139,8 +138,8 @@ def singles(calibration: Sample, held: Sample, constants: Constants, anchor: flo
         for name, way in (WAYS | BASELINES).items()
     }
     found["fitted model"] = judge(training_free(held, constants.model, anchor).mu, held.mu)
-    found["fitted model, static proxies only"] = judge(first_stage(held, constants.model, anchor).mu, held.mu)
-    found[f"shipped now: {PRIOR.name}"] = judge(training_free(held, PRIOR, anchor).mu, held.mu)
+    found["fitted model, static proxies only"] = judge(first_stage(held, constants.static, anchor).mu, held.mu)
+    found[f"shipped now: {SHIPPED.name}"] = judge(training_free(held, SHIPPED, anchor).mu, held.mu)
     return found
 
 
@@ -193,7 +192,7 @@ def predictions(calibration: Sample, held: Sample, constants: Constants, anchor:
     found |= {f"{n} trained": anchored(held, constants.model, anchor, n) for n in TRAINED[1:] if n <= len(held) // 2}
     for name, way in BASELINES.items():
         found[name] = Predicted(way(calibration.inputs, rows, calibration.mu)(held.inputs), nobody)
-    found[f"shipped now: {PRIOR.name}"] = training_free(held, PRIOR, anchor)
+    found[f"shipped now: {SHIPPED.name}"] = training_free(held, SHIPPED, anchor)
     found["true single accuracies"] = Predicted(held.mu, nobody)
     return found
 
@@ -220,16 +219,20 @@ def couplings_on(held: Sample, found: Curves, fitted: Coupling, constant: Coupli
     return {name: judge_pairs(found, held.accuracy, each, held.zoo.macs()) for name, each in tried.items()}
 
 
-def pairs_covered(found: Curves, given: Predicted, coupling: Coupling) -> float:
-    """Share of pairs whose true accuracy at `RATE` is inside the 80 % interval that a search prints."""
+def pairs_covered(found: Curves, given: Predicted, coupling: Coupling) -> tuple[float, float]:
+    """Share of pairs whose true accuracy at `RATE` is inside the 80 % interval that a search prints.
+
+    Returns:
+        With the uncertainty of a task, and with the nets' own alone.
+    """
     if given.model is None:
-        return float("nan")
+        return float("nan"), float("nan")
     column = int(np.argmin(np.abs(np.asarray(found.p).mean(axis=0) - RATE)))
     rows = np.flatnonzero(~(given.trained[found.little] | given.trained[found.big]))
     a, b, p = (accuracies(given.mu[found.little[rows]]), accuracies(given.mu[found.big[rows]]), found.p[rows, column])
-    _, sd = pair_spread(a, b, p, given.model, coupling)
+    nets, whole = pair_spread(a, b, p, given.model, coupling)
     miss = np.abs(cascade_accuracy(a, b, p, coupling) - found.accuracy[rows, column])
-    return float((miss <= Z80 * sd).mean())
+    return float((miss <= Z80 * whole).mean()), float((miss <= Z80 * nets).mean())
 
 
 @dataclass(frozen=True, eq=False)
@@ -253,7 +256,7 @@ def transfer(
     """Judge on a grouping of the classes; constants for other tasks are fitted to the other groupings."""
     others = tuple(name for name in GROUPS if name != task)
     model = with_tasks(constants.model, fit_tasks(calibration, constants.model, anchors, others), anchors[WHOLE])
-    return carried(regrouped(held, GROUPS[task]), replace(constants, model=model), constant, anchors[task], task)
+    return carried(regrouped(held, GROUPS[task], task), replace(constants, model=model), constant, anchors[task], task)
 
 
 def carried(sample: Sample, constants: Constants, constant: Coupling, anchor: float, task: str) -> Transfer:

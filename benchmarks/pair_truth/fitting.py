@@ -10,6 +10,7 @@ import numpy as np
 from couplings import Curves, couple
 from predictors import (
     SHIPPABLE,
+    UNPROBED,
     WAYS,
     Judged,
     blend,
@@ -20,13 +21,14 @@ from predictors import (
 )
 from regroup import GROUPS, WHOLE
 from scipy.special import ndtri
-from study import ENOUGH, FEW, Sample, regrouped
+from study import ENOUGH, FEW, STATIC, Sample, regrouped
 
 from zeroshot import _constants
 from zeroshot.accuracy import AccuracyModel, believed, model_of
 from zeroshot.cascade.copula import Coupling, coupling_of
 from zeroshot.errors import UsageError
 from zeroshot.runs import RunFolder
+from zeroshot.settings import DEFAULT_PROXIES
 
 COMMAND = "python benchmarks/pair_truth.py --fit"
 
@@ -36,12 +38,14 @@ class Constants:
     """What was fitted.
 
     Attributes:
-        model: Of single nets.
+        static: Of single nets of which only layers are known.
+        model: Of single nets that were probed.
         coupling: Of pairs.
         judged: Way -> how cross-validation judged it, on the calibration half.
-        chosen: The way whose features the model has.
+        chosen: The way whose columns the model has.
     """
 
+    static: AccuracyModel
     model: AccuracyModel
     coupling: Coupling
     judged: dict[str, Judged]
@@ -74,10 +78,11 @@ def fit_tasks(sample: Sample, model: AccuracyModel, anchors: Mapping[str, float]
         anchors: Task -> `task_anchor`.
         names: Of `regroup.GROUPS`; three or more.
     """
-    sizes = believed(sample.inputs.fused(), sample.inputs.known, model.trust_probed, model)
     away, offsets, factors = [], [], []
     for name in names:
-        factor, level = np.polyfit(sizes, regrouped(sample, GROUPS[name]).mu, 1)
+        there = regrouped(sample, GROUPS[name], name)
+        sizes = believed(there.inputs.fused(), there.inputs.everything, model)
+        factor, level = np.polyfit(sizes, there.mu, 1)
         away.append(ndtri(anchors[name]) - ndtri(anchors[WHOLE]))
         offsets.append(level - model.intercept)
         factors.append(factor)
@@ -112,19 +117,22 @@ def fit(sample: Sample, curves: Curves, anchors: Mapping[str, float]) -> Constan
         raise UsageError(f"Constants need {FEW} calibration nets at least, and no others; there are {len(sample)}.")
     inputs, mu = sample.inputs, sample.mu
     judged = {name: judge(cross_validate(way, inputs, mu), mu) for name, way in WAYS.items()}
-    chosen = simplest(judged, SHIPPABLE)
-    names = SHIPPABLE[chosen]
-    model = fit_model(inputs, np.arange(len(mu)), mu, names)
-    alone = judge(cross_validate(blend(*names), inputs, mu, len(mu)), mu)
-    model = with_tasks(model, fit_tasks(sample, model, anchors, tuple(GROUPS)), anchors[WHOLE])
     about = f"{len(sample)} nets trained for 5 epochs on CIFAR-10, the calibration half of the zoo"
-    model = replace(
-        model, name=f"zoo-{len(sample)}", sd_net=alone.rmse,
-        source=f"{chosen}, through {about}; other tasks from {len(GROUPS)} groupings of its classes",
-    )  # fmt: skip
+
+    def shipped(name: str, way: str, fused: tuple[str, ...]) -> AccuracyModel:
+        features, proxies = SHIPPABLE[way]
+        model = fit_model(inputs, np.arange(len(mu)), mu, features, proxies, fused)
+        alone = judge(cross_validate(blend(features, proxies, fused), inputs, mu, len(mu)), mu)
+        model = with_tasks(model, fit_tasks(sample, model, anchors, tuple(GROUPS)), anchors[WHOLE])
+        source = f"{way}, through {about}; other tasks from {len(GROUPS)} groupings of its classes"
+        return replace(model, name=name, sd_net=alone.rmse, source=source)
+
+    chosen = simplest(judged, SHIPPABLE)
+    static = shipped(f"zoo-{len(sample)}-static", simplest(judged, UNPROBED), STATIC)
+    model = shipped(f"zoo-{len(sample)}", chosen, tuple(DEFAULT_PROXIES))
     coupling = couple(curves, sample.accuracy)
     coupling = replace(coupling, name=f"copula-zoo-{len(sample)}", source=f"{len(curves)} pairs of {about}")
-    return Constants(model, coupling, judged, chosen)
+    return Constants(static, model, coupling, judged, chosen)
 
 
 def check_enough(nets: int, draft: bool) -> None:
@@ -146,8 +154,7 @@ def to_text(found: Constants, zoo_sha256: str, date: str, draft: bool) -> str:
         draft: Whether it stands on too few nets.
     """
     mark = " (draft)" if draft else ""
-    numbers = ("intercept", "trust_static", "trust_probed", "task_slope", "reference", "sd_net", "sd_task", "sd_slope")
-    model, coupling = found.model, found.coupling
+    coupling = found.coupling
     lines = [
         "# Constants of the accuracy and cascade predictions, and where they come from.",
         "# `benchmarks/pair_truth.py --fit` writes this file from trained nets.", "",
@@ -155,13 +162,10 @@ def to_text(found: Constants, zoo_sha256: str, date: str, draft: bool) -> str:
             "zoo_sha256": zoo_sha256, "nets": len(next(iter(found.judged.values())).errors), "date": date,
             "command": COMMAND + (" --draft" if draft else ""),
         }), "",
-        "# mu = intercept + sum of weight * (feature - centre) / scale, on the probit scale; see zeroshot/accuracy.py.",
-        "[accuracy]", *_pairs({"name": model.name + mark, "source": model.source}),
-        *_pairs({key: _short(getattr(model, key)) for key in numbers}),
+        "# mu = intercept + sum of weight * (feature - centre) / scale, on the probit scale; evidence: what a probed",
+        "# score says beyond that sum; see zeroshot/accuracy.py.",
+        *_model_lines("static", found.static, mark), "", *_model_lines("probed", found.model, mark),
     ]  # fmt: skip
-    for term in model.terms:
-        values = {"feature": term.feature, **{key: _short(getattr(term, key)) for key in ("centre", "scale", "weight")}}
-        lines += ["", "[[accuracy.terms]]", *_pairs(values)]
     lines += [
         "", "# gamma = tanh(g0 + g1 mu_L), kappa = tanh(k0 + k1 mu_L + k2 (mu_B - mu_L)); see cascade/copula.py.",
         "[cascade]", *_pairs({
@@ -172,6 +176,19 @@ def to_text(found: Constants, zoo_sha256: str, date: str, draft: bool) -> str:
     return "\n".join(lines) + "\n"
 
 
+def _model_lines(part: str, model: AccuracyModel, mark: str) -> list[str]:
+    numbers = ("intercept", "trust", "task_slope", "reference", "sd_net", "sd_task", "sd_slope")
+    lines = [
+        f"[accuracy.{part}]", *_pairs({"name": model.name + mark, "source": model.source}),
+        *_pairs({key: _short(getattr(model, key)) for key in numbers}),
+    ]  # fmt: skip
+    for kind, parts in (("terms", model.terms), ("evidence", model.evidence)):
+        for each in parts:
+            values = {k: v if isinstance(v, str) else _short(v) for k, v in vars(each).items()}
+            lines += ["", f"[[accuracy.{part}.{kind}]]", *_pairs(values)]
+    return lines
+
+
 def write(path: Path, text: str) -> None:
     """Write a constants file that the package can read.
 
@@ -180,7 +197,8 @@ def write(path: Path, text: str) -> None:
         RunError: The disk refuses.
     """
     read = _constants.parse(text, str(path))
-    model_of(read["accuracy"], str(path))
+    for part in _constants.MODELS:
+        model_of(read["accuracy"][part], str(path))
     coupling_of(read["cascade"], str(path))
     RunFolder(path.parent, made_here=False).write(path.name, text)
 

@@ -6,15 +6,17 @@ these rows alone, so that no other label can reach it.
 
 import warnings
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
 from scipy.special import ndtr
-from study import STATIC, Inputs, kendall, spearman
+from study import Inputs, kendall, spearman
 
-from zeroshot.accuracy import PRIOR, AccuracyModel, Term, believed, matched, standardised
+from zeroshot.accuracy import STATIC as SHIPPED_STATIC
+from zeroshot.accuracy import AccuracyModel, Evidence, Term, believed, matched, size, standardised
 from zeroshot.features import FEATURES
+from zeroshot.settings import DEFAULT_PROXIES
 
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
@@ -24,7 +26,20 @@ Way = Callable[[Inputs, IntArray, FloatArray], Fitted]
 PENALTIES = tuple(10.0 ** np.arange(-3.0, 1.01, 0.5))
 FOLDS = 16
 # Probed proxies whose values, not only ranks, are defined on every net; logarithms where they span decades.
-PROBED = ("naswot", "zico", "grad_norm", "snip", "synflow", "logsynflow", "zen", "swap", "az_expressivity", "meco")
+READOUT = "linear_readout"
+PROBED = (
+    READOUT,
+    "naswot",
+    "zico",
+    "grad_norm",
+    "snip",
+    "synflow",
+    "logsynflow",
+    "zen",
+    "swap",
+    "az_expressivity",
+    "meco",
+)
 LOGARITHMIC = ("grad_norm", "snip", "swap")
 
 
@@ -83,13 +98,34 @@ def ridge(x: FloatArray, y: FloatArray, penalties: tuple[float, ...] = PENALTIES
     return best
 
 
-def model_of_ridge(fit: Ridge, names: tuple[str, ...], **constants: float) -> AccuracyModel:
-    """An accuracy model from a fit of features; what it says nothing about is that of `PRIOR`."""
-    columns = zip(names, fit.centre, fit.scale, fit.weight, strict=True)
-    terms = tuple(Term(name, float(c), float(s), float(w)) for name, c, s, w in columns)
-    shared = {key: getattr(PRIOR, key) for key in ("task_slope", "reference", "sd_net", "sd_task", "sd_slope")}
-    trusts = {"trust_static": 0.0, "trust_probed": 0.0}
-    return AccuracyModel("fit", "", fit.intercept, terms, **(trusts | shared | constants))
+def model_of_ridge(
+    fit: Ridge, inputs: Inputs, features: tuple[str, ...], proxies: tuple[str, ...] = (), trust: float = 0.0
+) -> AccuracyModel:
+    """An accuracy model from a ridge on features and probed scores; what it says nothing about is as shipped now.
+
+    With t the terms' part of the fit, w the weight of a score and b its slope over t, the fit t + w score is
+    (1 + w b) t + w (score - b t): the first part is the size of the terms, the second what the score says beyond it.
+
+    Args:
+        fit: On these columns, in this order.
+        inputs: Of the nets of the fit.
+        features: Names.
+        proxies: Names.
+        trust: In fused ranks.
+    """
+    columns = list(zip((*features, *proxies), fit.centre, fit.scale, fit.weight, strict=True))
+    terms = tuple(Term(name, float(c), float(s), float(w)) for name, c, s, w in columns[: len(features)])
+    shared = {key: getattr(SHIPPED_STATIC, key) for key in ("task_slope", "reference", "sd_net", "sd_task", "sd_slope")}
+    line = AccuracyModel("fit", "", fit.intercept, terms, (), trust, **shared)
+    own = size(inputs.known, line)
+    evidence, stretch = [], 1.0
+    for name, _, scale, weight in columns[len(features) :]:
+        slope = float(np.polyfit(own, inputs.scores[name], 1)[0])
+        beyond = float((inputs.scores[name] - slope * own).std())
+        evidence.append(Evidence(name, slope, beyond, float(weight / scale) * beyond))
+        stretch += float(weight / scale) * slope
+    stretched = line.stretched(stretch)
+    return replace(stretched, evidence=tuple(replace(e, slope=e.slope / stretch) for e in evidence))
 
 
 def columns_of(inputs: Inputs, names: tuple[str, ...]) -> FloatArray:
@@ -123,27 +159,29 @@ def matched_line(inputs: Inputs, rows: IntArray, mu: FloatArray) -> Fitted:
     return predict
 
 
-def fit_model(inputs: Inputs, rows: IntArray, mu: FloatArray, names: tuple[str, ...]) -> AccuracyModel:
-    """A line over features with as much trust in fused ranks as leave-one-out predictions call for."""
-    fit = ridge(columns_of(inputs, names)[rows], mu)
-    line = model_of_ridge(fit, names)
-    everywhere = believed(inputs.fused(), inputs.known, 0.0, line)
+def fit_model(
+    inputs: Inputs, rows: IntArray, mu: FloatArray, features: tuple[str, ...], proxies: tuple[str, ...],
+    fused: tuple[str, ...],
+) -> AccuracyModel:  # fmt: skip
+    """A line over features and probed scores, with as much trust in fused ranks as left-out predictions call for."""
+    fit = ridge(columns_of(inputs, (*features, *proxies))[rows], mu)
+    line = model_of_ridge(fit, inputs.take(rows), features, proxies)
+    everywhere = size(inputs.everything, line)
     everywhere[rows] = fit.left_out - fit.intercept
     own = everywhere[rows]
-    trusts = {}
-    for key, fused in (("trust_static", inputs.fused(STATIC)), ("trust_probed", inputs.fused())):
-        step = matched(fused, everywhere)[rows] - own
-        wanted = mu - fit.intercept - own
-        trusts[key] = float(np.clip(step @ wanted / max(float(step @ step), 1e-12), 0.0, 1.0))
-    return model_of_ridge(fit, names, **trusts)
+    step = matched(inputs.fused(fused), everywhere)[rows] - own
+    wanted = mu - fit.intercept - own
+    return replace(line, trust=float(np.clip(step @ wanted / max(float(step @ step), 1e-12), 0.0, 1.0)))
 
 
-def blend(*names: str) -> Way:
-    """A line over features, mixed with the order of the fused default proxies."""
+def blend(
+    features: tuple[str, ...], proxies: tuple[str, ...] = (), fused: tuple[str, ...] = tuple(DEFAULT_PROXIES)
+) -> Way:
+    """A line over features and probed scores, mixed with the order of fused proxies."""
 
     def way(inputs: Inputs, rows: IntArray, mu: FloatArray) -> Fitted:
-        model = fit_model(inputs, rows, mu, names)
-        return lambda other: model.intercept + believed(other.fused(), other.known, model.trust_probed, model)
+        model = fit_model(inputs, rows, mu, features, proxies, fused)
+        return lambda other: model.intercept + believed(other.fused(fused), other.everything, model)
 
     return way
 
@@ -176,15 +214,19 @@ FEW_FEATURES = tuple(FEATURES)
 WAYS: dict[str, Way] = {
     "line over log MACs": direct("log_macs"),
     "quantile matching, fitted line": matched_line,
-    "line over log MACs, ranks mixed in": blend("log_macs"),
+    "line over log MACs, ranks mixed in": blend(("log_macs",)),
     "ridge over features": direct(*FEW_FEATURES),
-    "ridge over features, ranks mixed in": blend(*FEW_FEATURES),
+    "ridge over features, ranks mixed in": blend(FEW_FEATURES),
+    "ridge over features and the readout": direct(*FEW_FEATURES, READOUT),
+    "ridge over features and the readout, ranks mixed in": blend(FEW_FEATURES, (READOUT,)),
     "ridge over features and probed scores": direct(*FEW_FEATURES, *PROBED),
     "Gaussian process over features": gaussian_process(*FEW_FEATURES),
 }
-# Features of what can be shipped; of the others it is only told how they fare. Whichever is shipped takes ranks in with
-# the trust that they earn, so that a user's own proxies count.
-SHIPPABLE = {"line over log MACs": ("log_macs",), "ridge over features": FEW_FEATURES}
+# Features and probed scores of what can be shipped; of the others it is only told how they fare. Whichever is shipped
+# takes ranks in with the trust that they earn, so that a user's own proxies count.
+Columns = tuple[tuple[str, ...], tuple[str, ...]]
+UNPROBED: dict[str, Columns] = {"line over log MACs": (("log_macs",), ()), "ridge over features": (FEW_FEATURES, ())}
+SHIPPABLE: dict[str, Columns] = UNPROBED | {"ridge over features and the readout": (FEW_FEATURES, (READOUT,))}
 BASELINES: dict[str, Way] = {
     "MACs only": direct("log_macs"), "params only": direct("log_params"), "depth only": direct("log_depth"),
 }  # fmt: skip

@@ -58,10 +58,11 @@ def constants_lines(found: Constants) -> Lines:
     """What was fitted, in words."""
     model, coupling = found.model, found.coupling
     weights = ", ".join(f"{term.feature} {term.weight:+.3f}" for term in model.terms)
+    weights += "".join(f", {each.proxy} beyond size {each.weight:+.3f}" for each in model.evidence)
     return [
         f"Chosen on the calibration half alone, the simplest within a standard error of the best: **{found.chosen}**.",
         f"mu at the centre {model.intercept:.3f}; weights a standard deviation: {weights}. Trust in fused ranks: "
-        f"{model.trust_static:.2f} (static proxies), {model.trust_probed:.2f} (default proxies).",
+        f"{found.static.trust:.2f} (static proxies), {model.trust:.2f} (default proxies).",
         f"sd of a net {model.sd_net:.3f}, of a task {model.sd_task:.3f}, of a task's factor on sizes "
         f"{model.sd_slope:.3f} (mu); task slope {model.task_slope:.3f}.",
         f"gamma = tanh({coupling.gamma[0]:.3f} {coupling.gamma[1]:+.3f} mu_L), kappa = tanh({coupling.kappa[0]:.3f} "
@@ -81,7 +82,7 @@ def anchored_table(found: Sequence[Anchored]) -> Lines:
     ])  # fmt: skip
 
 
-def fit_table(found: Mapping[str, Fit], first: str, covered: Mapping[str, float] | None = None) -> Lines:
+def fit_table(found: Mapping[str, Fit], first: str, covered: Mapping[str, tuple[float, float]] | None = None) -> Lines:
     """Errors of predicted pairs."""
     head = [first, "pairs", "MAE, points", "bias", "Kendall, equal p", "Kendall, equal cost"]
     rows = [
@@ -90,8 +91,8 @@ def fit_table(found: Mapping[str, Fit], first: str, covered: Mapping[str, float]
         for name, fit in found.items()
     ]  # fmt: skip
     if covered is not None:
-        head.append("in 80 % bars")
-        rows = [[*row, share(covered.get(row[0], float("nan")))] for row in rows]
+        head += ["in 80 % bars", "nets' part alone"]
+        rows = [[*row, *map(share, covered.get(row[0], (float("nan"),) * 2))] for row in rows]
     return table(head, rows)
 
 

@@ -2,16 +2,18 @@
 
     python benchmarks/pair_truth/scores.py           half an hour of one core; goes on where it was interrupted
     python benchmarks/pair_truth/scores.py digits    the default proxies of a search, on digits; a minute
+    python benchmarks/pair_truth/scores.py tasks     the readout of the other tasks, CIFAR-10's classes in groups
 
 ZEROSHOT_DATA names the folder that holds cifar10/. Scores so far are in the cache folder; scores.csv appears when all
-are there, with scores.json beside it, which says how they were computed.
+are there, with scores.json beside it, which says how they were computed. Proxies that the stored table has in their
+present version are not computed again.
 """
 
 import csv
 import json
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import closing
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -24,6 +26,7 @@ import numpy as np  # noqa: E402
 import numpy.typing as npt  # noqa: E402
 from cifar10 import cifar10_npz, default_out  # noqa: E402
 from drawing import CHANNELS, CLASSES, read_plan  # noqa: E402
+from regroup import GROUPS, grouped  # noqa: E402
 
 from zeroshot import data  # noqa: E402
 from zeroshot.errors import RunError  # noqa: E402
@@ -31,11 +34,11 @@ from zeroshot.net import NetSpec, layer_table, spec_array  # noqa: E402
 from zeroshot.plugins import load_proxies  # noqa: E402
 from zeroshot.probe import Proxy  # noqa: E402
 from zeroshot.runs import RunFolder, open_run, processor  # noqa: E402
-from zeroshot.scoring import score_aggregate, score_probed, score_static  # noqa: E402
+from zeroshot.scoring import probe_images, score_aggregate, score_probed, score_static  # noqa: E402
 from zeroshot.settings import DEFAULT_PROXIES  # noqa: E402
 
 FloatArray = npt.NDArray[np.float64]
-TABLE, ABOUT = "scores.csv", "scores.json"
+TABLE, ABOUT, TASK_READOUTS = "scores.csv", "scores.json", "task_readouts.csv"
 
 
 @dataclass(frozen=True)
@@ -62,7 +65,7 @@ class ScoreTable:
     Attributes:
         nets: Short specs.
         columns: Proxy -> (n_nets,) float64, NaN where it is undefined.
-        about: Protocol, versions of the proxies, why scores are undefined, machine.
+        about: Protocol, versions of the proxies, why scores are undefined, machine of each proxy.
     """
 
     nets: tuple[str, ...]
@@ -115,9 +118,53 @@ def compute(nets: Sequence[str], dataset: data.Dataset, proxies: Sequence[Proxy]
         name: {net: found[net][name].status for net in nets if found[net][name].status != "ok"}
         for name in columns if name in found[nets[0]]
     }  # fmt: skip
-    about = {"protocol": config, "versions": versions, "machine": processor(),
+    about = {"protocol": asdict(protocol) | {"data_sha256": dataset.digest}, "versions": versions,
+             "machines": dict.fromkeys(versions, processor()),
              "undefined": {name: why for name, why in reasons.items() if why}}  # fmt: skip
     return ScoreTable(tuple(nets), {name: columns[name] for name in versions}, about)
+
+
+def completed(stored: ScoreTable | None, nets: Sequence[str], dataset: data.Dataset, proxies: Sequence[Proxy],
+              folder: Path) -> ScoreTable:  # fmt: skip
+    """The stored table with the proxies that it lacks; an aggregate is computed with its parts.
+
+    Args:
+        stored: What is there; None for nothing.
+        nets: Of the table.
+        dataset: Of its protocol.
+        proxies: That it is to hold, in this order.
+        folder: As `compute`.
+
+    Raises:
+        RunError: The stored table is of other nets or another protocol.
+    """
+    if stored is None:
+        return compute(nets, dataset, proxies, folder)
+    if stored.nets != tuple(nets) or stored.about["protocol"]["data_sha256"] != dataset.digest:
+        raise RunError(f"{TABLE} is of other nets or images.", "Remove it, to compute all scores anew.")
+    missing = [p for p in proxies if stored.about["versions"].get(p.name) != p.version]
+    if not missing:
+        return stored
+    # A folder of its own: what is asked for is part of a folder's protocol.
+    parts = {part for p in missing for part in p.parts}
+    wanted = [p for p in proxies if p in missing or p.name in parts]
+    new = compute(nets, dataset, wanted, folder.with_name(f"{folder.name}-{len(wanted)}-more"))
+    columns = stored.columns | new.columns
+    about = {"protocol": new.about["protocol"]}
+    for key in ("versions", "machines", "undefined"):
+        both = stored.about[key] | new.about[key]
+        about[key] = {p.name: both[p.name] for p in proxies if p.name in both}
+    return ScoreTable(stored.nets, {p.name: columns[p.name] for p in proxies}, about)
+
+
+def readouts(nets: Sequence[str], tasks: Mapping[str, data.Dataset], folder: Path) -> dict[str, FloatArray]:
+    """`linear_readout` of each task: name -> (n_nets,) float64, on the same protocol."""
+    (readout,) = load_proxies(["linear_readout"])
+    found = {}
+    for number, (name, dataset) in enumerate(tasks.items()):
+        print(name, file=sys.stderr, flush=True)
+        found[name] = compute(nets, dataset, [readout], folder / str(number)).columns[readout.name]
+    return found
 
 
 def _probe(
@@ -128,8 +175,8 @@ def _probe(
     missing = [net for net in nets if any(p.name not in done.get(net, {}) for p in proxies)]
     sides = sorted({NetSpec.parse(net).resolution for net in missing})
     images = {
-        side: data.batches(dataset, side, protocol.batch, protocol.batches, protocol.seed) for side in sides
-    }  # fmt: skip
+        side: probe_images(dataset, side, protocol.batch, protocol.batches, proxies, protocol.seed) for side in sides
+    }
     with closing(score_probed(missing, dataset.classes, images, proxies, protocol.seed, 1)) as results:
         for number, result in enumerate(results, len(nets) - len(missing) + 1):
             run.append_scores(result)
@@ -164,18 +211,52 @@ def read(folder: Path = HERE) -> ScoreTable:
         ) from error
 
 
+def read_readouts(folder: Path = HERE) -> dict[str, dict[str, float]]:
+    """Task -> net -> `linear_readout`; empty where the folder has no other tasks.
+
+    Raises:
+        RunError: The file is damaged.
+    """
+    if not (folder / TASK_READOUTS).exists():
+        return {}
+    try:
+        with (folder / TASK_READOUTS).open(encoding="utf-8", newline="") as file:
+            rows = list(csv.DictReader(file))
+        tasks = [name for name in rows[0] if name != "net"]
+        return {task: {row["net"]: float(row[task]) for row in rows} for task in tasks}
+    except (OSError, ValueError, KeyError, TypeError, IndexError) as error:
+        raise RunError(
+            f"{folder / TASK_READOUTS} cannot be read: {error}.",
+            "Restore it, or run benchmarks/pair_truth/scores.py tasks.",
+        ) from error
+
+
+def stored_table(folder: Path) -> ScoreTable | None:
+    """What `read` reads, if it is there."""
+    return read(folder) if (folder / TABLE).exists() else None
+
+
 def main() -> None:
     nets = [entry.net for entry in read_plan(HERE / "plan.csv") if entry.seed == 0]
     scratch = data.cache_folder() / "pair_truth" / "scores"
     if sys.argv[1:] == ["digits"]:
         (HERE / "digits").mkdir(exist_ok=True)
-        write(HERE / "digits", compute(nets, data.load("digits"), load_proxies(DEFAULT_PROXIES), scratch / "digits"))
+        own = HERE / "digits"
+        wanted = load_proxies(DEFAULT_PROXIES)
+        write(own, completed(stored_table(own), nets, data.load("digits"), wanted, scratch / "digits"))
         return
     npz = cifar10_npz(Path(os.environ.get("ZEROSHOT_DATA", ".")) / "cifar10", default_out())
     dataset = data.load(str(npz))
     if (dataset.channels, dataset.classes) != (CHANNELS, CLASSES):
         sys.exit(f"{npz} is not CIFAR-10.")
-    write(HERE, compute(nets, dataset, load_proxies(), scratch))
+    if sys.argv[1:] == ["tasks"]:
+        found = readouts(nets, {name: grouped(dataset, of) for name, of in GROUPS.items()}, scratch.with_name("tasks"))
+        RunFolder(HERE, made_here=False).write_table(TASK_READOUTS, [
+            {"net": net, **{name: repr(float(column[i])) for name, column in found.items()}}
+            for i, net in enumerate(nets)
+        ])  # fmt: skip
+        return
+    write(HERE, completed(stored_table(HERE), nets, dataset, load_proxies(), scratch))
 
 
 if __name__ == "__main__":

@@ -44,6 +44,11 @@ class Inputs:
         """Some of the nets as a population of their own."""
         return Inputs({k: v[rows] for k, v in self.known.items()}, {k: v[rows] for k, v in self.scores.items()})
 
+    @property
+    def everything(self) -> dict[str, FloatArray]:
+        """Features and scores by name, as an accuracy model takes them."""
+        return self.known | self.scores
+
     def fused(self, proxies: tuple[str, ...] = tuple(DEFAULT_PROXIES)) -> FloatArray:
         """Fused ranks within this population, as a search has them."""
         return fuse_ranks(np.column_stack([self.scores[name] for name in proxies]))
@@ -130,12 +135,14 @@ def label_noise(zoo: Zoo) -> tuple[float, int]:
     return float(np.sqrt((freedom * [row["spread"] ** 2 for row in groups]).sum() / freedom.sum())), len(groups)
 
 
-def regrouped(sample: Sample, groups: tuple[int, ...]) -> Sample:
+def regrouped(sample: Sample, groups: tuple[int, ...], task: str = "") -> Sample:
     """The same nets on the task whose classes are groups of the former ones; confidences stay as they are.
 
     Args:
         sample: With predictions of classes 0 to len(groups) - 1.
         groups: New class of each former one.
+        task: Its name; the one score that depends on the classes is then taken from the readouts of that task.
+            Without a name, scores stay as they are.
     """
     of = np.array(groups, np.uint8)
     labels = {part: of[truth] for part, truth in sample.zoo.labels.items()}
@@ -146,7 +153,12 @@ def regrouped(sample: Sample, groups: tuple[int, ...]) -> Sample:
         answers = replace(net.answers, predicted=predicted)
         return replace(net, answers=answers, test_accuracy=right["test"], validation_accuracy=right["validation"])
 
-    return replace(sample, zoo=Zoo(tuple(moved(net) for net in sample.zoo.nets), labels))
+    inputs = sample.inputs
+    if task:
+        own = scores.read_readouts()[task]
+        column = np.array([own[net.net] for net in sample.zoo.nets])
+        inputs = replace(inputs, scores=inputs.scores | {"linear_readout": column})
+    return replace(sample, zoo=Zoo(tuple(moved(net) for net in sample.zoo.nets), labels), inputs=inputs)
 
 
 def spearman(a: FloatArray, b: FloatArray) -> float:

@@ -94,9 +94,12 @@ def drawn_cells(seed: int = DRAW) -> Int64Array:
 
 
 def probed_proxies(dear: bool = False) -> tuple[Proxy, ...]:
-    """The proxies that are scored: forward and backward ones, the per-sample ones only if `dear`."""
+    """The proxies that are scored: forward and backward ones, the per-sample ones only if `dear`.
+
+    Without those that read many images: a cell would take twice as long for each of them.
+    """
     costs = ("forward", "backward", "per-sample") if dear else ("forward", "backward")
-    found = [p for p in load_proxies() if p.cost in costs]
+    found = [p for p in load_proxies() if p.cost in costs and not p.readout]
     return tuple(sorted(found, key=lambda p: p.name in LATE))
 
 
