@@ -61,7 +61,7 @@ def test_people_read_which_statistics_are_undefined(cli, mine):
 @pytest.mark.parametrize(
     ("args", "words"),
     [
-        ((), "Name nasbench201, pair-truth or --table FILE.csv"),
+        ((), "Name nasbench201, pair-truth or --table FILE"),
         (("nasbench", "--table", "x.csv"), "Unknown benchmark 'nasbench'"),
         (("--table", "none.csv"), "no file none.csv"),
         (("--table", "mine.csv"), "Unknown column 'accuracy'"),

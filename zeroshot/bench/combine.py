@@ -83,12 +83,15 @@ def with_fixed(truth: Truth, alias: Mapping[str, str] | None = None) -> Truth:
 
     Args:
         truth: The nets.
-        alias: Our name of a proxy -> column that stands for it, like a published score of the same protocol.
+        alias: Our name of a proxy -> column that stands for it, like a published score of the same protocol; the
+            combination is named after the column.
     """
     more = {}
     for name, parts in FIXED.items():
         columns = [(alias or {}).get(part, part) for part in parts]
-        if all(column in truth.scores for column in columns):
+        for part, column in zip(parts, columns, strict=True):
+            name = name.replace(part, column)
+        if all(column in truth.scores for column in columns) and name not in truth.scores:
             more[name] = fused(truth, columns)
     return truth.with_scores(more)
 
