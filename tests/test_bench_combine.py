@@ -202,7 +202,11 @@ def test_the_process_is_that_of_scikit_learn(scores):
     theta = process.START + rng.normal(size=6) * 0.3
     a, width, b, reach, c, noise = np.exp(theta)
     if scores:
-        kernel = a * kernels.Matern(width * 3**0.5, nu=1.5) + kernels.ConstantKernel(b) + c / 3 * kernels.DotProduct(0, "fixed")
+        kernel = (
+            a * kernels.Matern(width * 3**0.5, nu=1.5)
+            + kernels.ConstantKernel(b)
+            + c / 3 * kernels.DotProduct(0, "fixed")
+        )
     else:
         kernel = b * kernels.Matern(reach * 3**0.5, nu=0.5) + kernels.ConstantKernel(a)
     oracle = GaussianProcessRegressor(kernel, alpha=noise, optimizer=None).fit(x, y)
