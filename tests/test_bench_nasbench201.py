@@ -115,7 +115,7 @@ def test_complete_scores_are_judged_on_all_cells_and_on_the_published_ones(truth
     sets, about, _ = study.nasbench201_sets(truth, scores, nb.suite_zero(folder))
     assert [each.name for each, _ in sets] == ["all cells", "no dead operations", "distinct functions"]
     assert [len(each) for each, _ in sets] == [15625, 9445, 4929]
-    assert "0 rows have those of another network" in about["all cells"]
+    assert "0 rows have that of another network" in about["all cells"]
     for each, shown in sets:
         assert {"az_nas", "jacob_cov", "fuse: size + jacob_cov", "params", "random"} <= set(shown)
         assert all(np.isfinite(each.scores[name]).all() for name in (*names, "az_nas"))

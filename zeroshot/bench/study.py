@@ -22,6 +22,7 @@ from zeroshot.scoring import score_aggregate
 STATIC = ("params", "macs", "depth", "mean_depth", "path_convs", "clear_paths", "unpooled", "random")
 BESIDE = ("params", "macs", "depth", "random")
 FEWEST = 30  # scored cells below which no table is made of them
+ENOUGH = 500  # and below which none is made of all rows that share their scores
 # Published columns that stand for proxies of ours in combinations: those of one protocol, as fidelity checks show.
 STAND_IN = {"jacob_cov": "sz_jacov", "naswot": "sz_nwot"}
 
@@ -88,7 +89,7 @@ def nasbench201_sets(
     Args:
         truth: All cells, of `nasbench201.load`.
         scores: Stored scores of ours.
-        published: Of `nasbench201.suite_zero`.
+        published: Of `nasbench201.suite_zero`; with them, one row a function is a set too.
         users: A user's table of scores; see `read_scores`.
 
     Raises:
@@ -96,15 +97,19 @@ def nasbench201_sets(
     """
     columns, source = on_all_rows(scores) if scores is not None else ({}, np.full(len(truth), NONE))
     complete = bool(columns) and bool((source != NONE).all())
-    whole = with_combinations(truth.with_scores(columns if complete else {}).rows(np.arange(len(truth)), "all cells"))
-    sets = [(whole, (*STATIC, *_beyond(whole, truth)))]
-    about = {"all cells": f"{whole.duplicates()} (4,930 functions, 6,466 published strings); counts without dead "
+    static = with_combinations(truth.rows(np.arange(len(truth)), "all cells"))
+    sets = [] if complete else [(static, (*STATIC, *_beyond(static, truth)))]
+    about = {"all cells": f"{truth.duplicates()} (4,930 functions, 6,466 published strings); counts without dead "
                           "operations; 341 rows have no path from input to output"}  # fmt: skip
     notes: list[str] = []
-    if complete:
-        about["all cells"] += (
-            f" and rank last. Scores of proxies are those of the row's network, which rows may share; "
-            f"{(source == SAME).sum():,} rows have those of another network that computes the same function"
+    if scores is not None and len(scores.cells) >= ENOUGH:
+        rows = truth.with_scores(columns).rows(source != NONE, "all cells" if complete else "rows of scored functions")
+        rows = with_combinations(rows)
+        sets.append((rows, (*STATIC, *_beyond(rows, truth))))
+        about[rows.name] = (
+            f"{about['all cells'] if complete else rows.duplicates()}; rows without a path rank last. A proxy's score is "
+            f"that of the row's network, which rows may share; {(source == SAME).sum():,} rows have that of another "
+            f"network which computes the same function"
         )
     if published:
         there = np.asarray(np.isfinite(np.stack(list(published.values()))).any(axis=0), np.bool_)
@@ -112,14 +117,14 @@ def nasbench201_sets(
         theirs = with_fixed(with_combinations(theirs), STAND_IN)
         sets.append((theirs, (*BESIDE, *_beyond(theirs, truth))))
         about[theirs.name] = f"{theirs.duplicates()}, those of NAS-Bench-Suite-Zero with its scores (sz_...)"
-    if scores is not None and len(scores.cells) >= FEWEST:
+    if scores is not None and len(scores.cells) >= FEWEST and (published or not complete):
         own = scored_cells(truth, scores, "distinct functions" if complete else "scored cells")
         sets.append((own, (*BESIDE, *_beyond(own, truth))))
         about[own.name] = (
             f"{own.duplicates()}, drawn with seed {scores.protocol.draw} among 4,929 that join input and output; "
             f"scored without dead operations, {scores.protocol.batches} batches of {scores.protocol.images} images"
         )
-    elif scores is not None:
+    elif scores is not None and not complete:
         notes.append(f"Stored scores are on {len(scores.cells)} cells; fewer than {FEWEST} make no table.")
     if users is not None:
         nets, columns = read_scores(users)
