@@ -107,8 +107,8 @@ def nasbench201_sets(
         rows = with_combinations(rows)
         sets.append((rows, (*STATIC, *_beyond(rows, truth))))
         about[rows.name] = (
-            f"{about['all cells'] if complete else rows.duplicates()}; rows without a path rank last. A proxy's score is "
-            f"that of the row's network, which rows may share; {(source == SAME).sum():,} rows have that of another "
+            f"{about['all cells'] if complete else rows.duplicates()}; rows without a path rank last. A proxy's score "
+            f"is that of the row's network, which rows may share; {(source == SAME).sum():,} rows have that of another "
             f"network which computes the same function"
         )
     if published:
