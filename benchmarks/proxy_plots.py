@@ -19,8 +19,8 @@ COSTS = {
     "raspi4/latency": "ms on a Raspberry Pi 4", "pixel3/latency": "ms on a Pixel 3", "eyeriss/energy": "mJ on Eyeriss",
 }  # fmt: skip
 SHOWN = {
-    "fuse: az_nas + graph": "#0b6e99", "az_nas": "#5aa469", "zico": "#d9822b", "naswot": "#9467bd", "params": "#444444",
-    "random": "#bbbbbb",
+    "fuse: graph + jacob_cov + az_nas": "#0b6e99", "az_nas": "#5aa469", "zico": "#d9822b", "naswot": "#9467bd",
+    "params": "#444444", "random": "#bbbbbb",
 }  # fmt: skip
 NAMES = {"params": "params = FLOPs (same order)"}
 

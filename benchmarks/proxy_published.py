@@ -31,7 +31,7 @@ COLUMNS = {
 
 
 def compared(
-    verdicts: Sequence[Verdict], seeds: Sequence[OverSeeds], counted: Mapping[tuple[str, str], float]
+    verdicts: Sequence[Verdict], seeds: Sequence[OverSeeds], counted: Mapping[tuple[str, str], float], cells: str
 ) -> list[dict[str, Any]]:
     """One row a published figure: theirs, ours, the two on the same rows, and the reason of a difference.
 
@@ -39,6 +39,7 @@ def compared(
         verdicts: On the sets of cells.
         seeds: Of CIFAR-10.
         counted: (size, task) -> Spearman on all cells with dead operations counted.
+        cells: Name of the set that stands for all cells.
     """
     found = {(v.nets, v.task, v.proxy): v.spearman["all"] for v in verdicts}
     stability = {each.proxy: each.stability for each in seeds}
@@ -46,7 +47,7 @@ def compared(
     for source, figures in SOURCES.items():
         for proxy, values in figures.items():
             for task, theirs in zip(TASKS, values, strict=False):
-                whole = found.get(("all cells", task, proxy))
+                whole = found.get((cells, task, proxy))
                 if whole is None:
                     continue
                 column = COLUMNS.get(proxy, "")

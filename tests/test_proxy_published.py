@@ -32,7 +32,9 @@ def test_figures_stand_beside_ours_on_their_rows(published_module):
     verdicts = [verdict("all cells", task, p, 0.8) for task in published_module.TASKS for p in ("naswot", "params")]
     verdicts += [verdict("no dead operations", "cifar10", p, v) for p, v in (("naswot", 0.7), ("sz_nwot", 0.75))]
     seeds = [OverSeeds("naswot", 9, None, 0.0, 1.0, 0.5)]
-    rows = published_module.compared(verdicts, seeds, {("params", task): 0.751 for task in published_module.TASKS})
+    rows = published_module.compared(
+        verdicts, seeds, {("params", task): 0.751 for task in published_module.TASKS}, "all cells"
+    )
     found = {(row["source"], row["proxy"], row["task"]): row for row in rows}
     assert set(found) == {
         *(("ZiCo", p, task) for p in ("naswot", "params") for task in published_module.TASKS),

@@ -30,7 +30,7 @@ FIXED = {
     "fuse: graph": GRAPH,
     "fuse: size + jacob_cov": ("params", "jacob_cov"),
     "fuse: graph + jacob_cov + naswot": (*GRAPH, "jacob_cov", "naswot"),
-    "fuse: az_nas + graph": (*AZ, "params", "mean_depth", "clear_convs3", "residual"),
+    "fuse: graph + jacob_cov + az_nas": (*GRAPH, "clear_convs3", "jacob_cov", *AZ),
 }
 MOST = 10  # parts of a chosen combination
 BEAM = 10  # sets of each size that are carried on

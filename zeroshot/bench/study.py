@@ -113,10 +113,12 @@ def nasbench201_sets(
         )
     if published:
         there = np.asarray(np.isfinite(np.stack(list(published.values()))).any(axis=0), np.bool_)
-        theirs = truth.with_scores({**(columns if complete else {}), **published}).rows(there, "no dead operations")
+        both = len(sets) > 1 or complete
+        theirs = truth.with_scores({**(columns if both else {}), **published})
+        theirs = theirs.rows(there & (source != NONE) if both else there, "no dead operations")
         theirs = with_fixed(with_combinations(theirs), STAND_IN)
         sets.append((theirs, (*BESIDE, *_beyond(theirs, truth))))
-        about[theirs.name] = f"{theirs.duplicates()}, those of NAS-Bench-Suite-Zero with its scores (sz_...)"
+        about[theirs.name] = f"{theirs.duplicates()}, of the 9,445 that NAS-Bench-Suite-Zero has scores of (sz_...)"
     if scores is not None and len(scores.cells) >= FEWEST and (published or not complete):
         own = scored_cells(truth, scores, "distinct functions" if complete else "scored cells")
         sets.append((own, (*BESIDE, *_beyond(own, truth))))
