@@ -58,8 +58,8 @@ def headline(choices: Rows, frozen: Rows, calibrated: Rows) -> list[str]:
     lines = [
         "## Asked for and reached",
         "",
-        "`fixed`: equal votes for parts that were named by reasoning, with half of the functions in view. `chosen`: parts "
-        "chosen by their labels on another data set and on half of the functions, judged on the other half (mean over "
+        "`fixed`: equal votes for parts that were named by reasoning, with half of the functions in view. `chosen`: "
+        "parts chosen by labels of another data set and on half of the functions, judged on the other half (mean over "
         "splits). `frozen`: weights found with 500 labels of another data set, judged on the functions without label. "
         "ImageNet16-120 and CIFAR-100: chosen or found on CIFAR-10; CIFAR-10: on CIFAR-100. `100 labels`: the Gaussian "
         "process on graph and scores. Best published, on all cells: without labels VKDNW's aggregate, Spearman "

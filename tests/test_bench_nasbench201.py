@@ -124,9 +124,14 @@ def test_complete_scores_are_judged_on_all_cells_and_on_the_published_ones(truth
     assert all(len(np.unique(whole[labels == label])) == 1 for label in (-1, *labels[:50].tolist()))
     some = truth.groups[cells] != truth.groups[cells[0]]
     fewer = CellScores(Protocol(), cells[some], {name: values[some] for name, values in scores.columns.items()}, {})
-    without = study.nasbench201_sets(truth, fewer)[0]
-    assert [each.name for each, _ in without] == ["all cells", "scored cells"]
+    without, about, _ = study.nasbench201_sets(truth, fewer, nb.suite_zero(folder))
+    assert list(about) == [each.name for each, _ in without]
+    assert list(about) == ["all cells", "rows of scored functions", "no dead operations", "scored cells"]
+    lacking = int((truth.groups == truth.groups[cells[0]]).sum())
+    assert [len(each) for each, _ in without[:2]] == [15625, 15625 - lacking]
+    assert len(without[2][0]) < 9445
     assert "jacob_cov" not in without[0][0].scores
+    assert all(np.isfinite(each.scores["jacob_cov"]).all() for each, _ in without[1:])
 
 
 def test_cells_are_named_by_index_digits_or_string():
