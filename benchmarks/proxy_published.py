@@ -12,7 +12,7 @@ TASKS = ("cifar10", "cifar100", "imagenet16-120")
 # Spearman with test accuracy. ZiCo: Li et al., ICLR 2023, all architectures. Suite-Zero: Krishnakumar et al., NeurIPS
 # 2022, CIFAR-10. AZ-NAS: Lee and Ham, CVPR 2024.
 ZICO = {
-    "grad_norm_global": (0.63, 0.63, 0.58), "snip": (0.63, 0.63, 0.58), "synflow": (0.73, 0.76, 0.75),
+    "grad_norm": (0.63, 0.63, 0.58), "snip": (0.63, 0.63, 0.58), "synflow": (0.73, 0.76, 0.75),
     "naswot": (0.77, 0.80, 0.78), "zen": (0.38, 0.36, 0.40), "macs": (0.73, 0.71, 0.67), "params": (0.75, 0.73, 0.69),
     "zico": (0.80, 0.81, 0.79), "gradsign": (0.77, 0.79, 0.78),
 }  # fmt: skip

@@ -131,8 +131,8 @@ def at(values: Mapping[int, float], k: int, digits: int = 2) -> str:
     return f"{values[k]:.{digits}f}" if k in values else ""
 
 
-def published_lines(rows: Sequence[Mapping[str, Any]]) -> list[str]:
-    """Published figures of single proxies."""
+def published_lines(rows: Sequence[Mapping[str, Any]], cells: str) -> list[str]:
+    """Published figures of single proxies beside ours on a set of cells."""
     if not rows:
         return []
     agree = sum(row["reason"] == "agrees" for row in rows)
@@ -149,10 +149,10 @@ def published_lines(rows: Sequence[Mapping[str, Any]]) -> list[str]:
     return [
         "## Single proxies against published figures",
         "",
-        f"Spearman on all cells; {agree} of {len(rows)} agree within .02. Published figures count dead operations, "
+        f"Ours: Spearman on {cells}; {agree} of {len(rows)} agree within .02. Published figures count dead operations, "
         "most start from other weights, and their rows are all cells or a draw of them; ours are without dead "
         "operations, from Kaiming-normal weights, on 2 batches of 32 images. Where Suite-Zero's own scores exist, the "
-        "last two columns of figures tell rows from protocol: they stand on the same 9,445 cells.",
+        "last two columns of figures tell rows from protocol: they stand on the same cells.",
         "",
         *table(heads, shown),
     ]

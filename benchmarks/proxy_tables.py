@@ -39,10 +39,10 @@ SEEDS = [STORED, *(RESULTS / f"proxy_scores_seed{seed}.npz" for seed in (1, 2))]
 VERDICTS, REGRETS = RESULTS / "proxy_bench.csv", RESULTS / "proxy_bench_regret.csv"
 FROZEN, PUBLISHED = RESULTS / "proxy_bench_frozen.csv", RESULTS / "proxy_bench_published.csv"
 CHOICES, CALIBRATED = RESULTS / "proxy_bench_choices.csv", RESULTS / "proxy_bench_calibrated.csv"
-OPTIONS = Options(resamples=300)
+OPTIONS = Options(resamples=200)
 DISTINCT = ("distinct functions", "scored cells")  # one row a function: no measured costs of others, not published
 FIXED, SPLITS = "fuse: graph + jacob_cov + az_nas", 4
-LABELS = {25: 10, 100: 10, 1000: 5}  # labels -> draws of them
+LABELS = {25: 10, 100: 10, 1000: 3}  # labels -> draws of them
 FROZEN_LABELS, FROZEN_DRAWS = (100, 500), 5
 Sets = Sequence[tuple[Truth, tuple[str, ...]]]
 FIGURES = ("spearman", "kendall", "top 5 %")
@@ -138,7 +138,7 @@ def calibrated(sets: Sets) -> Iterable[dict[str, Any]]:
     for truth, names in sets:
         graph = one_hot(np.array([nasbench201.parse(net) for net in truth.nets]))
         counted = [name for name in studies.graph_names() if name != "macs"]
-        given = {"graph": counted, "graph + scores": candidates(names)}
+        given = {"graph": counted} | ({"graph + scores": candidates(names)} if FIXED in truth.scores else {})
         for what, scores in given.items():
             inputs = features(truth, scores, graph)
             for labels, draws in LABELS.items():
@@ -181,7 +181,9 @@ def with_dead_operations(truth: Truth) -> dict[tuple[str, str], float]:
     }
 
 
-def text(study: studies.Study, seeds: dict[str, list[OverSeeds]], published: Sequence[dict[str, Any]]) -> str:
+def text(
+    study: studies.Study, seeds: dict[str, list[OverSeeds]], published: Sequence[dict[str, Any]], cells: str
+) -> str:
     """The whole report."""
     choice_rows, frozen_rows, calibrated_rows = stored(CHOICES), stored(FROZEN), stored(CALIBRATED)
     lines = [
@@ -206,7 +208,7 @@ def text(study: studies.Study, seeds: dict[str, list[OverSeeds]], published: Seq
         if mine:
             lines += [f"### {nets}", "", f"{about}.", "", *report.verdict_lines(mine)]
     lines += [*(f"Note: {note}" for note in study.notes), ""]
-    lines += report.published_lines(published) + report.seed_lines(seeds) + report.regret_lines(study)
+    lines += report.published_lines(published, cells) + report.seed_lines(seeds) + report.regret_lines(study)
     lines += report.choice_lines(choice_rows) + report.frozen_lines(frozen_rows)
     return "\n".join([*lines, *report.calibrated_lines(calibrated_rows)]) + "\n"
 
@@ -229,7 +231,7 @@ def main() -> None:
     if arguments.freeze:
         keep(FROZEN, frozen(large))
     if arguments.calibrate:
-        keep(CALIBRATED, calibrated(large))
+        keep(CALIBRATED, calibrated([each for each in sets if each[0].name not in DISTINCT]))
     study = studies.of_nasbench201(sets, list(nb.TASKS), about, notes, OPTIONS)
     seeds = across_seeds(truth)
     beside = compared(study.verdicts, seeds.get("cifar10", []), with_dead_operations(truth), large[0][0].name)
@@ -240,9 +242,10 @@ def main() -> None:
         for nets, tasks in study.regrets.items() if nets not in DISTINCT for task, proxies in tasks.items()
         for name, costs in proxies.items() for cost, value in costs.items()
     ))  # fmt: skip
-    whole = text(study, seeds, beside)
+    whole = text(study, seeds, beside, large[0][0].name)
     (RESULTS / "proxy_bench.md").write_text(whole)
-    plot_correlations(study.verdicts, RESULTS / "proxy_bench.png")
+    probed = {each.name for each, _ in sets if FIXED in each.scores}
+    plot_correlations([v for v in study.verdicts if v.nets in probed], RESULTS / "proxy_bench.png")
     plot_regret(large[0][0], RESULTS / "proxy_bench_regret.png")
     print(whole)
 
