@@ -21,6 +21,7 @@ ASKED = {
     "training-free, no dead operations, Spearman": (0.945, None, None),
     "100 labels, Spearman": (0.955, 0.95, 0.93), "100 labels, top 5 %": (0.45, 0.45, 0.45),
 }  # fmt: skip
+ALIKE = 1e-4  # relative difference that rounding of another machine may make
 # The fixed combination was named with half of the functions in view.
 UNSEEN, EVERY = "fixed, other half", "fixed, all rows"
 KEYS = {"Spearman": "spearman", "tau-b": "kendall", "top 5 %": "top 5 %"}
@@ -183,6 +184,21 @@ def seed_lines(found: Mapping[str, Sequence[OverSeeds]]) -> list[str]:
         f"{count} seeds the standard deviation is itself rough.",
         "",
         *table(heads, rows),
+    ]
+
+
+def machine_lines(found: Mapping[str, tuple[int, float]], one: str, other: str) -> list[str]:
+    """Largest relative differences between two machines, of `study.compare`."""
+    if not found:
+        return []
+    apart = {name: value for name, (_, value) in found.items() if value > ALIKE}
+    named = ", ".join(f"`{name}` {value:.2%}" for name, value in sorted(apart.items(), key=lambda each: -each[1]))
+    return [
+        "## Over machines",
+        "",
+        f"{max(n for n, _ in found.values())} cells were scored by {one} and by {other}. Largest relative difference "
+        f"of a score: below {ALIKE:.2%} for {len(found) - len(apart)} of {len(found)} proxies; {named}.",
+        "",
     ]
 
 

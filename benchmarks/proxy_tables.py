@@ -36,6 +36,7 @@ from zeroshot.spaces import nasbench201
 RESULTS = Path(__file__).with_name("results")
 STORED = RESULTS / "proxy_scores.npz"
 SEEDS = [STORED, *(RESULTS / f"proxy_scores_seed{seed}.npz" for seed in (1, 2))]
+ELSEWHERE = RESULTS / "proxy_scores_epyc.npz"
 VERDICTS, REGRETS = RESULTS / "proxy_bench.csv", RESULTS / "proxy_bench_regret.csv"
 FROZEN, PUBLISHED = RESULTS / "proxy_bench_frozen.csv", RESULTS / "proxy_bench_published.csv"
 CHOICES, CALIBRATED = RESULTS / "proxy_bench_choices.csv", RESULTS / "proxy_bench_calibrated.csv"
@@ -181,6 +182,14 @@ def with_dead_operations(truth: Truth) -> dict[tuple[str, str], float]:
     }
 
 
+def over_machines() -> list[str]:
+    """What another machine made of the same cells."""
+    if not (ELSEWHERE.exists() and STORED.exists()):
+        return []
+    here, there = cell_scores.read(STORED), cell_scores.read(ELSEWHERE)
+    return report.machine_lines(studies.compare(here, there), here.machine, there.machine)
+
+
 def text(
     study: studies.Study, seeds: dict[str, list[OverSeeds]], published: Sequence[dict[str, Any]], cells: str
 ) -> str:
@@ -208,7 +217,8 @@ def text(
         if mine:
             lines += [f"### {nets}", "", f"{about}.", "", *report.verdict_lines(mine)]
     lines += [*(f"Note: {note}" for note in study.notes), ""]
-    lines += report.published_lines(published, cells) + report.seed_lines(seeds) + report.regret_lines(study)
+    lines += report.published_lines(published, cells) + report.seed_lines(seeds) + over_machines()
+    lines += report.regret_lines(study)
     lines += report.choice_lines(choice_rows) + report.frozen_lines(frozen_rows)
     return "\n".join([*lines, *report.calibrated_lines(calibrated_rows)]) + "\n"
 
