@@ -1,10 +1,11 @@
 """Scores of every forward and backward proxy on distinct, connected NAS-Bench-201 cells, with real CIFAR-10.
 
-ZEROSHOT_DATA=... python benchmarks/proxy_bench.py --hours H [--cells N] [--jobs J] [--late] [--dear]
+ZEROSHOT_DATA=... python benchmarks/proxy_bench.py --hours H [--cells N] [--jobs J] [--late] [--dear] [--seed S]
 
 Adds what is missing to the stored scores (benchmarks/results/proxy_scores.npz), as long as the time allows, and writes
 every minute: it can be stopped and started at will. `--late` adds grasp, `--dear` the per-sample proxies, each on the
-cells that are scored already. The tables come from `zeroshot bench nasbench201`.
+first cells of the draw. Another seed, of weights and of images, has its own file (proxy_scores_seed1.npz). The tables
+come from `zeroshot bench nasbench201`.
 """
 
 import argparse
@@ -20,7 +21,7 @@ from zeroshot.bench import scores as cell_scores
 from zeroshot.data import batches, load
 from zeroshot.runs import processor
 
-STORED = Path(__file__).with_name("results") / "proxy_scores.npz"
+RESULTS = Path(__file__).with_name("results")
 CHUNK = 60.0  # seconds between two writes
 
 
@@ -31,16 +32,18 @@ def main() -> None:
     parser.add_argument("--jobs", type=int, default=1, metavar="J", help="worker processes, one thread each")
     parser.add_argument("--late", action="store_true", help="grasp too")
     parser.add_argument("--dear", action="store_true", help="the per-sample proxies too")
+    parser.add_argument("--seed", type=int, default=0, metavar="S", help="of weights and images")
     arguments = parser.parse_args()
     folder = os.environ.get("ZEROSHOT_DATA")
     if not folder:
         sys.exit("Set ZEROSHOT_DATA to the folder that holds cifar10/ and nasbench201/.")
     torch.set_num_threads(1)
-    protocol = cell_scores.Protocol()
+    stored = RESULTS / (f"proxy_scores_seed{arguments.seed}.npz" if arguments.seed else "proxy_scores.npz")
+    protocol = cell_scores.Protocol(seed=arguments.seed, batch_seed=arguments.seed)
     machine = f"{processor()}, torch {torch.__version__}"
-    scores = cell_scores.read(STORED) if STORED.exists() else cell_scores.empty(protocol, machine)
+    scores = cell_scores.read(stored) if stored.exists() else cell_scores.empty(protocol, machine)
     if scores.protocol != protocol:
-        sys.exit(f"{STORED} was scored by another protocol: {scores.protocol}.")
+        sys.exit(f"{stored} was scored by another protocol: {scores.protocol}.")
     data = load(str(cifar10_npz(Path(folder) / "cifar10", default_out())))
     images = batches(data, 32, protocol.images, protocol.batches, protocol.batch_seed)
     proxies = [
@@ -53,7 +56,7 @@ def main() -> None:
         scores = cell_scores.extended(
             scores, cells, proxies, images, lambda stop=stop: time.monotonic() < stop, arguments.jobs
         )
-        cell_scores.write(scores, STORED)
+        cell_scores.write(scores, stored)
         print(time.strftime("%H:%M:%S"), len(scores.cells), "cells", file=sys.stderr, flush=True)
 
 

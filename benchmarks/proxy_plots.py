@@ -19,9 +19,10 @@ COSTS = {
     "raspi4/latency": "ms on a Raspberry Pi 4", "pixel3/latency": "ms on a Pixel 3", "eyeriss/energy": "mJ on Eyeriss",
 }  # fmt: skip
 SHOWN = {
-    "fuse: graph": "#0b6e99", "fuse: size + jacob_cov": "#5aa469", "params": "#444444", "sz_nwot": "#d9822b",
-    "sz_synflow": "#9467bd", "random": "#bbbbbb",
+    "fuse: graph + jacob_cov + az_nas": "#0b6e99", "az_nas": "#5aa469", "zico": "#d9822b", "naswot": "#9467bd",
+    "params": "#444444", "random": "#bbbbbb",
 }  # fmt: skip
+NAMES = {"params": "params = FLOPs (same order)"}
 
 
 def plot_correlations(verdicts: Sequence[Verdict], path: Path) -> None:
@@ -67,12 +68,12 @@ def plot_regret(truth: Truth, path: Path) -> None:
             if name not in truth.scores:
                 continue
             swept = random_sweep(truth, TASK, cost) if name == "random" else sweep(truth, TASK, cost, name)
-            above.plot(swept.limits, swept.picked, ".-", color=colour, lw=1, ms=4, label=name)
+            above.plot(swept.limits, swept.picked, ".-", color=colour, lw=1, ms=4, label=NAMES.get(name, name))
             below.plot(swept.limits, swept.regret, ".-", color=colour, lw=1, ms=4, label=name)
         below.set_xlabel(f"limit, {unit}")
         below.set_xscale("log")
-        least, most = (float(end) for end in np.nanquantile(truth.costs[cost], (0.01, 1)))
-        below.set_xlim(0.8 * least, 1.1 * most)
+        least, most = (float(end) for end in np.nanquantile(truth.costs[cost], (0.05, 1)))
+        below.set_xlim(0.7 * least, 1.1 * most)
         below.xaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
         below.xaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
         below.xaxis.set_minor_formatter(NullFormatter())
@@ -85,7 +86,7 @@ def plot_regret(truth: Truth, path: Path) -> None:
             axes.grid(True, lw=0.3, alpha=0.6)
     grid[0][0].set_ylabel("CIFAR-10 accuracy, %")
     grid[1][0].set_ylabel("points lost against the best (linear below 1)")
-    grid[0][-1].legend(fontsize=8, loc="lower right")
+    grid[0][-1].legend(fontsize=8, loc="lower left")
     figure.suptitle(f"Search under a limit: {len(truth):,} cells, {truth.name}", fontsize=11)
     _save(figure, path)
 

@@ -24,7 +24,7 @@ def bench(
         str, typer.Argument(metavar="[nasbench201|pair-truth]", help="Ground truth; --table needs none.")
     ] = "",
     table: Annotated[
-        Path | None, typer.Option("--table", metavar="FILE.csv", help="Your nets: name, accuracy, costs, scores.")
+        Path | None, typer.Option("--table", metavar="FILE", help="Your nets, CSV or Parquet: name, accuracy, scores.")
     ] = None,
     accuracy: Annotated[
         str, typer.Option("--accuracy", metavar="A,B,...", help="Columns of the table with accuracies.")
@@ -48,6 +48,10 @@ def bench(
     published: Annotated[
         bool, typer.Option("--published", metavar="", help="Also NAS-Bench-Suite-Zero's scores.")
     ] = False,
+    convert: Annotated[
+        Path | None,
+        typer.Option("--convert", metavar="FILE", help="Write --data's table of an official file, running none of it."),
+    ] = None,
     rescore: Annotated[
         int, typer.Option("--rescore", metavar="N", help="Score the first N drawn cells anew and judge by these.")
     ] = 0,
@@ -73,11 +77,14 @@ def bench(
     if benchmark not in ("", *BENCHMARKS):
         raise unknown("benchmark", benchmark, BENCHMARKS)
     if not benchmark and table is None:
-        raise UsageError("Name nasbench201, pair-truth or --table FILE.csv.", "zeroshot bench --help shows them.")
+        raise UsageError("Name nasbench201, pair-truth or --table FILE.", "zeroshot bench --help shows them.")
     if benchmark == "pair-truth" and (table is not None or rescore):
         raise UsageError("--table and --rescore are not for pair-truth.", "Its scores stand beside its nets.")
     if resamples < 0 or rescore < 0:
         raise UsageError("--resamples and --rescore count from 0.")
+    if convert is not None:
+        _convert(benchmark, convert, data, json)
+        return
     options = Options(ks=tuple(opt.whole_numbers(k, "--k")) or None, resamples=resamples, seed=seed)
     if benchmark != "nasbench201":
         named = opt.words(proxies) or None
@@ -89,6 +96,17 @@ def bench(
         return
     found, drift = _nasbench201(data, scores, opt.words(tasks), published, table, rescore, images, options, json)
     emit(_payload(found, drift), lambda screen: _print(screen, found, drift), json=json)
+
+
+def _convert(benchmark: str, source: Path, data: Path | None, json: bool) -> None:
+    from zeroshot.bench import nasbench201 as nb
+    from zeroshot.bench.official import convert
+    from zeroshot.errors import UsageError
+
+    if benchmark != "nasbench201" or data is None:
+        raise UsageError("--convert needs nasbench201 and a folder for its table.", "Name the folder with --data.")
+    path = convert(source, nb.tables_of(data))
+    emit({"written": str(path)}, lambda screen: screen.print(f"Written: {path}", highlight=False), json=json)
 
 
 def _nasbench201(

@@ -35,6 +35,12 @@ def cifar10_module() -> ModuleType:
 
 
 @pytest.fixture(scope="session")
+def published_module() -> ModuleType:
+    """benchmarks/proxy_published.py."""
+    return _benchmark("proxy_published")
+
+
+@pytest.fixture(scope="session")
 def cifar10(cifar10_module: ModuleType) -> Path:
     """CIFAR-10 as an .npz in the cache folder; skips without data. The first test run unpacks it (10 s)."""
     root = os.environ.get("ZEROSHOT_DATA")

@@ -4,8 +4,11 @@ import itertools
 
 import numpy as np
 import pytest
+import scipy.optimize
 import scipy.stats
+from sklearn.gaussian_process import GaussianProcessRegressor, kernels
 
+from zeroshot.bench import _process as process
 from zeroshot.bench import calibrate as c
 from zeroshot.bench import combine
 from zeroshot.bench.graph import graph_features, one_hot
@@ -41,6 +44,9 @@ def test_graph_features_are_those_of_a_walk():
         expected = {
             "depth": max(convs, default=0),
             "mean_depth": sum(convs) / len(ways) if ways else 0,
+            "depth3": max((way.count(3) for way in ways), default=0),
+            "depths": len(set(convs)),
+            "clear_convs3": sum(way.count(3) for way in ways if 4 not in way),
             "conv_paths": sum(n > 0 for n in convs),
             "clear_paths": sum(n > 0 and not p for n, p in pairs),
             "path_convs": sum(convs),
@@ -86,7 +92,7 @@ def test_fusion_is_the_mean_log_rank(truth):
 def test_fixed_combinations_come_where_their_parts_are(truth):
     assert not set(combine.FIXED) & set(combine.with_fixed(truth).scores)
     more = combine.with_fixed(truth, {"jacob_cov": "a", "mean_depth": "b"})
-    assert {name for name in combine.FIXED if name in more.scores} == {"fuse: size + depth", "fuse: size + jacob_cov"}
+    assert {name for name in more.scores if "fuse" in name} == {"fuse: size + depth", "fuse: size + a"}
 
 
 def test_halves_keep_rows_of_a_net_together():
@@ -172,7 +178,7 @@ def test_models_see_labels_only_and_are_judged_on_the_rest(truth):
     for own, y, rest in seen:
         assert len(set(own)) == len(y) == 30
         assert not set(own) & set(rest)
-        assert len(rest) == len(truth) - 60
+        assert sorted([*own, *rest]) == list(range(240))  # the others once each, for all of their rows
         assert y.mean() == pytest.approx(0, abs=1e-9)
     assert found.rows.tolist() == [len(truth) - 60] * 2
     assert np.array_equal(found.spearman, blend.spearman)
@@ -187,25 +193,46 @@ def test_every_model_learns_a_sum(truth, name):
     assert np.array_equal(found.spearman, again.spearman)
 
 
-def test_the_process_chooses_by_leaving_one_out():
-    """Its closed form against refitting without each label."""
+@pytest.mark.parametrize("scores", [0, 3])
+def test_the_process_is_that_of_scikit_learn(scores):
+    """All columns scores, or none: then its kernels are a sum of kernels that scikit-learn has."""
     rng = np.random.default_rng(0)
-    x, y = rng.normal(size=(15, 3)), rng.normal(size=15)
+    x, new, y = rng.normal(size=(20, 3)), rng.normal(size=(9, 3)), rng.normal(size=20)
     y -= y.mean()
-    gram = c._kernel(x, x, 1.4, 0.5)
-    values, vectors = np.linalg.eigh(gram)
-    inverse = 1 / (values + 0.1)
-    closed = (vectors @ (inverse * (vectors.T @ y))) / (vectors**2 @ inverse)
-    for i in range(15):
-        rest = np.arange(15) != i
-        left = gram[i, rest] @ np.linalg.solve(gram[np.ix_(rest, rest)] + 0.1 * np.eye(14), y[rest])
-        assert closed[i] == pytest.approx(y[i] - left)
+    theta = process.START + rng.normal(size=6) * 0.3
+    a, width, b, reach, c, noise = np.exp(theta)
+    if scores:
+        kernel = (
+            a * kernels.Matern(width * 3**0.5, nu=1.5)
+            + kernels.ConstantKernel(b)
+            + c / 3 * kernels.DotProduct(0, "fixed")
+        )
+    else:
+        kernel = b * kernels.Matern(reach * 3**0.5, nu=0.5) + kernels.ConstantKernel(a)
+    oracle = GaussianProcessRegressor(kernel, alpha=noise, optimizer=None).fit(x, y)
+    value, _ = process.loss(theta, process.apart(x, x, scores), y)
+    prior = np.sum(((theta - process.START) / process.SPREAD) ** 2) / 2
+    assert -value + prior - 10 * np.log(2 * np.pi) == pytest.approx(oracle.log_marginal_likelihood_value_)
+    gram = sum(process.kernels(theta, process.apart(x, x, scores))[0]) + noise * np.eye(20)
+    guess = sum(process.kernels(theta, process.apart(new, x, scores))[0]) @ np.linalg.solve(gram, y)
+    assert guess == pytest.approx(oracle.predict(new))
 
 
-def test_scores_can_weigh_more_than_the_graph():
-    found = c._stretched(c.Inputs(np.ones((2, 4)), 1), 3.0)
-    assert found[0, 0] == pytest.approx(3 * found[0, 1])
-    assert np.mean(found[0] ** 2) == pytest.approx(1)
+def test_the_process_descends_where_its_gradient_says():
+    rng = np.random.default_rng(1)
+    x, y = rng.normal(size=(25, 5)), rng.normal(size=25)
+    d = process.apart(x, x, 2)
+    theta = process.START + rng.normal(size=6) * 0.3
+    found = scipy.optimize.check_grad(lambda t: process.loss(t, d, y)[0], lambda t: process.loss(t, d, y)[1], theta)
+    assert found < 1e-4 * np.abs(process.loss(theta, d, y)[1]).max()
+
+
+def test_rows_of_one_net_have_one_row_of_inputs():
+    groups = np.array([0, 0, 1, 2])
+    truth = Truth("t", tuple("abcd"), {"x": np.arange(4.0)}, {}, {"p": np.array([1.0, 2, 3, 9])}, groups)
+    found = c.features(truth, ["p"], np.array([[0.0], [4], [5], [1]])).x
+    assert np.array_equal(found[0], found[1])
+    assert (found[2, 1] - found[1, 1]) / (found[1, 1] - found[3, 1]) == pytest.approx((5 - 2) / (2 - 1))
 
 
 def test_features_hold_no_constant_and_rank_undefined_scores_last():

@@ -11,7 +11,7 @@ import pytest
 from zeroshot.bench import nasbench201 as nb
 from zeroshot.bench import study
 from zeroshot.bench.judge import Options
-from zeroshot.bench.scores import CellScores, Protocol, drawn_cells
+from zeroshot.bench.scores import CellScores, Protocol, drawn_cells, networks
 from zeroshot.errors import DataError, UsageError
 from zeroshot.spaces import nasbench201 as space
 
@@ -65,7 +65,7 @@ def test_the_published_figures_of_static_and_stand_in_scores(truth, folder):
     (_, _), (theirs, names) = sets
     assert "9,445 rows" in about["no dead operations"]
     options = Options(ks=(10,), resamples=0)
-    wanted = {"sz_nwot": 0.811, "sz_synflow": 0.778, "params": 0.799, "fuse: size + jacob_cov": 0.928}
+    wanted = {"sz_nwot": 0.811, "sz_synflow": 0.778, "params": 0.799, "fuse: size + sz_jacov": 0.928}
     assert set(wanted) <= set(names)
     found = study.of_nasbench201([(theirs, tuple(wanted))], ["cifar10"], about, (), options)
     for verdict in found.verdicts:
@@ -104,6 +104,34 @@ def test_scored_cells_become_a_set_with_aggregates(truth):
     sets, _, notes = study.nasbench201_sets(truth, few)
     assert len(sets) == 1
     assert "3 cells" in notes[0]
+
+
+def test_complete_scores_are_judged_on_all_cells_and_on_the_published_ones(truth, folder):
+    cells = drawn_cells()
+    labels = networks()
+    rng = np.random.default_rng(0)
+    names = ("az_expressivity", "az_progressivity", "az_trainability", "jacob_cov")
+    scores = CellScores(Protocol(), cells, {n: rng.random(len(cells)).astype(np.float32) for n in names}, {})
+    sets, about, _ = study.nasbench201_sets(truth, scores, nb.suite_zero(folder))
+    assert [each.name for each, _ in sets] == ["all cells", "no dead operations", "distinct functions"]
+    assert [len(each) for each, _ in sets] == [15625, 9445, 4929]
+    assert "0 rows have that of another network" in about["all cells"]
+    for each, shown in sets:
+        assert {"az_nas", "jacob_cov", "fuse: size + jacob_cov", "params", "random"} <= set(shown)
+        assert all(np.isfinite(each.scores[name]).all() for name in (*names, "az_nas"))
+    assert "fuse: size + sz_jacov" in sets[1][1]
+    whole = sets[0][0].scores["jacob_cov"]
+    assert all(len(np.unique(whole[labels == label])) == 1 for label in (-1, *labels[:50].tolist()))
+    some = truth.groups[cells] != truth.groups[cells[0]]
+    fewer = CellScores(Protocol(), cells[some], {name: values[some] for name, values in scores.columns.items()}, {})
+    without, about, _ = study.nasbench201_sets(truth, fewer, nb.suite_zero(folder))
+    assert list(about) == [each.name for each, _ in without]
+    assert list(about) == ["all cells", "rows of scored functions", "no dead operations", "scored cells"]
+    lacking = int((truth.groups == truth.groups[cells[0]]).sum())
+    assert [len(each) for each, _ in without[:2]] == [15625, 15625 - lacking]
+    assert len(without[2][0]) < 9445
+    assert "jacob_cov" not in without[0][0].scores
+    assert all(np.isfinite(each.scores["jacob_cov"]).all() for each, _ in without[1:])
 
 
 def test_cells_are_named_by_index_digits_or_string():

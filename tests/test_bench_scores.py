@@ -27,13 +27,59 @@ def always():
     return True
 
 
-def test_the_draw_has_every_connected_function_once():
+def test_the_draw_has_every_function_and_then_every_network_once():
     cells = cs.drawn_cells()
-    assert len(cells) == 4929
-    assert len(np.unique(space.canonical_classes()[cells])) == 4929
+    functions, others = cells[:4929], cells[4929:]
+    assert len(np.unique(space.canonical_classes()[functions])) == 4929
     assert (space.live(space.decode(cells)) != 0).any(axis=1).all()
+    assert len(others) == 330
+    assert np.isin(space.canonical_classes()[others], space.canonical_classes()[functions]).all()
+    weights = space.params(space.live(space.decode(cells)))
+    assert len(set(zip(space.canonical_classes()[cells].tolist(), weights.tolist(), strict=True))) == len(cells)
     assert np.array_equal(cells, cs.drawn_cells(cs.DRAW))
     assert not np.array_equal(cells, cs.drawn_cells(1))
+
+
+def test_one_function_can_be_two_networks():
+    """One convolution that arrives on two ways, and two convolutions, each on its own."""
+    shared, apart, mirrored, nothing = space.encode(
+        [[3, 0, 1, 0, 1, 1], [3, 3, 0, 0, 1, 1], [0, 3, 0, 3, 0, 1], [3, 3, 3, 0, 0, 0]]
+    )
+    networks, functions = cs.networks(), space.canonical_classes()
+    assert functions[shared] == functions[apart] == functions[mirrored]
+    assert networks[apart] == networks[mirrored] != networks[shared]
+    assert networks[nothing] == -1
+
+
+def test_every_cell_gets_the_scores_of_its_network():
+    cells = cs.drawn_cells()
+    values = np.arange(len(cells), dtype=np.float32) + 5
+    values[7] = np.nan
+    made = cs.CellScores(cs.Protocol(), cells, {"p": values}, {"p": 1}, {"p": {int(cells[7]): "why"}})
+    found, source = cs.on_all_rows(made)
+    networks = cs.networks()
+    assert np.array_equal(found["p"][cells[9:]], values[9:])
+    for row in np.random.default_rng(0).permutation(space.COUNT)[:200].tolist():
+        if networks[row] >= 0:
+            (same,) = np.flatnonzero(networks[cells] == networks[row])
+            assert same == 7 or found["p"][row] == values[same]
+    assert (found["p"][networks == -1] == found["p"][cells[7]]).all()
+    assert found["p"].min() == found["p"][cells[7]] < 5
+    assert set(source.tolist()) == {cs.OWN, cs.LAST}
+
+
+def test_a_function_stands_in_for_a_network_that_was_not_scored():
+    cells, functions = cs.drawn_cells(), space.canonical_classes()
+    lone = np.flatnonzero(np.bincount(functions[cells])[functions[cells]] == 1)[0]  # its function is one network
+    some = np.delete(cells, [lone, *range(4929, 4940)])
+    made = cs.CellScores(cs.Protocol(), some, {"p": np.arange(len(some), dtype=np.float32)}, {"p": 1})
+    found, source = cs.on_all_rows(made)
+    lacking = cells[4929:4940]
+    assert (source[lacking] == cs.SAME).all()
+    first = {functions[cell]: value for cell, value in reversed(list(zip(some, found["p"][some], strict=True)))}
+    assert found["p"][lacking].tolist() == [first[functions[cell]] for cell in lacking]
+    assert source[cells[lone]] == cs.NONE
+    assert np.isnan(found["p"][cells[lone]])
 
 
 def test_a_score_is_that_of_the_net_without_dead_operations(images):
@@ -95,7 +141,7 @@ def test_an_undefined_score_is_kept_with_its_reason(images, monkeypatch):
 
 
 def test_a_file_comes_back_as_it_was_and_small(tmp_path):
-    n = 4929
+    n = len(cs.drawn_cells())
     rng = np.random.default_rng(0)
     columns = {f"p{i}": rng.random(n).astype(np.float32) for i in range(27)}
     columns["p0"][3] = np.nan
@@ -141,7 +187,7 @@ def test_cheap_proxies_come_before_those_that_differentiate_twice():
     assert "vkdnw" in [p.name for p in cs.probed_proxies(dear=True)]
 
 
-@pytest.mark.parametrize("count", [0, 4930])
+@pytest.mark.parametrize("count", [0, 5260])
 def test_there_are_only_so_many_cells_to_score(count):
     with pytest.raises(UsageError, match=f"{count} cells"):
         cs.rescored(count, "digits", lambda *_: None, None)

@@ -1,7 +1,11 @@
 """The generic table: what is read, and that every error names its row and column."""
 
+import sys
+
 import numpy as np
+import pyarrow
 import pytest
+from pyarrow import parquet
 
 from zeroshot.bench.table import random_scores, read_scores, read_table
 from zeroshot.errors import DataError, UsageError
@@ -106,3 +110,36 @@ def test_scores_alone(tmp_path):
 def test_random_scores_repeat():
     assert np.array_equal(random_scores(9), random_scores(9))
     assert not np.array_equal(random_scores(9), random_scores(9, 1))
+
+
+def test_parquet_says_the_same_as_csv(tmp_path):
+    (tmp_path / "t.csv").write_text(GOOD)
+    whole = pyarrow.table(
+        {
+            "net": ["a", "b", "c"], "acc": [0.5, 0.25, 0.75], "ms": [3, 4, 5], "params": [100, 200, 300],
+            "mine": [1.5, None, float("nan")], "comment": ["x", "y", None],
+        }
+    )  # fmt: skip
+    parquet.write_table(whole, tmp_path / "t.parquet")
+    one, other = (read_table(tmp_path / name, ("acc",), ("ms",)) for name in ("t.csv", "t.parquet"))
+    assert one.nets == other.nets
+    assert one.accuracy["acc"].tolist() == other.accuracy["acc"].tolist()
+    assert one.costs.keys() == other.costs.keys()
+    assert one.scores.keys() == other.scores.keys()
+    assert all(np.array_equal(one.scores[name], other.scores[name], equal_nan=True) for name in one.scores)
+
+
+def test_parquet_is_checked_as_csv_is(tmp_path, monkeypatch):
+    path = tmp_path / "t.parquet"
+    parquet.write_table(pyarrow.table({"net": ["a", "b"], "acc": [1.0, None]}), path)
+    with pytest.raises(DataError, match="row 2, column 'acc'"):
+        read_table(path, ("acc",))
+    path.write_bytes(b"PAR1 no")
+    with pytest.raises(DataError, match="cannot be read as Parquet"):
+        read_table(path)
+    with pytest.raises(UsageError, match="no file"):
+        read_table(tmp_path / "none.parquet")
+    monkeypatch.setitem(sys.modules, "pyarrow", None)
+    with pytest.raises(UsageError, match="needs pyarrow") as caught:
+        read_table(path)
+    assert "zeroshot-mcu[parquet]" in caught.value.hint

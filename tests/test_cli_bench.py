@@ -1,12 +1,15 @@
 """`zeroshot bench`: tables of one's own, NAS-Bench-201, scoring anew, and errors that say what to do."""
 
+import gzip
 import json
 import os
+import pickle
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from zeroshot.bench import nasbench201 as nb
 from zeroshot.bench import scores as cell_scores
 from zeroshot.bench import study
 from zeroshot.bench.judge import Options, judge
@@ -61,7 +64,7 @@ def test_people_read_which_statistics_are_undefined(cli, mine):
 @pytest.mark.parametrize(
     ("args", "words"),
     [
-        ((), "Name nasbench201, pair-truth or --table FILE.csv"),
+        ((), "Name nasbench201, pair-truth or --table FILE"),
         (("nasbench", "--table", "x.csv"), "Unknown benchmark 'nasbench'"),
         (("--table", "none.csv"), "no file none.csv"),
         (("--table", "mine.csv"), "Unknown column 'accuracy'"),
@@ -90,6 +93,22 @@ def test_nasbench201_needs_its_tables(cli, monkeypatch):
     result = cli("bench", "nasbench201")
     assert result.exit_code == 2
     assert "--data" in result.stderr
+
+
+def test_official_files_are_converted(cli, tmp_path, monkeypatch):
+    monkeypatch.delenv("ZEROSHOT_DATA", raising=False)
+    costs = {f"{d}_{k}": [1.5] * 15625 for d, kinds in nb.DEVICES.items() for k in kinds}
+    data = {"nasbench201": dict.fromkeys(("cifar10", "cifar100", "ImageNet16-120"), costs)}
+    (tmp_path / "h.pickle").write_bytes(pickle.dumps(data))
+    result = cli("bench", "nasbench201", "--convert", "h.pickle", "--data", tmp_path, "--json")
+    assert result.exit_code == 0, result.stderr
+    written = json.loads(result.stdout)["written"]
+    with gzip.open(written, "rt") as file:
+        assert file.readlines()[-1].startswith("15624,1.5,")
+    for args in (("--convert", "h.pickle"), ("--convert", "none.pth", "--data", tmp_path)):
+        result = cli("bench", "nasbench201", *args)
+        assert result.exit_code == 2
+        assert "Traceback" not in result.stderr
 
 
 def test_nasbench201_prints_its_tables(cli, data):

@@ -61,6 +61,8 @@ ROOMS = (
     ("zeroshot.train", "zeroshot.compress", "zeroshot.quantize"),
     ("zeroshot.firmware",),
 )
+# Reads the pickles that others publish through an Unpickler that looks nothing up; its own tests hold it to that.
+CONVERTER, NO_CODE = "zeroshot.bench.official", {"Unpickler", "UnpicklingError"}
 PROXIES_MAY = {"zeroshot.net", "zeroshot.probe", "zeroshot.cost.counts", "zeroshot.errors"}
 
 
@@ -222,10 +224,13 @@ def test_the_engine_imports_absolutely():
 def test_nothing_dangerous_or_unwanted_is_used(name):
     """No click beside typer, no pickles, no code from strings, no print in the engine, no assert for input."""
     found = []
-    assert not {other.split(".")[0] for other in imports(name)} & {"click", "pickle", "cloudpickle", "dill"}
+    unwanted = {other.split(".")[0] for other in imports(name)} & {"click", "pickle", "cloudpickle", "dill"}
+    assert unwanted == ({"pickle"} if name == CONVERTER else set())
     for node in ast.walk(tree(MODULES[name])):
         if isinstance(node, ast.Assert):
             found.append(("assert", node.lineno))
+        elif isinstance(node, ast.Attribute) and ast.unparse(node.value) == "pickle" and node.attr not in NO_CODE:
+            found.append((node.attr, node.lineno))
         elif isinstance(node, ast.ExceptHandler) and node.type is None:
             found.append(("bare except", node.lineno))
         elif isinstance(node, ast.Call):

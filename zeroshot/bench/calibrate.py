@@ -12,6 +12,7 @@ import numpy.typing as npt
 from scipy.special import ndtri
 from scipy.stats import rankdata
 
+from zeroshot.bench import _process
 from zeroshot.bench import statistics as stats
 from zeroshot.bench.table import Truth
 from zeroshot.errors import UsageError
@@ -51,7 +52,7 @@ class Inputs:
     """What the models see of every net, no accuracy among it.
 
     Attributes:
-        x: (n, d) float64, standardised over all nets.
+        x: (n, d) float64, standardised over all rows; equal in rows of one net.
         scores: So many of the first columns are scores of proxies; the others are of the graph.
     """
 
@@ -62,7 +63,8 @@ class Inputs:
 def features(truth: Truth, proxies: Sequence[str], graph: FloatArray | None = None) -> Inputs:
     """Inputs of the models; constant columns are left out.
 
-    A proxy comes as the normal quantile of its rank; where it is undefined, as its lowest rank.
+    A proxy comes as the normal quantile of its rank; where it is undefined, as its lowest rank. Rows of one net get
+    the mean over all of them, as which edge an operation is on may differ, and a label should say as much of each.
 
     Args:
         truth: The nets.
@@ -71,9 +73,10 @@ def features(truth: Truth, proxies: Sequence[str], graph: FloatArray | None = No
     """
     columns = [normal_scores(np.nan_to_num(truth.scores[name], nan=-np.inf)) for name in proxies]
     columns += list(graph.T) if graph is not None else []
-    x = np.column_stack(columns)
+    _, net, count = np.unique(truth.groups, return_inverse=True, return_counts=True)
+    x = np.column_stack([(np.bincount(net, column) / count)[net] for column in columns])
     spread = x.std(axis=0)
-    varied = spread > 0
+    varied = spread > 1e-9
     return Inputs((x - x.mean(axis=0))[:, varied] / spread[varied], int(varied[: len(proxies)].sum()))
 
 
@@ -94,42 +97,11 @@ def ridge(own: Inputs, y: FloatArray, new: Inputs, seed: int) -> FloatArray:
 
 
 def gaussian_process(own: Inputs, y: FloatArray, new: Inputs, seed: int) -> FloatArray:
-    """Gaussian process, exponential plus linear kernel; its settings by the error of leaving one label out.
+    """Gaussian process: a smooth and a linear kernel over the scores, a rough one over the graph.
 
-    Settings are the width, the share of the linear kernel, the noise, and how much more a score says than a feature
-    of the graph, of which there are many. With A the inverse of kernel plus noise, the error of the left-out label i
-    is (A y)_i / A_ii (Rasmussen and Williams, Gaussian Processes for Machine Learning, 5.4.2).
+    How much each says, how far it reaches and the noise are found by the marginal likelihood of the labels.
     """
-    mean = y.mean()
-    best, chosen = np.inf, (1.0, 1.4, 0.0, 0.1)
-    for stretch in (1.0, 2.0, 4.0):
-        x = _stretched(own, stretch)
-        for width in (0.7, 1.4, 2.8, 5.6):
-            for linear in (0.0, 0.5):
-                values, vectors = np.linalg.eigh(_kernel(x, x, width, linear))
-                for noise in (0.003, 0.01, 0.03, 0.1, 0.3):
-                    inverse = 1 / (np.maximum(values, 0) + noise)
-                    left_out = (vectors @ (inverse * (vectors.T @ (y - mean)))) / (vectors**2 @ inverse)
-                    error = float(np.mean(left_out**2))
-                    if error < best:
-                        best, chosen = error, (stretch, width, linear, noise)
-    stretch, width, linear, noise = chosen
-    x = _stretched(own, stretch)
-    weights = np.linalg.solve(_kernel(x, x, width, linear) + noise * np.eye(len(x)), y - mean)
-    return np.asarray(mean + _kernel(_stretched(new, stretch), x, width, linear) @ weights)
-
-
-def _stretched(inputs: Inputs, stretch: float) -> FloatArray:
-    """Scores weigh so much more than features of the graph; the mean square of the weights is 1."""
-    weights = np.ones(inputs.x.shape[1])
-    weights[: inputs.scores] = stretch
-    return np.asarray(inputs.x * (weights / np.sqrt(np.mean(weights**2))))
-
-
-def _kernel(a: FloatArray, b: FloatArray, width: float, linear: float) -> FloatArray:
-    inner = a @ b.T / a.shape[1]
-    apart = (a * a).mean(axis=1)[:, None] + (b * b).mean(axis=1) - 2 * inner
-    return np.asarray(np.exp(-np.sqrt(np.maximum(apart, 0)) / width) + linear * inner)
+    return _process.predict(own.x, y, new.x, own.scores)
 
 
 def extra_trees(own: Inputs, y: FloatArray, new: Inputs, seed: int) -> FloatArray:
@@ -173,8 +145,9 @@ def calibrate(
         rest = np.flatnonzero(~np.isin(truth.groups, truth.groups[own]))
         inside = stats.top(y[rest], 0.05)
         labelled = normal_scores(y[own])
-        seen, new = (Inputs(inputs.x[rows], inputs.scores) for rows in (own, rest))
-        guesses = {name: model(seen, labelled, new, seed + draw) for name, model in models.items()}
+        _, first, net = np.unique(truth.groups[rest], return_index=True, return_inverse=True)
+        seen, new = (Inputs(inputs.x[rows], inputs.scores) for rows in (own, rest[first]))
+        guesses = {name: model(seen, labelled, new, seed + draw)[net] for name, model in models.items()}
         guesses[BLEND] = np.mean(list(guesses.values()), axis=0)
         for name, p in guesses.items():
             whole = (float(stats.spearman(p, y[rest])[0]), float(stats.kendall(p, y[rest])[0]))

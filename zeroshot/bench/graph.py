@@ -20,8 +20,11 @@ def graph_features(cells: npt.ArrayLike) -> dict[str, FloatArray]:
 
     - `params`, `macs`: of the networks (10 classes, 32x32); the least there is for a cell without a path, not 0.
     - `depth`, `mean_depth`: convolutions on the path that has most, and on the mean path from input to output.
+    - `depth3`: 3x3 convolutions on the path that has most of them.
+    - `depths`: how many numbers of convolutions the paths have; a cell with short and long ones is an ensemble.
     - `conv_paths`, `clear_paths`: paths with a convolution, and those of them without pooling.
     - `path_convs`, `path_convs3`: convolutions and 3x3 ones on all paths, an operation once for each path it is on.
+    - `clear_convs3`: 3x3 convolutions on all paths without pooling.
     - `convs`, `convs3`: the operations themselves.
     - `unpooled`: 1 / (1 + poolings on all paths). Pooling inside a cell blurs, and the space pools between its stages.
     - `direct`: the edge from input to output is a convolution or a skip, so that gradients pass a cell in one step.
@@ -35,10 +38,13 @@ def graph_features(cells: npt.ArrayLike) -> dict[str, FloatArray]:
         "macs": space.flops(live),
         "depth": convs.max(axis=1),
         "mean_depth": _mean(convs, on),
+        "depth3": convs3.max(axis=1),
+        "depths": np.stack([(on & (convs == n)).any(axis=1) for n in range(4)]).sum(axis=0),
         "conv_paths": (convs > 0).sum(axis=1),
         "clear_paths": ((convs > 0) & (pools == 0)).sum(axis=1),
         "path_convs": convs.sum(axis=1),
         "path_convs3": convs3.sum(axis=1),
+        "clear_convs3": (convs3 * (pools == 0)).sum(axis=1),
         "convs": conv.sum(axis=1),
         "convs3": (live == CONV3X3).sum(axis=1),
         "unpooled": on.any(axis=1) / (1.0 + pools.sum(axis=1)),

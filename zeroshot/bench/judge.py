@@ -12,8 +12,8 @@ from zeroshot.bench.statistics import Estimate, FloatArray, IntArray
 from zeroshot.bench.table import Truth
 from zeroshot.errors import UsageError, unknown
 
-# Shares of the nets, best by truth, that correlations are given on beside all.
-SHARES = {"all": 1.0, "top 10 %": 0.1, "top 5 %": 0.05}
+# Shares of the nets, best by truth, that correlations are given on beside "all".
+SHARES = {"top 10 %": 0.1, "top 5 %": 0.05}
 CONTROLS = ("params", "macs")
 PICKS = (5, 10, 100)
 
@@ -49,7 +49,7 @@ class Verdict:
         n: Rows with a score.
         distinct: Distinct nets among them.
         unscored: Rows without one; they take no part.
-        spearman: Share of the nets (`SHARES`) -> correlation.
+        spearman: "all", or share of the nets (`SHARES`) -> correlation.
         kendall: Likewise, tau-b.
         partial: Spearman given params and MACs, as far as the table has them.
         bands: Spearman in each band of `Options.band_cost`, from cheap to dear, without intervals.
@@ -114,15 +114,16 @@ def judge(truth: Truth, task: str, proxy: str, options: Options | None = None) -
                 f"{proxy!r} has a score on {len(x)} of {len(truth)} nets; its best {k} were asked for.", "Lower --k."
             )
     controls = [truth.scores[name][scored] for name in CONTROLS if name in truth.scores]
-    spearman, kendall = {}, {}
+    whole, given, tau = _whole(x, y, groups, controls, options)
+    spearman, kendall = {"all": whole}, {"all": tau}
     for name, share in SHARES.items():
-        inside = stats.top(y, share) if share < 1 else np.ones(len(y), np.bool_)
+        inside = stats.top(y, share)
         spearman[name], kendall[name] = stats.correlations(
             x[inside], y[inside], groups[inside], options.resamples, options.seed
         )
     return Verdict(
         truth.name, task, proxy, len(x), len(np.unique(groups)), int((~scored).sum()), spearman, kendall,
-        _partial(x, y, groups, controls, options), _bands(truth, scored, x, y, groups, options),
+        given, _bands(truth, scored, x, y, groups, options),
         {k: stats.precision_at(x, y, k) for k in ks},
         {k: stats.best_rank_at(x, y, k) for k in ks},
         {k: stats.ndcg_at(x, y, k) for k in ks},
@@ -136,15 +137,22 @@ def judge_all(
     return [judge(truth, task, proxy, options) for task in tasks for proxy in proxies]
 
 
-def _partial(
+def _whole(
     x: FloatArray, y: FloatArray, groups: IntArray, controls: Sequence[FloatArray], options: Options
-) -> Estimate:
+) -> tuple[Estimate, Estimate, Estimate]:
+    """Of all nets: Spearman's correlation, the same given the controls, and Kendall's."""
     note = stats.reason_undefined(x, y)
-    if not note and not controls:
-        note = "undefined: the table has neither params nor macs"
     weights = None if note or not options.resamples else stats.resamples(groups, options.resamples, options.seed)
     known = np.array(controls) if controls else np.zeros((0, len(x)))
-    return stats.estimate(lambda w: stats.partial_spearman(x, y, known, w), len(x), weights, note)
+    found = {
+        w is None: stats.plain_and_partial(x, y, known, w) for w in ((None,) if weights is None else (None, weights))
+    }
+    without = note or ("" if controls else "undefined: the table has neither params nor macs")
+    return (
+        stats.estimate(lambda w: found[w is None][0], len(x), weights, note),
+        stats.estimate(lambda w: found[w is None][1], len(x), weights, without),
+        stats.estimate(lambda w: stats.kendall(x, y, w), len(x), weights, note),
+    )
 
 
 def _bands(

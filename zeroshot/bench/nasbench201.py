@@ -1,8 +1,7 @@
 """NAS-Bench-201 with HW-NAS-Bench: trained accuracies, measured latencies and energies of all 15,625 cells.
 
 The files are plain tables (`nasbench201/accuracy.csv.gz` and `hwnasbench.csv.gz`, one row a cell). Those that the
-authors publish are pickles, which are programs: convert them once, where they cannot do harm, and never load them
-here.
+authors publish are pickles, which are programs; `official.convert` makes the tables of them and runs nothing.
 """
 
 import csv
@@ -42,7 +41,7 @@ def load(folder: Path, hardware: bool = True) -> Truth:
         UsageError: A file is not there.
         DataError: A file cannot be used.
     """
-    folder = folder / "nasbench201" if (folder / "nasbench201").is_dir() else folder
+    folder = tables_of(folder)
     found = _read(folder / "accuracy.csv.gz", [f"{short}_test200" for short in TASKS.values()])
     accuracy = {task: found[f"{short}_test200"] for task, short in TASKS.items()}
     costs: dict[str, FloatArray] = {}
@@ -63,12 +62,17 @@ def load(folder: Path, hardware: bool = True) -> Truth:
     return Truth("NAS-Bench-201", nets, accuracy, costs, scores, space.canonical_classes())
 
 
+def tables_of(folder: Path) -> Path:
+    """Where the tables lie: in the folder, or in `nasbench201` inside it."""
+    return folder / "nasbench201" if (folder / "nasbench201").is_dir() else folder
+
+
 def suite_zero(folder: Path) -> dict[str, FloatArray]:
     """NAS-Bench-Suite-Zero's published scores: name -> (15625,) float64, NaN where there is none.
 
     It covers the 9,445 cells without dead operations.
     """
-    folder = folder / "nasbench201" if (folder / "nasbench201").is_dir() else folder
+    folder = tables_of(folder)
     found = _read(folder / "suite_zero_cifar10.csv.gz", None, whole=False)
     return {f"sz_{name}": np.where(values > FAILED, values, np.nan) for name, values in found.items()}
 

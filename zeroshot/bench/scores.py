@@ -1,7 +1,7 @@
 """Scores of NAS-Bench-201 cells by the probed proxies: computed cell by cell, kept in one small file.
 
-Cells that compute the same function are scored once: the draw holds one cell of every canonical class that joins
-input and output, in a seeded order, and what is scored is the network without its dead operations.
+Cells of one network are scored once: the draw holds one cell of every function, in a seeded order, then the further
+networks of these functions. What is scored is the network without its dead operations.
 """
 
 import io
@@ -25,10 +25,13 @@ from zeroshot.spaces import nasbench201
 
 Int64Array = npt.NDArray[np.int64]
 Float32Array = npt.NDArray[np.float32]
+Float64Array = npt.NDArray[np.float64]
 DRAW = 0
 # What a shared set of passes gives beside the rest; grasp differentiates twice and comes after it.
 LATE = ("grasp",)
 FORMAT = 1
+# Where a cell's scores come from.
+OWN, SAME, LAST, NONE = range(4)
 WORTH_PROCESSES = 4  # cells, of seconds each; a process imports torch for 4 s before its first
 
 
@@ -86,11 +89,30 @@ class CellScores:
         return bool(np.isfinite(self.columns[proxy.name][row])) or cell in self.undefined.get(proxy.name, {})
 
 
+def networks() -> Int64Array:
+    """Number of each cell's network, -1 without a path from input to output: (15625,) int64.
+
+    Two cells are one network if they compute the same function with as many weights. A function that adds one
+    convolution twice is that of a cell which adds two convolutions, yet the two networks have other scores.
+    """
+    cells = nasbench201.live(nasbench201.decode(np.arange(nasbench201.COUNT)))
+    pairs = np.column_stack([nasbench201.canonical_classes(), nasbench201.params(cells)])
+    _, labels = np.unique(pairs, axis=0, return_inverse=True)
+    return np.where((cells != 0).any(axis=1), labels.reshape(-1), -1).astype(np.int64)
+
+
 def drawn_cells(seed: int = DRAW) -> Int64Array:
-    """One cell of every canonical class with a path from input to output, shuffled: (n,) int64 indices."""
+    """One cell of every network, in a seeded order: (n,) int64 indices.
+
+    First one of every canonical class with a path from input to output, 4,929; then those of other networks that
+    compute the same functions.
+    """
+    rng, labels = np.random.default_rng(seed), networks()
     _, first = np.unique(nasbench201.canonical_classes(), return_index=True)
-    connected = (nasbench201.live(nasbench201.decode(first)) != 0).any(axis=1)
-    return np.random.default_rng(seed).permutation(first[connected]).astype(np.int64)
+    first = first[labels[first] >= 0]
+    _, each = np.unique(labels, return_index=True)
+    others = each[(labels[each] >= 0) & ~np.isin(labels[each], labels[first])]
+    return np.concatenate([rng.permutation(first), rng.permutation(others)]).astype(np.int64)
 
 
 def probed_proxies(dear: bool = False) -> tuple[Proxy, ...]:
@@ -189,6 +211,38 @@ class _Work:
                 undefined.setdefault(name, {})[cell] = status if status != "ok" else f"the score is {value}"
                 columns[name][rows[0]] = np.nan
         self.scores = replace(old, cells=cells, columns=columns, undefined=undefined)
+
+
+def on_all_rows(scores: CellScores) -> tuple[dict[str, Float64Array], Int64Array]:
+    """Every published cell gets the scores of its network; see `networks`.
+
+    Where its network was not scored, those of another network that computes the same function. A cell without a path
+    from input to output ranks last, and so does a network on which a proxy is undefined: both get a value just below
+    the lowest.
+
+    Returns:
+        Proxy -> (15625,) float64, NaN where the function was not scored; and where each cell's scores come from,
+        (15625,) int64: `OWN` network, `SAME` function, `LAST` for want of a path, `NONE`.
+    """
+    labels, groups = networks(), nasbench201.canonical_classes()
+    own, same = (_row_of(each, scores.cells) for each in (labels, groups))
+    rows = np.where(own >= 0, own, same)
+    source = np.where(labels < 0, LAST, np.where(own >= 0, OWN, np.where(same >= 0, SAME, NONE)))
+    found = {}
+    for name, values in scores.columns.items():
+        if np.isfinite(values).any():
+            last = np.nextafter(np.nanmin(values).astype(np.float64), -np.inf)
+            undefined = np.isin(scores.cells, list(scores.undefined.get(name, {})))
+            filled = np.where(undefined, last, values.astype(np.float64))
+            found[name] = np.where(source == LAST, last, np.where(source == NONE, np.nan, filled[rows]))
+    return found, source
+
+
+def _row_of(labels: Int64Array, cells: Int64Array) -> Int64Array:
+    """Row of the first of some cells with each cell's label, -1 where there is none: (15625,) int64."""
+    rows = np.full(labels.max() + 1, -1)
+    rows[labels[cells[::-1]]] = np.arange(len(cells))[::-1]
+    return np.where(labels >= 0, rows[labels], -1)
 
 
 def empty(protocol: Protocol, machine: str) -> CellScores:

@@ -79,7 +79,7 @@ def spearman(x: FloatArray, y: FloatArray, weights: IntArray | None = None) -> F
     Returns:
         (m,) float64, m = 1 without weights.
     """
-    return partial_spearman(x, y, np.zeros((0, len(x))), weights)
+    return plain_and_partial(x, y, np.zeros((0, len(x))), weights)[0]
 
 
 def partial_spearman(x: FloatArray, y: FloatArray, controls: FloatArray, weights: IntArray | None = None) -> FloatArray:
@@ -96,22 +96,35 @@ def partial_spearman(x: FloatArray, y: FloatArray, controls: FloatArray, weights
     Returns:
         (m,) float64.
     """
+    return plain_and_partial(x, y, controls, weights)[1]
+
+
+def plain_and_partial(
+    x: FloatArray, y: FloatArray, controls: FloatArray, weights: IntArray | None = None
+) -> tuple[FloatArray, FloatArray]:
+    """What `spearman` and `partial_spearman` give, from one ranking: it is the ranking that takes time."""
     weights = np.ones((1, len(x)), np.int64) if weights is None else weights
     step = max(1, _CHUNK // max(1, len(x) * (2 + len(controls))))
-    parts = [_partial(x, y, controls, weights[i : i + step]) for i in range(0, len(weights), step)]
-    return np.concatenate(parts) if parts else np.zeros(0)
+    parts = [_correlated(x, y, controls, weights[i : i + step]) for i in range(0, len(weights), step)]
+    plain, partial = zip(*parts, strict=True) if parts else ([np.zeros(0)], [np.zeros(0)])
+    return np.concatenate(plain), np.concatenate(partial)
 
 
-def _partial(x: FloatArray, y: FloatArray, controls: FloatArray, weights: IntArray) -> FloatArray:
+def _correlated(x: FloatArray, y: FloatArray, controls: FloatArray, weights: IntArray) -> tuple[FloatArray, FloatArray]:
     if not len(x):
-        return np.full(len(weights), np.nan)
+        return np.full(len(weights), np.nan), np.full(len(weights), np.nan)
     middle = (weights.sum(axis=1)[:, None] + 1) / 2
     ranks = np.stack([midranks(row, weights) - middle for row in (x, y, *controls)], axis=1)
     cov = (ranks * weights[:, None, :]) @ ranks.transpose(0, 2, 1)
-    free = cov[:, :2, :2]
-    if len(controls):
-        inverse = np.linalg.pinv(cov[:, 2:, 2:], rcond=1e-9, hermitian=True)
-        free = free - cov[:, :2, 2:] @ inverse @ cov[:, 2:, :2]
+    plain = _correlation(cov[:, :2, :2], cov)
+    if not len(controls):
+        return plain, plain
+    inverse = np.linalg.pinv(cov[:, 2:, 2:], rcond=1e-9, hermitian=True)
+    return plain, _correlation(cov[:, :2, :2] - cov[:, :2, 2:] @ inverse @ cov[:, 2:, :2], cov)
+
+
+def _correlation(free: FloatArray, cov: FloatArray) -> FloatArray:
+    """Of what is left of two covariances; NaN where nothing is left."""
     own = np.stack([free[:, 0, 0], free[:, 1, 1]])
     known = (own > 1e-9 * np.maximum(1.0, np.stack([cov[:, 0, 0], cov[:, 1, 1]]))).all(axis=0)
     with np.errstate(invalid="ignore", divide="ignore"):

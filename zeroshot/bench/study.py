@@ -8,11 +8,11 @@ import numpy as np
 
 from zeroshot.bench import nasbench201 as nb
 from zeroshot.bench import zoo
-from zeroshot.bench.combine import FIXED, with_fixed
+from zeroshot.bench.combine import with_fixed
 from zeroshot.bench.constrained import mean_regrets
 from zeroshot.bench.graph import graph_features
 from zeroshot.bench.judge import Options, Verdict, judge_all
-from zeroshot.bench.scores import CellScores
+from zeroshot.bench.scores import NONE, SAME, CellScores, on_all_rows
 from zeroshot.bench.table import FloatArray, Truth, read_scores, read_table
 from zeroshot.errors import UsageError, unknown
 from zeroshot.plugins import load_proxies
@@ -22,6 +22,7 @@ from zeroshot.scoring import score_aggregate
 STATIC = ("params", "macs", "depth", "mean_depth", "path_convs", "clear_paths", "unpooled", "random")
 BESIDE = ("params", "macs", "depth", "random")
 FEWEST = 30  # scored cells below which no table is made of them
+ENOUGH = 500  # and below which none is made of all rows that share their scores
 # Published columns that stand for proxies of ours in combinations: those of one protocol, as fidelity checks show.
 STAND_IN = {"jacob_cov": "sz_jacov", "naswot": "sz_nwot"}
 
@@ -88,35 +89,45 @@ def nasbench201_sets(
     Args:
         truth: All cells, of `nasbench201.load`.
         scores: Stored scores of ours.
-        published: Of `nasbench201.suite_zero`.
+        published: Of `nasbench201.suite_zero`; with them, one row a function is a set too.
         users: A user's table of scores; see `read_scores`.
 
     Raises:
         DataError: The user's table cannot be used, or names a net that is no cell.
     """
-    whole = with_fixed(truth.rows(np.arange(len(truth)), "all cells"))
-    fixed = tuple(name for name in FIXED if name in whole.scores)
-    sets = [(whole, (*STATIC, *fixed))]
-    about = {"all cells": f"{whole.duplicates()} (4,930 functions, 6,466 published strings); counts without dead "
+    columns, source = on_all_rows(scores) if scores is not None else ({}, np.full(len(truth), NONE))
+    complete = bool(columns) and bool((source != NONE).all())
+    static = with_combinations(truth.rows(np.arange(len(truth)), "all cells"))
+    sets = [] if complete else [(static, (*STATIC, *_beyond(static, truth)))]
+    about = {"all cells": f"{truth.duplicates()} (4,930 functions, 6,466 published strings); counts without dead "
                           "operations; 341 rows have no path from input to output"}  # fmt: skip
     notes: list[str] = []
-    if scores is not None and len(scores.cells) >= FEWEST:
-        own = scored_cells(truth, scores)
-        names = tuple(name for name in own.scores if name not in truth.scores)
-        sets.append((own, (*BESIDE, *names)))
+    if scores is not None and len(scores.cells) >= ENOUGH:
+        rows = truth.with_scores(columns).rows(source != NONE, "all cells" if complete else "rows of scored functions")
+        rows = with_combinations(rows)
+        sets.append((rows, (*STATIC, *_beyond(rows, truth))))
+        about[rows.name] = (
+            f"{about['all cells'] if complete else rows.duplicates()}; rows without a path rank last. A proxy's score "
+            f"is that of the row's network, which rows may share; {(source == SAME).sum():,} rows have that of another "
+            f"network which computes the same function"
+        )
+    if published:
+        there = np.asarray(np.isfinite(np.stack(list(published.values()))).any(axis=0), np.bool_)
+        both = len(sets) > 1 or complete
+        theirs = truth.with_scores({**(columns if both else {}), **published})
+        theirs = theirs.rows(there & (source != NONE) if both else there, "no dead operations")
+        theirs = with_fixed(with_combinations(theirs), STAND_IN)
+        sets.append((theirs, (*BESIDE, *_beyond(theirs, truth))))
+        about[theirs.name] = f"{theirs.duplicates()}, of the 9,445 that NAS-Bench-Suite-Zero has scores of (sz_...)"
+    if scores is not None and len(scores.cells) >= FEWEST and (published or not complete):
+        own = scored_cells(truth, scores, "distinct functions" if complete else "scored cells")
+        sets.append((own, (*BESIDE, *_beyond(own, truth))))
         about[own.name] = (
             f"{own.duplicates()}, drawn with seed {scores.protocol.draw} among 4,929 that join input and output; "
             f"scored without dead operations, {scores.protocol.batches} batches of {scores.protocol.images} images"
         )
-    elif scores is not None:
+    elif scores is not None and not complete:
         notes.append(f"Stored scores are on {len(scores.cells)} cells; fewer than {FEWEST} make no table.")
-    if published:
-        there = np.asarray(np.isfinite(np.stack(list(published.values()))).any(axis=0), np.bool_)
-        theirs = truth.with_scores(published).rows(there, "no dead operations")
-        theirs = with_fixed(theirs, STAND_IN)
-        names = tuple(name for name in theirs.scores if name not in truth.scores)
-        sets.append((theirs, (*BESIDE, *names)))
-        about[theirs.name] = f"{theirs.duplicates()}, those of NAS-Bench-Suite-Zero with its scores (sz_...)"
     if users is not None:
         nets, columns = read_scores(users)
         cells = nb.join(truth.rows(np.arange(len(truth)), users.name), nb.cells_of(nets), columns)
@@ -125,16 +136,29 @@ def nasbench201_sets(
     return sets, about, tuple(notes)
 
 
-def scored_cells(truth: Truth, scores: CellScores) -> Truth:
+def scored_cells(truth: Truth, scores: CellScores, name: str) -> Truth:
     """The cells that were scored, one row a function, with static proxies, aggregates and combinations."""
-    own = truth.rows(scores.cells, "scored cells")
-    more = {name: values.astype(np.float64) for name, values in scores.columns.items()}
-    own = own.with_scores({name: values for name, values in more.items() if np.isfinite(values).sum() >= FEWEST})
+    _, first = np.unique(truth.groups[scores.cells], return_index=True)
+    first.sort()
+    own = truth.rows(scores.cells[first], name)
+    more = {proxy: values[first].astype(np.float64) for proxy, values in scores.columns.items()}
+    return with_combinations(
+        own.with_scores({proxy: values for proxy, values in more.items() if np.isfinite(values).sum() >= FEWEST})
+    )
+
+
+def with_combinations(truth: Truth) -> Truth:
+    """The table with every published aggregate and every fixed combination whose parts it has, over its own rows."""
     for proxy in load_proxies():
-        known = {**own.scores, "az_complexity": own.scores["macs"]}
+        known = {**truth.scores, "az_complexity": truth.scores["macs"]}
         if proxy.parts and all(part in known for part in proxy.parts):
-            own = own.with_scores({proxy.name: score_aggregate(proxy, known)})
-    return with_fixed(own)
+            truth = truth.with_scores({proxy.name: score_aggregate(proxy, known)})
+    return with_fixed(truth)
+
+
+def _beyond(own: Truth, truth: Truth) -> tuple[str, ...]:
+    """Scores that a set has beside those which every cell has."""
+    return tuple(name for name in own.scores if name not in truth.scores)
 
 
 def of_nasbench201(

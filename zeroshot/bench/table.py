@@ -74,7 +74,7 @@ def read_table(
     proxies: Sequence[str] | None = None,
     net: str = "net",
 ) -> Truth:
-    """Read a CSV file: one row a net, a header, columns in any order.
+    """Read a CSV or Parquet file: one row a net, a header, columns in any order.
 
     Accuracies and costs must be numbers in every row. A score may be empty or `nan` where its proxy is undefined.
     Accuracies that are all within [0, 1] are taken for fractions and become percent.
@@ -113,7 +113,7 @@ def read_table(
 
 
 def read_scores(path: Path, net: str = "net") -> tuple[tuple[str, ...], dict[str, FloatArray]]:
-    """Read a CSV file of scores without accuracies, for nets whose truth is known from elsewhere.
+    """Read a CSV or Parquet file of scores without accuracies, for nets whose truth is known from elsewhere.
 
     Returns:
         The nets' names, and every column of numbers: name -> (n,) float64, NaN where it is empty or `nan`.
@@ -134,13 +134,8 @@ def read_scores(path: Path, net: str = "net") -> tuple[tuple[str, ...], dict[str
 
 
 def _cells(path: Path) -> tuple[list[str], list[list[str]]]:
-    try:
-        with path.open(newline="", encoding="utf-8-sig") as file:
-            lines = [row for row in csv.reader(file) if any(cell.strip() for cell in row)]
-    except FileNotFoundError:
-        raise UsageError(f"There is no file {path}.", "Name a CSV file with --table.") from None
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise DataError(f"{path} cannot be read as CSV: {error}.") from error
+    """Header and rows as texts, from either kind of file, so that both are checked alike."""
+    lines = _parquet(path) if path.suffix == ".parquet" else _csv(path)
     if len(lines) < 2:
         raise DataError(f"{path} has no rows below its header.", "One row a net: its name, accuracy, scores.")
     header = [name.strip() for name in lines[0]]
@@ -151,6 +146,33 @@ def _cells(path: Path) -> tuple[list[str], list[list[str]]]:
         if len(row) != len(header):
             raise DataError(f"{path}, row {number}: {len(row)} cells where the header has {len(header)}.")
     return header, lines[1:]
+
+
+def _parquet(path: Path) -> list[list[str]]:
+    try:
+        from pyarrow import ArrowException, parquet
+    except ModuleNotFoundError:
+        raise UsageError(
+            "Reading Parquet needs pyarrow.", "Install it: pip install 'zeroshot-mcu[parquet]'; or write a CSV file."
+        ) from None
+    try:
+        found = parquet.read_table(path)
+    except FileNotFoundError:
+        raise UsageError(f"There is no file {path}.", "Name a CSV or Parquet file with --table.") from None
+    except (OSError, ArrowException) as error:
+        raise DataError(f"{path} cannot be read as Parquet: {error}.") from error
+    columns = [["" if value is None else str(value) for value in column.to_pylist()] for column in found.columns]
+    return [list(found.column_names), *(list(row) for row in zip(*columns, strict=True))]
+
+
+def _csv(path: Path) -> list[list[str]]:
+    try:
+        with path.open(newline="", encoding="utf-8-sig") as file:
+            return [row for row in csv.reader(file) if any(cell.strip() for cell in row)]
+    except FileNotFoundError:
+        raise UsageError(f"There is no file {path}.", "Name a CSV or Parquet file with --table.") from None
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise DataError(f"{path} cannot be read as CSV: {error}.") from error
 
 
 def _check_names(path: Path, names: Sequence[str], column: str) -> None:

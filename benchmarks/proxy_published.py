@@ -1,0 +1,85 @@
+"""Published correlations of single proxies on NAS-Bench-201 beside ours, and where they differ, why."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from zeroshot.bench.judge import Verdict
+from zeroshot.bench.seeds import OverSeeds
+
+CLOSE = 0.02
+STABLE = 0.9  # rank correlation between two seeds below which one draw decides
+TASKS = ("cifar10", "cifar100", "imagenet16-120")
+# Spearman with test accuracy. ZiCo: Li et al., ICLR 2023, all architectures. Suite-Zero: Krishnakumar et al., NeurIPS
+# 2022, CIFAR-10. AZ-NAS: Lee and Ham, CVPR 2024.
+ZICO = {
+    "grad_norm": (0.63, 0.63, 0.58), "snip": (0.63, 0.63, 0.58), "synflow": (0.73, 0.76, 0.75),
+    "naswot": (0.77, 0.80, 0.78), "zen": (0.38, 0.36, 0.40), "macs": (0.73, 0.71, 0.67), "params": (0.75, 0.73, 0.69),
+    "zico": (0.80, 0.81, 0.79), "gradsign": (0.77, 0.79, 0.78),
+}  # fmt: skip
+SUITE_ZERO = {
+    "plain": -0.26, "snip": 0.58, "grasp": 0.51, "fisher_fan_in": 0.50, "epe_nas": 0.70, "jacob_cov": 0.75,
+    "synflow": 0.73, "l2_norm": 0.68, "zen_running": 0.35, "params": 0.72, "macs": 0.69, "naswot": 0.77,
+}  # fmt: skip
+AGGREGATES = {"az_nas": (0.913, 0.900, 0.886)}
+SOURCES = {"ZiCo": ZICO, "Suite-Zero": {name: (value,) for name, value in SUITE_ZERO.items()}, "AZ-NAS": AGGREGATES}
+# Our name -> Suite-Zero's column of the same formula.
+COLUMNS = {
+    "plain": "sz_plain", "snip": "sz_snip", "grasp": "sz_grasp", "fisher_fan_in": "sz_fisher", "epe_nas": "sz_epe_nas",
+    "jacob_cov": "sz_jacov", "synflow": "sz_synflow", "l2_norm": "sz_l2_norm", "zen_running": "sz_zen",
+    "params": "sz_params", "macs": "sz_flops", "naswot": "sz_nwot", "grad_norm": "sz_grad_norm",
+}  # fmt: skip
+
+
+def compared(
+    verdicts: Sequence[Verdict], seeds: Sequence[OverSeeds], counted: Mapping[tuple[str, str], float], cells: str
+) -> list[dict[str, Any]]:
+    """One row a published figure: theirs, ours, the two on the same rows, and the reason of a difference.
+
+    Args:
+        verdicts: On the sets of cells.
+        seeds: Of CIFAR-10.
+        counted: (size, task) -> Spearman on all cells with dead operations counted.
+        cells: Name of the set that stands for all cells.
+    """
+    found = {(v.nets, v.task, v.proxy): v.spearman["all"] for v in verdicts}
+    stability = {each.proxy: each.stability for each in seeds}
+    rows = []
+    for source, figures in SOURCES.items():
+        for proxy, values in figures.items():
+            for task, theirs in zip(TASKS, values, strict=False):
+                whole = found.get((cells, task, proxy))
+                if whole is None:
+                    continue
+                column = COLUMNS.get(proxy, "")
+                ours, same = (found.get(("no dead operations", task, name)) for name in (proxy, column))
+                why = reason(
+                    whole.value - theirs, ours.value - same.value if ours and same else None, stability.get(proxy)
+                )
+                if (proxy, task) in counted and why != "agrees":
+                    why = f"dead operations are counted there: counted here too, {counted[proxy, task]:.3f}"
+                    why += "; their FLOPs add batch norm, ReLU and pooling" if proxy == "macs" else ""
+                rows.append({
+                    "source": source, "proxy": proxy, "task": task, "published": theirs, "ours": whole.value,
+                    "difference": whole.value - theirs, "ours, no dead operations": ours.value if ours else "",
+                    "Suite-Zero there": same.value if same else "", "reason": why,
+                })  # fmt: skip
+    return rows
+
+
+def reason(difference: float, same_rows: float | None, stability: float | None) -> str:
+    """Why ours differs from a published figure, from what can be measured.
+
+    Args:
+        difference: Ours less theirs, on all cells.
+        same_rows: Ours less that of Suite-Zero's own scores, both on the cells without dead operations.
+        stability: Rank correlation of two seeds of ours.
+    """
+    if abs(difference) <= CLOSE:
+        return "agrees"
+    if stability is not None and stability < STABLE and (same_rows is None or abs(same_rows) > CLOSE):
+        return f"one draw of weights and images decides (two of ours agree to {stability:.2f})"
+    if same_rows is None:
+        return "dead operations are counted there, and another initialisation; no scores are published to tell which"
+    if abs(same_rows) <= CLOSE:
+        return f"other rows: on equal ones their scores and ours differ by {same_rows:+.3f}"
+    return f"other initialisation and batches: {same_rows:+.3f} on equal rows"
