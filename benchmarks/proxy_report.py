@@ -14,8 +14,8 @@ from zeroshot.bench.study import Study
 
 TASKS = tuple(nb.TASKS)
 Rows = Sequence[Mapping[str, str]]
-# Asked for, on CIFAR-10, CIFAR-100 and ImageNet16-120, and the best published.
-ASKED = {
+# Goals, on CIFAR-10, CIFAR-100 and ImageNet16-120, and the best published.
+GOALS = {
     "training-free, all cells, Spearman": (0.93, 0.93, 0.91), "training-free, all cells, tau-b": (0.77, 0.77, 0.75),
     "training-free, all cells, top 5 %": (0.30, 0.30, 0.30),
     "training-free, no dead operations, Spearman": (0.945, None, None),
@@ -53,11 +53,11 @@ def escaped(text: str) -> str:
 
 
 def headline(choices: Rows, frozen: Rows, calibrated: Rows) -> list[str]:
-    """What was asked for, what the best published is, and what is reached under each protocol."""
+    """The goals, what the best published is, and what is reached under each protocol."""
     if not choices:
         return []
     lines = [
-        "## Asked for and reached",
+        "## Goals and what is reached",
         "",
         "`fixed`: equal votes for parts that were named by reasoning, with half of the functions in view. `chosen`: "
         "parts chosen by labels of another data set and on half of the functions, judged on the other half (mean over "
@@ -70,24 +70,24 @@ def headline(choices: Rows, frozen: Rows, calibrated: Rows) -> list[str]:
     ]
     rows = []
     sets = list(dict.fromkeys(row["nets"] for row in choices))
-    for name, asked in ASKED.items():
+    for name, goal in GOALS.items():
         key = KEYS[name.rsplit(", ", 1)[1]]
         if name.startswith("training-free"):
             cells = sets["no dead" in name]
             for kind, found in ((UNSEEN, choices), (EVERY, choices), ("chosen", choices), ("frozen", frozen)):
                 values = [_met(found, kind, cells, task, key) for task in TASKS]
                 if any(values):
-                    rows.append([f"{name.replace('all cells', cells)}: {kind}", _targets(asked), *values])
+                    rows.append([f"{name.replace('all cells', cells)}: {kind}", _targets(goal), *values])
         else:
             for cells in sets:
                 values = [_calibrated(calibrated, cells, task, key) for task in TASKS]
                 if any(values):
-                    rows.append([f"{name}: {cells}", _targets(asked), *values])
-    return [*lines, *table(["figure", "asked", *TASKS], rows)]
+                    rows.append([f"{name}: {cells}", _targets(goal), *values])
+    return [*lines, *table(["figure", "goal", *TASKS], rows)]
 
 
-def _targets(asked: Sequence[float | None]) -> str:
-    return " / ".join("-" if value is None else f"{value:g}" for value in asked)
+def _targets(goal: Sequence[float | None]) -> str:
+    return " / ".join("-" if value is None else f"{value:g}" for value in goal)
 
 
 def _met(rows: Rows, kind: str, cells: str, task: str, key: str) -> str:
