@@ -189,6 +189,7 @@ def predictions(calibration: Sample, held: Sample, constants: Constants, anchor:
     """What pairs of the held-out half are predicted from."""
     nobody, rows = np.zeros(len(held), bool), np.arange(len(calibration))
     found = {"no training": training_free(held, constants.model, anchor)}
+    found["no training, layers alone"] = first_stage(held, constants.static, anchor)
     found |= {f"{n} trained": anchored(held, constants.model, anchor, n) for n in TRAINED[1:] if n <= len(held) // 2}
     for name, way in BASELINES.items():
         found[name] = Predicted(way(calibration.inputs, rows, calibration.mu)(held.inputs), nobody)
