@@ -3,7 +3,7 @@
 import importlib.util
 import os
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import ModuleType
 
@@ -13,6 +13,7 @@ from typer.testing import CliRunner, Result
 from zeroshot.cli import app
 from zeroshot.data import load
 from zeroshot.errors import DataError
+from zeroshot.scoring import one_thread
 
 # A shell starts background jobs with interrupts ignored, and whatever these start inherits it. Tests send interrupts.
 signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -50,6 +51,13 @@ def cifar10(cifar10_module: ModuleType) -> Path:
     if not folder.is_dir():
         pytest.skip(f"{folder} does not exist: no CIFAR-10")
     return cifar10_module.cifar10_npz(folder, cifar10_module.default_out())
+
+
+@pytest.fixture
+def torch_on_one_thread() -> Iterator[None]:
+    """Sums in one order, as a search has them."""
+    with one_thread():
+        yield
 
 
 @pytest.fixture

@@ -13,13 +13,7 @@ from zeroshot.build import Add, build, initialise, layers
 from zeroshot.cost import counts
 from zeroshot.net import ADD, AVGPOOL, LINEAR, NetSpec, Stage, layer_table, spec_array
 
-
-@pytest.fixture(autouse=True)
-def _one_thread():
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
+pytestmark = pytest.mark.usefixtures("torch_on_one_thread")
 
 
 def random_spec(rng: np.random.Generator) -> NetSpec:

@@ -20,13 +20,7 @@ from zeroshot.net import ADD, AVGPOOL, COLUMNS, CONV, NO_TENSOR, POINTWISE
 from zeroshot.spaces import nasbench201 as nb201
 from zeroshot.spaces._nb201_modules import Cell
 
-
-@pytest.fixture(autouse=True)
-def _one_thread():
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
+pytestmark = pytest.mark.usefixtures("torch_on_one_thread")
 
 
 ALL = nb201.decode(np.arange(nb201.COUNT))

@@ -23,12 +23,7 @@ PROBED = ("naswot", "zico", "grad_norm", "snip", "synflow")
 ALL = tuple(proxy for proxy in load_proxies() if proxy.cost not in ("static", "aggregate"))
 
 
-@pytest.fixture(autouse=True)
-def _one_thread():
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
+pytestmark = pytest.mark.usefixtures("torch_on_one_thread")
 
 
 def make_net(seed=0):

@@ -29,12 +29,7 @@ PROBED = load_proxies(["naswot", "zico", "grad_norm", "snip", "synflow"])
 MODULES = ("size", "topology", "gradients", "zico", "naswot", "synflow")
 
 
-@pytest.fixture(autouse=True)
-def _one_thread():
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
+pytestmark = pytest.mark.usefixtures("torch_on_one_thread")
 
 
 def make(text, seed=0, dtype=torch.float64, images=8, count=2):

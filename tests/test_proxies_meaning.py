@@ -29,12 +29,7 @@ BLIND = {
 DRAWS_WEIGHTS = {"zen", "zen_running", "grad_norm_global"}
 
 
-@pytest.fixture(autouse=True)
-def _one_thread():
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
+pytestmark = pytest.mark.usefixtures("torch_on_one_thread")
 
 
 # Seed 0, Kaiming-normal weights, two batches of eight Gaussian images; in double precision.

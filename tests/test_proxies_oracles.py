@@ -19,12 +19,7 @@ from .proxy_nets import NETS, PROBED, make, twin_of, values, weighted, without_b
 cross_entropy = nn.functional.cross_entropy
 
 
-@pytest.fixture(autouse=True)
-def _one_thread():
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
+pytestmark = pytest.mark.usefixtures("torch_on_one_thread")
 
 
 def naive_l2_norm(net, _batches):

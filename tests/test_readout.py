@@ -21,12 +21,7 @@ from .proxy_nets import NETS, SPECS, make, twin_of
 PENALTIES = (0.01, 0.03, 0.1, 0.3, 1, 3, 10)
 
 
-@pytest.fixture(autouse=True)
-def _one_thread():
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
+pytestmark = pytest.mark.usefixtures("torch_on_one_thread")
 
 
 def score(net, batches, readout=()):

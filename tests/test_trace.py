@@ -34,13 +34,7 @@ from zeroshot.spaces import McuSpace
 from zeroshot.spaces import nasbench201 as nb201
 from zeroshot.trace import trace
 
-
-@pytest.fixture(autouse=True)
-def _one_thread():
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
+pytestmark = pytest.mark.usefixtures("torch_on_one_thread")
 
 
 class Net(nn.Module):

@@ -15,7 +15,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from zeroshot._passes import ProxyUndefined, Runner, as_published, batch_norms, shadowed
+from zeroshot._passes import ProxyUndefined, Runner, as_published, batch_norms, relu_modules, shadowed
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -47,15 +47,13 @@ def mixed_derivative(runner: Runner, x: "Tensor", labels: "Tensor", direction: "
         ProxyUndefined: Batch norm sees a single value a channel.
     """
     import torch
-    from torch import nn
 
     zeros = torch.zeros_like(x)
     stacked = torch.cat([x, zeros, zeros, zeros])
     if x.ndim == 4:
         stacked = stacked.contiguous(memory_format=torch.channels_last)
-    relus = [m for m in runner.module.modules() if isinstance(m, nn.ReLU | nn.ReLU6)]
-    norms = batch_norms(runner.module)
-    if not all(as_published(m) for m in [*runner.layers, *norms, *relus]):
+    activations, norms = relu_modules(runner.module), batch_norms(runner.module)
+    if not all(as_published(m) for m in [*runner.layers, *norms, *activations]):
         raise Unknown("a layer has a forward of its own")
     watch = _watch(len(stacked))
     along = dict(zip(map(id, runner.layers), direction, strict=True))
@@ -63,7 +61,7 @@ def mixed_derivative(runner: Runner, x: "Tensor", labels: "Tensor", direction: "
         torch.no_grad(),
         shadowed(runner.layers, lambda m: watch.outside(partial(_weighted, m, along[id(m)]))),
         shadowed(norms, lambda m: watch.outside(partial(_batch_norm, m))),
-        shadowed(relus, lambda m: watch.outside(partial(_relu, m))),
+        shadowed(activations, lambda m: watch.outside(partial(_relu, m))),
         watch,
     ):
         try:

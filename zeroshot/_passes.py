@@ -161,6 +161,13 @@ def batch_norms(module: "nn.Module") -> "list[nn.BatchNorm1d | nn.BatchNorm2d]":
     return [m for m in module.modules() if isinstance(m, nn.BatchNorm1d | nn.BatchNorm2d)]
 
 
+def relu_modules(module: "nn.Module") -> "list[nn.ReLU | nn.ReLU6]":
+    """Every ReLU and ReLU6 in module order."""
+    from torch import nn
+
+    return [m for m in module.modules() if isinstance(m, nn.ReLU | nn.ReLU6)]
+
+
 def as_published(module: "nn.Module") -> bool:
     """Whether a layer computes what torch's layer of its kind does: neither class nor instance has another forward."""
     from torch import nn

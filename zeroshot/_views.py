@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from zeroshot._passes import ProxyUndefined, Runner, batch_norms, gradients, hooked, shadowed
+from zeroshot._passes import ProxyUndefined, Runner, batch_norms, gradients, hooked, relu_modules, shadowed
 
 if TYPE_CHECKING:
     import torch
@@ -40,15 +40,12 @@ class FirstPass:
 
 def first_pass(runner: Runner, x: "Tensor") -> FirstPass:
     """Run the first batch and keep the graph, the ReLU codes, and the calls of Conv2d and Linear."""
-    from torch import nn
-
     codes: list[Tensor] = []
     calls: list[Call] = []
     norms: list[Call] = []
-    relus = [m for m in runner.module.modules() if isinstance(m, nn.ReLU | nn.ReLU6)]
     images = x.clone().requires_grad_()
     with (
-        hooked(relus, lambda _relu, _inputs, out: codes.append(_code(out))),
+        hooked(relu_modules(runner.module), lambda _relu, _inputs, out: codes.append(_code(out))),
         hooked(runner.layers, partial(record, calls)),
         hooked(batch_norms(runner.module), partial(record, norms)),
         runner.isolated(training=True),
@@ -59,12 +56,10 @@ def first_pass(runner: Runner, x: "Tensor") -> FirstPass:
 def mean_activations(runner: Runner, x: "Tensor") -> "tuple[Tensor, Tensor]":
     """Means over positions of the output of every ReLU call, (batch, units), and logits; a pass without a graph."""
     import torch
-    from torch import nn
 
     means: list[Tensor] = []
-    relus = [m for m in runner.module.modules() if isinstance(m, nn.ReLU | nn.ReLU6)]
     record_mean = partial(_append_mean, means, len(x))
-    with hooked(relus, record_mean), runner.isolated(training=True), torch.no_grad():
+    with hooked(relu_modules(runner.module), record_mean), runner.isolated(training=True), torch.no_grad():
         logits = runner.forward(x)
     return torch.cat(means, 1) if means else x.new_zeros(len(x), 0), logits
 

@@ -45,22 +45,12 @@ def log_narrowest(table: LayerTable) -> FloatArray:
 
 def mean_log_macs(table: LayerTable) -> FloatArray:
     """Mean over layers with weights of log10 of their multiply-accumulates: more where the work is spread evenly."""
-    weighted = layer_weights(table) > 0
-    logs = np.where(weighted, np.log10(np.maximum(layer_macs(table), 1)), 0.0)
-    layers = np.maximum(per_net(table, weighted.astype(np.int64)), 1)
-    if not len(table):
-        return np.zeros(0)
-    return np.asarray(np.add.reduceat(logs, table.ptr[:-1]) / layers, np.float64)
+    return _mean_log_macs(table, layer_weights(table) > 0)
 
 
 def mean_log_spatial_macs(table: LayerTable) -> FloatArray:
     """As `mean_log_macs`, of the layers that look beyond one position (kernels over 1x1); 0 without such a layer."""
-    spatial = (table.column("kernel_h") > 1) & np.isin(table.column("op"), (CONV, DEPTHWISE))
-    logs = np.where(spatial, np.log10(np.maximum(layer_macs(table), 1)), 0.0)
-    layers = np.maximum(per_net(table, spatial.astype(np.int64)), 1)
-    if not len(table):
-        return np.zeros(0)
-    return np.asarray(np.add.reduceat(logs, table.ptr[:-1]) / layers, np.float64)
+    return _mean_log_macs(table, (table.column("kernel_h") > 1) & np.isin(table.column("op"), (CONV, DEPTHWISE)))
 
 
 def wide_kernel_share(table: LayerTable) -> FloatArray:
@@ -125,6 +115,15 @@ def features(table: LayerTable) -> dict[str, FloatArray]:
 
 def _log10(count: npt.NDArray[np.int64]) -> FloatArray:
     return np.asarray(np.log10(np.maximum(count, 1).astype(np.float64)), np.float64)
+
+
+def _mean_log_macs(table: LayerTable, chosen: npt.NDArray[np.bool_]) -> FloatArray:
+    """Mean of log10 of the multiply-accumulates over each net's chosen layers; 0 without one."""
+    logs = np.where(chosen, np.log10(np.maximum(layer_macs(table), 1)), 0.0)
+    layers = np.maximum(per_net(table, chosen.astype(np.int64)), 1)
+    if not len(table):
+        return np.zeros(0)
+    return np.asarray(np.add.reduceat(logs, table.ptr[:-1]) / layers, np.float64)
 
 
 def _share(table: LayerTable, op: int) -> FloatArray:

@@ -6,14 +6,14 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 import numpy.typing as npt
 from couplings import Curves, Fit, accuracies, curves, independent, judge_pairs
-from fitting import Constants, fit_tasks, with_tasks
+from fitting import Constants, fit_tasks, sizes_of, with_tasks
 from predictors import BASELINES, FEW_FEATURES, PROBED, WAYS, Judged, cross_validate, direct, judge
 from regroup import GROUPS, WHOLE
 from scipy.special import ndtri
 from study import STATIC, Sample, regrouped, spearman
 
 from zeroshot.accuracy import PROBED as SHIPPED
-from zeroshot.accuracy import Z80, AccuracyModel, believed, expected_accuracy
+from zeroshot.accuracy import Z80, AccuracyModel, expected_accuracy
 from zeroshot.calibration import anchor_by_training, calibrated, choose_design, updated
 from zeroshot.cascade.copula import PRIOR_COUPLING, Coupling, cascade_accuracy
 from zeroshot.results import pair_spread
@@ -75,7 +75,7 @@ def first_stage(sample: Sample, model: AccuracyModel, anchor: float) -> Predicte
 
 def anchored(sample: Sample, model: AccuracyModel, anchor: float, n: int) -> Predicted:
     """The same after n of these nets were trained, spread by design and measured on validation images."""
-    sizes = believed(sample.inputs.fused(), sample.inputs.everything, model)
+    sizes = sizes_of(sample, model)
     rows = choose_design(sizes, n)
     images = len(sample.zoo.labels["validation"])
     its = calibrated(model, sizes, rows, sample.validation[rows], anchor, images)
@@ -98,7 +98,7 @@ def searched(
         n: Nets to train.
         merit: Accuracies -> rows that the search would pick, best first.
     """
-    sizes = believed(sample.inputs.fused(), sample.inputs.everything, model)
+    sizes = sizes_of(sample, model)
     found = anchor_by_training(
         model, sizes, n, anchor, len(sample.zoo.labels["validation"]), expect=lambda its: _mu(sample, its, anchor),
         train=lambda rows: sample.validation[rows], merit=lambda mu: merit(accuracies(mu)),
@@ -109,8 +109,7 @@ def searched(
 
 
 def _mu(sample: Sample, model: AccuracyModel, anchor: float) -> FloatArray:
-    own = believed(sample.inputs.fused(), sample.inputs.everything, model)
-    return np.asarray(model.intercept + own + model.task_shift(anchor), np.float64)
+    return np.asarray(model.intercept + sizes_of(sample, model) + model.task_shift(anchor), np.float64)
 
 
 def judge_anchored(sample: Sample, model: AccuracyModel, anchor: float, n: int) -> Anchored:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 from couplings import Curves, couple
 from predictors import (
     SHIPPABLE,
@@ -30,6 +31,7 @@ from zeroshot.errors import UsageError
 from zeroshot.runs import RunFolder
 from zeroshot.settings import DEFAULT_PROXIES
 
+FloatArray = npt.NDArray[np.float64]
 COMMAND = "python benchmarks/pair_truth.py --fit"
 
 
@@ -69,6 +71,11 @@ class TaskFit:
     tasks: int
 
 
+def sizes_of(sample: Sample, model: AccuracyModel) -> FloatArray:
+    """Of a population that was probed, ranks mixed in, (n,) mu."""
+    return believed(sample.inputs.fused(), sample.inputs.everything, model)
+
+
 def fit_tasks(sample: Sample, model: AccuracyModel, anchors: Mapping[str, float], names: Sequence[str]) -> TaskFit:
     """Offsets and factors of regrouped tasks on trained nets, and what their anchors explain.
 
@@ -81,8 +88,7 @@ def fit_tasks(sample: Sample, model: AccuracyModel, anchors: Mapping[str, float]
     away, offsets, factors = [], [], []
     for name in names:
         there = regrouped(sample, GROUPS[name], name)
-        sizes = believed(there.inputs.fused(), there.inputs.everything, model)
-        factor, level = np.polyfit(sizes, there.mu, 1)
+        factor, level = np.polyfit(sizes_of(there, model), there.mu, 1)
         away.append(ndtri(anchors[name]) - ndtri(anchors[WHOLE]))
         offsets.append(level - model.intercept)
         factors.append(factor)

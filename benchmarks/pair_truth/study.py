@@ -2,6 +2,7 @@
 
 import hashlib
 from dataclasses import dataclass, field, replace
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -135,6 +136,11 @@ def label_noise(zoo: Zoo) -> tuple[float, int]:
     return float(np.sqrt((freedom * [row["spread"] ** 2 for row in groups]).sum() / freedom.sum())), len(groups)
 
 
+@cache
+def _task_readouts() -> dict[str, dict[str, float]]:
+    return scores.read_readouts()
+
+
 def regrouped(sample: Sample, groups: tuple[int, ...], task: str = "") -> Sample:
     """The same nets on the task whose classes are groups of the former ones; confidences stay as they are.
 
@@ -155,7 +161,7 @@ def regrouped(sample: Sample, groups: tuple[int, ...], task: str = "") -> Sample
 
     inputs = sample.inputs
     if task:
-        own = scores.read_readouts()[task]
+        own = _task_readouts()[task]
         column = np.array([own[net.net] for net in sample.zoo.nets])
         inputs = replace(inputs, scores=inputs.scores | {"linear_readout": column})
     return replace(sample, zoo=Zoo(tuple(moved(net) for net in sample.zoo.nets), labels), inputs=inputs)

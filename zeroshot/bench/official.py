@@ -9,7 +9,6 @@ import bz2
 import csv
 import gzip
 import io
-import os
 import pickle
 import re
 import struct
@@ -22,6 +21,7 @@ import numpy as np
 
 from zeroshot.bench.nasbench201 import DEVICES, TASKS
 from zeroshot.errors import DataError, UsageError
+from zeroshot.runs import RunFolder
 from zeroshot.spaces import nasbench201 as space
 
 # Ours -> (the authors' data set, the name of its test images there).
@@ -166,8 +166,5 @@ def _write(path: Path, header: list[str], rows: Iterable[Sequence[object]]) -> P
     text = io.StringIO()
     csv.writer(text, lineterminator="\n").writerows([header, *rows])
     path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_suffix(".partial")
-    with gzip.GzipFile(partial, "wb", mtime=0) as file:
-        file.write(text.getvalue().encode())
-    os.replace(partial, path)
-    return path
+    data = gzip.compress(text.getvalue().encode(), mtime=0)
+    return RunFolder(path.parent, made_here=False).write(path.name, data)
