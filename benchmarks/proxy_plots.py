@@ -87,7 +87,7 @@ def plot_regret(truth: Truth, path: Path) -> None:
     grid[0][0].set_ylabel("CIFAR-10 accuracy, %")
     grid[1][0].set_ylabel("points lost against the best (linear below 1)")
     grid[0][-1].legend(fontsize=8, loc="lower left")
-    figure.suptitle(f"Search under a limit: {len(truth):,} cells, {truth.name}", fontsize=11)
+    figure.suptitle(f"Search under a limit: {truth.name}, {len(truth):,} rows", fontsize=11)
     _save(figure, path)
 
 

@@ -5,12 +5,13 @@ from typing import Any
 
 from zeroshot.bench.judge import Verdict
 from zeroshot.bench.seeds import OverSeeds
+from zeroshot.bench.study import ALL, EVERY, PUBLISHED
 
 CLOSE = 0.02
 STABLE = 0.9  # rank correlation between two seeds below which one draw decides
 TASKS = ("cifar10", "cifar100", "imagenet16-120")
 # Spearman with test accuracy. ZiCo: Li et al., ICLR 2023, all architectures. Suite-Zero: Krishnakumar et al., NeurIPS
-# 2022, CIFAR-10. AZ-NAS: Lee and Ham, CVPR 2024.
+# 2022, CIFAR-10. AZ-NAS: Lee and Ham, CVPR 2024. VKDNW: Tybl and Neumann, CVPR 2025.
 ZICO = {
     "grad_norm": (0.63, 0.63, 0.58), "snip": (0.63, 0.63, 0.58), "synflow": (0.73, 0.76, 0.75),
     "naswot": (0.77, 0.80, 0.78), "zen": (0.38, 0.36, 0.40), "macs": (0.73, 0.71, 0.67), "params": (0.75, 0.73, 0.69),
@@ -20,8 +21,10 @@ SUITE_ZERO = {
     "plain": -0.26, "snip": 0.58, "grasp": 0.51, "fisher_fan_in": 0.50, "epe_nas": 0.70, "jacob_cov": 0.75,
     "synflow": 0.73, "l2_norm": 0.68, "zen_running": 0.35, "params": 0.72, "macs": 0.69, "naswot": 0.77,
 }  # fmt: skip
-AGGREGATES = {"az_nas": (0.913, 0.900, 0.886)}
-SOURCES = {"ZiCo": ZICO, "Suite-Zero": {name: (value,) for name, value in SUITE_ZERO.items()}, "AZ-NAS": AGGREGATES}
+SOURCES = {
+    "ZiCo": ZICO, "Suite-Zero": {name: (value,) for name, value in SUITE_ZERO.items()},
+    "AZ-NAS": {"az_nas": (0.913, 0.900, 0.886)}, "VKDNW": {"vkdnw_agg": (0.919, 0.919, 0.906)},
+}  # fmt: skip
 # Our name -> Suite-Zero's column of the same formula.
 COLUMNS = {
     "plain": "sz_plain", "snip": "sz_snip", "grasp": "sz_grasp", "fisher_fan_in": "sz_fisher", "epe_nas": "sz_epe_nas",
@@ -31,37 +34,43 @@ COLUMNS = {
 
 
 def compared(
-    verdicts: Sequence[Verdict], seeds: Sequence[OverSeeds], counted: Mapping[tuple[str, str], float], cells: str
-) -> list[dict[str, Any]]:
+    verdicts: Sequence[Verdict], seeds: Sequence[OverSeeds], counted: Mapping[tuple[str, str], float],
+    equal: Mapping[tuple[str, str], tuple[float, float]],
+) -> list[dict[str, Any]]:  # fmt: skip
     """One row a published figure: theirs, ours, the two on the same rows, and the reason of a difference.
+
+    Ours is on all cells, or where the proxy was not computed on all, on the cells that have every proxy.
 
     Args:
         verdicts: On the sets of cells.
         seeds: Of CIFAR-10.
         counted: (size, task) -> Spearman on all cells with dead operations counted.
-        cells: Name of the set that stands for all cells.
+        equal: (proxy, task) -> ours and Suite-Zero's on the same cells, of proxies that all cells do not have.
     """
     found = {(v.nets, v.task, v.proxy): v.spearman["all"] for v in verdicts}
+    ours_on = {name: ALL if (ALL, TASKS[0], name) in found else EVERY for name in {v.proxy for v in verdicts}}
     stability = {each.proxy: each.stability for each in seeds}
     rows = []
     for source, figures in SOURCES.items():
         for proxy, values in figures.items():
             for task, theirs in zip(TASKS, values, strict=False):
-                whole = found.get((cells, task, proxy))
+                whole = found.get((ours_on.get(proxy, ALL), task, proxy))
                 if whole is None:
                     continue
-                column = COLUMNS.get(proxy, "")
-                ours, same = (found.get(("no dead operations", task, name)) for name in (proxy, column))
-                why = reason(
-                    whole.value - theirs, ours.value - same.value if ours and same else None, stability.get(proxy)
-                )
+                pair = [found.get((PUBLISHED, task, name)) for name in (proxy, COLUMNS.get(proxy, ""))]
+                ours, same = equal.get((proxy, task), [each.value if each else None for each in pair])
+                apart = None if ours is None or same is None else ours - same
+                why = reason(whole.value - theirs, apart, stability.get(proxy))
+                if why != "agrees" and ours_on[proxy] == EVERY:
+                    why += "; ours is on one row a function"
                 if (proxy, task) in counted and why != "agrees":
                     why = f"dead operations are counted there: counted here too, {counted[proxy, task]:.3f}"
                     why += "; their FLOPs add batch norm, ReLU and pooling" if proxy == "macs" else ""
                 rows.append({
                     "source": source, "proxy": proxy, "task": task, "published": theirs, "ours": whole.value,
-                    "difference": whole.value - theirs, "ours, no dead operations": ours.value if ours else "",
-                    "Suite-Zero there": same.value if same else "", "reason": why,
+                    "rows": whole.n,
+                    "difference": whole.value - theirs, "ours, no dead operations": "" if ours is None else ours,
+                    "Suite-Zero there": "" if same is None else same, "reason": why,
                 })  # fmt: skip
     return rows
 

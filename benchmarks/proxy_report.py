@@ -10,7 +10,7 @@ from zeroshot.bench.constrained import LIMITS
 from zeroshot.bench.judge import Verdict
 from zeroshot.bench.seeds import OverSeeds
 from zeroshot.bench.statistics import Estimate
-from zeroshot.bench.study import Study
+from zeroshot.bench.study import ALL, EVERY, PUBLISHED, Study
 
 TASKS = tuple(nb.TASKS)
 Rows = Sequence[Mapping[str, str]]
@@ -23,7 +23,7 @@ GOALS = {
 }  # fmt: skip
 ALIKE = 1e-4  # relative difference that rounding of another machine may make
 # The fixed combination was named with half of the functions in view.
-UNSEEN, EVERY = "fixed, other half", "fixed, all rows"
+UNSEEN, WHOLE = "fixed, other half", "fixed, all rows"
 KEYS = {"Spearman": "spearman", "tau-b": "kendall", "top 5 %": "top 5 %"}
 
 
@@ -69,17 +69,16 @@ def headline(choices: Rows, frozen: Rows, calibrated: Rows) -> list[str]:
         "",
     ]
     rows = []
-    sets = list(dict.fromkeys(row["nets"] for row in choices))
     for name, goal in GOALS.items():
         key = KEYS[name.rsplit(", ", 1)[1]]
         if name.startswith("training-free"):
-            cells = sets["no dead" in name]
-            for kind, found in ((UNSEEN, choices), (EVERY, choices), ("chosen", choices), ("frozen", frozen)):
+            cells = PUBLISHED if PUBLISHED in name else ALL
+            for kind, found in ((UNSEEN, choices), (WHOLE, choices), ("chosen", choices), ("frozen", frozen)):
                 values = [_met(found, kind, cells, task, key) for task in TASKS]
                 if any(values):
-                    rows.append([f"{name.replace('all cells', cells)}: {kind}", _targets(goal), *values])
+                    rows.append([f"{name}: {kind}", _targets(goal), *values])
         else:
-            for cells in sets:
+            for cells in (ALL, PUBLISHED):
                 values = [_calibrated(calibrated, cells, task, key) for task in TASKS]
                 if any(values):
                     rows.append([f"{name}: {cells}", _targets(goal), *values])
@@ -91,7 +90,7 @@ def _targets(goal: Sequence[float | None]) -> str:
 
 
 def _met(rows: Rows, kind: str, cells: str, task: str, key: str) -> str:
-    source = kind if kind in (UNSEEN, EVERY) else "cifar100" if task == "cifar10" else "cifar10"
+    source = kind if kind in (UNSEEN, WHOLE) else "cifar100" if task == "cifar10" else "cifar10"
     label = "found on" if kind == "frozen" else "chosen on"
     for row in rows:
         if (row["nets"], row[label], row["reported on"]) == (cells, source, task) and row.get("labels", "500") == "500":
@@ -132,25 +131,26 @@ def at(values: Mapping[int, float], k: int, digits: int = 2) -> str:
     return f"{values[k]:.{digits}f}" if k in values else ""
 
 
-def published_lines(rows: Sequence[Mapping[str, Any]], cells: str) -> list[str]:
-    """Published figures of single proxies beside ours on a set of cells."""
+def published_lines(rows: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Published figures of single proxies beside ours."""
     if not rows:
         return []
     agree = sum(row["reason"] == "agrees" for row in rows)
-    heads = ["source", "score", "task", "published", "ours", "difference", "ours, no dead operations"]
+    heads = ["source", "score", "task", "published", "ours", "rows", "difference", "ours, no dead operations"]
     heads += ["Suite-Zero's scores there", "reason"]
     shown = [
         [
             str(row["source"]), f"`{row['proxy']}`", str(row["task"]), f"{row['published']:.3f}", dot(row["ours"]),
-            f"{row['difference']:+.3f}", dot(row["ours, no dead operations"]), dot(row["Suite-Zero there"]),
-            str(row["reason"]),
+            f"{row['rows']:,}", f"{row['difference']:+.3f}", dot(row["ours, no dead operations"]),
+            dot(row["Suite-Zero there"]), str(row["reason"]),
         ]
         for row in rows
     ]  # fmt: skip
     return [
         "## Single proxies against published figures",
         "",
-        f"Ours: Spearman on {cells}; {agree} of {len(rows)} agree within .02. Published figures count dead operations, "
+        f"Ours: Spearman on {ALL}, or where a proxy was not computed on all, on {EVERY}; {agree} of {len(rows)} agree "
+        "within .02. Published figures count dead operations, "
         "most start from other weights, and their rows are all cells or a draw of them; ours are without dead "
         "operations, from Kaiming-normal weights, on 2 batches of 32 images. Where Suite-Zero's own scores exist, the "
         "last two columns of figures tell rows from protocol: they stand on the same cells.",
@@ -213,7 +213,7 @@ def regret_lines(study: Study) -> list[str]:
         "",
     ]
     for nets, tasks in study.regrets.items():
-        if nets in ("distinct functions", "scored cells"):  # one row of several measured ones; others have all
+        if nets == EVERY:  # one row of several measured ones; others have all
             continue
         found = tasks["cifar10"]
         costs = list(next(iter(found.values())))

@@ -8,6 +8,7 @@ ZEROSHOT_DATA=... python benchmarks/proxy_tables.py [--calibrate] [--choose] [--
 
 import argparse
 import csv
+import io
 import os
 import sys
 from collections.abc import Iterable, Sequence
@@ -17,8 +18,8 @@ from typing import Any
 import numpy as np
 import proxy_report as report
 from proxy_plots import plot_correlations, plot_regret
-from proxy_published import compared
-from proxy_report import EVERY, UNSEEN
+from proxy_published import COLUMNS, compared
+from proxy_report import UNSEEN, WHOLE
 
 from zeroshot.bench import nasbench201 as nb
 from zeroshot.bench import scores as cell_scores
@@ -30,7 +31,7 @@ from zeroshot.bench.graph import one_hot
 from zeroshot.bench.judge import Options
 from zeroshot.bench.seeds import OverSeeds, over_seeds, shared_cells
 from zeroshot.bench.table import Truth
-from zeroshot.runs import processor
+from zeroshot.runs import RunFolder, processor
 from zeroshot.spaces import nasbench201
 
 RESULTS = Path(__file__).with_name("results")
@@ -41,7 +42,6 @@ VERDICTS, REGRETS = RESULTS / "proxy_bench.csv", RESULTS / "proxy_bench_regret.c
 FROZEN, PUBLISHED = RESULTS / "proxy_bench_frozen.csv", RESULTS / "proxy_bench_published.csv"
 CHOICES, CALIBRATED = RESULTS / "proxy_bench_choices.csv", RESULTS / "proxy_bench_calibrated.csv"
 OPTIONS = Options(resamples=200)
-DISTINCT = ("distinct functions", "scored cells")  # one row a function: no measured costs of others, not published
 FIXED, SPLITS = "fuse: graph + jacob_cov + az_nas", 4
 LABELS = {25: 10, 100: 10, 1000: 3}  # labels -> draws of them
 FROZEN_LABELS, FROZEN_DRAWS = (100, 500), 5
@@ -52,12 +52,11 @@ FIGURES = ("spearman", "kendall", "top 5 %")
 def keep(path: Path, rows: Iterable[dict[str, Any]]) -> None:
     """Write rows as CSV, whole or not at all; numbers with five digits."""
     rows = list(rows)
-    partial = path.with_suffix(".partial")
-    with partial.open("w", newline="") as file:
-        writer = csv.DictWriter(file, list(dict.fromkeys(key for row in rows for key in row)), lineterminator="\n")
-        writer.writeheader()
-        writer.writerows({k: f"{v:.5g}" if isinstance(v, float) else v for k, v in row.items()} for row in rows)
-    partial.replace(path)
+    file = io.StringIO()
+    writer = csv.DictWriter(file, list(dict.fromkeys(key for row in rows for key in row)), lineterminator="\n")
+    writer.writeheader()
+    writer.writerows({k: f"{v:.5g}" if isinstance(v, float) else v for k, v in row.items()} for row in rows)
+    RunFolder(path.parent, made_here=False).write(path.name, file.getvalue())
 
 
 def stored(path: Path) -> list[dict[str, str]]:
@@ -97,7 +96,7 @@ def by_reasoning(truth: Truth) -> Iterable[dict[str, Any]]:
     """The fixed combination on the half of the functions that was not looked at when it was named, and on all rows."""
     seen = halves(nasbench201.canonical_classes())[nb.cells_of(truth.nets)]
     x = truth.scores[FIXED]
-    for what, rows in ((UNSEEN, ~seen), (EVERY, np.ones(len(x), np.bool_))):
+    for what, rows in ((UNSEEN, ~seen), (WHOLE, np.ones(len(x), np.bool_))):
         for task, truths in truth.accuracy.items():
             z, y, groups = x[rows], truths[rows], truth.groups[rows]
             rho, tau = stats.correlations(z, y, groups, OPTIONS.resamples, OPTIONS.seed)
@@ -139,7 +138,7 @@ def calibrated(sets: Sets) -> Iterable[dict[str, Any]]:
     for truth, names in sets:
         graph = one_hot(np.array([nasbench201.parse(net) for net in truth.nets]))
         counted = [name for name in studies.graph_names() if name != "macs"]
-        given = {"graph": counted} | ({"graph + scores": candidates(names)} if FIXED in truth.scores else {})
+        given = {"graph": counted, "graph + scores": candidates(names)}
         for what, scores in given.items():
             inputs = features(truth, scores, graph)
             for labels, draws in LABELS.items():
@@ -182,17 +181,29 @@ def with_dead_operations(truth: Truth) -> dict[tuple[str, str], float]:
     }
 
 
+def on_equal_rows(
+    own: Truth, names: Sequence[str], published: dict[str, np.ndarray]
+) -> dict[tuple[str, str], tuple[float, float]]:
+    """(proxy, task) -> Spearman of ours and of Suite-Zero's scores on the cells that both have."""
+    cells, found = nb.cells_of(own.nets), {}
+    for name in names:
+        if COLUMNS.get(name) in published:
+            ours, theirs = own.scores[name], published[COLUMNS[name]][cells]
+            both = np.isfinite(ours) & np.isfinite(theirs)
+            for task, y in own.accuracy.items():
+                found[name, task] = tuple(float(stats.spearman(x[both], y[both])[0]) for x in (ours, theirs))
+    return found
+
+
 def over_machines() -> list[str]:
     """What another machine made of the same cells."""
-    if not (ELSEWHERE.exists() and STORED.exists()):
+    if not ELSEWHERE.exists():
         return []
     here, there = cell_scores.read(STORED), cell_scores.read(ELSEWHERE)
     return report.machine_lines(studies.compare(here, there), here.machine, there.machine)
 
 
-def text(
-    study: studies.Study, seeds: dict[str, list[OverSeeds]], published: Sequence[dict[str, Any]], cells: str
-) -> str:
+def text(study: studies.Study, seeds: dict[str, list[OverSeeds]], published: Sequence[dict[str, Any]]) -> str:
     """The whole report."""
     choice_rows, frozen_rows, calibrated_rows = stored(CHOICES), stored(FROZEN), stored(CALIBRATED)
     lines = [
@@ -217,7 +228,7 @@ def text(
         if mine:
             lines += [f"### {nets}", "", f"{about}.", "", *report.verdict_lines(mine)]
     lines += [*(f"Note: {note}" for note in study.notes), ""]
-    lines += report.published_lines(published, cells) + report.seed_lines(seeds) + over_machines()
+    lines += report.published_lines(published) + report.seed_lines(seeds) + over_machines()
     lines += report.regret_lines(study)
     lines += report.choice_lines(choice_rows) + report.frozen_lines(frozen_rows)
     return "\n".join([*lines, *report.calibrated_lines(calibrated_rows)]) + "\n"
@@ -233,29 +244,33 @@ def main() -> None:
     if not folder:
         sys.exit("Set ZEROSHOT_DATA to the folder that holds nasbench201/.")
     truth, published = nb.load(Path(folder)), nb.suite_zero(Path(folder))
-    scores = cell_scores.read(STORED) if STORED.exists() else None
+    scores = cell_scores.read(STORED)
     sets, about, notes = studies.nasbench201_sets(truth, scores, published)
-    large = [each for each in sets if FIXED in each[0].scores and each[0].name not in DISTINCT]
+    large = [each for each in sets if each[0].name != studies.EVERY]
+    if not all(FIXED in each.scores for each, _ in large):
+        sys.exit(f"{STORED} lacks networks: run proxy_bench.py first.")
     if arguments.choose:
         keep(CHOICES, choices(large))
     if arguments.freeze:
         keep(FROZEN, frozen(large))
     if arguments.calibrate:
-        keep(CALIBRATED, calibrated([each for each in sets if each[0].name not in DISTINCT]))
+        keep(CALIBRATED, calibrated(large))
     study = studies.of_nasbench201(sets, list(nb.TASKS), about, notes, OPTIONS)
     seeds = across_seeds(truth)
-    beside = compared(study.verdicts, seeds.get("cifar10", []), with_dead_operations(truth), large[0][0].name)
+    own = sets[-1][0]
+    late = [name for name in own.scores if name not in large[0][0].scores]
+    equal = on_equal_rows(own, late, published)
+    beside = compared(study.verdicts, seeds.get("cifar10", []), with_dead_operations(truth), equal)
     keep(VERDICTS, (verdict.row() for verdict in study.verdicts))
     keep(PUBLISHED, beside)
     keep(REGRETS, (
         {"nets": nets, "task": task, "score": name, "cost": cost, "mean regret": value}
-        for nets, tasks in study.regrets.items() if nets not in DISTINCT for task, proxies in tasks.items()
+        for nets, tasks in study.regrets.items() if nets != studies.EVERY for task, proxies in tasks.items()
         for name, costs in proxies.items() for cost, value in costs.items()
     ))  # fmt: skip
-    whole = text(study, seeds, beside, large[0][0].name)
-    (RESULTS / "proxy_bench.md").write_text(whole)
-    probed = {each.name for each, _ in sets if FIXED in each.scores}
-    plot_correlations([v for v in study.verdicts if v.nets in probed], RESULTS / "proxy_bench.png")
+    whole = text(study, seeds, beside)
+    RunFolder(RESULTS, made_here=False).write("proxy_bench.md", whole)
+    plot_correlations(study.verdicts, RESULTS / "proxy_bench.png")
     plot_regret(large[0][0], RESULTS / "proxy_bench_regret.png")
     print(whole)
 

@@ -86,52 +86,51 @@ def test_chance_is_chance_and_the_truth_loses_nothing(truth):
     assert all(value > 1 for value in regrets["random"].values())
 
 
-def test_scored_cells_become_a_set_with_aggregates(truth):
-    cells = drawn_cells()[:40]
+NAMES = ("az_expressivity", "az_progressivity", "az_trainability", "jacob_cov")
+
+
+def made_up(cells):
     rng = np.random.default_rng(0)
-    names = ("az_expressivity", "az_progressivity", "az_trainability", "jacob_cov")
-    columns = {name: rng.random(40).astype(np.float32) for name in names}
-    columns["few"] = np.where(np.arange(40) < 5, 1.0, np.nan).astype(np.float32)
-    scores = CellScores(Protocol(), cells, columns, dict.fromkeys(columns, 1))
+    return CellScores(
+        Protocol(), cells, {n: rng.random(len(cells)).astype(np.float32) for n in NAMES}, dict.fromkeys(NAMES, 1)
+    )
+
+
+def test_cells_with_every_proxy_become_a_set_with_aggregates(truth):
+    cells = drawn_cells()[:40]
+    scores = made_up(cells)
+    scores.columns["late"] = np.where(np.arange(40) < 35, 1.0, np.nan).astype(np.float32)
+    scores.undefined["late"] = {int(cells[36]): "why"}
     sets, about, notes = study.nasbench201_sets(truth, scores)
     own, shown = sets[1]
-    assert len(own) == len(np.unique(own.groups)) == 40
-    assert "40 rows" in about["scored cells"]
-    assert {"az_nas", "jacob_cov", "fuse: size + jacob_cov", "params", "random"} <= set(shown)
-    assert "few" not in shown
+    assert own.name == study.EVERY
+    assert len(own) == len(np.unique(own.groups)) == 36
+    assert "36 rows" in about[study.EVERY]
+    assert {"az_nas", "late", "fuse: size + jacob_cov", "params", "random"} <= set(shown)
+    assert np.array_equal(own.scores["jacob_cov"][:35], scores.columns["jacob_cov"][:35])
+    assert own.accuracy["cifar10"][35] == truth.accuracy["cifar10"][cells[36]]
+    assert np.isnan(own.scores["late"]).tolist() == [False] * 35 + [True]
     assert notes == ()
-    few = CellScores(Protocol(), cells[:3], {}, {})
-    sets, _, notes = study.nasbench201_sets(truth, few)
+    assert "jacob_cov" not in sets[0][0].scores
+    sets, _, notes = study.nasbench201_sets(truth, CellScores(Protocol(), cells[:3], {}, {}))
     assert len(sets) == 1
-    assert "3 cells" in notes[0]
+    assert "on 3 cells" in notes[0]
 
 
 def test_complete_scores_are_judged_on_all_cells_and_on_the_published_ones(truth, folder):
-    cells = drawn_cells()
-    labels = networks()
-    rng = np.random.default_rng(0)
-    names = ("az_expressivity", "az_progressivity", "az_trainability", "jacob_cov")
-    scores = CellScores(Protocol(), cells, {n: rng.random(len(cells)).astype(np.float32) for n in names}, {})
+    cells, labels = drawn_cells(), networks()
+    scores = made_up(cells)
+    scores.columns["late"] = np.where(np.arange(len(cells)) < 50, 1.0, np.nan).astype(np.float32)
     sets, about, _ = study.nasbench201_sets(truth, scores, nb.suite_zero(folder))
-    assert [each.name for each, _ in sets] == ["all cells", "no dead operations", "distinct functions"]
-    assert [len(each) for each, _ in sets] == [15625, 9445, 4929]
-    assert "0 rows have that of another network" in about["all cells"]
+    assert [each.name for each, _ in sets] == list(about) == [study.ALL, study.PUBLISHED, study.EVERY]
+    assert [len(each) for each, _ in sets] == [15625, 9445, 50]
     for each, shown in sets:
         assert {"az_nas", "jacob_cov", "fuse: size + jacob_cov", "params", "random"} <= set(shown)
-        assert all(np.isfinite(each.scores[name]).all() for name in (*names, "az_nas"))
+        assert all(np.isfinite(each.scores[name]).all() for name in (*NAMES, "az_nas"))
+        assert ("late" in shown) == (each.name == study.EVERY)
     assert "fuse: size + sz_jacov" in sets[1][1]
     whole = sets[0][0].scores["jacob_cov"]
     assert all(len(np.unique(whole[labels == label])) == 1 for label in (-1, *labels[:50].tolist()))
-    some = truth.groups[cells] != truth.groups[cells[0]]
-    fewer = CellScores(Protocol(), cells[some], {name: values[some] for name, values in scores.columns.items()}, {})
-    without, about, _ = study.nasbench201_sets(truth, fewer, nb.suite_zero(folder))
-    assert list(about) == [each.name for each, _ in without]
-    assert list(about) == ["all cells", "rows of scored functions", "no dead operations", "scored cells"]
-    lacking = int((truth.groups == truth.groups[cells[0]]).sum())
-    assert [len(each) for each, _ in without[:2]] == [15625, 15625 - lacking]
-    assert len(without[2][0]) < 9445
-    assert "jacob_cov" not in without[0][0].scores
-    assert all(np.isfinite(each.scores["jacob_cov"]).all() for each, _ in without[1:])
 
 
 def test_cells_are_named_by_index_digits_or_string():

@@ -8,10 +8,11 @@ import torch
 
 from zeroshot.bench import scores as cs
 from zeroshot.build import initialise
+from zeroshot.data import load
 from zeroshot.errors import DataError, UsageError
 from zeroshot.plugins import load_proxies
 from zeroshot.probe import Probe, evaluate
-from zeroshot.scoring import net_seed
+from zeroshot.scoring import ProbeImages, net_seed
 from zeroshot.spaces import nasbench201 as space
 
 CHEAP = load_proxies(["l2_norm", "linear_regions"])
@@ -20,7 +21,8 @@ CHEAP = load_proxies(["l2_norm", "linear_regions"])
 @pytest.fixture(scope="module")
 def images():
     generator = torch.Generator().manual_seed(0)
-    return [(torch.randn(2, 3, 8, 8, generator=generator), torch.arange(2)) for _ in range(2)]
+    drawn = [(torch.randn(2, 3, 8, 8, generator=generator), torch.arange(2)) for _ in range(4)]
+    return ProbeImages(drawn[:2], drawn[2:])
 
 
 def always():
@@ -56,7 +58,7 @@ def test_every_cell_gets_the_scores_of_its_network():
     values = np.arange(len(cells), dtype=np.float32) + 5
     values[7] = np.nan
     made = cs.CellScores(cs.Protocol(), cells, {"p": values}, {"p": 1}, {"p": {int(cells[7]): "why"}})
-    found, source = cs.on_all_rows(made)
+    found = cs.on_all_rows(made)
     networks = cs.networks()
     assert np.array_equal(found["p"][cells[9:]], values[9:])
     for row in np.random.default_rng(0).permutation(space.COUNT)[:200].tolist():
@@ -65,31 +67,27 @@ def test_every_cell_gets_the_scores_of_its_network():
             assert same == 7 or found["p"][row] == values[same]
     assert (found["p"][networks == -1] == found["p"][cells[7]]).all()
     assert found["p"].min() == found["p"][cells[7]] < 5
-    assert set(source.tolist()) == {cs.OWN, cs.LAST}
 
 
-def test_a_function_stands_in_for_a_network_that_was_not_scored():
-    cells, functions = cs.drawn_cells(), space.canonical_classes()
-    lone = np.flatnonzero(np.bincount(functions[cells])[functions[cells]] == 1)[0]  # its function is one network
-    some = np.delete(cells, [lone, *range(4929, 4940)])
-    made = cs.CellScores(cs.Protocol(), some, {"p": np.arange(len(some), dtype=np.float32)}, {"p": 1})
-    found, source = cs.on_all_rows(made)
-    lacking = cells[4929:4940]
-    assert (source[lacking] == cs.SAME).all()
-    first = {functions[cell]: value for cell, value in reversed(list(zip(some, found["p"][some], strict=True)))}
-    assert found["p"][lacking].tolist() == [first[functions[cell]] for cell in lacking]
-    assert source[cells[lone]] == cs.NONE
-    assert np.isnan(found["p"][cells[lone]])
+def test_only_complete_scores_are_on_all_cells():
+    cells = cs.drawn_cells()
+    values = np.arange(len(cells), dtype=np.float32)
+    some = np.where(values < 9, values, np.nan)
+    made = cs.CellScores(cs.Protocol(), cells, {"p": values, "some": some}, {"p": 1, "some": 1})
+    assert made.known("some").sum() == 9
+    assert set(cs.on_all_rows(made)) == {"p"}
+    assert cs.on_all_rows(cs.CellScores(cs.Protocol(), cells[1:], {"p": values[1:]}, {"p": 1})) == {}
 
 
 def test_a_score_is_that_of_the_net_without_dead_operations(images):
     dead = int(space.encode([[4, 0, 0, 1, 0, 3]])[0])
-    found = cs.score_cell(dead, CHEAP, images, cs.Protocol())
+    proxies = [*CHEAP, *load_proxies(["linear_readout"])]
+    found = cs.score_cell(dead, proxies, images, cs.Protocol())
     digits = [0, 0, 0, 1, 0, 0]
     seed = net_seed(0, space.to_string(digits))
     net = space.network(digits)
     initialise(net, torch.Generator().manual_seed(seed))
-    expected = evaluate(CHEAP, Probe(net, images, seed))
+    expected = evaluate(proxies, Probe(net, images.batches, seed, images.readout))
     assert found == {name: (score.value, score.status) for name, score in expected.items()}
 
 
@@ -179,12 +177,21 @@ def test_other_files_are_refused(tmp_path):
         cs.read(path)
 
 
-def test_cheap_proxies_come_before_those_that_differentiate_twice():
-    names = [p.name for p in cs.probed_proxies()]
-    assert names[-1] == "grasp"
-    assert "naswot" in names
-    assert "vkdnw" not in names
-    assert "vkdnw" in [p.name for p in cs.probed_proxies(dear=True)]
+def test_proxies_with_passes_of_their_own_are_asked_for():
+    every, shared = ({p.name for p in proxies} for proxies in (cs.probed_proxies(), cs.sharing_passes()))
+    assert every - shared == {"grasp", "linear_readout", "ntk_cond", "gradsign", "vkdnw"}
+    assert shared - every == set()
+    assert {"naswot", "zico", "az_trainability"} <= shared
+    assert not {"params", "az_nas"} & every
+
+
+def test_the_images_are_those_that_the_proxies_want():
+    digits = load("digits")
+    without, readout = (cs.Protocol().drawn(digits, load_proxies([name])) for name in ("zico", "linear_readout"))
+    assert [len(x) for x, _ in without.batches] == [32, 32]
+    assert without.batches[0][0].shape[2:] == (32, 32)
+    assert without.readout == []
+    assert sum(len(x) for x, _ in readout.readout) == 512
 
 
 @pytest.mark.parametrize("count", [0, 5260])

@@ -81,9 +81,11 @@ def test_partial_correlation_is_that_of_residuals_in_every_resample(seed):
     size, depth = rng.integers(0, 20, 60).astype(float), rng.normal(size=60)
     x, y = size + rng.normal(size=60), size + depth + rng.normal(size=60)
     controls = np.stack([size, depth, 2 * size + 1])  # the third says nothing new
-    assert close(s.partial_spearman(x, y, controls)[0], residual_correlation(x, y, [size, depth]))
+    assert close(s.Ranked(y, controls).correlations(x)[1][0], residual_correlation(x, y, [size, depth]))
     weights = s.resamples(np.arange(60), 4, seed)
-    for w, found in zip(weights, s.partial_spearman(x, y, controls, weights), strict=True):
+    ranked = s.Ranked(y, controls, weights)
+    assert np.array_equal(ranked.correlations(x)[0], s.spearman(x, y, weights))
+    for w, found in zip(weights, ranked.correlations(x)[1], strict=True):
         rows = np.repeat(np.arange(60), w)
         assert close(found, residual_correlation(x[rows], y[rows], [size[rows], depth[rows]]))
 
@@ -91,7 +93,9 @@ def test_partial_correlation_is_that_of_residuals_in_every_resample(seed):
 def test_a_score_that_follows_from_the_controls_has_no_partial_correlation():
     x = np.arange(30.0)
     y = np.random.default_rng(0).normal(size=30)
-    found = s.estimate(lambda w: s.partial_spearman(x, y, x[None], w), 30, s.resamples(np.arange(30), 9, 0))
+    plain, partial = s.Ranked(y, x[None], s.resamples(np.arange(30), 9, 0)).correlations(x)
+    assert np.isfinite(plain).all()
+    found = s.estimate(partial[:1], partial, 30)
     assert np.isnan(found.value)
     assert "follows from the controls" in found.note
 
@@ -104,9 +108,8 @@ def test_undefined_correlations_say_so(x, y, words):
     x, y = np.array(x, float), np.array(y, float)
     note = s.reason_undefined(x, y)
     assert words in note
-    found = s.estimate(lambda w: s.spearman(x, y, w), len(x), None, note)
-    assert np.isnan(found.value)
-    assert found.note == note
+    found = s.correlations(x, y, np.arange(len(x)), 5, 0)
+    assert all(np.isnan(each.value) and each.note == note for each in found)
     if len(x) == 9:
         assert np.isnan(s.spearman(x, y)[0])
         assert np.isnan(s.kendall(x, y)[0])
@@ -119,7 +122,7 @@ def test_the_interval_covers_the_truth_about_as_often_as_it_says():
         rng = np.random.default_rng(seed)
         x = rng.normal(size=150)
         y = rho * x + np.sqrt(1 - rho**2) * rng.normal(size=150)
-        found = s.estimate(lambda w, x=x, y=y: s.spearman(x, y, w), 150, s.resamples(np.arange(150), 200, seed))
+        found, _ = s.correlations(x, y, np.arange(150), 200, seed)
         assert found.low <= found.value <= found.high
         covered += found.low <= expected <= found.high
     assert 86 <= covered <= 100

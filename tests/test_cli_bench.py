@@ -147,14 +147,14 @@ def test_own_scores_of_its_cells_are_judged_by_its_truth(cli, data, tmp_path):
 
 def test_scores_are_computed_anew(cli, data, monkeypatch):
     """With a cheap proxy, on images that need no download."""
-    monkeypatch.setattr(cell_scores, "probed_proxies", lambda: load_proxies(["l2_norm"]))
+    monkeypatch.setattr(cell_scores, "sharing_passes", lambda: load_proxies(["l2_norm"]))
     monkeypatch.setattr(study, "FEWEST", 5)
     args = ("bench", "nasbench201", "--data", data, "--tasks", "cifar10", "--resamples", "0", "--images", "digits")
     result = cli(*args, "--rescore", "6", "--json")
     assert result.exit_code == 0, result.stderr
     told = json.loads(result.stdout)
     row = next(row for row in told["verdicts"] if row["proxy"] == "l2_norm")
-    assert (row["nets"], row["n"]) == ("scored cells", 6)
+    assert (row["nets"], row["n"]) == (study.EVERY, 6)
     assert row["spearman, all"] is not None
     assert row["best rank@5"] >= 1
     assert "precision@100" not in row

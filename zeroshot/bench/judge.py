@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -101,20 +102,80 @@ def judge(truth: Truth, task: str, proxy: str, options: Options | None = None) -
     Raises:
         UsageError: A name is unknown, or fewer nets have a score than a `k` picks.
     """
+    return judge_all(truth, [task], [proxy], options)[0]
+
+
+def judge_all(
+    truth: Truth, tasks: Sequence[str], proxies: Sequence[str], options: Options | None = None
+) -> list[Verdict]:
+    """The verdicts on every proxy and task; errors as `judge`."""
     options = options or Options()
-    for kind, name, known in (("task", task, truth.accuracy), ("proxy", proxy, truth.scores)):
-        if name not in known:
-            raise unknown(kind, name, known)
-    scored = np.isfinite(truth.scores[proxy])
-    x, y, groups = truth.scores[proxy][scored], truth.accuracy[task][scored], truth.groups[scored]
+    found = []
+    for task in tasks:
+        if task not in truth.accuracy:
+            raise unknown("task", task, truth.accuracy)
+        references: dict[bytes, _Reference] = {}  # by the rows that a proxy has a score on; most have the same
+        for proxy in proxies:
+            if proxy not in truth.scores:
+                raise unknown("proxy", proxy, truth.scores)
+            scored = np.isfinite(truth.scores[proxy])
+            key = scored.tobytes()
+            if key not in references:
+                references[key] = _Reference(truth, task, scored, options)
+            found.append(_verdict(references[key], proxy))
+    return found
+
+
+class _Reference:
+    """The truth of one task on some rows, with what all proxies that have a score on them are set against."""
+
+    def __init__(self, truth: Truth, task: str, rows: npt.NDArray[np.bool_], options: Options) -> None:
+        self.truth, self.task, self.rows, self.options = truth, task, rows, options
+        self.y, self.groups = truth.accuracy[task][rows], truth.groups[rows]
+        controls = [truth.scores[name][rows] for name in CONTROLS if name in truth.scores]
+        self.controls = np.array(controls) if controls else np.zeros((0, len(self.y)))
+
+    @cached_property
+    def plain(self) -> stats.Ranked:
+        """Each net once."""
+        return stats.Ranked(self.y, self.controls)
+
+    @cached_property
+    def drawn(self) -> stats.Ranked | None:
+        """Its resamples; None without."""
+        if not self.options.resamples:
+            return None
+        weights = stats.resamples(self.groups, self.options.resamples, self.options.seed)
+        return stats.Ranked(self.y, self.controls, weights)
+
+    def whole(self, x: FloatArray) -> tuple[Estimate, Estimate, Estimate]:
+        """Of all rows: Spearman's correlation, the same given the controls, and Kendall's."""
+        note, n = stats.reason_undefined(x, self.y), len(x)
+        if note:
+            return (stats.undefined(n, note),) * 3
+        drawn = self.drawn
+        plain = self.plain.correlations(x)
+        spread = (None, None) if drawn is None else drawn.correlations(x)
+        given = stats.estimate(plain[1], spread[1], n)
+        return (
+            stats.estimate(plain[0], spread[0], n),
+            given if len(self.controls) else stats.undefined(n, "undefined: the table has neither params nor macs"),
+            stats.estimate(
+                stats.kendall(x, self.y), None if drawn is None else stats.kendall(x, self.y, drawn.weights), n
+            ),
+        )
+
+
+def _verdict(reference: _Reference, proxy: str) -> Verdict:
+    truth, rows, options = reference.truth, reference.rows, reference.options
+    x, y, groups = truth.scores[proxy][rows], reference.y, reference.groups
     ks = tuple(k for k in PICKS if k <= len(x)) if options.ks is None else options.ks
     for k in ks:
         if k > len(x):
             raise UsageError(
                 f"{proxy!r} has a score on {len(x)} of {len(truth)} nets; its best {k} were asked for.", "Lower --k."
             )
-    controls = [truth.scores[name][scored] for name in CONTROLS if name in truth.scores]
-    whole, given, tau = _whole(x, y, groups, controls, options)
+    whole, given, tau = reference.whole(x)
     spearman, kendall = {"all": whole}, {"all": tau}
     for name, share in SHARES.items():
         inside = stats.top(y, share)
@@ -122,37 +183,12 @@ def judge(truth: Truth, task: str, proxy: str, options: Options | None = None) -
             x[inside], y[inside], groups[inside], options.resamples, options.seed
         )
     return Verdict(
-        truth.name, task, proxy, len(x), len(np.unique(groups)), int((~scored).sum()), spearman, kendall,
-        given, _bands(truth, scored, x, y, groups, options),
+        truth.name, reference.task, proxy, len(x), len(np.unique(groups)), int((~rows).sum()), spearman, kendall,
+        given, _bands(truth, rows, x, y, groups, options),
         {k: stats.precision_at(x, y, k) for k in ks},
         {k: stats.best_rank_at(x, y, k) for k in ks},
         {k: stats.ndcg_at(x, y, k) for k in ks},
     )  # fmt: skip
-
-
-def judge_all(
-    truth: Truth, tasks: Sequence[str], proxies: Sequence[str], options: Options | None = None
-) -> list[Verdict]:
-    """The verdicts on every proxy and task."""
-    return [judge(truth, task, proxy, options) for task in tasks for proxy in proxies]
-
-
-def _whole(
-    x: FloatArray, y: FloatArray, groups: IntArray, controls: Sequence[FloatArray], options: Options
-) -> tuple[Estimate, Estimate, Estimate]:
-    """Of all nets: Spearman's correlation, the same given the controls, and Kendall's."""
-    note = stats.reason_undefined(x, y)
-    weights = None if note or not options.resamples else stats.resamples(groups, options.resamples, options.seed)
-    known = np.array(controls) if controls else np.zeros((0, len(x)))
-    found = {
-        w is None: stats.plain_and_partial(x, y, known, w) for w in ((None,) if weights is None else (None, weights))
-    }
-    without = note or ("" if controls else "undefined: the table has neither params nor macs")
-    return (
-        stats.estimate(lambda w: found[w is None][0], len(x), weights, note),
-        stats.estimate(lambda w: found[w is None][1], len(x), weights, without),
-        stats.estimate(lambda w: stats.kendall(x, y, w), len(x), weights, note),
-    )
 
 
 def _bands(

@@ -1,12 +1,11 @@
 """Scores of NAS-Bench-201 cells by the probed proxies: computed cell by cell, kept in one small file.
 
 Cells of one network are scored once: the draw holds one cell of every function, in a seeded order, then the further
-networks of these functions. What is scored is the network without its dead operations.
+networks of these functions. What is scored is the network without its dead operations. Proxies that need passes of
+their own may be there on the first cells of the draw alone.
 """
 
-import io
 import json
-import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import takewhile
@@ -17,21 +16,22 @@ from zipfile import BadZipFile
 import numpy as np
 import numpy.typing as npt
 
+from zeroshot.data import Dataset, load
 from zeroshot.errors import DataError, UsageError
 from zeroshot.plugins import load_proxies
 from zeroshot.probe import Probe, Proxy, evaluate
-from zeroshot.scoring import Batches, default_jobs, net_seed, one_thread
+from zeroshot.runs import RunFolder, processor
+from zeroshot.scoring import ProbeImages, default_jobs, net_seed, one_thread, probe_images
 from zeroshot.spaces import nasbench201
 
+BoolArray = npt.NDArray[np.bool_]
 Int64Array = npt.NDArray[np.int64]
 Float32Array = npt.NDArray[np.float32]
 Float64Array = npt.NDArray[np.float64]
 DRAW = 0
-# What a shared set of passes gives beside the rest; grasp differentiates twice and comes after it.
-LATE = ("grasp",)
+TWICE = ("grasp",)  # differentiates twice, in passes of its own
 FORMAT = 1
-# Where a cell's scores come from.
-OWN, SAME, LAST, NONE = range(4)
+SIDE = 32  # pixels of the images
 WORTH_PROCESSES = 4  # cells, of seconds each; a process imports torch for 4 s before its first
 
 
@@ -54,6 +54,10 @@ class Protocol:
     batches: int = 2
     draw: int = DRAW
     data: str = "cifar10"
+
+    def drawn(self, dataset: Dataset, proxies: Sequence[Proxy]) -> ProbeImages:
+        """The images that the proxies want, of a data set that the protocol does not know but by name."""
+        return probe_images(dataset, SIDE, self.images, self.batches, proxies, self.batch_seed)
 
 
 @dataclass(frozen=True)
@@ -82,6 +86,10 @@ class CellScores:
         if not len(rows):
             return list(proxies)
         return [p for p in proxies if not self._has(p, int(rows[0]), cell)]
+
+    def known(self, name: str) -> BoolArray:
+        """Where a proxy was computed, be it undefined: (n,) bool."""
+        return np.asarray(np.isfinite(self.columns[name]) | np.isin(self.cells, list(self.undefined.get(name, {}))))
 
     def _has(self, proxy: Proxy, row: int, cell: int) -> bool:
         if self.versions.get(proxy.name) != proxy.version:
@@ -115,18 +123,18 @@ def drawn_cells(seed: int = DRAW) -> Int64Array:
     return np.concatenate([rng.permutation(first), rng.permutation(others)]).astype(np.int64)
 
 
-def probed_proxies(dear: bool = False) -> tuple[Proxy, ...]:
-    """The proxies that are scored: forward and backward ones, the per-sample ones only if `dear`.
+def probed_proxies() -> tuple[Proxy, ...]:
+    """Every proxy that is computed net by net."""
+    return tuple(p for p in load_proxies() if p.cost not in ("static", "aggregate"))
 
-    Without those that read many images: a cell would take twice as long for each of them.
-    """
-    costs = ("forward", "backward", "per-sample") if dear else ("forward", "backward")
-    found = [p for p in load_proxies() if p.cost in costs and not p.readout]
-    return tuple(sorted(found, key=lambda p: p.name in LATE))
+
+def sharing_passes() -> tuple[Proxy, ...]:
+    """Those that one shared set of passes gives; each of the others costs as much as all of these together."""
+    return tuple(p for p in probed_proxies() if p.cost != "per-sample" and not p.readout and p.name not in TWICE)
 
 
 def score_cell(
-    cell: int, proxies: Sequence[Proxy], images: Batches, protocol: Protocol
+    cell: int, proxies: Sequence[Proxy], images: ProbeImages, protocol: Protocol
 ) -> dict[str, tuple[float, str]]:
     """Scores of one cell without its dead operations: proxy -> (value, "ok" or the reason why it is NaN)."""
     import torch
@@ -138,12 +146,12 @@ def score_cell(
     with one_thread():
         module = nasbench201.network(digits)
         initialise(module, torch.Generator().manual_seed(seed))
-        found = evaluate(list(proxies), Probe(module, images, seed))
+        found = evaluate(list(proxies), Probe(module, images.batches, seed, images.readout))
     return {name: (score.value, score.status) for name, score in found.items()}
 
 
 def extended(
-    scores: CellScores, cells: Int64Array, proxies: Sequence[Proxy], images: Batches, more: Callable[[], bool],
+    scores: CellScores, cells: Int64Array, proxies: Sequence[Proxy], images: ProbeImages, more: Callable[[], bool],
     jobs: int = 1,
 ) -> CellScores:  # fmt: skip
     """Add what is missing, cell by cell, as long as `more()` says so; other proxies' columns stay.
@@ -152,7 +160,7 @@ def extended(
         scores: What is there; it is not changed.
         cells: Cells to score, in this order, none twice.
         proxies: Proxies to have on each of them.
-        images: The batches of `scores.protocol`.
+        images: Those of `Protocol.drawn`.
         more: Asked before each cell is begun.
         jobs: Worker processes; 1 works in this process. The scores do not depend on it.
     """
@@ -179,7 +187,7 @@ def _scored(tasks: Iterator[tuple[Any, ...]], jobs: int) -> Iterator[tuple[int, 
 
 
 def _with_cell(
-    cell: int, proxies: Sequence[Proxy], images: Batches, protocol: Protocol
+    cell: int, proxies: Sequence[Proxy], images: ProbeImages, protocol: Protocol
 ) -> tuple[int, dict[str, tuple[float, str]]]:
     return cell, score_cell(cell, proxies, images, protocol)
 
@@ -213,36 +221,29 @@ class _Work:
         self.scores = replace(old, cells=cells, columns=columns, undefined=undefined)
 
 
-def on_all_rows(scores: CellScores) -> tuple[dict[str, Float64Array], Int64Array]:
+def on_all_rows(scores: CellScores) -> dict[str, Float64Array]:
     """Every published cell gets the scores of its network; see `networks`.
 
-    Where its network was not scored, those of another network that computes the same function. A cell without a path
-    from input to output ranks last, and so does a network on which a proxy is undefined: both get a value just below
-    the lowest.
+    A cell without a path from input to output ranks last, and so does a network on which a proxy is undefined: both
+    get a value just below the lowest.
 
     Returns:
-        Proxy -> (15625,) float64, NaN where the function was not scored; and where each cell's scores come from,
-        (15625,) int64: `OWN` network, `SAME` function, `LAST` for want of a path, `NONE`.
+        Proxy -> (15625,) float64, finite; of the proxies that were computed on every network, and of none if a network
+        was not scored.
     """
-    labels, groups = networks(), nasbench201.canonical_classes()
-    own, same = (_row_of(each, scores.cells) for each in (labels, groups))
-    rows = np.where(own >= 0, own, same)
-    source = np.where(labels < 0, LAST, np.where(own >= 0, OWN, np.where(same >= 0, SAME, NONE)))
+    labels = networks()
+    row_of = np.full(labels.max() + 1, -1)
+    row_of[labels[scores.cells]] = np.arange(len(scores.cells))
+    rows = row_of[labels]
+    if (rows[labels >= 0] < 0).any():
+        return {}
     found = {}
     for name, values in scores.columns.items():
-        if np.isfinite(values).any():
+        if scores.known(name).all() and np.isfinite(values).any():
             last = np.nextafter(np.nanmin(values).astype(np.float64), -np.inf)
-            undefined = np.isin(scores.cells, list(scores.undefined.get(name, {})))
-            filled = np.where(undefined, last, values.astype(np.float64))
-            found[name] = np.where(source == LAST, last, np.where(source == NONE, np.nan, filled[rows]))
-    return found, source
-
-
-def _row_of(labels: Int64Array, cells: Int64Array) -> Int64Array:
-    """Row of the first of some cells with each cell's label, -1 where there is none: (15625,) int64."""
-    rows = np.full(labels.max() + 1, -1)
-    rows[labels[cells[::-1]]] = np.arange(len(cells))[::-1]
-    return np.where(labels >= 0, rows[labels], -1)
+            filled = np.where(np.isfinite(values), values.astype(np.float64), last)
+            found[name] = np.where(labels < 0, last, filled[rows])
+    return found
 
 
 def empty(protocol: Protocol, machine: str) -> CellScores:
@@ -258,12 +259,9 @@ def write(scores: CellScores, path: Path) -> None:
         "machine": scores.machine,
     }  # fmt: skip
     arrays: dict[str, Any] = {f"score_{name}": values for name, values in scores.columns.items()}
-    buffer = io.BytesIO()
-    np.savez_compressed(buffer, about=np.array(json.dumps(about, sort_keys=True)), cells=scores.cells, **arrays)
+    text = np.array(json.dumps(about, sort_keys=True))
     path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_suffix(".partial")
-    partial.write_bytes(buffer.getvalue())
-    os.replace(partial, path)
+    RunFolder(path.parent, made_here=False).write_arrays(path.name, {"about": text, "cells": scores.cells, **arrays})
 
 
 def read(path: Path) -> CellScores:
@@ -303,17 +301,13 @@ def rescored(count: int, images: str, report: Callable[[str, int, int], None], l
     Raises:
         UsageError: There are not so many cells.
     """
-    from zeroshot.data import batches, load
-    from zeroshot.runs import processor
-
     protocol = like.protocol if like is not None and len(like.cells) else Protocol()
     cells = drawn_cells(protocol.draw)
     if not 1 <= count <= len(cells):
         raise UsageError(f"{count} cells were asked for; there are {len(cells):,} to score.")
-    known = {name for name, values in like.columns.items() if np.isfinite(values).any()} if like is not None else set()
-    proxies = [p for p in load_proxies() if p.name in known] or [p for p in probed_proxies() if p.name not in LATE]
-    data = load(images)
-    drawn = batches(data, 32, protocol.images, protocol.batches, protocol.batch_seed)
+    known = {name for name in like.columns if like.known(name).any()} if like is not None else set()
+    proxies = [p for p in probed_proxies() if p.name in known] or sharing_passes()
+    drawn = protocol.drawn(load(images), proxies)
     done = iter(range(count))
 
     def more() -> bool:

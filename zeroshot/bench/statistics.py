@@ -5,7 +5,6 @@ drawn, so that no statistic has to copy nets: `spearman` and `kendall` of a row 
 every net repeated as often. A statistic without meaning is NaN; `reason_undefined` says why.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,7 +16,7 @@ from zeroshot.errors import UsageError
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
 FEWEST = 5  # nets below which no correlation is given
-_CHUNK = 4_000_000  # numbers a temporary array may have
+_CHUNK = 2_000_000  # numbers a temporary array may have
 
 
 @dataclass(frozen=True)
@@ -68,6 +67,54 @@ def midranks(x: FloatArray, weights: IntArray) -> FloatArray:
     return np.asarray((np.cumsum(drawn, axis=1) - drawn / 2 + 0.5)[:, inverse])
 
 
+class Ranked:
+    """Truth and controls of some nets, ranked once in every resample for any number of scores.
+
+    Args:
+        y: (n,) truth, finite.
+        controls: (c, n), finite; they may follow from each other.
+        weights: (m, n) from `resamples`; None for each net once.
+    """
+
+    def __init__(self, y: FloatArray, controls: FloatArray, weights: IntArray | None = None) -> None:
+        self.weights = np.ones((1, len(y)), np.int64) if weights is None else weights
+        self._middle = (self.weights.sum(axis=1)[:, None] + 1) / 2
+        self._ranks = np.stack([midranks(row, self.weights) - self._middle for row in (y, *controls)], axis=1)
+        weighted = self._ranks * self.weights[:, None, :]
+        self._cov = weighted @ self._ranks.transpose(0, 2, 1)
+
+    def correlations(self, x: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """Signed Spearman correlation of scores with the truth, plain and given the controls, of every resample.
+
+        Args:
+            x: (n,) scores, finite.
+
+        Returns:
+            Twice (m,) float64. NaN where a side is constant, or follows from the controls; without controls the two
+            are the same.
+        """
+        step = max(1, _CHUNK // max(1, len(x)))
+        parts = [self._correlated(x, slice(i, i + step)) for i in range(0, len(self.weights), step)]
+        plain, partial = zip(*parts, strict=True) if parts else ([np.zeros(0)], [np.zeros(0)])
+        return np.concatenate(plain), np.concatenate(partial)
+
+    def _correlated(self, x: FloatArray, some: slice) -> tuple[FloatArray, FloatArray]:
+        weights, others = self.weights[some], self._ranks[some]
+        if not len(x):
+            return np.full(len(weights), np.nan), np.full(len(weights), np.nan)
+        ranks = midranks(x, weights) - self._middle[some]
+        cov = np.empty((len(weights), 1 + others.shape[1], 1 + others.shape[1]))
+        cov[:, 1:, 1:] = self._cov[some]
+        weighted = ranks * weights
+        cov[:, 0, 0] = (weighted * ranks).sum(axis=1)
+        cov[:, 0, 1:] = cov[:, 1:, 0] = (others @ weighted[:, :, None])[:, :, 0]
+        plain = _correlation(cov[:, :2, :2], cov)
+        if others.shape[1] == 1:
+            return plain, plain
+        inverse = np.linalg.pinv(cov[:, 2:, 2:], rcond=1e-9, hermitian=True)
+        return plain, _correlation(cov[:, :2, :2] - cov[:, :2, 2:] @ inverse @ cov[:, 2:, :2], cov)
+
+
 def spearman(x: FloatArray, y: FloatArray, weights: IntArray | None = None) -> FloatArray:
     """Signed Spearman correlation, ties averaged, of every resample; NaN where a side is constant.
 
@@ -79,48 +126,7 @@ def spearman(x: FloatArray, y: FloatArray, weights: IntArray | None = None) -> F
     Returns:
         (m,) float64, m = 1 without weights.
     """
-    return plain_and_partial(x, y, np.zeros((0, len(x))), weights)[0]
-
-
-def partial_spearman(x: FloatArray, y: FloatArray, controls: FloatArray, weights: IntArray | None = None) -> FloatArray:
-    """Spearman correlation of x and y with the ranks of the controls regressed out of both.
-
-    Controls may follow from each other. NaN where one side follows from the controls, or is constant.
-
-    Args:
-        x: (n,) scores, finite.
-        y: (n,) truth, finite.
-        controls: (c, n), finite.
-        weights: (m, n); None for each net once.
-
-    Returns:
-        (m,) float64.
-    """
-    return plain_and_partial(x, y, controls, weights)[1]
-
-
-def plain_and_partial(
-    x: FloatArray, y: FloatArray, controls: FloatArray, weights: IntArray | None = None
-) -> tuple[FloatArray, FloatArray]:
-    """What `spearman` and `partial_spearman` give, from one ranking: it is the ranking that takes time."""
-    weights = np.ones((1, len(x)), np.int64) if weights is None else weights
-    step = max(1, _CHUNK // max(1, len(x) * (2 + len(controls))))
-    parts = [_correlated(x, y, controls, weights[i : i + step]) for i in range(0, len(weights), step)]
-    plain, partial = zip(*parts, strict=True) if parts else ([np.zeros(0)], [np.zeros(0)])
-    return np.concatenate(plain), np.concatenate(partial)
-
-
-def _correlated(x: FloatArray, y: FloatArray, controls: FloatArray, weights: IntArray) -> tuple[FloatArray, FloatArray]:
-    if not len(x):
-        return np.full(len(weights), np.nan), np.full(len(weights), np.nan)
-    middle = (weights.sum(axis=1)[:, None] + 1) / 2
-    ranks = np.stack([midranks(row, weights) - middle for row in (x, y, *controls)], axis=1)
-    cov = (ranks * weights[:, None, :]) @ ranks.transpose(0, 2, 1)
-    plain = _correlation(cov[:, :2, :2], cov)
-    if not len(controls):
-        return plain, plain
-    inverse = np.linalg.pinv(cov[:, 2:, 2:], rcond=1e-9, hermitian=True)
-    return plain, _correlation(cov[:, :2, :2] - cov[:, :2, 2:] @ inverse @ cov[:, 2:, :2], cov)
+    return Ranked(y, np.zeros((0, len(x))), weights).correlations(x)[0]
 
 
 def _correlation(free: FloatArray, cov: FloatArray) -> FloatArray:
@@ -158,28 +164,24 @@ def reason_undefined(x: FloatArray, y: FloatArray) -> str:
     return "undefined: the truth is constant" if len(np.unique(y)) < 2 else ""
 
 
-def estimate(
-    statistic: Callable[[IntArray | None], FloatArray], n: int, weights: IntArray | None, note: str = ""
-) -> Estimate:
-    """A statistic and its interval; `note` says beforehand that it is undefined.
+def undefined(n: int, note: str) -> Estimate:
+    """A statistic of n nets without meaning; `note` says why."""
+    return Estimate(np.nan, np.nan, np.nan, n, note)
+
+
+def estimate(value: FloatArray, drawn: FloatArray | None, n: int) -> Estimate:
+    """A statistic and its interval.
 
     Args:
-        statistic: Of weights, like `lambda w: spearman(x, y, w)`.
+        value: (1,) of each net once, NaN where it is undefined given the controls.
+        drawn: (m,) of every resample; None for no interval.
         n: Nets.
-        weights: (m, n) resamples; None for no interval.
-        note: Of `reason_undefined`.
     """
-    if note:
-        return Estimate(np.nan, np.nan, np.nan, n, note)
-    value = float(statistic(None)[0])
-    if not np.isfinite(value):
-        return Estimate(np.nan, np.nan, np.nan, n, "undefined: the score follows from the controls")
-    drawn = np.zeros(0) if weights is None else statistic(weights)
-    drawn = drawn[np.isfinite(drawn)]
-    if not len(drawn):
-        return Estimate(value, np.nan, np.nan, n)
-    low, high = np.quantile(drawn, (0.025, 0.975))
-    return Estimate(value, float(low), float(high), n)
+    if not np.isfinite(value[0]):
+        return undefined(n, "undefined: the score follows from the controls")
+    known = np.zeros(0) if drawn is None else drawn[np.isfinite(drawn)]
+    low, high = np.quantile(known, (0.025, 0.975)).tolist() if len(known) else (np.nan, np.nan)
+    return Estimate(float(value[0]), low, high, n)
 
 
 def correlations(
@@ -194,12 +196,12 @@ def correlations(
         count: Resamples; 0 for no intervals.
         seed: Of the resamples.
     """
-    note = reason_undefined(x, y)
-    weights = None if note or not count else resamples(groups, count, seed)
-    return (
-        estimate(lambda w: spearman(x, y, w), len(x), weights, note),
-        estimate(lambda w: kendall(x, y, w), len(x), weights, note),
-    )
+    note, n = reason_undefined(x, y), len(x)
+    if note:
+        return undefined(n, note), undefined(n, note)
+    weights = resamples(groups, count, seed) if count else None
+    rho, tau = ((f(x, y), f(x, y, weights) if count else None) for f in (spearman, kendall))
+    return estimate(*rho, n), estimate(*tau, n)
 
 
 def top(y: FloatArray, share: float) -> npt.NDArray[np.bool_]:

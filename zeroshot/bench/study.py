@@ -12,8 +12,9 @@ from zeroshot.bench.combine import with_fixed
 from zeroshot.bench.constrained import mean_regrets
 from zeroshot.bench.graph import graph_features
 from zeroshot.bench.judge import Options, Verdict, judge_all
-from zeroshot.bench.scores import NONE, SAME, CellScores, on_all_rows
-from zeroshot.bench.table import FloatArray, Truth, read_scores, read_table
+from zeroshot.bench.scores import CellScores, on_all_rows
+from zeroshot.bench.statistics import FloatArray, IntArray
+from zeroshot.bench.table import Truth, read_scores, read_table
 from zeroshot.errors import UsageError, unknown
 from zeroshot.plugins import load_proxies
 from zeroshot.scoring import score_aggregate
@@ -22,7 +23,7 @@ from zeroshot.scoring import score_aggregate
 STATIC = ("params", "macs", "depth", "mean_depth", "path_convs", "clear_paths", "unpooled", "random")
 BESIDE = ("params", "macs", "depth", "random")
 FEWEST = 30  # scored cells below which no table is made of them
-ENOUGH = 500  # and below which none is made of all rows that share their scores
+ALL, PUBLISHED, EVERY = "all cells", "no dead operations", "cells with every proxy"
 # Published columns that stand for proxies of ours in combinations: those of one protocol, as fidelity checks show.
 STAND_IN = {"jacob_cov": "sz_jacov", "naswot": "sz_nwot"}
 
@@ -86,65 +87,64 @@ def nasbench201_sets(
 ) -> tuple[list[tuple[Truth, tuple[str, ...]]], dict[str, str], tuple[str, ...]]:
     """The sets of cells that proxies are judged on, with the scores to judge on each; what they are; notes.
 
+    Stored scores count on all cells where they are of every network; see `on_all_rows`. A set of its own, one row a
+    function, has the cells on which every stored proxy was computed, so that all of them stand on the same rows.
+
     Args:
         truth: All cells, of `nasbench201.load`.
         scores: Stored scores of ours.
-        published: Of `nasbench201.suite_zero`; with them, one row a function is a set too.
+        published: Of `nasbench201.suite_zero`; with them, the cells without dead operations are a set too.
         users: A user's table of scores; see `read_scores`.
 
     Raises:
         DataError: The user's table cannot be used, or names a net that is no cell.
     """
-    columns, source = on_all_rows(scores) if scores is not None else ({}, np.full(len(truth), NONE))
-    complete = bool(columns) and bool((source != NONE).all())
-    static = with_combinations(truth.rows(np.arange(len(truth)), "all cells"))
-    sets = [] if complete else [(static, (*STATIC, *_beyond(static, truth)))]
-    about = {"all cells": f"{truth.duplicates()} (4,930 functions, 6,466 published strings); counts without dead "
-                          "operations; 341 rows have no path from input to output"}  # fmt: skip
+    columns = on_all_rows(scores) if scores is not None else {}
+    rows = with_combinations(truth.with_scores(columns).rows(np.arange(len(truth)), ALL))
+    sets = [(rows, (*STATIC, *_beyond(rows, truth)))]
+    about = {ALL: f"{truth.duplicates()} (4,930 functions, 6,466 published strings); counts without dead operations; "
+                  f"341 rows have no path from input to output{' and rank last' if columns else ''}"}  # fmt: skip
     notes: list[str] = []
-    if scores is not None and len(scores.cells) >= ENOUGH:
-        rows = truth.with_scores(columns).rows(source != NONE, "all cells" if complete else "rows of scored functions")
-        rows = with_combinations(rows)
-        sets.append((rows, (*STATIC, *_beyond(rows, truth))))
-        about[rows.name] = (
-            f"{about['all cells'] if complete else rows.duplicates()}; rows without a path rank last. A proxy's score "
-            f"is that of the row's network, which rows may share; {(source == SAME).sum():,} rows have that of another "
-            f"network which computes the same function"
-        )
+    if columns:
+        about[ALL] += "; a proxy's score is that of the row's network, which rows may share"
     if published:
         there = np.asarray(np.isfinite(np.stack(list(published.values()))).any(axis=0), np.bool_)
-        both = len(sets) > 1 or complete
-        theirs = truth.with_scores({**(columns if both else {}), **published})
-        theirs = theirs.rows(there & (source != NONE) if both else there, "no dead operations")
-        theirs = with_fixed(with_combinations(theirs), STAND_IN)
+        theirs = with_combinations(truth.with_scores({**columns, **published}).rows(there, PUBLISHED))
+        theirs = with_fixed(theirs, STAND_IN)
         sets.append((theirs, (*BESIDE, *_beyond(theirs, truth))))
-        about[theirs.name] = f"{theirs.duplicates()}, of the 9,445 that NAS-Bench-Suite-Zero has scores of (sz_...)"
-    if scores is not None and len(scores.cells) >= FEWEST and (published or not complete):
-        own = scored_cells(truth, scores, "distinct functions" if complete else "scored cells")
-        sets.append((own, (*BESIDE, *_beyond(own, truth))))
-        about[own.name] = (
-            f"{own.duplicates()}, drawn with seed {scores.protocol.draw} among 4,929 that join input and output; "
-            f"scored without dead operations, {scores.protocol.batches} batches of {scores.protocol.images} images"
-        )
-    elif scores is not None and not complete:
-        notes.append(f"Stored scores are on {len(scores.cells)} cells; fewer than {FEWEST} make no table.")
+        about[PUBLISHED] = f"{theirs.duplicates()}, of which NAS-Bench-Suite-Zero has scores (sz_...)"
+    if scores is not None:
+        cells = distinct_cells(truth, scores)
+        if len(cells) >= FEWEST:
+            own = scored_cells(truth, scores, cells)
+            sets.append((own, (*BESIDE, *_beyond(own, truth))))
+            about[EVERY] = (
+                f"{own.duplicates()}, one a function, drawn with seed {scores.protocol.draw} among 4,929 that join "
+                "input and output: those on which every stored proxy was computed. They were scored without dead "
+                f"operations, on {scores.protocol.batches} batches of {scores.protocol.images} images"
+            )
+        else:
+            notes.append(f"Every stored proxy was computed on {len(cells)} cells; fewer than {FEWEST} make no table.")
     if users is not None:
         nets, columns = read_scores(users)
-        cells = nb.join(truth.rows(np.arange(len(truth)), users.name), nb.cells_of(nets), columns)
-        sets.append((cells, (*BESIDE, *columns)))
-        about[users.name] = f"{cells.duplicates()}, those of the table"
+        mine = nb.join(truth.rows(np.arange(len(truth)), users.name), nb.cells_of(nets), columns)
+        sets.append((mine, (*BESIDE, *columns)))
+        about[users.name] = f"{mine.duplicates()}, those of the table"
     return sets, about, tuple(notes)
 
 
-def scored_cells(truth: Truth, scores: CellScores, name: str) -> Truth:
-    """The cells that were scored, one row a function, with static proxies, aggregates and combinations."""
-    _, first = np.unique(truth.groups[scores.cells], return_index=True)
-    first.sort()
-    own = truth.rows(scores.cells[first], name)
-    more = {proxy: values[first].astype(np.float64) for proxy, values in scores.columns.items()}
-    return with_combinations(
-        own.with_scores({proxy: values for proxy, values in more.items() if np.isfinite(values).sum() >= FEWEST})
-    )
+def distinct_cells(truth: Truth, scores: CellScores) -> IntArray:
+    """Rows of the stored scores on which every proxy was computed, the first of each function: (n,) int64."""
+    known = np.logical_and.reduce([np.ones(len(scores.cells), np.bool_), *map(scores.known, scores.columns)])
+    rows = np.flatnonzero(known)
+    _, first = np.unique(truth.groups[scores.cells[rows]], return_index=True)
+    return np.asarray(rows[np.sort(first)])
+
+
+def scored_cells(truth: Truth, scores: CellScores, rows: IntArray) -> Truth:
+    """Some rows of the stored scores, with static proxies, aggregates and combinations over these."""
+    columns = {proxy: values[rows].astype(np.float64) for proxy, values in scores.columns.items()}
+    return with_combinations(truth.rows(scores.cells[rows], EVERY).with_scores(columns))
 
 
 def with_combinations(truth: Truth) -> Truth:
