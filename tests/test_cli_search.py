@@ -200,7 +200,9 @@ def test_names_with_brackets_and_exotic_letters(cli, tmp_path):
     result = cli("search", *STATIC, "--data", f"{name}.npz")
     assert result.exit_code == 0, result.stderr
     assert f"for {name} on" in result.stdout
-    assert [p.name[16:] for p in Path("runs").iterdir()] == ["bold-größe-smile"]
+    (run,) = Path("runs").iterdir()
+    assert run.name[16:] == "bold-größe-smile"
+    assert "data_by_name = false" in (run / "config.toml").read_text()
 
 
 def test_pair_without_a_single_net(capsys):

@@ -29,8 +29,8 @@ def folder(tmp_path):
         "single_latency_ms": 3.5, "gain": 0.05, "gain_error": 0.1,
     }  # fmt: skip
 
-    def make(name="run", rows=(row,)):
-        config = {"data": "digits", "data_sha256": load("digits").digest, "seed": 0}
+    def make(name="run", rows=(row,), **more):
+        config = {"data": "digits", "data_sha256": load("digits").digest, "seed": 0, **more}
         made = open_run(tmp_path / name, config, force=False, resume=False)
         made.write_table("pairs.csv", rows)
         return made.path
@@ -58,6 +58,12 @@ def test_the_table_and_the_json_are_the_library_call(cli, folder):
     assert f"{100 * row['accuracy_test']:.1f} ±" in measured
     assert f"{100 * row['escalation_rate_test']:.1f}" in measured.split()
     assert f"the pair {row['verdict']}" in human.stdout
+
+
+def test_a_file_that_is_called_like_a_named_set_is_asked_for(cli, folder):
+    result = cli("train", folder(data_by_name=False), "--top", 1, "--epochs", 1)
+    assert result.exit_code == 1
+    assert "only by name.\nhint: Give the file or folder with --data." in result.stderr
 
 
 def test_quiet_prints_the_folder_alone(cli, folder):

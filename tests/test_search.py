@@ -172,6 +172,7 @@ def test_figures_of_pairs_and_front_follow_from_candidates_csv(result):
 def test_figures_on_another_board_with_the_other_engine():
     found = search("digits", "Raspberry-Pi-Pico", **STATIC | {"engine": "c99"})
     assert found.config["board"] == "raspberry-pi-pico"
+    assert found.config["data_by_name"] is True
     check_rows(found.pairs, found.nets, "raspberry-pi-pico", "c99")
 
 

@@ -51,7 +51,7 @@ def run_dataset(config: Row, data: str | Path | Dataset | None) -> Dataset:
         RunError: They are not those of the search, or the run knows them by name only.
         DataError: They cannot be used.
     """
-    if data is None and config["data"] not in SOURCES:
+    if data is None and not config.get("data_by_name", config["data"] in SOURCES):
         raise RunError(
             f"The run knows its data, {config['data']!r}, only by name.", "Give the file or folder with --data."
         )

@@ -115,8 +115,11 @@ def resolve(
     )  # fmt: skip
     dataset = data if isinstance(data, Dataset) else datasets.load(str(data), seed)
     limits = {f"{k}_limit": v if isfinite(v) else None for k, v in vars(budgets).items()}
+    # A file may be called like a named set and is another.
+    by_name = (dataset.name if isinstance(data, Dataset) else data) in datasets.SOURCES
     config = {
-        "data": dataset.name, "data_sha256": dataset.digest, "board": its_board.name, "engine": its_engine.name,
+        "data": dataset.name, "data_by_name": by_name, "data_sha256": dataset.digest,
+        "board": its_board.name, "engine": its_engine.name,
         "space": space, **limits, "nets": nets, "top": top, "per_net": per_net, "shortlist": shortlist,
         "proxies": [f"{p.name}@{p.version}" for p in chosen], "objectives": list(objectives), "batch": batch,
         "calibrate": calibrate, "calibrate_epochs": calibrate_epochs, "seed": seed,
