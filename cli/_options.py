@@ -4,6 +4,7 @@ Defaults stand at the commands; tests compare them with the engine's.
 """
 
 from collections.abc import Iterable
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -11,6 +12,9 @@ import typer
 from ._config import load_file, variable
 
 TASK, BUDGETS, SEARCH, RUN = "Task", "Budgets", "Search", "Run and output"
+# Stored nets and scores lie beside the code that was cloned; no wheel has them.
+SOURCE = Path(__file__).resolve().parents[1]
+ZOO, SHIPPED = SOURCE / "benchmarks/pair_truth/zoo", "that of the source folder"
 
 
 def option(name: str, metavar: str, text: str, **more: Any) -> Any:  # noqa: ANN401 - as typer.Option
@@ -91,7 +95,7 @@ Jobs = Annotated[
         SEARCH,
         "N",
         "Processes that probe and train nets; results do not depend on it.",
-        show_default="all cores",
+        show_default="as many as pay off",
     ),
 ]
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from zeroshot.bench.statistics import Estimate
     from zeroshot.bench.study import Study
 
-STORED = Path("benchmarks/results/proxy_scores.npz")
+STORED = opt.SOURCE / "benchmarks/results/proxy_scores.npz"
 BENCHMARKS = ("nasbench201", "pair-truth")
 
 
@@ -38,10 +38,15 @@ def bench(
         typer.Option("--data", metavar="DIR", envvar="ZEROSHOT_DATA", show_envvar=False,
                      help="Holds nasbench201/accuracy.csv.gz and hwnasbench.csv.gz."),
     ] = None,
-    scores: Annotated[Path, typer.Option("--scores", metavar="FILE", help="Stored scores of the proxies.")] = STORED,
+    scores: Annotated[
+        Path,
+        typer.Option("--scores", metavar="FILE", help="Stored scores of the proxies.", show_default=opt.SHIPPED),
+    ] = STORED,
     zoo: Annotated[
-        Path, typer.Option("--zoo", metavar="DIR", help="The trained nets of pair-truth; scores.csv stands beside it.")
-    ] = Path("benchmarks/pair_truth/zoo"),
+        Path,
+        typer.Option("--zoo", metavar="DIR", help="The trained nets of pair-truth; scores.csv stands beside it.",
+                     show_default=opt.SHIPPED),
+    ] = opt.ZOO,
     tasks: Annotated[
         str, typer.Option("--tasks", metavar="A,B,...", help="Of cifar10, cifar100, imagenet16-120.")
     ] = "cifar10,cifar100,imagenet16-120",

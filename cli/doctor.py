@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from zeroshot.errors import ZeroshotError
+from zeroshot._quiet import quiet
+from zeroshot.errors import ZeroshotError, pip_install
 
 from ._output import emit, table
 
@@ -71,7 +72,8 @@ def package(name: str, wanted: str) -> dict[str, Any]:
 
             import_torchvision()
         else:
-            importlib.import_module(MODULES.get(name, name))
+            with quiet():
+                importlib.import_module(MODULES.get(name, name))
     except PackageNotFoundError:
         return {"version": None, "ok": False, "problem": "not installed", "fix": f'pip install "{wanted}"'}
     except (ZeroshotError, ImportError, OSError, RuntimeError) as error:
@@ -88,7 +90,7 @@ def extra(name: str, wanted: list[str]) -> dict[str, Any]:
             version(each)
         except PackageNotFoundError:
             missing.append(each)
-    return {"missing": missing, "fix": f'pip install "{DISTRIBUTION}[{name}]"' if missing else None}
+    return {"missing": missing, "fix": pip_install(name) if missing else None}
 
 
 def machine() -> dict[str, Any]:

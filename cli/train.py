@@ -39,7 +39,7 @@ def train(
         ),
     ] = None,
     precision: Annotated[
-        str | None, option("--precision", "NAME", "fp32 or bf16.", show_default="the faster one, by net")
+        str | None, option("--precision", "NAME", "fp32 or bf16.", show_default="the faster one on this processor")
     ] = None,
     singles: Annotated[
         bool, typer.Option("--singles/--no-singles", help="Also train the single net beside each pair.")

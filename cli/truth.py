@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from . import _options as opt
 from ._output import aligned, emit, prose
 
 if TYPE_CHECKING:
@@ -15,8 +16,8 @@ Row = dict[str, Any]
 
 def truth(
     folder: Annotated[
-        Path, typer.Option("--folder", metavar="DIR", help="The zoo; by default that of the source repository.")
-    ] = Path("benchmarks/pair_truth/zoo"),
+        Path, typer.Option("--folder", metavar="DIR", help="The zoo.", show_default=opt.SHIPPED)
+    ] = opt.ZOO,
     json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
     """List the trained nets that pairs are judged by: MACs, accuracy, seeds, half."""

@@ -142,4 +142,4 @@ def test_parquet_is_checked_as_csv_is(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "pyarrow", None)
     with pytest.raises(UsageError, match="needs pyarrow") as caught:
         read_table(path)
-    assert "zeroshot-mcu[parquet]" in caught.value.hint
+    assert ".[parquet]" in caught.value.hint

@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from zeroshot.errors import ToolchainError, UsageError, VerifyError
+from zeroshot.errors import ToolchainError, UsageError, VerifyError, pip_install
 from zeroshot.firmware import device as device_module
 from zeroshot.firmware import toolchain as toolchain_module
 from zeroshot.firmware.answers import Answers, Images, compare, decide, reference_answers, tflm_answers
@@ -120,7 +120,7 @@ def test_missing_tools_are_named_with_the_command_that_installs_them(cascade, mo
     for name, missing in ((None, "ziglang or arm-none-eabi-gcc"), ("zig", "ziglang"), ("gcc", "arm-none-eabi-gcc")):
         with pytest.raises(ToolchainError, match=f"{missing} is not installed") as caught:
             find_toolchain(name)
-        assert caught.value.hint in ("pip install 'zeroshot-mcu[mcu]'", "Install arm-none-eabi-gcc.")
+        assert caught.value.hint in (pip_install("mcu"), "Install arm-none-eabi-gcc.")
     assert tflm_answers(cascade, images(cascade, 1)) is None
     with pytest.raises(ToolchainError, match="unicorn, which is not installed") as caught:
         Core(None, "cortex-m4")

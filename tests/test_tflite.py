@@ -9,7 +9,7 @@ import pytest
 from zeroshot import __version__
 from zeroshot.cost.arena import arena_bytes
 from zeroshot.cost.counts import macs
-from zeroshot.errors import UsageError
+from zeroshot.errors import UsageError, pip_install
 from zeroshot.firmware.tflite import one_scale_linear, to_tflite
 from zeroshot.int8 import arithmetic
 from zeroshot.int8.execute import accumulators, run, tensors
@@ -238,4 +238,4 @@ def test_without_the_library(monkeypatch, missing):
     monkeypatch.setitem(sys.modules, missing, None)
     with pytest.raises(UsageError, match=missing) as caught:
         to_tflite(net())
-    assert caught.value.hint == "pip install 'zeroshot-mcu[export]'"
+    assert caught.value.hint == pip_install("export")

@@ -5,16 +5,12 @@ keeps, so that what is trained rounds where the device rounds. Weights get one s
 their largest magnitude at each step; tensors keep the steps that calibration gave them.
 """
 
-import logging
-import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
-
 import torch
 from torch import nn
 from torch.fx import GraphModule
 
 from zeroshot._fold import relus
+from zeroshot._quiet import quiet
 from zeroshot._ranges import Steps
 
 
@@ -29,7 +25,7 @@ def fake_quantised(net: nn.Module, shape: tuple[int, int, int], steps: Steps) ->
     Returns:
         A module from (n, *shape) float32 to logits (n, classes) float32.
     """
-    with _quiet():
+    with quiet():
         from torchao.quantization.pt2e.quantize_pt2e import prepare_qat_pt2e
 
         from zeroshot._quantizer import RowQuantizer
@@ -38,16 +34,3 @@ def fake_quantised(net: nn.Module, shape: tuple[int, int, int], steps: Steps) ->
         exported = torch.export.export(net, (images,), dynamic_shapes=({0: torch.export.Dim("n")},))
         made: GraphModule = prepare_qat_pt2e(exported.module(), RowQuantizer(steps, relus(net)))
     return made
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """Keep from the user what torchao logs about its optional GPU libraries, and what torch says of its own calls."""
-    before = logging.root.manager.disable
-    logging.disable(logging.WARNING)
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            yield
-    finally:
-        logging.disable(before)

@@ -52,6 +52,15 @@ class VerifyError(ZeroshotError):
     """The firmware does not compute what was evaluated (exit code 1)."""
 
 
+def pip_install(extra: str) -> str:
+    """The command that installs an extra of this project; no package index holds the project.
+
+    >>> pip_install("mcu")
+    "In the source folder: pip install -e '.[mcu]'"
+    """
+    return f"In the source folder: pip install -e '.[{extra}]'"
+
+
 def unknown(kind: str, name: str, known: Iterable[str], where: str = "") -> UsageError:
     """Build the error for a name that is not in a table, with the nearest known name as the hint.
 

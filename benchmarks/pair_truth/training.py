@@ -56,7 +56,7 @@ def split_of(data: str) -> Split:
 
 
 def train_entry(entry: Entry, recipe: Recipe, data: str, folder: str, deadline: float) -> Trained | None:
-    """Train one net, or go on with what an interrupted session left.
+    """Train one net, or go on with what an interrupted run left.
 
     Args:
         entry: Which.

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from zeroshot.errors import DataError, UsageError, unknown
+from zeroshot.errors import DataError, UsageError, pip_install, unknown
 
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
@@ -152,9 +152,7 @@ def _parquet(path: Path) -> list[list[str]]:
     try:
         from pyarrow import ArrowException, parquet
     except ModuleNotFoundError:
-        raise UsageError(
-            "Reading Parquet needs pyarrow.", "Install it: pip install 'zeroshot-mcu[parquet]'; or write a CSV file."
-        ) from None
+        raise UsageError("Reading Parquet needs pyarrow.", f"{pip_install('parquet')}; or write a CSV file.") from None
     try:
         found = parquet.read_table(path)
     except FileNotFoundError:

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from zeroshot.errors import ToolchainError, VerifyError, unknown
+from zeroshot.errors import ToolchainError, VerifyError, pip_install, unknown
 from zeroshot.firmware.elf import Elf, Symbol
 
 FLASH, RAM, SPACE = 0x0, 0x20000000, 16 * 2**20  # as in c/emulate.ld
@@ -156,7 +156,5 @@ def _unicorn() -> tuple[Any, Any]:
         import unicorn
         from unicorn import arm_const
     except ImportError as error:
-        raise ToolchainError(
-            "Emulating a core needs unicorn, which is not installed.", "pip install 'zeroshot-mcu[mcu]'"
-        ) from error
+        raise ToolchainError("Emulating a core needs unicorn, which is not installed.", pip_install("mcu")) from error
     return unicorn, arm_const

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from zeroshot import __version__
-from zeroshot.errors import UsageError
+from zeroshot.errors import UsageError, pip_install
 from zeroshot.int8.net import Int8Net
 from zeroshot.net import ADD, AVGPOOL, DEPTHWISE, LINEAR, OPS
 
@@ -73,7 +73,7 @@ class _Writer:
         except ImportError as error:
             raise UsageError(
                 f"Writing .tflite files needs ai-edge-litert and flatbuffers ({error}).",
-                "pip install 'zeroshot-mcu[export]'",
+                pip_install("export"),
             ) from error
         self.builder = flatbuffers.Builder(2**16)
         self.schema: Any = schema

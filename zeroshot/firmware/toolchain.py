@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-from zeroshot.errors import ToolchainError, unknown
+from zeroshot.errors import ToolchainError, pip_install, unknown
 from zeroshot.firmware.c_cascade import template
 from zeroshot.firmware.elf import Elf, read_elf
 
@@ -68,7 +68,7 @@ def find_toolchain(name: str | None = None) -> Toolchain:
     missing = "ziglang" if name == "zig" else GCC if name == "gcc" else f"ziglang or {GCC}"
     raise ToolchainError(
         f"No compiler for the firmware: {missing} is not installed.",
-        f"Install {GCC}." if name == "gcc" else "pip install 'zeroshot-mcu[mcu]'",
+        f"Install {GCC}." if name == "gcc" else pip_install("mcu"),
     )
 
 
@@ -148,7 +148,7 @@ def _host_compiler() -> list[str]:
             return [path]
     if importlib.util.find_spec("ziglang") is not None:
         return [sys.executable, "-m", "ziglang", "cc"]
-    raise ToolchainError("No C compiler for this machine was found.", "pip install 'zeroshot-mcu[mcu]'")
+    raise ToolchainError("No C compiler for this machine was found.", pip_install("mcu"))
 
 
 @cache
