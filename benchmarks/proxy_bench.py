@@ -46,6 +46,8 @@ def main() -> None:
     scores = cell_scores.read(stored) if stored.exists() else cell_scores.empty(protocol, machine)
     if scores.protocol != protocol:
         sys.exit(f"{stored} was scored by another protocol: {scores.protocol}.")
+    if scores.machine != machine:
+        sys.exit(f"{stored} was scored on {scores.machine}; this is {machine}. Score on one machine, or all anew.")
     proxies = load_proxies(arguments.proxies.split(",")) if arguments.proxies else cell_scores.sharing_passes()
     images = protocol.drawn(load(str(cifar10_npz(Path(folder) / "cifar10", default_out()))), proxies)
     cells = cell_scores.drawn_cells(protocol.draw)[: arguments.cells]

@@ -45,7 +45,7 @@ def plot_correlations(verdicts: Sequence[Verdict], path: Path) -> None:
             axes.plot(best.value, row + 0.2, "D", color="white", mec="#c2571a", ms=4.5, zorder=5)
         axes.set_yticks(range(len(order)), [v.proxy for v in order], fontsize=8)
         axes.axvline(0, color="black", lw=0.8)
-        axes.set_title(f"{nets}: {order[0].n:,} rows", fontsize=10)
+        axes.set_title(f"{nets}: {max(v.n for v in found):,} rows", fontsize=10)
         axes.set_xlabel("Spearman with CIFAR-10 accuracy, 95 %; diamond: the best 10 % of the nets", fontsize=8)
         axes.grid(axis="x", alpha=0.3)
         axes.margins(y=0.01)

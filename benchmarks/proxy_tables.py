@@ -31,7 +31,7 @@ from zeroshot.bench.graph import one_hot
 from zeroshot.bench.judge import Options
 from zeroshot.bench.seeds import OverSeeds, over_seeds, shared_cells
 from zeroshot.bench.table import Truth
-from zeroshot.runs import RunFolder, processor
+from zeroshot.runs import RunFolder
 from zeroshot.spaces import nasbench201
 
 RESULTS = Path(__file__).with_name("results")
@@ -40,9 +40,11 @@ SEEDS = [STORED, *(RESULTS / f"proxy_scores_seed{seed}.npz" for seed in (1, 2))]
 ELSEWHERE = RESULTS / "proxy_scores_epyc.npz"
 VERDICTS, REGRETS = RESULTS / "proxy_bench.csv", RESULTS / "proxy_bench_regret.csv"
 FROZEN, PUBLISHED = RESULTS / "proxy_bench_frozen.csv", RESULTS / "proxy_bench_published.csv"
+AGAINST = RESULTS / "proxy_bench_against.csv"
 CHOICES, CALIBRATED = RESULTS / "proxy_bench_choices.csv", RESULTS / "proxy_bench_calibrated.csv"
 OPTIONS = Options(resamples=200)
 FIXED, SPLITS = "fuse: graph + jacob_cov + az_nas", 4
+OTHERS = ("az_nas", "meco", "params")  # what the fixed combination is set against
 LABELS = {25: 10, 100: 10, 1000: 3}  # labels -> draws of them
 FROZEN_LABELS, FROZEN_DRAWS = (100, 500), 5
 Sets = Sequence[tuple[Truth, tuple[str, ...]]]
@@ -86,7 +88,8 @@ def choices(sets: Sets) -> Iterable[dict[str, Any]]:
                 yield {
                     "nets": truth.name, "chosen on": task, "parts": " + ".join(found[0].parts), "splits": SPLITS,
                     "spearman there": float(np.mean([f.chosen_on for f in found])), "reported on": other,
-                    "rows": found[0].n_reported, "low": estimate.low, "high": estimate.high, **summary(figures),
+                    "rows": found[0].n_reported, "low, first split": estimate.low, "high, first split": estimate.high,
+                    **summary(figures),
                     "all rows": float(np.mean([f.everywhere[other] for f in found])),
                 }  # fmt: skip
             print("chosen on", truth.name, task, file=sys.stderr, flush=True)
@@ -102,19 +105,47 @@ def by_reasoning(truth: Truth) -> Iterable[dict[str, Any]]:
             rho, tau = stats.correlations(z, y, groups, OPTIONS.resamples, OPTIONS.seed)
             inside = stats.top(y, 0.05)
             yield {
-                "nets": truth.name, "chosen on": what, "parts": FIXED, "splits": SPLITS,
+                "nets": truth.name, "chosen on": what, "parts": FIXED, "splits": 1,
                 "spearman there": float(stats.spearman(x[seen], truths[seen])[0]), "reported on": task,
-                "rows": len(z), "low": rho.low, "high": rho.high,
+                "rows": len(z), "low, first split": rho.low, "high, first split": rho.high,
                 **summary([(rho.value, tau.value, float(stats.spearman(z[inside], y[inside])[0]))]),
                 "all rows": float(stats.spearman(x, truths)[0]),
             }  # fmt: skip
 
 
+def against_others(truth: Truth) -> Iterable[dict[str, Any]]:
+    """The fixed combination less each of the best single scores, on equal rows and in equal resamples."""
+    seen = halves(nasbench201.canonical_classes())[nb.cells_of(truth.nets)]
+    for what, rows in ((UNSEEN, ~seen), (WHOLE, np.ones(len(truth), np.bool_))):
+        weights = stats.resamples(truth.groups[rows], OPTIONS.resamples, OPTIONS.seed)
+        for task, truths in truth.accuracy.items():
+            once, drawn = (stats.Ranked(truths[rows], np.zeros((0, rows.sum())), w) for w in (None, weights))
+            mine, mine_drawn = (each.correlations(truth.scores[FIXED][rows])[0] for each in (once, drawn))
+            for other in OTHERS:
+                theirs, theirs_drawn = (each.correlations(truth.scores[other][rows])[0] for each in (once, drawn))
+                found = stats.estimate(mine - theirs, mine_drawn - theirs_drawn, int(rows.sum()))
+                yield {
+                    "nets": truth.name, "rows are": what, "rows": found.n, "task": task, "score": other,
+                    "spearman": float(theirs[0]), "fusion": float(mine[0]), "ahead": found.value, "low": found.low,
+                    "high": found.high,
+                }  # fmt: skip
+
+
+def ceiling(truth: Truth) -> dict[str, float]:
+    """Spearman that the mean accuracy of each function would have: rows of one function differ by training alone."""
+    found = {}
+    for task, y in truth.accuracy.items():
+        _, net = np.unique(truth.groups, return_inverse=True)
+        means = np.bincount(net, y) / np.bincount(net)
+        found[task] = float(stats.spearman(means[net], y)[0])
+    return found
+
+
 def candidates(names: Sequence[str]) -> list[str]:
-    """Scores that a combination is made of: sizes once, no baseline without sense, no other combination."""
+    """Scores that a combination is made of: our own, sizes once, no baseline without sense, no other combination."""
     graph = [name for name in studies.graph_names() if name != "macs"]
-    left_out = {"random", "macs", "linear_regions", "sz_params", "sz_flops", *graph}
-    return [*graph, *(n for n in names if n not in left_out and not n.startswith("fuse"))]
+    left_out = {"random", "macs", "linear_regions", *graph}
+    return [*graph, *(n for n in names if n not in left_out and not n.startswith(("fuse", "sz_")))]
 
 
 def frozen(sets: Sets) -> Iterable[dict[str, Any]]:
@@ -203,24 +234,29 @@ def over_machines() -> list[str]:
     return report.machine_lines(studies.compare(here, there), here.machine, there.machine)
 
 
-def text(study: studies.Study, seeds: dict[str, list[OverSeeds]], published: Sequence[dict[str, Any]]) -> str:
+def text(
+    study: studies.Study, seeds: dict[str, list[OverSeeds]], published: Sequence[dict[str, Any]],
+    most: dict[str, dict[str, float]], machine: str,
+) -> str:  # fmt: skip
     """The whole report."""
     choice_rows, frozen_rows, calibrated_rows = stored(CHOICES), stored(FROZEN), stored(CALIBRATED)
     lines = [
         "# Proxies against trained nets: NAS-Bench-201",
         "",
-        f"Test accuracy after 200 epochs. {processor()}. Correlations are signed; intervals are 95 % percentile "
+        f"Test accuracy after 200 epochs. Scored on {machine}. Correlations are signed; intervals are 95 % percentile "
         f"bootstrap intervals over distinct nets ({OPTIONS.resamples} resamples; rows that compute the same function "
-        "are drawn together). Top 10 % and 5 %: of the rows, by true accuracy. Figures that are not shown here, "
+        "are drawn together): how a figure would vary over another draw of functions like these, with weights, images "
+        "and trainings as they are. Top 10 % and 5 %: of the rows, by true accuracy. Figures that are not shown here, "
         "intervals of all of them among these, are in proxy_bench.csv.",
         "",
         *report.headline(choice_rows, frozen_rows, calibrated_rows),
+        *report.against_lines(stored(AGAINST), most),
         "## Every score",
         "",
         "Bands: four of MACs, from cheap to dear. precision@100: share of the 100 favourites that are among the 100 "
         "best; best rank@10: true rank of the best of 10 favourites. `depth` is convolutions on the longest path of a "
-        "cell. `fuse: ...` are mean log-ranks, fixed beforehand. Undefined: the score is constant, or follows from "
-        "params and MACs.",
+        "cell. `fuse: ...` are mean log-ranks of parts that were named by hand. Undefined: the score is constant, or "
+        "follows from params and MACs. No interval: in some resamples it is constant.",
         "",
     ]
     for nets, about in study.about.items():
@@ -257,10 +293,11 @@ def main() -> None:
         keep(CALIBRATED, calibrated(large))
     study = studies.of_nasbench201(sets, list(nb.TASKS), about, notes, OPTIONS)
     seeds = across_seeds(truth)
-    own = sets[-1][0]
+    own = next(each for each, _ in sets if each.name == studies.EVERY)
     late = [name for name in own.scores if name not in large[0][0].scores]
     equal = on_equal_rows(own, late, published)
     beside = compared(study.verdicts, seeds.get("cifar10", []), with_dead_operations(truth), equal)
+    keep(AGAINST, (row for each, _ in large for row in against_others(each)))
     keep(VERDICTS, (verdict.row() for verdict in study.verdicts))
     keep(PUBLISHED, beside)
     keep(REGRETS, (
@@ -268,7 +305,8 @@ def main() -> None:
         for nets, tasks in study.regrets.items() if nets != studies.EVERY for task, proxies in tasks.items()
         for name, costs in proxies.items() for cost, value in costs.items()
     ))  # fmt: skip
-    whole = text(study, seeds, beside)
+    most = {each.name: ceiling(each) for each, _ in large}
+    whole = text(study, seeds, beside, most, scores.machine)
     RunFolder(RESULTS, made_here=False).write("proxy_bench.md", whole)
     plot_correlations(study.verdicts, RESULTS / "proxy_bench.png")
     plot_regret(large[0][0], RESULTS / "proxy_bench_regret.png")

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 STORED = opt.SOURCE / "benchmarks/results/proxy_scores.npz"
 BENCHMARKS = ("nasbench201", "pair-truth")
+TASKS = "cifar10,cifar100,imagenet16-120"
 
 
 def bench(
@@ -49,7 +50,7 @@ def bench(
     ] = opt.ZOO,
     tasks: Annotated[
         str, typer.Option("--tasks", metavar="A,B,...", help="Of cifar10, cifar100, imagenet16-120.")
-    ] = "cifar10,cifar100,imagenet16-120",
+    ] = TASKS,
     published: Annotated[
         bool, typer.Option("--published", metavar="", help="Also NAS-Bench-Suite-Zero's scores.")
     ] = False,
@@ -85,6 +86,13 @@ def bench(
         raise UsageError("Name nasbench201, pair-truth or --table FILE.", "zeroshot bench --help shows them.")
     if benchmark == "pair-truth" and (table is not None or rescore):
         raise UsageError("--table and --rescore are not for pair-truth.", "Its scores stand beside its nets.")
+    if benchmark == "nasbench201":
+        alien = {"--accuracy": accuracy != "accuracy", "--costs": bool(costs), "--proxies": bool(proxies)}
+    else:
+        alien = {"--tasks": tasks != TASKS, "--published": published, "--rescore": bool(rescore)}
+    for name in (name for name, given in alien.items() if given):
+        where = "a table or pair-truth" if benchmark == "nasbench201" else "nasbench201"
+        raise UsageError(f"{name} is for {where}.", "zeroshot bench --help says what each takes.")
     if resamples < 0 or rescore < 0:
         raise UsageError("--resamples and --rescore count from 0.")
     if convert is not None:
@@ -127,7 +135,7 @@ def _nasbench201(
         raise UsageError("The tables of NAS-Bench-201 are not part of the program.", "Name their folder with --data.")
     tasks = [nb.task_of(task) for task in tasks]
     truth = nb.load(data)
-    own = cell_scores.read(stored) if stored.exists() or not rescore else None
+    own = cell_scores.read(stored) if stored.exists() or not (rescore or stored == STORED) else None
     drift = {}
     if rescore:
         with progress(json) as report:

@@ -105,7 +105,6 @@ def test_halves_keep_rows_of_a_net_together():
 def test_a_choice_finds_the_parts_and_reports_on_other_nets(truth):
     found = combine.choose(truth, "x", ["a", "b", "noise"], weights=20)
     assert set(found.parts) == {"a", "b"}
-    assert found.n_chosen == 120
     assert found.n_reported == 240
     others = truth.rows(~combine.halves(truth.groups))
     x, y = combine.fused(others, found.parts), others.accuracy["y"]

@@ -89,6 +89,9 @@ def test_a_table_is_judged_with_its_baselines_and_costs(truth):
     assert [v.proxy for v in found.verdicts if v.task == "a"] == ["params", "macs", "random", "good", "gaps"]
     assert set(found.regrets["mine"]["a"]) == {"params", "macs", "random", "good"}  # gaps has no score everywhere
     assert set(found.regrets["mine"]["a"]["good"]) == {"ms"}
+    assert found.notes == ("Not searched under limits, for want of some scores: gaps.",)
+    typed = of_table(truth, Options(ks=(), resamples=0), ["good"], ["macs"])
+    assert set(typed.regrets["mine"]["a"]["good"]) == {"macs"}
     assert found.about == {"mine": "60 rows, 60 distinct nets"}
     with pytest.raises(UsageError, match="Unknown proxy"):
         of_table(truth, Options(), ["best"])
@@ -103,8 +106,11 @@ def test_a_table_without_scores_is_an_error(truth):
 def test_two_computations_are_compared_cell_by_cell():
     from zeroshot.bench.scores import CellScores, Protocol
 
-    def scores(cells, values):
-        return CellScores(Protocol(), np.array(cells), {"p": np.array(values, np.float32)}, {"p": 1})
+    def scores(cells, values, version=1, **undefined):
+        return CellScores(Protocol(), np.array(cells), {"p": np.array(values, np.float32)}, {"p": version}, undefined)
 
     found = compare(scores([1, 2, 3], [1, 2, np.nan]), scores([3, 2, 9], [1, 4, 1]))
     assert found == {"p": (1, 0.5)}
+    assert compare(scores([1, 2], [1, np.nan], p={2: "why"}), scores([1, 2], [1, 2])) == {"p": (2, np.inf)}
+    assert compare(scores([1, 2], [0, np.nan], p={2: "why"}), scores([1, 2], [0, np.nan], p={2: ""})) == {"p": (2, 0)}
+    assert compare(scores([1], [1]), scores([2], [1])) == compare(scores([1], [1]), scores([1], [1], 2)) == {}

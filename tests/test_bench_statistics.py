@@ -100,6 +100,15 @@ def test_a_score_that_follows_from_the_controls_has_no_partial_correlation():
     assert "follows from the controls" in found.note
 
 
+def test_an_interval_needs_every_resample():
+    assert np.isnan(s.estimate(np.array([0.5]), np.array([0.4, np.nan, 0.6]), 9).low)
+    x = np.zeros(30)
+    x[0] = 1.0  # constant in every resample without this net
+    found, _ = s.correlations(x, np.arange(30.0), np.arange(30), 50, 0)
+    assert np.isfinite(found.value)
+    assert np.isnan(found.low)
+
+
 @pytest.mark.parametrize(
     ("x", "y", "words"),
     [([1, 2, 3], [1, 2, 3], "3 nets"), ([2] * 9, range(9), "score is constant"), (range(9), [1] * 9, "truth")],
@@ -125,7 +134,7 @@ def test_the_interval_covers_the_truth_about_as_often_as_it_says():
         found, _ = s.correlations(x, y, np.arange(150), 200, seed)
         assert found.low <= found.value <= found.high
         covered += found.low <= expected <= found.high
-    assert 86 <= covered <= 100
+    assert 86 <= covered <= 99
 
 
 @briefly

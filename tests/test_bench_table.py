@@ -80,6 +80,8 @@ def test_wrong_columns_are_named_with_what_there_is(read):
             read(GOOD, **options)
     with pytest.raises(UsageError, match="No column"):
         read(GOOD, ())
+    with pytest.raises(UsageError, match="column 'random'"):
+        read("net,acc,random\na,1,2\n")
 
 
 def test_a_missing_file_and_one_that_is_no_text(tmp_path):

@@ -75,7 +75,11 @@ def test_the_command_judges_the_zoo(cli, folder):
         (("pair-truth", "--rescore", "3"), 2, "are not for pair-truth"),
         (("pair-truht",), 2, "pair-truth"),
         (("pair-truth", "--zoo", "nowhere"), 1, "nowhere"),
-        (("pair-truth",), 1, "benchmarks/pair_truth/zoo"),
+        (("pair-truth", "--tasks", "cifar100"), 2, "--tasks is for nasbench201"),
+        (("--table", "x.csv", "--published"), 2, "--published is for nasbench201"),
+        (("--table", "x.csv", "--rescore", "2"), 2, "--rescore is for nasbench201"),
+        (("nasbench201", "--costs", "ms"), 2, "--costs is for a table"),
+        (("nasbench201", "--proxies", "zico"), 2, "--proxies is for a table"),
     ],
 )
 def test_bad_commands(cli, arguments, code, words):

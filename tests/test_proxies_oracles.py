@@ -10,6 +10,7 @@ import torch
 from torch import nn
 
 from zeroshot import _jets, _views
+from zeroshot._alone import _norm_alone
 from zeroshot._noise import IMAGES, LABELS, PERTURBATION, WEIGHTS
 from zeroshot.build import initialise
 from zeroshot.probe import Probe, evaluate
@@ -452,6 +453,22 @@ def test_per_image_gradients_of_any_convolution(kind, options):
         expected = torch.stack([p.grad.flatten()[0] for p in twin.parameters()])
         torch.testing.assert_close(jacobian[i, 2], expected, msg=kind)
     torch.testing.assert_close(logits, net(batch[0]).detach())
+
+
+@pytest.mark.parametrize("affine", [True, False])
+def test_batch_norm_of_an_image_alone_is_that_of_a_batch_of_one(affine):
+    g = torch.Generator().manual_seed(0)
+    norm = nn.BatchNorm2d(3, eps=0.1, affine=affine).double()
+    if affine:
+        norm.weight.data, norm.bias.data = (torch.randn(3, generator=g).double() for _ in range(2))
+    x, along = (torch.randn(4, 3, 5, 6, generator=g).double() for _ in range(2))
+    ours, theirs = (x.clone().requires_grad_() for _ in range(2))
+    out = _norm_alone(norm, ours)
+    expected = torch.cat([norm(image[None]) for image in theirs])
+    torch.testing.assert_close(out, expected)
+    out.backward(along)
+    expected.backward(along)
+    torch.testing.assert_close(ours.grad, theirs.grad)
 
 
 def test_a_layer_used_twice_counts_once_with_both_gradients():

@@ -8,19 +8,28 @@ from zeroshot.bench.statistics import Estimate
 
 
 @pytest.mark.parametrize(
-    ("difference", "same_rows", "stability", "words"),
+    ("difference", "same_rows", "stability", "on_all", "words"),
     [
-        (0.019, 0.5, 0.1, "agrees"),
-        (-0.019, None, None, "agrees"),
-        (0.05, 0.01, 0.99, "other rows: on equal ones their scores and ours differ by +0.010"),
-        (0.05, -0.03, 0.99, "other initialisation and batches: -0.030 on equal rows"),
-        (0.05, -0.03, 0.25, "one draw of weights and images decides (two of ours agree to 0.25)"),
-        (0.05, 0.01, 0.25, "other rows"),
-        (0.05, None, 0.99, "no scores are published to tell which"),
+        (0.019, 0.5, 0.1, True, "agrees"),
+        (-0.019, None, None, True, "agrees"),
+        (0.05, 0.01, 0.99, False, "other rows, dead operations counted: Suite-Zero's scores and ours differ by +0.010"),
+        (0.05, 0.01, 0.99, True, "dead operations are counted there: Suite-Zero's scores and ours differ by +0.010"),
+        (0.05, -0.03, 0.99, True, "other initialisation and batches: Suite-Zero's scores and ours differ by -0.030"),
+        (0.05, -0.03, 0.25, True, "one draw of weights and images decides (two of ours agree to 0.25)"),
+        (0.05, 0.01, 0.25, False, "other rows"),
+        (0.05, None, 0.99, True, "no scores are published to tell which"),
+        (0.05, float("nan"), 0.99, True, "no scores are published to tell which"),
     ],
 )
-def test_the_reason_is_the_first_that_is_measured(published_module, difference, same_rows, stability, words):
-    assert words in published_module.reason(difference, same_rows, stability)
+def test_the_reason_is_the_first_that_is_measured(published_module, difference, same_rows, stability, on_all, words):
+    assert words in published_module.reason(difference, same_rows, stability, on_all)
+
+
+def test_a_size_is_explained_as_far_as_counting_explains_it(published_module):
+    assert published_module.size_reason(0.753, 0.75, True).endswith("it is 0.753")
+    assert published_module.size_reason(0.753, 0.69, False).endswith(
+        "it is 0.753, which leaves -0.063 open: other rows"
+    )
 
 
 def verdict(nets, task, proxy, value):
@@ -49,12 +58,10 @@ def test_figures_stand_beside_ours_on_their_rows(published_module):
     assert (row["ours, no dead operations"], row["Suite-Zero there"]) == (0.7, 0.75)
     assert "two of ours agree to 0.50" in row["reason"]
     assert found["ZiCo", "naswot", "cifar100"]["reason"] == "agrees"
-    assert "counted here too, 0.751" in found["ZiCo", "params", "cifar10"]["reason"]
+    assert "counted here too it is 0.751" in found["ZiCo", "params", "cifar10"]["reason"]
     row = found["ZiCo", "gradsign", "cifar10"]
     assert (row["ours"], row["rows"]) == (0.7, 9)
     assert (row["ours, no dead operations"], row["Suite-Zero there"]) == (0.6, 0.61)
-    assert (
-        row["reason"]
-        == "other rows: on equal ones their scores and ours differ by -0.010; ours is on one row a function"
-    )
+    assert row["reason"].startswith("dead operations are counted there: Suite-Zero's scores and ours differ by -0.010")
+    assert row["reason"].endswith("; ours is on one row a function")
     assert "no scores are published" in found["ZiCo", "gradsign", "cifar100"]["reason"]

@@ -7,13 +7,13 @@ from typing import cast
 
 import torch
 from torch import Tensor
-from torch.autograd.function import FunctionCtx
+from torch.autograd.function import FunctionCtx, once_differentiable
 
 
 def norm_rows(rows: Tensor, scale: Tensor | None, shift: Tensor | None, eps: float) -> Tensor:
     """Mean 0 and variance 1 over the positions, times `scale`, plus `shift`: (images, positions, channels) likewise.
 
-    No derivative by scale and shift, (channels,) or None.
+    No derivative by scale and shift, both (channels,) or both None, and no second one.
     """
     return cast("Tensor", _NormRows.apply(rows, scale, shift, eps))  # type: ignore[no-untyped-call]
 
@@ -25,11 +25,10 @@ class _NormRows(torch.autograd.Function):
         rate = (normal.square().mean(1, keepdim=True) + eps).rsqrt_()
         normal.mul_(rate)
         ctx.save_for_backward(normal, rate if scale is None else rate * scale)
-        if scale is None or shift is None:
-            return normal.clone()
-        return torch.addcmul(shift, normal, scale)
+        return normal.clone() if scale is None else torch.addcmul(cast("Tensor", shift), normal, scale)
 
     @staticmethod
+    @once_differentiable
     def backward(ctx: FunctionCtx, gradient: Tensor) -> tuple[Tensor, None, None, None]:
         normal, rate = ctx.saved_tensors  # type: ignore[attr-defined]
         found = normal * gradient

@@ -19,7 +19,6 @@ from zeroshot.errors import UsageError
 
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
-LABELS = (25, 100, 1000)
 DRAWS = 5
 TREES = 200
 

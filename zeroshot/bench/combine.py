@@ -1,4 +1,4 @@
-"""Training-free combinations of proxies: which scores to fuse by rank, and how to choose them without cheating.
+"""Combinations of scores by rank: fixed ones, and ones chosen or weighted by labels that are not reported.
 
 A fused score is the mean log-rank of its parts (`zeroshot.ranking.fuse_ranks`), so it depends on the population.
 """
@@ -21,8 +21,9 @@ IntArray = npt.NDArray[np.int64]
 
 # Equal votes, none fitted. Reasons: size; how deep convolutions lie on the signal's way; how many ways of convolutions
 # no pooling blurs, and how many 3x3 ones are on them; whether the input arrives unchanged, which lets gradients pass;
-# what initial features, gradients and codes say. They were named by somebody who knew this benchmark, the last one with
-# half of its functions in view (`halves`), so only figures of the other half are clean; see also `choose`.
+# what initial features, gradients and codes say. They were named by hand with figures of this benchmark in view: the
+# first with those of all functions, the last one, of nine parts, with those of half of them (`halves`). What labels of
+# another data set and other functions would have chosen, `choose` tells.
 GRAPH = ("params", "mean_depth", "clear_paths", "residual")
 AZ = ("az_expressivity", "az_progressivity", "az_trainability")
 FIXED = {
@@ -47,7 +48,6 @@ class Choice:
         task: It was chosen on this task's accuracies.
         parts: The proxies, in the order in which they were taken.
         chosen_on: Spearman on the task and the half that it was chosen on.
-        n_chosen: Distinct nets of that half.
         reported: Task -> Spearman on the other half.
         kendall: Task -> Kendall's tau-b on the other half.
         top: Task -> Spearman on the top 5 % of the other half.
@@ -58,7 +58,6 @@ class Choice:
     task: str
     parts: tuple[str, ...]
     chosen_on: float
-    n_chosen: int
     reported: Mapping[str, stats.Estimate]
     kendall: Mapping[str, stats.Estimate]
     top: Mapping[str, stats.Estimate]
@@ -130,8 +129,7 @@ def choose(truth: Truth, task: str, candidates: Sequence[str], weights: int = 20
         best[name] = stats.correlations(x[inside], y[inside], others.groups[inside], weights, seed)[0]
     whole = fused(truth, parts)
     everywhere = {name: float(stats.spearman(whole, y)[0]) for name, y in truth.accuracy.items()}
-    distinct = len(np.unique(ours.groups))
-    return Choice(task, parts, value, distinct, reported, kendall, best, len(others), everywhere)
+    return Choice(task, parts, value, reported, kendall, best, len(others), everywhere)
 
 
 def _beam(truth: Truth, task: str, candidates: Sequence[str]) -> tuple[tuple[str, ...], float]:

@@ -21,19 +21,15 @@ class Sweep:
         cost: Name of the cost.
         proxy: Name of the proxy.
         limits: (m,) ascending, in the cost's unit.
-        nets: (m,) number of nets within each limit.
         best: (m,) accuracy of the best net within the limit, percent.
         picked: (m,) accuracy of the net with the best score within it, the mean over nets of equal best score.
-        picked_cost: (m,) cost of that net, the mean likewise.
     """
 
     cost: str
     proxy: str
     limits: FloatArray
-    nets: npt.NDArray[np.int64]
     best: FloatArray
     picked: FloatArray
-    picked_cost: FloatArray
 
     @property
     def regret(self) -> FloatArray:
@@ -78,14 +74,14 @@ def sweep(truth: Truth, task: str, cost: str, proxy: str, limits: FloatArray | N
     if costs[np.isfinite(scores)].min() > limits[0]:
         raise DataError(f"No net with a score of {proxy!r} keeps {cost!r} at {limits[0]:g}.", "Raise the lowest limit.")
     rows = [_pick(scores, accuracy, costs, limit) for limit in limits.tolist()]
-    nets, best, picked, picked_cost = (np.array(column) for column in zip(*rows, strict=True))
-    return Sweep(cost, proxy, limits, nets.astype(np.int64), best, picked, picked_cost)
+    best, picked = (np.array(column) for column in zip(*rows, strict=True))
+    return Sweep(cost, proxy, limits, best, picked)
 
 
-def _pick(scores: FloatArray, accuracy: FloatArray, costs: FloatArray, limit: float) -> tuple[float, ...]:
+def _pick(scores: FloatArray, accuracy: FloatArray, costs: FloatArray, limit: float) -> tuple[float, float]:
     inside = costs <= limit
     chosen = inside & (scores == scores[inside].max())
-    return float(inside.sum()), accuracy[inside].max(), accuracy[chosen].mean(), costs[chosen].mean()
+    return float(accuracy[inside].max()), float(accuracy[chosen].mean())
 
 
 def random_sweep(truth: Truth, task: str, cost: str, limits: FloatArray | None = None) -> Sweep:

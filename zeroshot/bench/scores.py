@@ -91,6 +91,12 @@ class CellScores:
         """Where a proxy was computed, be it undefined: (n,) bool."""
         return np.asarray(np.isfinite(self.columns[name]) | np.isin(self.cells, list(self.undefined.get(name, {}))))
 
+    def current(self) -> tuple["CellScores", tuple[str, ...]]:
+        """Without the columns of other versions than the installed proxies', and the names of these."""
+        installed = {proxy.name: proxy.version for proxy in load_proxies()}
+        stale = tuple(n for n in self.columns if n in installed and self.versions.get(n) != installed[n])
+        return replace(self, columns={name: v for name, v in self.columns.items() if name not in stale}), stale
+
     def _has(self, proxy: Proxy, row: int, cell: int) -> bool:
         if self.versions.get(proxy.name) != proxy.version:
             return False
@@ -224,8 +230,8 @@ class _Work:
 def on_all_rows(scores: CellScores) -> dict[str, Float64Array]:
     """Every published cell gets the scores of its network; see `networks`.
 
-    A cell without a path from input to output ranks last, and so does a network on which a proxy is undefined: both
-    get a value just below the lowest.
+    A cell without a path from input to output ranks last, and so does a network on which a proxy is undefined; see
+    `ranked_last`.
 
     Returns:
         Proxy -> (15625,) float64, finite; of the proxies that were computed on every network, and of none if a network
@@ -240,10 +246,16 @@ def on_all_rows(scores: CellScores) -> dict[str, Float64Array]:
     found = {}
     for name, values in scores.columns.items():
         if scores.known(name).all() and np.isfinite(values).any():
-            last = np.nextafter(np.nanmin(values).astype(np.float64), -np.inf)
-            filled = np.where(np.isfinite(values), values.astype(np.float64), last)
-            found[name] = np.where(labels < 0, last, filled[rows])
+            found[name] = ranked_last(np.where(labels < 0, np.nan, values.astype(np.float64)[rows]))
     return found
+
+
+def ranked_last(values: Float64Array) -> Float64Array:
+    """NaN becomes a value just below the lowest; where all are NaN they stay."""
+    known = np.isfinite(values)
+    if not known.any():
+        return values
+    return np.where(known, values, np.nextafter(values[known].min(), -np.inf))
 
 
 def empty(protocol: Protocol, machine: str) -> CellScores:

@@ -44,7 +44,9 @@ def shared_cells(scores: Sequence[CellScores]) -> npt.NDArray[np.int64]:
     protocols = [vars(each.protocol) for each in scores]
     alike = [{k: v for k, v in each.items() if k not in ("seed", "batch_seed")} for each in protocols]
     seeds = {each["seed"] for each in protocols}
-    if len(seeds) < len(scores) or any(each != alike[0] for each in alike):
+    versions = [{name: each.versions[name] for name in each.columns if name in scores[0].columns} for each in scores]
+    mixed = any(scores[0].versions[name] != version for each in versions for name, version in each.items())
+    if len(seeds) < len(scores) or mixed or any(each != alike[0] for each in alike):
         raise DataError("Scores over seeds must be of different seeds and otherwise of one protocol.")
     cells = scores[0].cells
     return np.asarray(cells[np.all([np.isin(cells, each.cells) for each in scores], axis=0)], np.int64)
@@ -72,7 +74,7 @@ def over_seeds(columns: Mapping[str, FloatArray], y: FloatArray, resamples: int,
         weights = stats.resamples(np.arange(len(truth)), resamples, seed)
         which = np.random.default_rng(seed).integers(0, len(x), resamples)
         drawn = np.concatenate([stats.spearman(row, truth, weights[which == s]) for s, row in enumerate(x)])
-        low, high = np.nanquantile(drawn, (0.025, 0.975))
+        low, high = np.quantile(drawn, (0.025, 0.975))
         met = [float(stats.spearman(x[a], x[b])[0]) for a, b in combinations(range(len(x)), 2)]
         each = np.array([stats.spearman(row, truth)[0] for row in x])
         out.append(OverSeeds(name, len(truth), each, float(low), float(high), float(np.mean(met))))

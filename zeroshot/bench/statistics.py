@@ -25,7 +25,7 @@ class Estimate:
 
     Attributes:
         value: The statistic, NaN if undefined.
-        low: Lower end; NaN if no interval was asked for or the statistic is undefined.
+        low: Lower end; NaN if no interval was asked for, or the statistic is undefined, or it is in some resamples.
         high: Upper end.
         n: Nets that it stands on.
         note: Why it is undefined; empty if it is not.
@@ -179,8 +179,10 @@ def estimate(value: FloatArray, drawn: FloatArray | None, n: int) -> Estimate:
     """
     if not np.isfinite(value[0]):
         return undefined(n, "undefined: the score follows from the controls")
-    known = np.zeros(0) if drawn is None else drawn[np.isfinite(drawn)]
-    low, high = np.quantile(known, (0.025, 0.975)).tolist() if len(known) else (np.nan, np.nan)
+    # Without the resamples in which it has no meaning an interval would be a conditional one.
+    low, high = np.nan, np.nan
+    if drawn is not None and len(drawn) and np.isfinite(drawn).all():
+        low, high = np.quantile(drawn, (0.025, 0.975)).tolist()
     return Estimate(float(value[0]), low, high, n)
 
 

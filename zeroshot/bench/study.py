@@ -12,7 +12,7 @@ from zeroshot.bench.combine import with_fixed
 from zeroshot.bench.constrained import mean_regrets
 from zeroshot.bench.graph import graph_features
 from zeroshot.bench.judge import Options, Verdict, judge_all
-from zeroshot.bench.scores import CellScores, on_all_rows
+from zeroshot.bench.scores import CellScores, on_all_rows, ranked_last
 from zeroshot.bench.statistics import FloatArray, IntArray
 from zeroshot.bench.table import Truth, read_scores, read_table
 from zeroshot.errors import UsageError, unknown
@@ -24,6 +24,7 @@ STATIC = ("params", "macs", "depth", "mean_depth", "path_convs", "clear_paths", 
 BESIDE = ("params", "macs", "depth", "random")
 FEWEST = 30  # scored cells below which no table is made of them
 ALL, PUBLISHED, EVERY = "all cells", "no dead operations", "cells with every proxy"
+LAST = "a net on which a score is undefined ranks last"
 # Published columns that stand for proxies of ours in combinations: those of one protocol, as fidelity checks show.
 STAND_IN = {"jacob_cov": "sz_jacov", "naswot": "sz_nwot"}
 
@@ -45,13 +46,16 @@ class Study:
     notes: tuple[str, ...]
 
 
-def of_table(truth: Truth, options: Options, proxies: Sequence[str] | None = None) -> Study:
+def of_table(
+    truth: Truth, options: Options, proxies: Sequence[str] | None = None, costs: Sequence[str] | None = None
+) -> Study:
     """Judge every proxy of a table on every task of it.
 
     Args:
         truth: The nets.
         options: How; numbers of picked nets that exceed the table are an error.
         proxies: Of the table; all by default. Baselines come beside them always.
+        costs: Of the table, to search under limits on; all but the baselines by default.
 
     Raises:
         UsageError: The table has no scores, or a proxy is unknown.
@@ -64,17 +68,20 @@ def of_table(truth: Truth, options: Options, proxies: Sequence[str] | None = Non
         raise UsageError(f"{truth.name} has no column of scores.", "Add one a proxy, numbers, higher is better.")
     shown = list(dict.fromkeys([*(name for name in BESIDE if name in truth.scores), *named]))
     verdicts = judge_all(truth, list(truth.accuracy), shown, options)
-    costs = [cost for cost in truth.costs if cost not in BESIDE]
+    costs = [cost for cost in truth.costs if cost not in BESIDE] if costs is None else costs
     scored = [name for name in shown if np.isfinite(truth.scores[name]).all()]
     regrets = {truth.name: {task: mean_regrets(truth, task, costs, scored) for task in truth.accuracy} if costs else {}}
-    return Study(tuple(verdicts), regrets, {truth.name: truth.duplicates()}, ())
+    left = [name for name in shown if name not in scored]
+    note = f"Not searched under limits, for want of some scores: {', '.join(left)}."
+    notes = (note,) if left and costs else ()
+    return Study(tuple(verdicts), regrets, {truth.name: truth.duplicates()}, notes)
 
 
 def of_file(
     path: Path, accuracy: Sequence[str], costs: Sequence[str], proxies: Sequence[str] | None, options: Options
 ) -> Study:
     """Judge the proxies of anybody's own table; see `read_table`."""
-    return of_table(read_table(path, accuracy, costs, proxies), options)
+    return of_table(read_table(path, accuracy, costs, proxies), options, costs=list(costs) or None)
 
 
 def of_zoo(folder: Path, proxies: Sequence[str] | None, options: Options) -> Study:
@@ -99,20 +106,28 @@ def nasbench201_sets(
     Raises:
         DataError: The user's table cannot be used, or names a net that is no cell.
     """
+    notes: list[str] = []
+    if scores is not None:
+        scores, stale = scores.current()
+        if stale:
+            notes.append(f"Stored scores of another version of their proxy are left out: {', '.join(stale)}.")
+    else:
+        notes.append("There are no stored scores: only what needs no pass is judged.")
     columns = on_all_rows(scores) if scores is not None else {}
     rows = with_combinations(truth.with_scores(columns).rows(np.arange(len(truth)), ALL))
     sets = [(rows, (*STATIC, *_beyond(rows, truth)))]
     about = {ALL: f"{truth.duplicates()} (4,930 functions, 6,466 published strings); counts without dead operations; "
                   f"341 rows have no path from input to output{' and rank last' if columns else ''}"}  # fmt: skip
-    notes: list[str] = []
     if columns:
-        about[ALL] += "; a proxy's score is that of the row's network, which rows may share"
+        about[ALL] += f"; a proxy's score is that of the row's network, which rows may share; {LAST}"
     if published:
         there = np.asarray(np.isfinite(np.stack(list(published.values()))).any(axis=0), np.bool_)
-        theirs = with_combinations(truth.with_scores({**columns, **published}).rows(there, PUBLISHED))
+        theirs = truth.with_scores({**columns, **published}).rows(there, PUBLISHED)
+        theirs = theirs.with_scores({name: ranked_last(theirs.scores[name]) for name in published})
+        theirs = with_combinations(theirs)
         theirs = with_fixed(theirs, STAND_IN)
         sets.append((theirs, (*BESIDE, *_beyond(theirs, truth))))
-        about[PUBLISHED] = f"{theirs.duplicates()}, of which NAS-Bench-Suite-Zero has scores (sz_...)"
+        about[PUBLISHED] = f"{theirs.duplicates()}, of which NAS-Bench-Suite-Zero has scores (sz_...); {LAST}"
     if scores is not None:
         cells = distinct_cells(truth, scores)
         if len(cells) >= FEWEST:
@@ -121,7 +136,7 @@ def nasbench201_sets(
             about[EVERY] = (
                 f"{own.duplicates()}, one a function, drawn with seed {scores.protocol.draw} among 4,929 that join "
                 "input and output: those on which every stored proxy was computed. They were scored without dead "
-                f"operations, on {scores.protocol.batches} batches of {scores.protocol.images} images"
+                f"operations, on {scores.protocol.batches} batches of {scores.protocol.images} images; {LAST}"
             )
         else:
             notes.append(f"Every stored proxy was computed on {len(cells)} cells; fewer than {FEWEST} make no table.")
@@ -143,7 +158,7 @@ def distinct_cells(truth: Truth, scores: CellScores) -> IntArray:
 
 def scored_cells(truth: Truth, scores: CellScores, rows: IntArray) -> Truth:
     """Some rows of the stored scores, with static proxies, aggregates and combinations over these."""
-    columns = {proxy: values[rows].astype(np.float64) for proxy, values in scores.columns.items()}
+    columns = {proxy: ranked_last(values[rows].astype(np.float64)) for proxy, values in scores.columns.items()}
     return with_combinations(truth.rows(scores.cells[rows], EVERY).with_scores(columns))
 
 
@@ -183,15 +198,22 @@ def of_nasbench201(
 
 
 def compare(old: CellScores, new: CellScores) -> dict[str, tuple[int, float]]:
-    """Two computations of the same scores: proxy -> (cells in both, largest relative difference)."""
+    """Two computations of the same scores: proxy -> (cells in both, largest relative difference).
+
+    Infinite where a score is defined in one and undefined in the other. Without proxies that share no cell, or of
+    which the two have different versions.
+    """
     _, i, j = np.intersect1d(old.cells, new.cells, return_indices=True)
     out = {}
     for name in new.columns:
-        if name in old.columns:
-            a, b = old.columns[name][i].astype(np.float64), new.columns[name][j].astype(np.float64)
-            both = np.isfinite(a) & np.isfinite(b)
-            apart = np.abs(a - b)[both] / np.maximum(1e-30, np.maximum(np.abs(a), np.abs(b))[both])
-            out[name] = (int(both.sum()), float(apart.max()) if both.any() else np.nan)
+        if name not in old.columns or old.versions.get(name) != new.versions.get(name):
+            continue
+        both = old.known(name)[i] & new.known(name)[j]
+        a, b = (s.columns[name][rows][both].astype(np.float64) for s, rows in ((old, i), (new, j)))
+        if len(a):
+            lone = np.isfinite(a) != np.isfinite(b)
+            apart = np.nan_to_num(np.abs(a - b) / np.maximum(1e-30, np.maximum(np.abs(a), np.abs(b))))
+            out[name] = (len(a), float(np.where(lone, np.inf, apart).max()))
     return out
 
 

@@ -96,6 +96,8 @@ def read_table(
             raise unknown("column", wanted, header, f"{path} has: {', '.join(header)}.")
     if not accuracy:
         raise UsageError("No column of accuracies was named.", "Name it with --accuracy.")
+    if "random" in header:
+        raise UsageError(f"{path} has a column 'random', which is the name of the scores of chance.", "Rename it.")
     names = tuple(row[header.index(net)].strip() for row in rows)
     _check_names(path, names, net)
     truth = {name: _column(path, rows, header, name) for name in accuracy}
