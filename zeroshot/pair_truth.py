@@ -28,7 +28,7 @@ BoolArray = npt.NDArray[np.bool_]
 Int64Array = npt.NDArray[np.int64]
 Row = dict[str, Any]
 HALVES = ("calibration", "held-out")
-FOLDER = "benchmarks/pair_truth/zoo"
+FOLDER = Path(__file__).resolve().parents[1] / "benchmarks/pair_truth/zoo"  # beside the cloned code; no wheel has it
 
 __all__ = ["FOLDER", "HALVES", "LEVELS", "PairTable", "Zoo", "ZooNet", "costs_on", "load", "outcome", "pair_table"]
 
