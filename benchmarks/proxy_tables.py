@@ -44,7 +44,7 @@ AGAINST = RESULTS / "proxy_bench_against.csv"
 CHOICES, CALIBRATED = RESULTS / "proxy_bench_choices.csv", RESULTS / "proxy_bench_calibrated.csv"
 OPTIONS = Options(resamples=200)
 FIXED, SPLITS = "fuse: graph + jacob_cov + az_nas", 4
-OTHERS = ("az_nas", "meco", "params")  # what the fixed combination is set against
+OTHERS = ("vkdnw_agg", "az_nas", "meco", "params")  # what the fixed combination is set against
 LABELS = {25: 10, 100: 10, 1000: 3}  # labels -> draws of them
 FROZEN_LABELS, FROZEN_DRAWS = (100, 500), 5
 Sets = Sequence[tuple[Truth, tuple[str, ...]]]
@@ -121,7 +121,7 @@ def against_others(truth: Truth) -> Iterable[dict[str, Any]]:
         for task, truths in truth.accuracy.items():
             once, drawn = (stats.Ranked(truths[rows], np.zeros((0, rows.sum())), w) for w in (None, weights))
             mine, mine_drawn = (each.correlations(truth.scores[FIXED][rows])[0] for each in (once, drawn))
-            for other in OTHERS:
+            for other in (name for name in OTHERS if name in truth.scores):
                 theirs, theirs_drawn = (each.correlations(truth.scores[other][rows])[0] for each in (once, drawn))
                 found = stats.estimate(mine - theirs, mine_drawn - theirs_drawn, int(rows.sum()))
                 yield {
@@ -297,7 +297,7 @@ def main() -> None:
     late = [name for name in own.scores if name not in large[0][0].scores]
     equal = on_equal_rows(own, late, published)
     beside = compared(study.verdicts, seeds.get("cifar10", []), with_dead_operations(truth), equal)
-    keep(AGAINST, (row for each, _ in large for row in against_others(each)))
+    keep(AGAINST, (row for each, _ in sets for row in against_others(each)))
     keep(VERDICTS, (verdict.row() for verdict in study.verdicts))
     keep(PUBLISHED, beside)
     keep(REGRETS, (
