@@ -95,11 +95,17 @@ def choices(sets: Sets) -> Iterable[dict[str, Any]]:
             print("chosen on", truth.name, task, file=sys.stderr, flush=True)
 
 
+def rows_by_view(truth: Truth) -> dict[str, np.ndarray]:
+    """The rows of the functions that were not looked at when the fixed combination was named, and all rows."""
+    seen = halves(nasbench201.canonical_classes())[nb.cells_of(truth.nets)]
+    return {UNSEEN: ~seen, WHOLE: np.ones(len(truth), np.bool_)}
+
+
 def by_reasoning(truth: Truth) -> Iterable[dict[str, Any]]:
     """The fixed combination on the half of the functions that was not looked at when it was named, and on all rows."""
-    seen = halves(nasbench201.canonical_classes())[nb.cells_of(truth.nets)]
-    x = truth.scores[FIXED]
-    for what, rows in ((UNSEEN, ~seen), (WHOLE, np.ones(len(x), np.bool_))):
+    x, kinds = truth.scores[FIXED], rows_by_view(truth)
+    seen = ~kinds[UNSEEN]
+    for what, rows in kinds.items():
         for task, truths in truth.accuracy.items():
             z, y, groups = x[rows], truths[rows], truth.groups[rows]
             rho, tau = stats.correlations(z, y, groups, OPTIONS.resamples, OPTIONS.seed)
@@ -115,8 +121,7 @@ def by_reasoning(truth: Truth) -> Iterable[dict[str, Any]]:
 
 def against_others(truth: Truth) -> Iterable[dict[str, Any]]:
     """The fixed combination less each of the best single scores, on equal rows and in equal resamples."""
-    seen = halves(nasbench201.canonical_classes())[nb.cells_of(truth.nets)]
-    for what, rows in ((UNSEEN, ~seen), (WHOLE, np.ones(len(truth), np.bool_))):
+    for what, rows in rows_by_view(truth).items():
         weights = stats.resamples(truth.groups[rows], OPTIONS.resamples, OPTIONS.seed)
         for task, truths in truth.accuracy.items():
             once, drawn = (stats.Ranked(truths[rows], np.zeros((0, rows.sum())), w) for w in (None, weights))

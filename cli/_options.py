@@ -14,7 +14,7 @@ from ._config import load_file, variable
 TASK, BUDGETS, SEARCH, RUN = "Task", "Budgets", "Search", "Run and output"
 # Stored nets and scores lie beside the code that was cloned; no wheel has them.
 SOURCE = Path(__file__).resolve().parents[1]
-ZOO, SHIPPED = SOURCE / "benchmarks/pair_truth/zoo", "that of the source folder"
+SHIPPED = "that of the source folder"
 
 
 def option(name: str, metavar: str, text: str, **more: Any) -> Any:  # noqa: ANN401 - as typer.Option

@@ -44,10 +44,10 @@ def bench(
         typer.Option("--scores", metavar="FILE", help="Stored scores of the proxies.", show_default=opt.SHIPPED),
     ] = STORED,
     zoo: Annotated[
-        Path,
+        Path | None,
         typer.Option("--zoo", metavar="DIR", help="The trained nets of pair-truth; scores.csv stands beside it.",
                      show_default=opt.SHIPPED),
-    ] = opt.ZOO,
+    ] = None,
     tasks: Annotated[
         str, typer.Option("--tasks", metavar="A,B,...", help="Of cifar10, cifar100, imagenet16-120.")
     ] = TASKS,
@@ -79,6 +79,7 @@ def bench(
     from zeroshot.bench import study as studies
     from zeroshot.bench.judge import Options
     from zeroshot.errors import UsageError, unknown
+    from zeroshot.pair_truth import FOLDER
 
     if benchmark not in ("", *BENCHMARKS):
         raise unknown("benchmark", benchmark, BENCHMARKS)
@@ -104,7 +105,7 @@ def bench(
         if table is not None:
             found = studies.of_file(table, opt.words(accuracy), opt.words(costs), named, options)
         else:
-            found = studies.of_zoo(zoo, named, options)
+            found = studies.of_zoo(zoo or FOLDER, named, options)
         emit(_payload(found, {}), lambda screen: _print(screen, found, {}), json=json)
         return
     found, drift = _nasbench201(data, scores, opt.words(tasks), published, table, rescore, images, options, json)

@@ -16,13 +16,14 @@ Row = dict[str, Any]
 
 def truth(
     folder: Annotated[
-        Path, typer.Option("--folder", metavar="DIR", help="The zoo.", show_default=opt.SHIPPED)
-    ] = opt.ZOO,
+        Path | None, typer.Option("--folder", metavar="DIR", help="The zoo.", show_default=opt.SHIPPED)
+    ] = None,
     json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
     """List the trained nets that pairs are judged by: MACs, accuracy, seeds, half."""
-    from zeroshot.pair_truth import load
+    from zeroshot.pair_truth import FOLDER, load
 
+    folder = folder or FOLDER
     zoo = load(folder)
     rows, summary = zoo.rows(), zoo.summary()
     payload = {"folder": str(folder), "images": {part: len(truth) for part, truth in zoo.labels.items()}, "nets": rows}
