@@ -137,6 +137,27 @@ def test_only_missing_scores_are_computed(scripts, tmp_path, monkeypatch):
             scores.completed(found, nets_of, digits, proxies, tmp_path / "e")
 
 
+def test_further_nets_join_the_table(scripts, tmp_path, monkeypatch):
+    scores = scripts["scores"]
+    nets, digits = ["r8-s4-c3w4x1", "r8-s4-d3w4x1/2", "r8-s4-b3w8x1"], load_data("digits")
+    proxies = load_proxies(["macs", "swap", "params", "reg_swap", "naswot", "az_expressivity", "jacob_cov"])
+    whole = scores.compute(nets, digits, proxies, tmp_path / "whole")
+    stored = scores.compute(nets[:2], digits, proxies, tmp_path / "first")
+    marked = replace(stored, columns=stored.columns | {"macs": np.array([1.0, 2.0])})
+    monkeypatch.setattr(scores, "processor", lambda: "another")
+    found = scores.completed(marked, nets, digits, proxies, tmp_path / "more")
+    assert found.nets == tuple(nets)
+    assert found.columns["macs"].tolist() == [1.0, 2.0, whole.columns["macs"][2]]  # stored ones as they were
+    for name in set(whole.columns) - {"macs"}:  # an aggregate ranks all three
+        assert np.array_equal(found.columns[name], whole.columns[name], equal_nan=True)
+    here = stored.about["machines"]["swap"]
+    assert set(found.about["machines"].values()) == {f"{here}, another"}
+    assert found.about["undefined"] == whole.about["undefined"]
+    assert {key: found.about[key] for key in ("protocol", "versions")} == {
+        key: whole.about[key] for key in ("protocol", "versions")
+    }
+
+
 def test_readouts_of_other_tasks_are_of_their_classes(scripts, tmp_path):
     scores, regroup = scripts["scores"], scripts["regroup"]
     nets, digits = ["r8-s4-c3w8x1"], load_data("digits")

@@ -46,8 +46,14 @@ def plan(drawing):
 
 @pytest.fixture(scope="module")
 def nets(plan):
-    """Each net once, in the order of the draw."""
-    return [entry for entry in plan if entry.seed == 0]
+    """Each net of the first draw once, in its order."""
+    return [entry for entry in plan if entry.seed == 0 and entry.position < 128]
+
+
+@pytest.fixture(scope="module")
+def more(plan):
+    """The nets of the second draw."""
+    return [entry for entry in plan if entry.position >= 128]
 
 
 def place(entry, parts):
@@ -73,6 +79,18 @@ def test_every_beginning_of_the_plan_is_stratified(nets):
         assert max(counts.values()) - min(counts[part] for part in range(8)) <= 1
 
 
+def test_the_second_draw_is_stratified_too_and_all_to_calibrate_on(nets, more):
+    assert [entry.position for entry in more] == list(range(128, 192))
+    assert {(entry.seed, entry.half) for entry in more} == {(0, "calibration")}
+    assert {entry.net for entry in more}.isdisjoint(entry.net for entry in nets)
+    for bits in range(7):
+        assert sorted(place(entry, 2**bits) for entry in more[: 2**bits]) == list(range(2**bits))
+    for trait in (lambda e: e.kind, lambda e: NetSpec.parse(e.net).resolution):
+        counts = Counter(trait(entry) for entry in more)
+        assert len(counts) == 5
+        assert max(counts.values()) - min(counts.values()) <= 1
+
+
 def test_blocks_and_resolutions_are_well_represented(nets):
     for n in (20, 40, 60, 128):
         kinds = Counter(entry.kind for entry in nets[:n])
@@ -85,9 +103,9 @@ def test_blocks_and_resolutions_are_well_represented(nets):
         assert {place(entry, 4) for entry in nets if entry.kind == kind} == {0, 1, 2, 3}
 
 
-def test_the_kind_is_the_block_that_does_most_of_the_work(nets):
+def test_the_kind_is_the_block_that_does_most_of_the_work(nets, more):
     """Layer by layer, from the cells of a stage."""
-    for entry in nets:
+    for entry in nets + more:
         spec, table = NetSpec.parse(entry.net), table_of(entry.net)
         owner = [None, *(stage.block for stage in spec.stages for _ in range(stage.depth))]
         work = Counter()
@@ -99,10 +117,10 @@ def test_the_kind_is_the_block_that_does_most_of_the_work(nets):
             assert work[entry.kind] > work.total() / 2
 
 
-def test_the_nets_are_of_the_space_and_fit_the_device(nets):
+def test_the_nets_are_of_the_space_and_fit_the_device(nets, more):
     space, board = McuSpace.for_images(32), load_board("arduino-nano-33-ble")
-    assert len({entry.net for entry in nets}) == 128
-    for entry in nets:
+    assert len({entry.net for entry in nets + more}) == 192
+    for entry in nets + more:
         assert NetSpec.parse(entry.net) in space
         for name in engine_names():
             engine = load_engine(name)
@@ -130,11 +148,11 @@ def test_halves_are_alike(nets):
             assert abs(counts[value, "calibration"] - counts[value, "held-out"]) <= 3
 
 
-def test_repeats_stand_after_the_first_sixty_nets(plan, nets):
-    assert len(plan) == 128 + 24
+def test_repeats_stand_after_the_first_sixty_nets(plan, nets, more):
+    assert len(plan) == 128 + 24 + 64
     assert plan[:60] == nets[:60]
     again = plan[60:84]
-    assert plan[84:] == nets[60:]
+    assert plan[84:] == nets[60:] + more
     assert Counter((entry.position, entry.seed) for entry in again) == Counter(itertools.product(range(12), (1, 2)))
     for entry in again:
         (first,) = (other for other in nets if other.position == entry.position)
@@ -151,6 +169,7 @@ def small(drawing, monkeypatch):
     """A draw of a moment."""
     monkeypatch.setattr(drawing, "POOL", 4000)
     monkeypatch.setattr(drawing, "NETS", 16)
+    monkeypatch.setattr(drawing, "MORE", 4)
     monkeypatch.setattr(drawing, "REPEATS_AFTER", 14)
     return drawing
 
@@ -162,7 +181,8 @@ def test_the_draw_follows_its_seed(small, tmp_path):
     assert {entry.net for entry in other}.isdisjoint(entry.net for entry in first)
     small.write_plan(tmp_path / "plan.csv", first)
     assert small.read_plan(tmp_path / "plan.csv") == first
-    assert sorted(place(entry, 16) for entry in first if entry.seed == 0) == list(range(16))
+    assert sorted(place(entry, 16) for entry in first if entry.seed == 0 and entry.position < 16) == list(range(16))
+    assert sorted(place(entry, 4) for entry in first if entry.position >= 16) == list(range(4))
 
 
 def test_seeds_choose_the_halves(drawing, nets):

@@ -4,6 +4,8 @@ Net i of the draw takes the i-th van der Corput stratum of log MACs: the first 2
 evenly, so a zoo whose training was cut short is a smaller sample of the same kind. What else is spread evenly (the
 block that does most of the work, the resolution, the flash) is dealt from packs that are shuffled again whenever one
 is used up, which keeps it independent of the MACs.
+
+A second draw, made in the same way with another seed, holds further nets to calibrate on; none of it is held out.
 """
 
 import csv
@@ -29,6 +31,7 @@ IntColumn = npt.NDArray[np.int64]
 
 LOWEST, HIGHEST = 0.05e6, 15e6  # MACs
 NETS = 128  # a power of two: every stratum of 1/128 of log MACs holds one net
+MORE = 64  # of the second draw; likewise
 REPEATED, REPEATS_AFTER = 12, 60  # nets trained with two more seeds, and before which net these stand
 FLASH, SRAM = 1 << 20, 256 << 10  # bytes of the device, for a net alone
 # Activations that a net writes at most. Training time follows these more than the MACs; without the limit the few
@@ -45,7 +48,7 @@ class Entry:
     """One training of the zoo.
 
     Attributes:
-        position: Of the net in the draw, from 0; a net's repeats have its position.
+        position: Of the net in the draws, from 0; a net's repeats have its position.
         net: Short spec.
         seed: Of the training.
         half: `calibration` or `held-out`.
@@ -78,24 +81,27 @@ def packs(values: Sequence[str] | Sequence[int], rng: np.random.Generator) -> It
 
 
 def plan(seed: int = 0) -> list[Entry]:
-    """All trainings of the zoo in their order: `NETS` nets, and the repeats before net `REPEATS_AFTER`."""
-    nets = _nets(seed)
+    """All trainings in their order: `NETS` nets, the repeats before net `REPEATS_AFTER`, and `MORE` to calibrate on."""
+    nets = _nets(NETS, np.random.default_rng(seed))
     first = [
         Entry(i, name, 0, half, kind, int(count))
         for i, ((name, kind, count), half) in enumerate(zip(nets, _halves(nets, seed), strict=True))
     ]
     again = [Entry(**{**asdict(entry), "seed": s}) for s in (1, 2) for entry in first[:REPEATED]]
-    return [*first[:REPEATS_AFTER], *again, *first[REPEATS_AFTER:]]
+    more = [
+        Entry(i, name, 0, HALVES[0], kind, int(count))
+        for i, (name, kind, count) in enumerate(_nets(MORE, np.random.default_rng([seed, 2])), NETS)
+    ]
+    return [*first[:REPEATS_AFTER], *again, *first[REPEATS_AFTER:], *more]
 
 
-def _nets(seed: int) -> list[tuple[str, str, int]]:
-    """Spec, kind and MACs of each net, in the order of the draw."""
-    rng = np.random.default_rng(seed)
+def _nets(n: int, rng: np.random.Generator) -> list[tuple[str, str, int]]:
+    """Spec, kind and MACs of each of n nets, in the order of the draw; n is a power of two."""
     space = McuSpace.for_images(SIDE)
-    pool = _Pool.drawn(space, rng)
+    pool = _Pool.drawn(space, n, rng)
     kinds, sides, thirds = packs(KINDS, rng), packs(space.resolutions, rng), packs(range(THIRDS), rng)
     chosen = []
-    for stratum in van_der_corput(NETS):
+    for stratum in van_der_corput(n):
         kind, side = KINDS[next(kinds)], space.resolutions[next(sides)]
         row = pool.pick(stratum, kind, side, next(thirds), rng)
         chosen.append((str(spec_of(pool.values[row])), kind, int(pool.macs[row])))
@@ -121,7 +127,7 @@ class _Pool:
     stratum: IntColumn
 
     @staticmethod
-    def drawn(space: McuSpace, rng: np.random.Generator) -> "_Pool":
+    def drawn(space: McuSpace, strata: int, rng: np.random.Generator) -> "_Pool":
         """Draw equally many nets of every number of stages, and as many again from the small end of the space."""
         small = McuSpace(
             space.resolutions, space.stem_widths[:2], blocks=space.blocks, widths=space.widths[:5], depths=(1, 2)
@@ -138,7 +144,7 @@ class _Pool:
         count = macs(table)
         place = np.log(count / LOWEST) / np.log(HIGHEST / LOWEST)
         flash = _flash(table)
-        stratum = (place * NETS).astype(np.int64)
+        stratum = (place * strata).astype(np.int64)
         return _Pool(values[rows], count[rows], flash[rows], share[rows], stratum[rows])
 
     def pick(self, stratum: int, kind: str, side: int, third: int, rng: np.random.Generator) -> int:

@@ -5,8 +5,8 @@
     python benchmarks/pair_truth/scores.py tasks     the readout of the other tasks, CIFAR-10's classes in groups
 
 ZEROSHOT_DATA names the folder that holds cifar10/. Scores so far are in the cache folder; scores.csv appears when all
-are there, with scores.json beside it, which says how they were computed. Proxies that the stored table has in their
-present version are not computed again.
+are there, with scores.json beside it, which says how they were computed. Nets that the stored table has, and of these
+the proxies in their present version, are not computed again.
 """
 
 import csv
@@ -65,7 +65,7 @@ class ScoreTable:
     Attributes:
         nets: Short specs.
         columns: Proxy -> (n_nets,) float64, NaN where it is undefined.
-        about: Protocol, versions of the proxies, why scores are undefined, machine of each proxy.
+        about: Protocol, versions of the proxies, why scores are undefined, machines of each proxy.
     """
 
     nets: tuple[str, ...]
@@ -126,11 +126,11 @@ def compute(nets: Sequence[str], dataset: data.Dataset, proxies: Sequence[Proxy]
 
 def completed(stored: ScoreTable | None, nets: Sequence[str], dataset: data.Dataset, proxies: Sequence[Proxy],
               folder: Path) -> ScoreTable:  # fmt: skip
-    """The stored table with the proxies that it lacks; an aggregate is computed with its parts.
+    """The stored table with the nets and proxies that it lacks; aggregates rank all nets as one population.
 
     Args:
         stored: What is there; None for nothing.
-        nets: Of the table.
+        nets: Of the table; those that are stored come first, in their order.
         dataset: Of its protocol.
         proxies: That it is to hold, in this order.
         folder: As `compute`.
@@ -140,21 +140,40 @@ def completed(stored: ScoreTable | None, nets: Sequence[str], dataset: data.Data
     """
     if stored is None:
         return compute(nets, dataset, proxies, folder)
-    if stored.nets != tuple(nets) or stored.about["protocol"]["data_sha256"] != dataset.digest:
+    known, more = tuple(nets[: len(stored.nets)]), nets[len(stored.nets) :]
+    if stored.nets != known or stored.about["protocol"]["data_sha256"] != dataset.digest:
         raise RunError(f"{TABLE} is of other nets or images.", "Remove it, to compute all scores anew.")
     missing = [p for p in proxies if stored.about["versions"].get(p.name) != p.version]
-    if not missing:
+    if missing:
+        # A folder of its own: what is asked for is part of a folder's protocol.
+        parts = {part for p in missing for part in p.parts}
+        wanted = [p for p in proxies if p in missing or p.name in parts]
+        new = compute(known, dataset, wanted, folder.with_name(f"{folder.name}-{len(wanted)}-more"))
+        about = {"protocol": stored.about["protocol"]}
+        for key in ("versions", "machines", "undefined"):
+            both = stored.about[key] | new.about[key]
+            about[key] = {p.name: both[p.name] for p in proxies if p.name in both}
+        columns = stored.columns | new.columns
+        stored = ScoreTable(known, {p.name: columns[p.name] for p in proxies}, about)
+    if not more:
         return stored
-    # A folder of its own: what is asked for is part of a folder's protocol.
-    parts = {part for p in missing for part in p.parts}
-    wanted = [p for p in proxies if p in missing or p.name in parts]
-    new = compute(nets, dataset, wanted, folder.with_name(f"{folder.name}-{len(wanted)}-more"))
-    columns = stored.columns | new.columns
-    about = {"protocol": new.about["protocol"]}
-    for key in ("versions", "machines", "undefined"):
-        both = stored.about[key] | new.about[key]
-        about[key] = {p.name: both[p.name] for p in proxies if p.name in both}
-    return ScoreTable(stored.nets, {p.name: columns[p.name] for p in proxies}, about)
+    new = compute(more, dataset, proxies, folder.with_name(f"{folder.name}-from-{len(known)}"))
+    return _appended(stored, new, [p for p in proxies if p.cost == "aggregate"])
+
+
+def _appended(stored: ScoreTable, new: ScoreTable, aggregates: Sequence[Proxy]) -> ScoreTable:
+    """One table of the nets of two; both have the same proxies."""
+    columns = {name: np.concatenate([column, new.columns[name]]) for name, column in stored.columns.items()}
+    columns |= {proxy.name: score_aggregate(proxy, columns) for proxy in aggregates}
+    about, here = dict(stored.about), new.about["machines"]
+    about["machines"] = {
+        name: ", ".join(dict.fromkeys([*there.split(", "), here[name]]))
+        for name, there in stored.about["machines"].items()
+    }
+    why = [each.about["undefined"] for each in (stored, new)]
+    both = {name: why[0].get(name, {}) | why[1].get(name, {}) for name in columns}
+    about["undefined"] = {name: reasons for name, reasons in both.items() if reasons}
+    return ScoreTable((*stored.nets, *new.nets), columns, about)
 
 
 def readouts(nets: Sequence[str], tasks: Mapping[str, data.Dataset], folder: Path) -> dict[str, FloatArray]:
