@@ -19,7 +19,7 @@ from zeroshot.pair_truth import load
 from zeroshot.spaces import McuSpace
 from zeroshot.train import Recipe
 
-FOLDER = Path(__file__).parent.parent / "benchmarks" / "pair_truth"
+FOLDER = Path(__file__).parent.parent.parent / "benchmarks" / "pair_truth"
 SCRIPTS = ("drawing", "training", "zoo", "cifar10")
 
 

@@ -1,0 +1,133 @@
+"""The whole benchmark on a zoo that was never trained, and what is stored of it."""
+
+import json
+import shutil
+import sys
+import tomllib
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from zeroshot import _truth_files as files
+from zeroshot.accuracy import model_of
+from zeroshot.net import NetSpec, layer_table, spec_array
+from zeroshot.plugins import load_proxies
+from zeroshot.scoring import score_static
+
+from .. import synthetic_zoo
+
+FOLDER = Path(__file__).parent.parent.parent / "benchmarks" / "pair_truth"
+
+
+def test_the_benchmark_tells_all_of_a_small_zoo(quick, tmp_path, capsys):
+    zoo = tmp_path / "zoo"
+    zoo.mkdir()
+    synthetic_zoo.make_zoo(zoo, FOLDER / "plan.csv", nets=24, images=400)
+    digits, constants = tmp_path / "digits", tmp_path / "constants.toml"
+    shutil.copytree(FOLDER / "digits", digits, ignore=shutil.ignore_patterns("zoo"))
+    (digits / "zoo").mkdir()
+    synthetic_zoo.make_zoo(digits / "zoo", FOLDER / "plan.csv", nets=18, images=200, seed=5)
+    assert quick.run(zoo, tmp_path, constants, fitting=True, draft=True, digits=digits) == 0
+    text = (tmp_path / "pair_truth.md").read_text()
+    assert capsys.readouterr().out == text + "\n"
+    for words in (
+        "24 of 216 trainings", "## Single nets", "## Anchored by N trainings", "true single accuracies given",
+        "single accuracies predicted", "## Budgets: expected MACs", "## Budgets: expected latency", "## Another task",
+        "joint minus separate", "independence", "random", "5 epochs", "18 held-out nets trained on handwritten digits",
+    ):  # fmt: skip
+        assert words in text
+    assert "nan" not in text
+    for name in ("pair_truth_predicted.png", "pair_truth_fronts.png"):
+        assert (tmp_path / name).read_bytes().startswith(b"\x89PNG")
+    assert model_of(tomllib.loads(constants.read_text())["accuracy"]["probed"]).name == "zoo-12 (draft)"
+
+
+def test_held_out_answers_cannot_touch_the_constants(scripts, quick, tmp_path):
+    """The same zoo with the held-out nets' answers, and so their accuracies, drawn anew: the same constants."""
+    learnt = []
+    for name in ("true", "spoilt"):
+        zoo = tmp_path / name
+        zoo.mkdir()
+        synthetic_zoo.make_zoo(zoo, FOLDER / "plan.csv", nets=20, images=300)
+        if name == "spoilt":
+            spoil(zoo)
+        learnt.append(quick.learn(zoo))
+    true, spoilt = learnt
+    assert true.held.accuracy.tolist() != spoilt.held.accuracy.tolist()
+    to_text = scripts["fitting"].to_text
+    assert to_text(true.found, "", "", False) == to_text(spoilt.found, "", "", False)
+
+
+def test_the_shipped_constants_are_those_of_the_stored_zoo(scripts, quick):
+    """Fitted again, from the files that the repository holds."""
+    path = FOLDER.parent.parent / "zeroshot" / "constants.toml"
+    stored, found = tomllib.loads(path.read_text()), quick.learn(FOLDER / "zoo")
+    assert stored["provenance"]["zoo_sha256"] == scripts["study"].zoo_sha256(found.whole)
+    again = tomllib.loads(scripts["fitting"].to_text(found.found, "", "", draft=False))
+    for part in ("accuracy", "cascade"):
+        assert again[part].keys() == stored[part].keys()
+    for kind in ("static", "probed"):
+        model, shipped = (model_of(values["accuracy"][kind]) for values in (again, stored))
+        assert model.inputs == shipped.inputs
+        for name in ("intercept", "trust", "task_slope", "sd_net", "sd_task", "sd_slope"):
+            assert getattr(model, name) == pytest.approx(getattr(shipped, name), rel=1e-3, abs=1e-4)
+        for one, other in zip(
+            (*model.terms, *model.evidence), (*shipped.terms, *shipped.evidence), strict=True
+        ):  # fmt: skip
+            mine, its = ([x for x in vars(part).values() if not isinstance(x, str)] for part in (one, other))
+            assert mine == pytest.approx(its, rel=1e-3)
+    for key in ("gamma", "kappa"):
+        assert again["cascade"][key] == pytest.approx(stored["cascade"][key], rel=1e-3)
+
+
+def test_other_data_without_nets_or_with_few(scripts, quick, tmp_path):
+    assert "No net is trained on digits yet" in " ".join(quick.study_digits(tmp_path, None, None, 0.9))
+    shutil.copytree(FOLDER / "digits", tmp_path / "digits", ignore=shutil.ignore_patterns("zoo"))
+    (tmp_path / "digits" / "zoo").mkdir()
+    synthetic_zoo.make_zoo(tmp_path / "digits" / "zoo", FOLDER / "plan.csv", nets=3, images=50)
+    assert "Too few nets" in " ".join(quick.study_digits(tmp_path / "digits", None, None, 0.9))
+
+
+def test_the_stored_scores_of_digits_are_of_the_plan(scripts):
+    table = scripts["scores"].read(FOLDER / "digits")
+    assert list(table.nets) == list(scripts["scores"].read().nets)
+    assert table.about["protocol"]["data"] == "digits"
+    assert table.about["versions"] == {p.name: p.version for p in load_proxies() if p.name in table.columns}
+    spec = NetSpec.parse(table.nets[0])
+    want = score_static(layer_table(spec_array([spec]), 1, 10), load_proxies(["macs"]))[0, 0]
+    assert table.columns["macs"][0] == want
+
+
+def spoil(zoo):
+    """Give every held-out net other answers."""
+    labels, rng = files.load_labels(zoo), np.random.default_rng(9)
+    for name in files.names(zoo):
+        about, said = files.load_net(zoo, name, labels)
+        if about["half"] == "calibration":
+            continue
+        predicted = {part: rng.permutation(truth) for part, truth in labels.items()}
+        right = {part: float((predicted[part] == truth).mean()) for part, truth in labels.items()}
+        changed = {"validation_accuracy": right["validation"], "test_accuracy": right["test"]}
+        files.save_net(zoo, name, about | changed, replace(said, predicted=predicted), labels)
+
+
+def test_a_handful_of_nets_says_so_and_fits_nothing(quick, tmp_path, monkeypatch, capsys):
+    zoo = tmp_path / "zoo"
+    zoo.mkdir()
+    synthetic_zoo.make_zoo(zoo, FOLDER / "plan.csv", nets=9, images=100)
+    constants = tmp_path / "constants.toml"
+    given = ["pair_truth.py", "--zoo", str(zoo), "--results", str(tmp_path), "--constants", str(constants)]
+    monkeypatch.setattr(sys, "argv", given)
+    assert quick.main() == 0
+    assert "Too few nets for any table" in (tmp_path / "pair_truth.md").read_text()
+    assert not list(tmp_path.glob("*.png"))
+    monkeypatch.setattr(sys, "argv", [*given, "--fit"])
+    assert quick.main() == 2
+    assert "shipped need 40" in capsys.readouterr().err
+    monkeypatch.setattr(sys, "argv", [*given, "--fit", "--draft"])
+    assert quick.main() == 2
+    assert "Even a draft" in capsys.readouterr().err
+    assert not constants.exists()
+    assert json.loads((FOLDER / "tasks.json").read_text())
