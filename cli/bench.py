@@ -27,6 +27,7 @@ def bench(
     table: Annotated[
         Path | None, typer.Option("--table", metavar="FILE", help="Your nets, CSV or Parquet: name, accuracy, scores.")
     ] = None,
+    net: Annotated[str, typer.Option("--net", metavar="A", help="Column of the table with the nets' names.")] = "net",
     accuracy: Annotated[
         str, typer.Option("--accuracy", metavar="A,B,...", help="Columns of the table with accuracies.")
     ] = "accuracy",
@@ -65,6 +66,9 @@ def bench(
         str, typer.Option("--images", metavar="DATA", help="Where --rescore takes CIFAR-10 from; an .npz file too.")
     ] = "cifar10",
     k: Annotated[str, typer.Option("--k", metavar="K,L,...", help="Numbers of picked nets.")] = "",
+    bands: Annotated[
+        str, typer.Option("--bands", metavar="COST", help="Show Spearman in four bands of it, from cheap to dear.")
+    ] = "",
     resamples: Annotated[int, typer.Option("--resamples", metavar="N", help="Of the bootstrap over nets.")] = 100,
     seed: Annotated[int, typer.Option("--seed", metavar="N", help="Of the bootstrap.")] = 0,
     json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
@@ -88,7 +92,10 @@ def bench(
     if benchmark == "pair-truth" and (table is not None or rescore):
         raise UsageError("--table and --rescore are not for pair-truth.", "Its scores stand beside its nets.")
     if benchmark == "nasbench201":
-        alien = {"--accuracy": accuracy != "accuracy", "--costs": bool(costs), "--proxies": bool(proxies)}
+        alien = {
+            "--accuracy": accuracy != "accuracy", "--costs": bool(costs), "--proxies": bool(proxies),
+            "--net": net != "net",
+        }  # fmt: skip
     else:
         alien = {"--tasks": tasks != TASKS, "--published": published, "--rescore": bool(rescore)}
     for name in (name for name, given in alien.items() if given):
@@ -99,17 +106,18 @@ def bench(
     if convert is not None:
         _convert(benchmark, convert, data, json)
         return
-    options = Options(ks=tuple(opt.whole_numbers(k, "--k")) or None, resamples=resamples, seed=seed)
+    numbers = tuple(opt.whole_numbers(k, "--k")) or None
+    options = Options(ks=numbers, resamples=resamples, seed=seed, band_cost=bands or None)
     if benchmark != "nasbench201":
         named = opt.words(proxies) or None
         if table is not None:
-            found = studies.of_file(table, opt.words(accuracy), opt.words(costs), named, options)
+            found = studies.of_file(table, opt.words(accuracy), opt.words(costs), named, options, net)
         else:
             found = studies.of_zoo(zoo or FOLDER, named, options)
-        emit(_payload(found, {}), lambda screen: _print(screen, found, {}), json=json)
+        emit(_payload(found, {}), lambda screen: _print(screen, found, {}, bands), json=json)
         return
     found, drift = _nasbench201(data, scores, opt.words(tasks), published, table, rescore, images, options, json)
-    emit(_payload(found, drift), lambda screen: _print(screen, found, drift), json=json)
+    emit(_payload(found, drift), lambda screen: _print(screen, found, drift, bands), json=json)
 
 
 def _convert(benchmark: str, source: Path, data: Path | None, json: bool) -> None:
@@ -155,12 +163,14 @@ def _payload(found: "Study", drift: dict[str, tuple[int, float]]) -> dict[str, A
     }  # fmt: skip
 
 
-def _print(screen: "Console", found: "Study", drift: dict[str, tuple[int, float]]) -> None:
+def _print(screen: "Console", found: "Study", drift: dict[str, tuple[int, float]], bands: str) -> None:
     for nets, about in found.about.items():
         screen.print(f"\n{nets}", style="bold")
         prose(screen, about, "dim")
         for task in dict.fromkeys(v.task for v in found.verdicts if v.nets == nets):
             _correlations(screen, [v for v in found.verdicts if (v.nets, v.task) == (nets, task)])
+            if bands:
+                _bands(screen, [v for v in found.verdicts if (v.nets, v.task) == (nets, task)], bands)
             _regrets(screen, found.regrets.get(nets, {}).get(task, {}))
     unclear: dict[str, list[str]] = {}
     for verdict in found.verdicts:
@@ -192,6 +202,19 @@ def _correlations(screen: "Console", verdicts: "list[Verdict]") -> None:
     texts = aligned([heads, *lines], screen.width, left=1)
     screen.print(f"\n{verdicts[0].task}")
     screen.print(texts[0], style="dim")
+    screen.print("\n".join(texts[1:]))
+
+
+def _bands(screen: "Console", verdicts: "list[Verdict]", cost: str) -> None:
+    """Spearman among nets that cost about as much."""
+    count = max(len(v.bands) for v in verdicts)
+    sizes = next(([e.n for e in v.bands] for v in verdicts if len(v.bands) == count), [])
+    lines = [
+        [v.proxy, *(_number(e) for e in v.bands), *["-"] * (count - len(v.bands))]
+        for v in sorted(verdicts, key=lambda v: -sum(e.value for e in v.bands if not e.note))
+    ]
+    texts = aligned([[f"Spearman inside bands of {cost}", *(f"{n} nets" for n in sizes)], *lines], screen.width, left=1)
+    screen.print(f"\n{texts[0]}", style="dim")
     screen.print("\n".join(texts[1:]))
 
 

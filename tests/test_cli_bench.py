@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import scipy.stats
 
 from zeroshot.bench import nasbench201 as nb
 from zeroshot.bench import scores as cell_scores
@@ -52,6 +53,21 @@ def test_a_table_is_judged_as_the_engine_does(cli, mine):
     assert told["mean_regret"]["mine.csv"]["acc"]["params"]["ms"] > 0
 
 
+def test_names_stand_in_any_column_and_bands_are_of_any_cost(cli, mine, tmp_path):
+    (tmp_path / "theirs.csv").write_text(CSV.replace("net,", "arch,", 1))
+    args = ("--accuracy", "acc", "--costs", "ms", "--bands", "ms")
+    result = cli("bench", "--table", "theirs.csv", "--net", "arch", *args, "--json")
+    assert result.exit_code == 0, result.stderr
+    (found,) = [row for row in json.loads(result.stdout)["verdicts"] if row["proxy"] == "params"]
+    truth = read_table(mine, ["acc"], ["ms"])
+    order = np.argsort(truth.costs["ms"])
+    for band, rows in enumerate(np.array_split(order, 4), 1):
+        want = scipy.stats.spearmanr(truth.scores["params"][rows], truth.accuracy["acc"][rows]).statistic
+        assert found[f"spearman, band {band}"] == pytest.approx(want)
+    text = cli("bench", "--table", "theirs.csv", "--net", "arch", *args).stdout
+    assert "Spearman inside bands of ms 10 nets 10 nets 10 nets 10 nets" in " ".join(text.split())
+
+
 def test_people_read_which_statistics_are_undefined(cli, mine):
     result = cli("bench", "--table", mine, "--accuracy", "acc")
     assert result.exit_code == 0, result.stderr
@@ -73,6 +89,8 @@ def test_people_read_which_statistics_are_undefined(cli, mine):
         (("--table", "mine.csv", "--accuracy", "acc", "--k", "x"), "--k takes whole numbers"),
         (("--table", "mine.csv", "--accuracy", "acc", "--proxies", "q"), "Unknown column 'q'"),
         (("--table", "mine.csv", "--accuracy", "acc", "--resamples", "-1"), "count from 0"),
+        (("--table", "mine.csv", "--accuracy", "acc", "--net", "ned"), "Unknown column 'ned'"),
+        (("--table", "mine.csv", "--accuracy", "acc", "--bands", "watts"), "Unknown cost 'watts'"),
     ],
 )
 def test_wrong_calls_end_with_a_sentence(cli, mine, args, words):

@@ -211,6 +211,33 @@ def test_mean_activations_are_those_of_hooks_and_carry_no_graph():
     assert labels.tolist() == [*batches[1][1].tolist(), *batches[2][1].tolist()]
 
 
+def test_every_batch_is_read_with_the_same_draw_of_the_module_s_own():
+    """A net with dropout: equal images give equal activations, in whichever batch they lie."""
+    net, batches = make("cells", count=2)
+    net = nn.Sequential(nn.Dropout(0.5), net)
+    x, y = batches[0]
+    found, _ = Probe(net, [(x, y), batches[1], (x, y)]).mean_activations()
+    assert torch.equal(found[: len(x)], found[-len(x) :])
+    assert not torch.equal(found[: len(x)], found[len(x) : 2 * len(x)])
+
+
+class Folded(nn.Module):
+    """A ReLU over pairs of images."""
+
+    def __init__(self):
+        super().__init__()
+        self.relu, self.out = nn.ReLU(), nn.Linear(192, 5)
+
+    def forward(self, x):
+        return self.out(self.relu(x.reshape(len(x) // 2, 2, -1).flatten(1)).reshape(len(x), -1))
+
+
+def test_a_relu_over_several_images_at_once_has_no_readout():
+    _, batches = make("cells")
+    found = score(Folded(), [(x.float(), y) for x, y in batches])
+    assert found.status == f"a ReLU's output has no row for each of {len(batches[0][0])} images"
+
+
 def filled(net, number):
     with torch.no_grad():
         for parameter in net.parameters():

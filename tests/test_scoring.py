@@ -38,7 +38,7 @@ def images():
 @pytest.fixture(scope="module")
 def alone(images):
     """Each net by itself, last first."""
-    return {net: probe_net(net, 10, images[NetSpec.parse(net).resolution], NAMES, 7) for net in NETS[::-1]}
+    return {net: probe_net(net, 10, images[NetSpec.parse(net).resolution], PROBED, 7) for net in NETS[::-1]}
 
 
 def test_the_seed_of_a_net_depends_on_the_seed_and_the_net_only():
@@ -108,7 +108,7 @@ def test_the_number_of_threads_is_put_back(images, monkeypatch, fails):
     torch.set_num_threads(2)
     try:
         try:
-            probe_net(NETS[0], 10, images[8], ["zico"], 0)
+            probe_net(NETS[0], 10, images[8], PROBED[:1], 0)
         except MemoryError:
             assert fails
         assert during == [1]

@@ -25,6 +25,7 @@ from zeroshot.data import batches, load
 from zeroshot.errors import DataError, InfeasibleError, UsageError
 from zeroshot.features import features
 from zeroshot.net import NetSpec, layer_table, spec_array
+from zeroshot.plugins import load_proxies
 from zeroshot.probe import Proxy, ProxyUndefined
 from zeroshot.scoring import ProbeImages, probe_net
 from zeroshot.searching import plan, search
@@ -329,7 +330,7 @@ def test_probed_scores_are_those_of_each_net_by_itself(other_seed):
     digits, side = load("digits", 1), int(net.split("-")[0][1:])
     # Batches of 8: two for the gradients, and 512 images for the readout.
     images = ProbeImages(batches(digits, side, 8, 2, 1), batches(digits, side, 8, 64, 1))
-    want = probe_net(net, 10, images, ["zico", "naswot", "linear_readout"], 1).scores
+    want = probe_net(net, 10, images, load_proxies(["zico", "naswot", "linear_readout"]), 1).scores
     assert {proxy: float(value) for name, proxy, value, _ in rows if name == net} == {
         k: v.value for k, v in want.items()
     }

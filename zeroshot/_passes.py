@@ -78,6 +78,12 @@ class Runner:
             raise UsageError(f"The net must return logits ({len(x)}, classes); it returned {got}.")
         return out
 
+    def reseed(self) -> None:
+        """Let what the module draws next be the same as on every other pass; inside `isolated` only."""
+        import torch
+
+        torch.default_generator.manual_seed(self.seed)
+
     @contextmanager
     def isolated(self, training: bool) -> Iterator[None]:
         """Run passes in one mode with gradients on, and put back everything that a pass may change."""
@@ -89,7 +95,7 @@ class Runner:
         in_place = [part for part in parts if getattr(part, "inplace", False) is True]
         frozen = [p for p in self.module.parameters() if not p.requires_grad and p.is_floating_point()]
         with torch.random.fork_rng(devices=[]), torch.enable_grad():
-            torch.default_generator.manual_seed(self.seed)
+            self.reseed()
             try:
                 for part in parts:
                     part.training = training

@@ -1,6 +1,7 @@
 """The passes over batches of data from which a probe's views come, one function a pass."""
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -53,15 +54,28 @@ def first_pass(runner: Runner, x: "Tensor") -> FirstPass:
         return FirstPass(images, runner.forward(images), codes, calls, norms)
 
 
-def mean_activations(runner: Runner, x: "Tensor") -> "tuple[Tensor, Tensor]":
-    """Means over positions of the output of every ReLU call, (batch, units), and logits; a pass without a graph."""
+def mean_activations(runner: Runner, batches: "Sequence[Tensor]") -> "list[tuple[Tensor, Tensor]]":
+    """Of each batch, the means over positions of every ReLU call's output, (batch, units), and logits; no graph.
+
+    The module is hooked and isolated once for all of them: a small net's pass takes hardly longer than that.
+    """
     import torch
 
     means: list[Tensor] = []
-    record_mean = partial(_append_mean, means, len(x))
-    with hooked(relu_modules(runner.module), record_mean), runner.isolated(training=True), torch.no_grad():
-        logits = runner.forward(x)
-    return torch.cat(means, 1) if means else x.new_zeros(len(x), 0), logits
+    found = []
+    with (
+        hooked(relu_modules(runner.module), partial(_append_mean, means)),
+        runner.isolated(training=True),
+        torch.no_grad(),
+    ):
+        for x in batches:
+            runner.reseed()
+            logits = runner.forward(x)
+            if any(len(mean) != len(x) for mean in means):
+                raise ProxyUndefined(f"a ReLU's output has no row for each of {len(x)} images")
+            found.append((torch.cat(means, 1) if means else x.new_zeros(len(x), 0), logits))
+            means.clear()
+    return found
 
 
 def check_not_cancelled(total: "Tensor", calls: list[Call]) -> None:
@@ -176,11 +190,9 @@ def _code(activation: "Tensor") -> "Tensor":
     return (fires.permute(0, 2, 3, 1) if fires.ndim == 4 else fires).flatten(1)
 
 
-def _append_mean(
-    means: "list[Tensor]", images: int, _relu: "nn.Module", _inputs: "tuple[Any, ...]", output: "Tensor"
-) -> None:
-    if output.ndim not in (2, 4) or len(output) != images:
-        raise ProxyUndefined(f"a ReLU of shape {tuple(output.shape)} has no channels of {images} images")
+def _append_mean(means: "list[Tensor]", _relu: "nn.Module", _inputs: "tuple[Any, ...]", output: "Tensor") -> None:
+    if output.ndim not in (2, 4):
+        raise ProxyUndefined(f"a ReLU's output of shape {tuple(output.shape)} has no channels")
     means.append(output.flatten(2).mean(2) if output.ndim == 4 else output)
 
 

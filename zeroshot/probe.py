@@ -159,13 +159,12 @@ class Probe:
         """
         import torch
 
-        means, labels = [], []
-        for x, y in self.readout or self.batches:
-            found, logits = _views.mean_activations(self._runner, x)
-            _check_classes(_labelled(y), logits)
-            means.append(found)
-            labels.append(_labelled(y))
-        return torch.cat(means), torch.cat(labels)
+        images, given = zip(*(self.readout or self.batches), strict=True)
+        labels = [_labelled(y) for y in given]
+        found = _views.mean_activations(self._runner, images)
+        for (_, logits), truth in zip(found, labels, strict=True):
+            _check_classes(truth, logits)
+        return torch.cat([means for means, _ in found]), torch.cat(labels)
 
     def weight_gradients(self, batch: int = 0) -> "list[Tensor]":
         """Gradients of the mean cross-entropy of one batch with respect to `weights`, in the same order.

@@ -113,12 +113,11 @@ def probe_images(
     return ProbeImages(drawn, batches(dataset, side, size, wanted // size, seed) if wanted >= size else [])
 
 
-def probe_net(net: str, classes: int, images: ProbeImages, names: Sequence[str], seed: int) -> NetScores:
+def probe_net(net: str, classes: int, images: ProbeImages, proxies: Sequence[Proxy], seed: int) -> NetScores:
     """Build one net, initialise it from its own seed and score it on one thread."""
     import torch
 
     from zeroshot.build import build, initialise
-    from zeroshot.plugins import load_proxies
     from zeroshot.probe import Probe, evaluate
 
     own_seed = net_seed(seed, net)
@@ -126,7 +125,7 @@ def probe_net(net: str, classes: int, images: ProbeImages, names: Sequence[str],
         module = build(NetSpec.parse(net), images.batches[0][0].shape[1], classes)
         initialise(module, torch.Generator().manual_seed(own_seed))
         probe = Probe(module, images.batches, own_seed, images.readout)
-        return NetScores(net, evaluate(load_proxies(names), probe))
+        return NetScores(net, evaluate(proxies, probe))
 
 
 def score_probed(
@@ -148,8 +147,7 @@ def score_probed(
         jobs: Worker processes; 1 works in this process, None decides by the amount of work. The scores do not
             depend on it.
     """
-    names = [proxy.name for proxy in proxies]
-    tasks = [(net, classes, images[NetSpec.parse(net).resolution], names, seed) for net in nets]
+    tasks = [(net, classes, images[NetSpec.parse(net).resolution], proxies, seed) for net in nets]
     if jobs is None:
         jobs = default_jobs() if len(nets) >= WORTH_PROCESSES else 1
     if jobs == 1 or len(nets) < 2:

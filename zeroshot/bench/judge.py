@@ -28,14 +28,14 @@ class Options:
             nets with a score for.
         resamples: Of the bootstrap over nets; 0 for no intervals.
         seed: Of the bootstrap.
-        band_cost: Cost inside whose bands correlations are given; none where the table lacks it.
+        band_cost: Cost (or score) inside whose bands correlations are given; by default macs, if the table has it.
         bands: Number of these bands.
     """
 
     ks: tuple[int, ...] | None = None
     resamples: int = 200
     seed: int = 0
-    band_cost: str = "macs"
+    band_cost: str | None = None
     bands: int = 4
 
 
@@ -100,7 +100,7 @@ def judge(truth: Truth, task: str, proxy: str, options: Options | None = None) -
         options: How.
 
     Raises:
-        UsageError: A name is unknown, or fewer nets have a score than a `k` picks.
+        UsageError: A name, or the cost of the bands, is unknown, or fewer nets have a score than a `k` picks.
     """
     return judge_all(truth, [task], [proxy], options)[0]
 
@@ -194,7 +194,10 @@ def _verdict(reference: _Reference, proxy: str) -> Verdict:
 def _bands(
     truth: Truth, scored: npt.NDArray[np.bool_], x: FloatArray, y: FloatArray, groups: IntArray, options: Options
 ) -> tuple[Estimate, ...]:
-    cost = {**truth.scores, **truth.costs}.get(options.band_cost)
+    costs = {**truth.scores, **truth.costs}
+    if options.band_cost is not None and options.band_cost not in costs:
+        raise unknown("cost", options.band_cost, costs)
+    cost = costs.get(options.band_cost or "macs")
     if cost is None or not len(x):
         return ()
     cost = cost[scored]

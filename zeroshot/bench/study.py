@@ -78,10 +78,11 @@ def of_table(
 
 
 def of_file(
-    path: Path, accuracy: Sequence[str], costs: Sequence[str], proxies: Sequence[str] | None, options: Options
-) -> Study:
+    path: Path, accuracy: Sequence[str], costs: Sequence[str], proxies: Sequence[str] | None, options: Options,
+    net: str = "net",
+) -> Study:  # fmt: skip
     """Judge the proxies of anybody's own table; see `read_table`."""
-    return of_table(read_table(path, accuracy, costs, proxies), options, costs=list(costs) or None)
+    return of_table(read_table(path, accuracy, costs, proxies, net), options, costs=list(costs) or None)
 
 
 def of_zoo(folder: Path, proxies: Sequence[str] | None, options: Options) -> Study:
