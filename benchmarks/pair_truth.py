@@ -3,7 +3,7 @@
     python benchmarks/pair_truth.py            prints the tables; writes results/pair_truth.md and two plots
     python benchmarks/pair_truth.py --fit      also fits the constants that are shipped (zeroshot/constants.toml)
 
-Constants are fitted on the calibration half of the zoo alone, and judged on the held-out half. Where so few nets are
+Constants are fitted on the calibration nets of the zoo alone, and judged on the held-out ones. Where so few nets are
 trained that a table would say nothing, it says so.
 """
 
@@ -80,8 +80,8 @@ def head(whole: Zoo, calibration: Sample, held: Sample, planned: int) -> show.Li
         "# Pairs predicted before training, against pairs of trained nets", "",
         f"{len(whole)} of {planned} trainings are there: {len(calibration)} calibration and {len(held)} held-out nets "
         f"of seed 0, trained on {', '.join(machines)}; CIFAR-10, 5 epochs.",
-        f"SHA-256 of the zoo: {zoo_sha256(whole)[:16]}. Constants are fitted on the calibration half, figures are of "
-        "the held-out one unless said otherwise. Accuracies are on test images; a point is a percentage point.",
+        f"SHA-256 of the zoo: {zoo_sha256(whole)[:16]}. Constants are fitted on the calibration nets, figures are of "
+        "the held-out ones unless said otherwise. Accuracies are on test images; a point is a percentage point.",
         noise_line, "",
     ]  # fmt: skip
 
@@ -113,7 +113,7 @@ def study_coupling(calibration: Sample, held: Sample, found: Constants, own: Cur
         f"Both nets held out, p = .05 ... .60. With each pair's own best gamma and kappa the error would be "
         f"{100 * exact:.2f} points: the copula's shape.", "",
         *show.fit_table(tried, "gamma and kappa"),
-        "Cross-validated on the calibration half, both nets of each judged pair unseen by the fit:", "",
+        "Cross-validated on the calibration nets, both nets of each judged pair unseen by the fit:", "",
         *show.family_table(families := test_families(calibration, own)), *show.family_verdict(families),
     ]  # fmt: skip
 
@@ -176,7 +176,7 @@ def study_budgets(
         lines += [
             "Accuracy on test images, %. The separate way gives the little net "
             f"{100 * shares[0]:.0f} % of the budget and plans that {100 * shares[1]:.0f} % of the inputs escalate: its "
-            "best case on the calibration half. Choices by the truth see one half of the test images and are judged on "
+            "best case on the calibration nets. Choices by the truth see one half of the test images and are judged on "
             "the other. The mean over budgets is the hypervolume over log cost, by its width.", "",
             *show.contest_table(terms, *contests[terms]),
         ]  # fmt: skip
@@ -192,7 +192,7 @@ def study_transfer(
         "CIFAR-10's classes in groups, from the stored answers: right is an answer in the right group, confidence "
         "stays. No net was trained for these tasks: accuracies carry over more kindly than to a new data set, "
         "couplings less, since a net in doubt between two classes of one group is sure of the group and does not know "
-        "it. Task constants come from the other groupings, on the calibration half.", "",
+        "it. Task constants come from the other groupings, on the calibration nets.", "",
     ]  # fmt: skip
     for task in SHOWN:
         lines += show.transfer_lines(transfer(calibration, held, found, constant(own), anchors, task))
@@ -314,7 +314,7 @@ def run(
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--fit", action="store_true", help="fit the shipped constants on the calibration half")
+    parser.add_argument("--fit", action="store_true", help="fit the shipped constants on the calibration nets")
     parser.add_argument("--draft", action="store_true", help="also from too few nets; marked as a draft")
     parser.add_argument("--zoo", type=Path, default=FOLDER / "zoo")
     parser.add_argument("--results", type=Path, default=RESULTS)

@@ -1,4 +1,4 @@
-"""README's figures of NAS-Bench-201 are those of the stored tables: who rewrites one must rewrite the other."""
+"""README's figures of trained nets are those of the stored tables: who rewrites one must rewrite the other."""
 
 import csv
 import re
@@ -145,3 +145,126 @@ def test_without_dead_operations(block):
     ]  # fmt: skip
     assert f"the fusion has {slashed(fixed, 'spearman')}, parts chosen {slashed(other, 'spearman')}" in block
     assert f"weights found {slashed(found, 'spearman')}." in block
+
+
+# --- Pairs of trained nets ----------------------------------------------------------------------------------------
+
+
+def sections(text, mark="##"):
+    """Heading -> what stands below it, up to the next of its depth."""
+    parts = re.split(rf"^{mark} (.+)$", text, flags=re.MULTILINE)
+    return dict(zip(parts[1::2], parts[2::2], strict=True))
+
+
+def tables(text):
+    """Every Markdown table: first cell -> head -> cell."""
+    found = []
+    for block in re.findall(r"(?:^\|.*\n)+", text, flags=re.MULTILINE):
+        lines = [[cell.strip() for cell in line.strip("|").split("|")] for line in block.splitlines()]
+        heads, body = lines[0], lines[2:]
+        found.append({row[0]: dict(zip(heads, row, strict=True)) for row in body})
+    return found
+
+
+@pytest.fixture(scope="module")
+def report():
+    return sections((RESULTS / "pair_truth.md").read_text())
+
+
+@pytest.fixture(scope="module")
+def worth():
+    """README's section, its table by row and its words in one line."""
+    text = sections((ROOT / "README.md").read_text())["What the predictions are worth"]
+    return tables(text)[0], " ".join(text.split())
+
+
+def budgets(report):
+    return [tables(report[name])[0] for name in report if name.startswith("Budgets: ")]
+
+
+def test_the_table_of_predictions(worth, report):
+    table, _ = worth
+    singles, pairs = tables(report["Single nets"])[0], tables(report["Pairs, single accuracies predicted"])[0]
+    macs, latency = budgets(report)
+    ways = {"shipped, no training": ("fitted model", "no training")} | {
+        f"{name} only": (f"{name} only",) * 2 for name in ("MACs", "params")
+    }
+    for column, (single, pair) in ways.items():
+        cells = [row[column] for row in table.values()]
+        s, p = singles[single], pairs[pair]
+        assert cells == [
+            f"{dot(s['Spearman'])}; {s['held-out MAE']}",
+            p["MAE, points"],
+            f"{dot(p['Kendall, equal p'])}; {dot(p['Kendall, equal cost'])}",
+            f"{macs[pair]['mean']}; {latency[pair]['mean']}",
+        ]
+
+
+def test_what_readme_says_of_regret(worth, report):
+    _, words = worth
+    both = [
+        tuple(each[way]["mean"] for each in budgets(report))
+        for way in ("no training, layers alone", "random", "no training, best of the first 3 pairs", "--calibrate 8")
+    ]
+    layers, chance, three, eight = (" and ".join(pair) for pair in both)
+    assert (
+        f"it is {layers}, of a random pair {chance}, of the best of the first three pairs of the list {three}." in words
+    )
+    assert f"**`--calibrate 8`** brings it to {eight}," in words
+    digits = tables(sections(report["Another data set"], "###")["digits"])[0]
+    error = {n: digits[n]["MAE, points"] for n in ("0", "8", "16")}
+    assert f"falls only from {error['0']} to {error['8']} points (with 16 trainings to {error['16']})" in words
+
+
+def test_what_readme_says_of_cascades(worth, report):
+    _, words = worth
+    here = tables(report["Pairs, true single accuracies given"])[0]
+    digits = tables(sections(report["Another data set"], "###")["digits"])[1]
+    two = tables(sections(report["Another task"], "###")["animals or vehicles"])[1]
+    error = "MAE, points"
+    independent, constant = here["independence (kappa = 0)"][error], two["constant gamma and kappa"][error]
+    assert (
+        f"{here['fitted'][error]} points off (independence: {independent}), on digits {digits['fitted'][error]}. With "
+        f"CIFAR-10's classes grouped into two it is {two['fitted'][error]}, and a constant correlation does better "
+        f"({constant})." in words
+    )
+
+
+def test_whether_a_pair_pays(worth, report):
+    _, words = worth
+    text = next(report[name] for name in report if name.startswith("Budgets: expected MACs"))
+    gains = []
+    for other in ("single", "separate"):
+        found = re.search(
+            rf"chosen by the truth: joint minus {other} \+(\S+) points \(80 %: \+(\S+) to \+(\S+)\)", text
+        )
+        gains.append(found.groups())
+    (single, low, high), (apart, from_, to) = gains
+    assert (
+        f"pairs gain {single} points over single nets of equal expected MACs (80 %: {low} to {high}), and {apart} "
+        in words
+    )
+    assert f"{apart} ({from_} to {to}) over little and big nets that are chosen separately" in words
+
+
+def test_what_readme_says_of_error_bars_and_single_proxies(worth, report):
+    _, words = worth
+    own = "net's part alone"
+    singles = tables(report["Anchored by N trainings"])[0]["0"][own]
+    pairs = tables(report["Pairs, single accuracies predicted"])[0]["no training"]["nets' part alone"]
+    digits = tables(sections(report["Another data set"], "###")["digits"])[0]
+    assert f"hold {singles} of the nets and {pairs} of the pairs, but on digits {digits['0']['in 80 % bars']}" in words
+    assert f"after 8 trainings there {digits['8']['in 80 % bars']}." in words
+    proxies = tables(report["Each proxy alone"])[0]
+
+    def both(name):
+        return " and ".join(dot(proxies[name][f"Spearman, {half}"]) for half in ("calibration", "held-out"))
+
+    ranked = [name for name in proxies if name != "az_complexity"]  # the number of MACs again
+    assert f"Spearman {both('macs')}" in words
+    assert f"{ranked[1]}, the next, {both(ranked[1])}" in words
+    added = "added to features: RMSE, mu"
+    best = sorted((row[added], name) for name, row in proxies.items() if row[added][0].isdigit())[:2]
+    alone = re.search(r"compares with (\S+) of the features alone", report["Each proxy alone"])[1]
+    assert {name for _, name in best} == {"linear_readout", "logsynflow"}
+    assert f"(RMSE {dot(alone)} to {dot(best[0][0])} and {dot(best[1][0])})" in words

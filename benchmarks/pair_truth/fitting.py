@@ -123,7 +123,7 @@ def fit(sample: Sample, curves: Curves, anchors: Mapping[str, float]) -> Constan
         raise UsageError(f"Constants need {FEW} calibration nets at least, and no others; there are {len(sample)}.")
     inputs, mu = sample.inputs, sample.mu
     judged = {name: judge(cross_validate(way, inputs, mu), mu) for name, way in WAYS.items()}
-    about = f"{len(sample)} nets trained for 5 epochs on CIFAR-10, the calibration half of the zoo"
+    about = f"{len(sample)} nets trained for 5 epochs on CIFAR-10, those of the zoo that calibrate"
 
     def shipped(name: str, way: str, fused: tuple[str, ...]) -> AccuracyModel:
         features, proxies = SHIPPABLE[way]

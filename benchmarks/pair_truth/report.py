@@ -60,7 +60,7 @@ def constants_lines(found: Constants) -> Lines:
     weights = ", ".join(f"{term.feature} {term.weight:+.3f}" for term in model.terms)
     weights += "".join(f", {each.proxy} beyond size {each.weight:+.3f}" for each in model.evidence)
     return [
-        f"Chosen on the calibration half alone, the simplest within a standard error of the best: **{found.chosen}**.",
+        f"Chosen on the calibration nets alone, the simplest within a standard error of the best: **{found.chosen}**.",
         f"mu at the centre {model.intercept:.3f}; weights a standard deviation: {weights}. Trust in fused ranks: "
         f"{found.static.trust:.2f} (static proxies), {model.trust:.2f} (default proxies).",
         f"sd of a net {model.sd_net:.3f}, of a task {model.sd_task:.3f}, of a task's factor on sizes "
