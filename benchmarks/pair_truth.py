@@ -177,7 +177,9 @@ def study_budgets(
             "Accuracy on test images, %. The separate way gives the little net "
             f"{100 * shares[0]:.0f} % of the budget and plans that {100 * shares[1]:.0f} % of the inputs escalate: its "
             "best case on the calibration nets. Choices by the truth see one half of the test images and are judged on "
-            "the other. The mean over budgets is the hypervolume over log cost, by its width.", "",
+            "the other. The mean over budgets is the hypervolume over log cost, by its width. Intervals "
+            "are over zoos of resampled nets, with new choices; such a zoo has about 63 % of the nets, so what the "
+            "whole one gives may lie outside.", "",
             *show.contest_table(terms, *contests[terms]),
         ]  # fmt: skip
     return lines, contests
