@@ -52,6 +52,7 @@ from evaluation import (  # noqa: E402
 from figures import plot_fronts, plot_predicted  # noqa: E402
 from fitting import Constants, check_enough, fit, to_text, write  # noqa: E402
 from market import MARKETS, Market, Terms, market  # noqa: E402
+from predictors import judge  # noqa: E402
 from regroup import DIGITS, SHOWN, WHOLE, read_anchors  # noqa: E402
 from study import FEW, Sample, label_noise, load_sample, zoo_sha256  # noqa: E402
 
@@ -62,6 +63,7 @@ from zeroshot.runs import RunFolder, processor  # noqa: E402
 
 CONSTANTS = HERE.parent / "zeroshot" / "constants.toml"
 RESULTS = HERE / "results"
+FEWER = (16, 32, 64)  # calibration nets
 TRAINED_PAIRS = 3  # as `zeroshot train` does by default
 FloatArray = npt.NDArray[np.float64]
 Contests = dict[Terms, tuple[Contest, Contest]]
@@ -185,6 +187,29 @@ def study_budgets(
     return lines, contests
 
 
+def study_size(calibration: Sample, held: Sample, found: Constants, anchors: Mapping[str, float]) -> show.Lines:
+    """The same from fewer calibration nets: the first of the draw, which are a sample of the same kind."""
+    numbers = [n for n in FEWER if n < len(calibration)]
+    other, rows = curves(held), []
+    for n in [*numbers, len(calibration)]:
+        part = calibration.take(np.arange(n))
+        its = found if n == len(calibration) else fit(part, curves(part), anchors)
+        guess = {"": predictions(part, held, its, anchors[WHOLE])["no training"]}
+        fitted = pairs_from(held, other, guess, its.coupling)[""]
+        losses = []
+        for terms in MARKETS:
+            on = market(held, terms)
+            values = on.predicted(accuracies(guess[""].mu), its.coupling)
+            losses.append(regret_of(on, "", lambda _, values=values: values, on.budgets()))
+        rows.append((n, its, judge(guess[""].mu, held.mu), fitted, losses))
+    return [
+        "## How many calibration nets", "",
+        "Held-out nets and pairs, nothing trained for them, from constants fitted to the first calibration nets alone "
+        "(way and trust chosen on these too). Regret hangs on few picks: read it with the errors beside it.", "",
+        *show.size_table(rows),
+    ]  # fmt: skip
+
+
 def study_transfer(
     calibration: Sample, held: Sample, found: Constants, own: Curves, anchors: Mapping[str, float]
 ) -> show.Lines:
@@ -299,7 +324,8 @@ def run(
         lines += study_coupling(calibration, held, found, own, other)
         lines += study_pairs(held, given, found, other)
         tables, contests = study_budgets(calibration, held, given, found, anchors[WHOLE])
-        lines += tables + study_transfer(calibration, held, found, own, anchors)
+        lines += tables + study_size(calibration, held, found, anchors)
+        lines += study_transfer(calibration, held, found, own, anchors)
         lines += study_digits(digits, found, own, anchors[DIGITS])
         titles = {"no training": "single nets predicted without training",
                   f"{TRAINED[2]} trained": f"single nets predicted after {TRAINED[2]} trainings",

@@ -211,6 +211,12 @@ def test_what_readme_says_of_regret(worth, report):
         f"it is {layers}, of a random pair {chance}, of the best of the first three pairs of the list {three}." in words
     )
     assert f"**`--calibrate 8`** brings it to {eight}," in words
+    row = tables(report["How many calibration nets"])[0]["64"]
+    few = [row[f"regret, {cost}: mean (worst)"].split()[0] for cost in ("MACs", "latency")]
+    error = row["MAE, points"]
+    assert (
+        f"constants from 64 calibration nets give {few[0]} and {few[1]}, with a mean error of {error} points." in words
+    )
     digits = tables(sections(report["Another data set"], "###")["digits"])[0]
     error = {n: digits[n]["MAE, points"] for n in ("0", "8", "16")}
     assert f"falls only from {error['0']} to {error['8']} points (with 16 trainings to {error['16']})" in words
@@ -266,5 +272,5 @@ def test_what_readme_says_of_error_bars_and_single_proxies(worth, report):
     added = "added to features: RMSE, mu"
     best = sorted((row[added], name) for name, row in proxies.items() if row[added][0].isdigit())[:2]
     alone = re.search(r"compares with (\S+) of the features alone", report["Each proxy alone"])[1]
-    assert {name for _, name in best} == {"linear_readout", "logsynflow"}
-    assert f"(RMSE {dot(alone)} to {dot(best[0][0])} and {dot(best[1][0])})" in words
+    (first, one), (second, other) = best
+    assert f"`{one}` and `{other}` help most (RMSE {dot(alone)} to {dot(first)} and {dot(second)})" in words

@@ -135,6 +135,18 @@ def regret_table(terms: Terms, budgets: Sequence[float], found: Sequence[Regret]
     ])  # fmt: skip
 
 
+def size_table(rows: Sequence[tuple[int, Constants, Judged, Fit, Sequence[Regret]]]) -> Lines:
+    """Errors and regret by the number of calibration nets."""
+    head = ["calibration nets", "way", "trust", "MAE, points", "Spearman", "pairs: MAE", "Kendall, equal p",
+            "Kendall, equal cost", "regret, MACs: mean (worst)", "regret, latency: mean (worst)"]  # fmt: skip
+    return table(head, [
+        [str(n), its.chosen, f"{its.model.trust:.2f}", points(single.mae), number(single.spearman), points(pairs.mae),
+         number(pairs.kendall), number(pairs.kendall_cost),
+         *(f"{points(each.mean)} ({points(each.worst)})" for each in losses)]
+        for n, its, single, pairs, losses in rows
+    ])  # fmt: skip
+
+
 def contest_table(terms: Terms, known: Contest, predicted: Contest) -> Lines:
     """Joint against separate against single."""
     budgets = [f"{b / (1 if terms.latency else 1e6):.3g}" for b in known.budgets]
