@@ -253,7 +253,7 @@ class Learnt:
         calibration: Nets that constants are fitted to.
         held: The other half.
         anchors: Task -> how hard it is.
-        own: Curves of pairs of the calibration half; None where it is too small.
+        own: Curves of pairs of the calibration nets; None where there are too few.
         found: The constants; None likewise.
     """
 
@@ -266,7 +266,7 @@ class Learnt:
 
 
 def learn(zoo: Path, table: Path = FOLDER) -> Learnt:
-    """Read a zoo and fit to its calibration half.
+    """Read a zoo and fit to its calibration nets.
 
     Args:
         zoo: Folder of trained nets.

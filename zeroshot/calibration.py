@@ -3,7 +3,7 @@
 A quarter of the trainings is spread over what is expected; they place the line. The others are of nets that the
 ranking would pick so far, two at a time, if every untrained net reached the upper end of its 80 % interval: a net that
 the line overrates is found out before it is recommended, one that it underrates gets a chance (upper confidence bounds,
-Srinivas et al., ICML 2010). On the calibration half of the zoo, with sizes of cross-validation, that lost less accuracy
+Srinivas et al., ICML 2010). On 64 calibration nets of the zoo, with sizes of cross-validation, that lost less accuracy
 than the same without the benefit of the doubt, or than spreading half or all of the trainings.
 
 With y = Phi^-1(measured accuracy) and s a net's size, the nets of one task follow

@@ -202,6 +202,6 @@ def regret_of(
 
 
 def shares_of(calibration: Sample, on: Market) -> tuple[float, float]:
-    """Share and planned rate of the separate way, tuned on the calibration half under the same terms."""
+    """Share and planned rate of the separate way, tuned on the calibration nets under the same terms."""
     own = market(calibration, on.terms)
     return tuned_shares(own, calibration.accuracy, own.budgets())

@@ -130,7 +130,7 @@ def classes_of(sample: Sample) -> int:
 
 
 def singles(calibration: Sample, held: Sample, constants: Constants, anchor: float) -> dict[str, Judged]:
-    """Every way, fitted to the calibration half, on the held-out one; then what a search shipped with so far does."""
+    """Every way, fitted to the calibration nets, on the held-out ones; then what a search shipped with so far does."""
     rows = np.arange(len(calibration))
     found = {
         name: judge(way(calibration.inputs, rows, calibration.mu)(held.inputs), held.mu)
@@ -152,7 +152,7 @@ class ProxyTest:
         calibration: Signed Spearman correlation with the accuracy.
         held: The same on the held-out half.
         beats: On how many halves it is higher than those of MACs, parameters and depth.
-        added: Cross-validated RMSE of mu on the calibration half, as one more column beside the features.
+        added: Cross-validated RMSE of mu on the calibration nets, as one more column beside the features.
     """
 
     name: str

@@ -1,4 +1,4 @@
-"""The constants that are shipped, fitted on the calibration half, and the file that holds them."""
+"""The constants that are shipped, fitted on the calibration nets, and the file that holds them."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -43,7 +43,7 @@ class Constants:
         static: Of single nets of which only layers are known.
         model: Of single nets that were probed.
         coupling: Of pairs.
-        judged: Way -> how cross-validation judged it, on the calibration half.
+        judged: Way -> how cross-validation judged it, on the calibration nets.
         chosen: The way whose columns the model has.
     """
 
@@ -80,7 +80,7 @@ def fit_tasks(sample: Sample, model: AccuracyModel, anchors: Mapping[str, float]
     """Offsets and factors of regrouped tasks on trained nets, and what their anchors explain.
 
     Args:
-        sample: Of the calibration half.
+        sample: Of the calibration nets.
         model: Fitted to it.
         anchors: Task -> `task_anchor`.
         names: Of `regroup.GROUPS`; three or more.
@@ -109,7 +109,7 @@ def with_tasks(model: AccuracyModel, tasks: TaskFit, reference: float) -> Accura
 
 
 def fit(sample: Sample, curves: Curves, anchors: Mapping[str, float]) -> Constants:
-    """All constants from the calibration half.
+    """All constants from the calibration nets.
 
     Args:
         sample: Its nets; of the other half nothing is seen here.

@@ -44,7 +44,7 @@ def too_few(nets: int, what: str) -> Lines:
 
 
 def single_table(judged: Mapping[str, Judged], held: Mapping[str, Judged]) -> Lines:
-    """Ways to predict single nets: cross-validated on the calibration half, and on the held-out one."""
+    """Ways to predict single nets: cross-validated on the calibration nets, and on the held-out ones."""
     rows = []
     for name, out in held.items():
         own = judged.get(name)

@@ -20,7 +20,7 @@ from zeroshot.net import DEPTHWISE, NetSpec, layer_table, spec_array
 from zeroshot.runs import processor
 from zeroshot.train import Recipe, Split, TrainedNet, hold_out, train_net
 
-# One recipe for all nets. 5 epochs, because the zoo is to take about 7 hours of one core, and nets differ more than
+# One recipe for all nets. 5 epochs, because the zoo is to take hours of one core, not days, and nets differ more than
 # epochs do. Patience 0: none stops early.
 # bf16 on every machine alike, also where it gains nothing.
 RECIPE = Recipe(epochs=5, patience=0, precision="bf16")
