@@ -41,5 +41,5 @@ def _print(screen: "Console", rows: list[Row], trained: int) -> None:
     for text, net in zip(texts, ["net", *(row["net"] for row in rows)], strict=True):
         screen.print(f"{text}  {net}", style="dim" if net == "net" else None)
     prose(screen, f"\n{len(rows)} nets, {trained} trainings. Accuracy on the test images; with more seeds the mean, ± "
-                  "their standard deviation. Predictions are calibrated on one half and judged on the other.",
+                  "their standard deviation. Predictions are calibrated on some and judged on the held-out ones.",
           "dim")  # fmt: skip
