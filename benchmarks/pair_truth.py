@@ -33,7 +33,7 @@ from contest import (  # noqa: E402
     regrets,
     shares_of,
 )
-from couplings import Curves, accuracies, constant, curves, own_errors, test_families  # noqa: E402
+from couplings import Curves, accuracies, constant, curves, judge_pairs, own_errors, test_families  # noqa: E402
 from drawing import read_plan  # noqa: E402
 from evaluation import (  # noqa: E402
     TRAINED,
@@ -47,6 +47,7 @@ from evaluation import (  # noqa: E402
     proxies_alone,
     searched,
     singles,
+    training_free,
     transfer,
 )
 from figures import plot_fronts, plot_predicted  # noqa: E402
@@ -187,21 +188,22 @@ def study_budgets(
     return lines, contests
 
 
-def study_size(calibration: Sample, held: Sample, found: Constants, anchors: Mapping[str, float]) -> show.Lines:
+def study_size(
+    calibration: Sample, held: Sample, found: Constants, other: Curves, anchors: Mapping[str, float]
+) -> show.Lines:
     """The same from fewer calibration nets: the first of the draw, which are a sample of the same kind."""
-    numbers = [n for n in FEWER if n < len(calibration)]
-    other, rows = curves(held), []
-    for n in [*numbers, len(calibration)]:
+    markets, rows = [market(held, terms) for terms in MARKETS], []
+    for n in (*(n for n in FEWER if n < len(calibration)), len(calibration)):
         part = calibration.take(np.arange(n))
         its = found if n == len(calibration) else fit(part, curves(part), anchors)
-        guess = {"": predictions(part, held, its, anchors[WHOLE])["no training"]}
-        fitted = pairs_from(held, other, guess, its.coupling)[""]
-        losses = []
-        for terms in MARKETS:
-            on = market(held, terms)
-            values = on.predicted(accuracies(guess[""].mu), its.coupling)
-            losses.append(regret_of(on, "", lambda _, values=values: values, on.budgets()))
-        rows.append((n, its, judge(guess[""].mu, held.mu), fitted, losses))
+        mu = training_free(held, its.model, anchors[WHOLE]).mu
+        fitted = judge_pairs(other, accuracies(mu), its.coupling, held.zoo.macs())
+        values = [on.predicted(accuracies(mu), its.coupling) for on in markets]
+        losses = [
+            regret_of(on, "no training", lambda _, each=each: each, on.budgets())
+            for on, each in zip(markets, values, strict=True)
+        ]
+        rows.append((n, its, judge(mu, held.mu), fitted, losses))
     return [
         "## How many calibration nets", "",
         "Held-out nets and pairs, nothing trained for them, from constants fitted to the first calibration nets alone "
@@ -251,7 +253,7 @@ class Learnt:
     Attributes:
         whole: Every trained net.
         calibration: Nets that constants are fitted to.
-        held: The other half.
+        held: The held-out ones.
         anchors: Task -> how hard it is.
         own: Curves of pairs of the calibration nets; None where there are too few.
         found: The constants; None likewise.
@@ -324,7 +326,7 @@ def run(
         lines += study_coupling(calibration, held, found, own, other)
         lines += study_pairs(held, given, found, other)
         tables, contests = study_budgets(calibration, held, given, found, anchors[WHOLE])
-        lines += tables + study_size(calibration, held, found, anchors)
+        lines += tables + study_size(calibration, held, found, other, anchors)
         lines += study_transfer(calibration, held, found, own, anchors)
         lines += study_digits(digits, found, own, anchors[DIGITS])
         titles = {"no training": "single nets predicted without training",

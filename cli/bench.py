@@ -168,9 +168,10 @@ def _print(screen: "Console", found: "Study", drift: dict[str, tuple[int, float]
         screen.print(f"\n{nets}", style="bold")
         prose(screen, about, "dim")
         for task in dict.fromkeys(v.task for v in found.verdicts if v.nets == nets):
-            _correlations(screen, [v for v in found.verdicts if (v.nets, v.task) == (nets, task)])
+            verdicts = [v for v in found.verdicts if (v.nets, v.task) == (nets, task)]
+            _correlations(screen, verdicts)
             if bands:
-                _bands(screen, [v for v in found.verdicts if (v.nets, v.task) == (nets, task)], bands)
+                _bands(screen, verdicts, bands)
             _regrets(screen, found.regrets.get(nets, {}).get(task, {}))
     unclear: dict[str, list[str]] = {}
     for verdict in found.verdicts:
@@ -199,10 +200,8 @@ def _correlations(screen: "Console", verdicts: "list[Verdict]") -> None:
         ]
         for v in sorted(verdicts, key=lambda v: -v.spearman["all"].value if v.spearman["all"].note == "" else 2.0)
     ]  # fmt: skip
-    texts = aligned([heads, *lines], screen.width, left=1)
     screen.print(f"\n{verdicts[0].task}")
-    screen.print(texts[0], style="dim")
-    screen.print("\n".join(texts[1:]))
+    _table(screen, heads, lines)
 
 
 def _bands(screen: "Console", verdicts: "list[Verdict]", cost: str) -> None:
@@ -213,9 +212,8 @@ def _bands(screen: "Console", verdicts: "list[Verdict]", cost: str) -> None:
         [v.proxy, *(_number(e) for e in v.bands), *["-"] * (count - len(v.bands))]
         for v in sorted(verdicts, key=lambda v: -sum(e.value for e in v.bands if not e.note))
     ]
-    texts = aligned([[f"Spearman inside bands of {cost}", *(f"{n} nets" for n in sizes)], *lines], screen.width, left=1)
-    screen.print(f"\n{texts[0]}", style="dim")
-    screen.print("\n".join(texts[1:]))
+    screen.print()
+    _table(screen, [f"Spearman inside bands of {cost}", *(f"{n} nets" for n in sizes)], lines)
 
 
 def _regrets(screen: "Console", regrets: dict[str, dict[str, float]]) -> None:
@@ -226,8 +224,13 @@ def _regrets(screen: "Console", regrets: dict[str, dict[str, float]]) -> None:
     order = sorted(regrets, key=lambda name: sum(regrets[name].values()))
     lines = [[name, *(f"{regrets[name][cost]:.2f}" for cost in costs)] for name in order]
     heads = ["points lost under a limit", *(" ".join(cost.split("/")[-2:]) for cost in costs)]
+    screen.print()
+    _table(screen, heads, lines)
+
+
+def _table(screen: "Console", heads: list[str], lines: list[list[str]]) -> None:
     texts = aligned([heads, *lines], screen.width, left=1)
-    screen.print(f"\n{texts[0]}", style="dim")
+    screen.print(texts[0], style="dim")
     screen.print("\n".join(texts[1:]))
 
 

@@ -26,18 +26,32 @@ def only(table, **wanted):
     return found[0]
 
 
-@pytest.fixture(scope="module")
-def block():
-    """README's part between its two marks, as one line of words."""
-    text = (ROOT / "README.md").read_text()
-    return " ".join(text.split("<!-- nasbench201 -->")[1].split("<!-- /nasbench201 -->")[0].split())
+def tables(text):
+    """Every Markdown table: first cell -> head -> cell."""
+    found = []
+    for block in re.findall(r"(?:^\|.*\n)+", text, flags=re.MULTILINE):
+        lines = [[cell.strip() for cell in line.strip("|").split("|")] for line in block.splitlines()]
+        heads, body = lines[0], lines[2:]
+        found.append({row[0]: dict(zip(heads, row, strict=True)) for row in body})
+    return found
 
 
 @pytest.fixture(scope="module")
-def shown(block):
+def part():
+    """README's part between its two marks."""
+    return (ROOT / "README.md").read_text().split("<!-- nasbench201 -->")[1].split("<!-- /nasbench201 -->")[0]
+
+
+@pytest.fixture(scope="module")
+def block(part):
+    """The same as one line of words."""
+    return " ".join(part.split())
+
+
+@pytest.fixture(scope="module")
+def shown(part):
     """First words of a row of README's table -> its three cells."""
-    cells = [[cell.strip() for cell in line.split("|")] for line in re.findall(r"\| ([^|]+(?:\|[^|]+){3}) \|", block)]
-    return {name: values for name, *values in cells}
+    return {name: list(row.values())[1:] for name, row in tables(part)[0].items()}
 
 
 def dot(value):
@@ -154,16 +168,6 @@ def sections(text, mark="##"):
     """Heading -> what stands below it, up to the next of its depth."""
     parts = re.split(rf"^{mark} (.+)$", text, flags=re.MULTILINE)
     return dict(zip(parts[1::2], parts[2::2], strict=True))
-
-
-def tables(text):
-    """Every Markdown table: first cell -> head -> cell."""
-    found = []
-    for block in re.findall(r"(?:^\|.*\n)+", text, flags=re.MULTILINE):
-        lines = [[cell.strip() for cell in line.strip("|").split("|")] for line in block.splitlines()]
-        heads, body = lines[0], lines[2:]
-        found.append({row[0]: dict(zip(heads, row, strict=True)) for row in body})
-    return found
 
 
 @pytest.fixture(scope="module")

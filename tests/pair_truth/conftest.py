@@ -47,8 +47,9 @@ def calibration(sample):
 
 @pytest.fixture
 def quick(scripts, monkeypatch):
-    """Fewer resamples and no Gaussian process, whose likelihood takes seconds."""
+    """Fewer resamples and calibration nets, and no Gaussian process, whose likelihood takes seconds."""
     monkeypatch.setattr(scripts["contest"], "RESAMPLES", 5)
     for name in [name for name in scripts["predictors"].WAYS if name.startswith("Gaussian")]:
         monkeypatch.delitem(scripts["predictors"].WAYS, name)
+    monkeypatch.setattr(scripts["pair_truth"], "FEWER", (8,))
     return scripts["pair_truth"]

@@ -35,6 +35,7 @@ def test_the_benchmark_tells_all_of_a_small_zoo(quick, tmp_path, capsys):
     for words in (
         "24 of 216 trainings", "## Single nets", "## Anchored by N trainings", "true single accuracies given",
         "single accuracies predicted", "## Budgets: expected MACs", "## Budgets: expected latency", "## Another task",
+        "## How many calibration nets", "\n| 8 | line over log MACs | ", "\n| 12 | ",
         "joint minus separate", "independence", "random", "5 epochs", "18 held-out nets trained on handwritten digits",
     ):  # fmt: skip
         assert words in text

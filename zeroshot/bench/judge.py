@@ -110,6 +110,8 @@ def judge_all(
 ) -> list[Verdict]:
     """The verdicts on every proxy and task; errors as `judge`."""
     options = options or Options()
+    if options.band_cost is not None and options.band_cost not in _band_costs(truth):
+        raise unknown("cost", options.band_cost, _band_costs(truth))
     found = []
     for task in tasks:
         if task not in truth.accuracy:
@@ -191,13 +193,14 @@ def _verdict(reference: _Reference, proxy: str) -> Verdict:
     )  # fmt: skip
 
 
+def _band_costs(truth: Truth) -> dict[str, FloatArray]:
+    return {**truth.scores, **truth.costs}
+
+
 def _bands(
     truth: Truth, scored: npt.NDArray[np.bool_], x: FloatArray, y: FloatArray, groups: IntArray, options: Options
 ) -> tuple[Estimate, ...]:
-    costs = {**truth.scores, **truth.costs}
-    if options.band_cost is not None and options.band_cost not in costs:
-        raise unknown("cost", options.band_cost, costs)
-    cost = costs.get(options.band_cost or "macs")
+    cost = _band_costs(truth).get(options.band_cost or "macs")
     if cost is None or not len(x):
         return ()
     cost = cost[scored]
