@@ -40,23 +40,9 @@ def test_npz_images_come_back(shape, tmp_path):
     assert result.x_train.ndim == 4
 
 
-def test_floats_up_to_one_are_scaled_and_others_are_not(tmp_path):
-    x = arrays()["x_train"]
-    plain = load(saved(tmp_path / "a.npz", x_train=x, x_test=x)).digest
-    for kind, factor in (("float32", 255), ("float64", 255), ("float32", 1), ("int64", 1)):
-        same = (x / factor).astype(kind)
-        assert load(saved(tmp_path / "b.npz", x_train=same, x_test=same)).digest == plain
-
-
 def test_floats_are_rounded_to_the_nearest(tmp_path):
     assert (load(saved(tmp_path / "a.npz", x_train=np.full((12, 6, 6, 3), 100.6))).x_train == 101).all()
     assert (load(saved(tmp_path / "b.npz", x_test=np.full((12, 6, 6, 3), 0.999))).x_test == 255).all()
-
-
-def test_the_scale_is_decided_once_for_both_halves(tmp_path):
-    dark = np.ones((12, 6, 6, 3), np.float32)
-    result = load(saved(tmp_path / "a.npz", x_train=arrays()["x_train"].astype(np.float32), x_test=dark))
-    assert result.x_test.max() == 1
 
 
 @pytest.mark.parametrize("labels", [np.arange(12.0) % 3, np.arange(12)[:, None] % 3, np.arange(12, dtype="u1") % 3])

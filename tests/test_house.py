@@ -26,7 +26,7 @@ ROOMS = (
     ("zeroshot.build", "zeroshot.trace", "zeroshot._trace_ops"),
     ("zeroshot.cost",),
     ("zeroshot.int8",),
-    ("zeroshot.data", "zeroshot._arrays", "zeroshot._images", "zeroshot._torchvision"),
+    ("zeroshot.data", "zeroshot._arrays", "zeroshot._images", "zeroshot._scale", "zeroshot._torchvision"),
     (
         "zeroshot.probe",
         "zeroshot._passes",

@@ -8,6 +8,7 @@ from typing import IO, Any
 import numpy as np
 import numpy.typing as npt
 
+from zeroshot._scale import to_bytes
 from zeroshot.errors import DataError
 
 Images = npt.NDArray[np.uint8]
@@ -21,9 +22,8 @@ TEST_SHARE = 0.2
 def read_npz(path: Path) -> Arrays:
     """Read and check an .npz with `x_train`, `y_train`, `x_test` and `y_test`; other keys are ignored.
 
-    Images are (n, H, W), (n, H, W, 1) or (n, H, W, 3): integers from 0 to 255, or floats. Floats that
-    nowhere exceed 1 are taken as 0..1 and multiplied by 255; floats up to 255 are taken as they are; both
-    are rounded. Labels are (n,) or (n, 1) whole numbers 0..C-1, each of which occurs in the training set.
+    Images are (n, H, W), (n, H, W, 1) or (n, H, W, 3), whole numbers 0..255 or floats, which `to_bytes` scales.
+    Labels are (n,) or (n, 1) whole numbers 0..C-1, each of which occurs in the training set.
 
     Raises:
         DataError: The file is damaged, holds pickled objects, or its arrays break one of the rules above.
@@ -73,19 +73,10 @@ def _load_members(file: IO[bytes], path: Path) -> dict[str, npt.NDArray[Any]]:
 
 
 def _images(train: npt.NDArray[Any], test: npt.NDArray[Any]) -> tuple[Images, Images]:
-    parts = [_checked_shape(train, "x_train"), _checked_shape(test, "x_test")]
-    if parts[0].shape[1:] != parts[1].shape[1:]:
-        raise DataError(f"Images of x_train are {parts[0].shape[1:]}, those of x_test {parts[1].shape[1:]}.")
-    highest = [_checked_values(x, key) for x, key in zip(parts, ("x_train", "x_test"), strict=True)]
-    floats = [h for x, h in zip(parts, highest, strict=True) if x.dtype.kind == "f"]
-    factor = 255.0 if floats and max(floats) <= 1 else 1.0  # one rule for both halves
-    return _as_bytes(parts[0], factor), _as_bytes(parts[1], factor)
-
-
-def _as_bytes(x: npt.NDArray[Any], factor: float) -> Images:
-    if x.dtype.kind == "f":
-        x = np.rint(x * x.dtype.type(factor))
-    return np.ascontiguousarray(x, np.uint8)
+    train, test = _checked_shape(train, "x_train"), _checked_shape(test, "x_test")
+    if train.shape[1:] != test.shape[1:]:
+        raise DataError(f"Images of x_train are {train.shape[1:]}, those of x_test {test.shape[1:]}.")
+    return to_bytes(train, test)
 
 
 def _checked_shape(x: npt.NDArray[Any], key: str) -> npt.NDArray[Any]:
@@ -105,25 +96,6 @@ def _checked_shape(x: npt.NDArray[Any], key: str) -> npt.NDArray[Any]:
     if x.size == 0:
         raise DataError(f"{key} is empty: its shape is {x.shape}.")
     return x if x.ndim == 4 else x[..., None]
-
-
-def _checked_values(x: npt.NDArray[Any], key: str) -> float:
-    """The highest value, once every value is known to be a pixel."""
-    if x.dtype.kind not in "uif":
-        raise DataError(f"{key} has type {x.dtype}; images must be whole numbers 0..255 or floats.")
-    if x.dtype.kind == "f" and not (np.isfinite(x.min()) and np.isfinite(x.max())):
-        bad = ~np.isfinite(x)
-        first = tuple(int(i) for i in np.unravel_index(np.argmax(bad), x.shape))
-        raise DataError(
-            f"{key} has {int(bad.sum())} values that are not finite (NaN or infinity), the first at index {first}."
-        )
-    low, high = float(x.min()), float(x.max())
-    if low < 0 or high > 255:
-        raise DataError(
-            f"{key} runs from {low:g} to {high:g}; pixels must lie within 0..255, or 0..1 as floats.",
-            "Save the raw pixels: zeroshot normalises them itself.",
-        )
-    return high
 
 
 def _labels(y: npt.NDArray[Any], key: str) -> Labels:

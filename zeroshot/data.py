@@ -28,6 +28,9 @@ MAX_IMBALANCE, MIN_PER_CLASS = 10, 20
 class Dataset:
     """Labelled images of one size, in a training and a test half.
 
+    White is 255 and black is 0 in both halves, whatever the source: `load` scales floats of 0..1 or 0..255, and
+    refuses those whose scale is in doubt.
+
     Attributes:
         name: The named source, or the file's or folder's own name.
         x_train: (n, H, W, C) uint8, C is 1 or 3.
@@ -87,8 +90,8 @@ def load(source: str, seed: int = 0) -> Dataset:
     - `digits`: 1,797 grey 8x8 images shipped with scikit-learn, a fifth of each class held out.
     - `cifar10`, `cifar100`, `fashion-mnist`: downloaded by torchvision into `cache_folder()` once.
     - a file ending in `.npz`: `x_train`, `y_train`, `x_test`, `y_test`. Images are (n, H, W), (n, H, W, 1) or
-      (n, H, W, 3), whole numbers 0..255 or floats: floats that nowhere exceed 1 are multiplied by 255, others
-      must lie in 0..255, and both are rounded. Pickled objects are never loaded.
+      (n, H, W, 3), whole numbers 0..255 or floats: floats are 0..1 if none exceeds 1 and 0..255 if most images
+      reach a quarter of that, both halves alike, and any doubt is an error. Pickled objects are never loaded.
     - a folder: `train/<class>/*` and `test/<class>/*`, or `<class>/*` with a fifth of each class held out.
       Images larger than 160 pixels on the shorter side are reduced to that, keeping memory in bounds; EXIF
       orientation is honoured.
