@@ -23,12 +23,16 @@ void ${name}_init(void)
     counters.capped = 0;
 }
 
-void ${name}_set_threshold(int threshold)
+int ${name}_set_threshold(int threshold)
 {
     int i;
+    if (threshold < 0 || threshold > 256) {
+        return -1;
+    }
     for (i = 0; i < ${NAME}_CLASSES; i++) {
         thresholds[i] = (int16_t)threshold;
     }
+    return 0;
 }
 
 void ${name}_set_class_threshold(int label, int threshold)

@@ -40,8 +40,8 @@ ${input_comment}
 ${input_declarations}
 
 /* Escalate where the gap is below the threshold: 0 never, 256 always. For all classes, or where the little net answers
- * `label`. */
-void ${name}_set_threshold(int threshold);
+ * `label`. Returns 0; or -1, and nothing is changed, where the threshold is not 0 to 256. */
+int ${name}_set_threshold(int threshold);
 void ${name}_set_class_threshold(int label, int threshold);
 
 /* At most so many escalations in a row, so that a hard scene cannot take the time of the big net for ever; the call

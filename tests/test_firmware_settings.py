@@ -1,0 +1,80 @@
+"""What a program may set while a cascade runs, on this machine with sanitizers: good values and bad ones."""
+
+import subprocess
+
+import pytest
+
+from zeroshot.firmware.answers import reference_answers
+from zeroshot.firmware.c_cascade import cascade_sources
+from zeroshot.firmware.toolchain import build_host
+
+from .firmware_pairs import images, pair
+
+CLASSES = 10
+# Bounds, what is 0 or 256 as 16 bits, and the ends of an int.
+BAD = (-1, -256, 257, 32767, 32768, 65535, 65536, 65792, -(2**31), 2**31 - 1)
+MAIN = """
+#include <stdio.h>
+#include <stdlib.h>
+#include "cascade.h"
+
+/* Image on stdin; arguments are calls: "all T", "predict", "init". Prints status or escalation. */
+int main(int argc, char **argv)
+{
+    static int8_t image[CASCADE_LITTLE_SIDE * CASCADE_LITTLE_SIDE * CASCADE_CHANNELS];
+    cascade_result result;
+    int i;
+    if (fread(image, 1, sizeof image, stdin) != sizeof image) {
+        return 1;
+    }
+    for (i = 1; i < argc; i++) {
+        switch (argv[i][0]) {
+        case 'a': printf("%d\\n", cascade_set_threshold(atoi(argv[i + 1]))); i++; break;
+        case 'i': cascade_init(); break;
+        default: cascade_predict(image, &result); printf("%d\\n", result.escalated);
+        }
+    }
+    return 0;
+}
+"""
+
+
+@pytest.fixture(scope="module")
+def cascade():
+    return pair("r8-s4-c3w6x1/2", "r8-s6-c3w8x1/2", thresholds=tuple(range(3, 13)))
+
+
+@pytest.fixture(scope="module")
+def program(cascade, tmp_path_factory):
+    out = tmp_path_factory.mktemp("settings") / "program"
+    build_host(cascade_sources(cascade, "cascade") | {"main.c": MAIN}, out)
+    return out
+
+
+@pytest.fixture
+def answer(cascade):
+    """Label and gap of the little net for the first image."""
+    found = reference_answers(cascade, images(cascade, 1))
+    return int(found.little_label[0]), int(found.gap[0])
+
+
+def run(program, cascade, *calls):
+    words = [str(word) for call in calls for word in call.split()]
+    given = images(cascade, 1).little[0].tobytes()
+    done = subprocess.run([program, *words], input=given, capture_output=True, timeout=60, check=False)
+    assert done.returncode == 0, done.stderr.decode(errors="replace")
+    return [int(line) for line in done.stdout.split()]
+
+
+def test_thresholds_decide(program, cascade, answer):
+    _, gap = answer
+    values = (0, gap, gap + 1, 255, 256)
+    calls = [call for value in values for call in (f"all {value}", "predict")]
+    assert run(program, cascade, "init", *calls) == [x for value in values for x in (0, int(gap < value))]
+
+
+@pytest.mark.parametrize("before", [0, 256])
+def test_thresholds_out_of_range_are_refused(program, cascade, before):
+    calls = [call for value in BAD for call in (f"all {value}", "predict")]
+    expected = [x for _ in BAD for x in (-1, int(before == 256))]
+    assert run(program, cascade, "init", f"all {before}", *calls) == [0, *expected]
