@@ -18,7 +18,7 @@ MAIN = """
 #include <stdlib.h>
 #include "cascade.h"
 
-/* Image on stdin; arguments are calls: "all T", "predict", "init". Prints status or escalation. */
+/* Image on stdin; arguments are calls: "all T", "one LABEL T", "predict", "init". Prints status or escalation. */
 int main(int argc, char **argv)
 {
     static int8_t image[CASCADE_LITTLE_SIDE * CASCADE_LITTLE_SIDE * CASCADE_CHANNELS];
@@ -30,6 +30,7 @@ int main(int argc, char **argv)
     for (i = 1; i < argc; i++) {
         switch (argv[i][0]) {
         case 'a': printf("%d\\n", cascade_set_threshold(atoi(argv[i + 1]))); i++; break;
+        case 'o': printf("%d\\n", cascade_set_class_threshold(atoi(argv[i + 1]), atoi(argv[i + 2]))); i += 2; break;
         case 'i': cascade_init(); break;
         default: cascade_predict(image, &result); printf("%d\\n", result.escalated);
         }
@@ -78,3 +79,20 @@ def test_thresholds_out_of_range_are_refused(program, cascade, before):
     calls = [call for value in BAD for call in (f"all {value}", "predict")]
     expected = [x for _ in BAD for x in (-1, int(before == 256))]
     assert run(program, cascade, "init", f"all {before}", *calls) == [0, *expected]
+
+
+def test_a_threshold_of_one_class(program, cascade, answer):
+    label, _ = answer
+    calls = [f"one {label} 256", "predict", f"one {label} 0", "predict", f"one {(label + 1) % CLASSES} 256", "predict"]
+    assert run(program, cascade, "init", *calls) == [0, 1, 0, 0, 0, 0]
+
+
+@pytest.mark.parametrize("label", [-1, CLASSES, CLASSES + 1, 65536, 2**31 - 1, -(2**31)])
+def test_labels_that_no_class_has_are_refused(program, cascade, label):
+    assert run(program, cascade, "init", "all 0", f"one {label} 256", "predict") == [0, -1, 0]
+
+
+def test_bad_thresholds_of_one_class_are_refused(program, cascade, answer):
+    label, _ = answer
+    calls = [call for value in BAD for call in (f"one {label} {value}", "predict")]
+    assert run(program, cascade, "init", "all 256", *calls) == [0, *(x for _ in BAD for x in (-1, 1))]

@@ -50,8 +50,9 @@ def _calls(cascade: Cascade, name: str) -> str:
         f"{from_pixels or f'/* fill {fill} */' + chr(10)}"
         f"{name}_predict({arguments}, &result);\n/* result.label, result.escalated, result.logits */\n```\n\n"
         f"Images elsewhere in memory are copied into the arena. `{name}_set_threshold` changes the threshold while the "
-        f"program runs (0: never the big net, 256: always); it returns 0, or -1 for any other value, which changes "
-        f"nothing. `{name}_set_limit` limits escalations in a row, `{name}_count` counts calls and escalations.\n"
+        f"program runs (0: never the big net, 256: always), `{name}_set_class_threshold` that of one answer of the "
+        f"little net; they return 0, or -1 for any other value or label, and change nothing then. `{name}_set_limit` "
+        f"limits escalations in a row, `{name}_count` counts calls and escalations.\n"
     )
 
 

@@ -23,10 +23,15 @@ void ${name}_init(void)
     counters.capped = 0;
 }
 
+static int is_threshold(int value)
+{
+    return value >= 0 && value <= 256;
+}
+
 int ${name}_set_threshold(int threshold)
 {
     int i;
-    if (threshold < 0 || threshold > 256) {
+    if (!is_threshold(threshold)) {
         return -1;
     }
     for (i = 0; i < ${NAME}_CLASSES; i++) {
@@ -35,9 +40,13 @@ int ${name}_set_threshold(int threshold)
     return 0;
 }
 
-void ${name}_set_class_threshold(int label, int threshold)
+int ${name}_set_class_threshold(int label, int threshold)
 {
+    if (label < 0 || label >= ${NAME}_CLASSES || !is_threshold(threshold)) {
+        return -1;
+    }
     thresholds[label] = (int16_t)threshold;
+    return 0;
 }
 
 void ${name}_set_limit(uint32_t most)

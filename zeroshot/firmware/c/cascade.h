@@ -40,9 +40,10 @@ ${input_comment}
 ${input_declarations}
 
 /* Escalate where the gap is below the threshold: 0 never, 256 always. For all classes, or where the little net answers
- * `label`. Returns 0; or -1, and nothing is changed, where the threshold is not 0 to 256. */
+ * `label`. Returns 0; or -1, and nothing is changed, where the threshold is not 0 to 256 or no class has
+ * the label. */
 int ${name}_set_threshold(int threshold);
-void ${name}_set_class_threshold(int label, int threshold);
+int ${name}_set_class_threshold(int label, int threshold);
 
 /* At most so many escalations in a row, so that a hard scene cannot take the time of the big net for ever; the call
  * after them keeps the little net's answer. 0: no limit. */
