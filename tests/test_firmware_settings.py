@@ -1,12 +1,16 @@
-"""What a program may set while a cascade runs, on this machine with sanitizers: good values and bad ones."""
+"""What a program may set while a cascade runs, on this machine with sanitizers: good values, bad ones, none at all."""
 
 import subprocess
 
 import pytest
 
-from zeroshot.firmware.answers import reference_answers
+from zeroshot.errors import ToolchainError
+from zeroshot.firmware import qemu as qemu_module
+from zeroshot.firmware.answers import compare, reference_answers
 from zeroshot.firmware.c_cascade import cascade_sources
-from zeroshot.firmware.toolchain import build_host
+from zeroshot.firmware.emulate import DATA, Core
+from zeroshot.firmware.qemu import MACHINES, has_qemu, qemu_answers
+from zeroshot.firmware.toolchain import build_firmware, build_host, find_toolchain
 
 from .firmware_pairs import images, pair
 
@@ -59,9 +63,9 @@ def answer(cascade):
     return int(found.little_label[0]), int(found.gap[0])
 
 
-def run(program, cascade, *calls):
+def run(program, cascade, *calls, image=0):
     words = [str(word) for call in calls for word in call.split()]
-    given = images(cascade, 1).little[0].tobytes()
+    given = images(cascade, image + 1).little[image].tobytes()
     done = subprocess.run([program, *words], input=given, capture_output=True, timeout=60, check=False)
     assert done.returncode == 0, done.stderr.decode(errors="replace")
     return [int(line) for line in done.stdout.split()]
@@ -96,3 +100,40 @@ def test_bad_thresholds_of_one_class_are_refused(program, cascade, answer):
     label, _ = answer
     calls = [call for value in BAD for call in (f"one {label} {value}", "predict")]
     assert run(program, cascade, "init", "all 256", *calls) == [0, *(x for _ in BAD for x in (-1, 1))]
+
+
+def test_no_init_is_needed(program, cascade):
+    """Every image by a fresh start of the program, and by one that starts afresh itself."""
+    given = images(cascade, 40)
+    expected = reference_answers(cascade, given)
+    assert 0 < expected.escalated.sum() < len(expected.escalated)
+    for i, escalated in enumerate(expected.escalated.tolist()):
+        assert run(program, cascade, "predict", "all 0", "init", "predict", image=i) == [escalated, 0, escalated]
+
+
+@pytest.mark.parametrize("compiler", ["zig", "gcc"])
+def test_no_init_is_needed_on_a_core(cascade, compiler):
+    pytest.importorskip("unicorn", reason="needs the mcu extra")
+    try:
+        toolchain = find_toolchain(compiler)
+    except ToolchainError as error:
+        pytest.skip(str(error))
+    sources = cascade_sources(cascade, "cascade")
+    core = Core(build_firmware(sources, ["cascade_predict"], "cortex-m4", toolchain), "cortex-m4")
+    given = images(cascade, 10)
+    for image, escalated in zip(given.little, reference_answers(cascade, given).escalated, strict=True):
+        core.write(DATA + 64, image.tobytes())
+        core.call("cascade_predict", DATA + 64, DATA)
+        assert core.read(DATA + 5, 1)[0] == escalated
+
+
+@pytest.mark.skipif(not has_qemu(), reason="needs qemu-system-arm")
+@pytest.mark.parametrize("board", sorted(MACHINES))
+def test_no_init_is_needed_on_a_board(cascade, board, monkeypatch):
+    pytest.importorskip("ziglang", reason="needs the mcu extra")
+    real = qemu_module.host_main
+    without = "        cascade_init();\n"
+    assert without in real(cascade, "cascade")
+    monkeypatch.setattr(qemu_module, "host_main", lambda *given: real(*given).replace(without, ""))
+    one = images(cascade, 1)
+    compare(board, reference_answers(cascade, one), qemu_answers(cascade, one, board, find_toolchain("zig")))

@@ -34,7 +34,7 @@ class Needs:
         touched: Bytes of it up to the highest one that a call with both nets writes.
         stack: Bytes of stack.
         code: Bytes of instructions in flash.
-        constants: Bytes of constants in flash: weights, parameters, tables.
+        constants: Bytes of constants in flash: weights, parameters, tables, initial values of variables.
         static: Bytes of RAM beside the stack; the arena is part of them.
     """
 
@@ -67,7 +67,6 @@ class Device:
         kept += [f"{NAME}_{prefix}quantise" for prefix, _, _ in cascade.pixel_tables]
         self.elf: Elf = build_firmware(cascade_sources(cascade, NAME), kept, core, toolchain)
         self.core = Core(self.elf, core)
-        self.core.call(f"{NAME}_init")
 
     def load(self, little: Int8Array, big: Int8Array) -> list[int]:
         """Put one image into memory for both nets; returns the arguments of a call."""
@@ -147,6 +146,6 @@ class Device:
         return Needs(
             core=self.core_name, little=counts.parts[: rows[0]], big=counts.parts[rows[0] :],
             decision=counts.total - sum(counts.parts), arena=arena.size, touched=touched,
-            stack=self.core.stack_bytes(), code=self.elf.size(".text"), constants=self.elf.size(".rodata"),
+            stack=self.core.stack_bytes(), code=self.elf.size(".text"), constants=self.elf.size(".rodata", ".data"),
             static=self.elf.size(".data", ".bss"),
         )  # fmt: skip

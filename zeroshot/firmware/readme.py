@@ -46,13 +46,14 @@ def _calls(cascade: Cascade, name: str) -> str:
             f"{name}_big_quantise(large, {name}_big_input());\n"
         )
     return (
-        f'## Calling it\n\n```c\n#include "{name}.h"\n\n{name}_result result;\n{name}_init();\n'
+        f'## Calling it\n\n```c\n#include "{name}.h"\n\n{name}_result result;\n'
         f"{from_pixels or f'/* fill {fill} */' + chr(10)}"
         f"{name}_predict({arguments}, &result);\n/* result.label, result.escalated, result.logits */\n```\n\n"
         f"Images elsewhere in memory are copied into the arena. `{name}_set_threshold` changes the threshold while the "
         f"program runs (0: never the big net, 256: always), `{name}_set_class_threshold` that of one answer of the "
         f"little net; they return 0, or -1 for any other value or label, and change nothing then. `{name}_set_limit` "
-        f"limits escalations in a row, `{name}_count` counts calls and escalations.\n"
+        f"limits escalations in a row, `{name}_count` counts calls and escalations, `{name}_init` starts afresh, as a "
+        f"program starts without it.\n"
     )
 
 

@@ -6,7 +6,7 @@
 
 static int8_t arena[${NAME}_ARENA_BYTES] ZS_ALIGNED;
 static const int16_t exported_thresholds[${NAME}_CLASSES] = {${thresholds}};
-static int16_t thresholds[${NAME}_CLASSES];
+static int16_t thresholds[${NAME}_CLASSES] = {${thresholds}};
 static uint32_t limit, in_a_row;
 static ${name}_counters counters;
 

@@ -30,7 +30,7 @@ typedef struct {
     uint32_t capped;
 } ${name}_counters;
 
-/* Call it once; again to start afresh: thresholds as exported, no limit, counters at zero. */
+/* Start afresh: thresholds as exported, no limit, counters at zero. So a program starts too, which need not call it. */
 void ${name}_init(void);
 
 ${predict_comment}
