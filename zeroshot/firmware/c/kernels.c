@@ -180,11 +180,14 @@ static inline ZS_UNUSED uint32_t zs_odd(uint32_t add, uint32_t word)
 
 /* Sums of two filters over four pixels: sums[0] and sums[1] are the biases and become those of the first pixel, in the
  * order filter 0 pixels 0 to 3, filter 1 pixels 0 to 3. Returns the end of the weights. Eight sums, two pointers and
- * four operands take all registers, which compilers do not find: hence a function in assembly. */
-__attribute__((naked)) static ZS_NOINLINE const int8_t *zs_dot(const int8_t *weights ZS_UNUSED,
-                                                               const int16_t *patch ZS_UNUSED,
-                                                               const int16_t *end ZS_UNUSED, int32_t *sums ZS_UNUSED)
+ * four operands take all registers, which compilers do not find: hence assembly, which saves those that it does not
+ * name as its own. */
+static inline const int8_t *zs_dot(const int8_t *weights, const int16_t *patch, const int16_t *end, int32_t *sums)
 {
+    register const int8_t *r0 __asm("r0") = weights;
+    register const int16_t *r1 __asm("r1") = patch;
+    register const int16_t *r2 __asm("r2") = end;
+    register int32_t *r3 __asm("r3") = sums;
 #define ZS_PAIR                            \
     "ldr r2, [r0], #4\n\t"                 \
     "sxtb16 r3, r2\n\t"                    \
@@ -217,7 +220,11 @@ __attribute__((naked)) static ZS_NOINLINE const int8_t *zs_dot(const int8_t *wei
                    "bne 1b\n\t"
                    "ldr r2, [sp, #4]\n\t"
                    "stm r2, {r4-r11}\n\t"
-                   "pop {r2-r11, pc}" ::: "memory");
+                   "pop {r2-r11, lr}"
+                   : "+r"(r0), "+r"(r1)
+                   : "r"(r2), "r"(r3)
+                   : "r12", "cc", "memory");
+    return r0;
 #undef ZS_PAIR
 }
 
@@ -225,10 +232,12 @@ __attribute__((naked)) static ZS_NOINLINE const int8_t *zs_dot(const int8_t *wei
 
 /* The same for cores without DSP instructions and with eight registers that can compute (Cortex-M0+): two pixels, then
  * the other two. The sums wait in the registers that cannot. */
-__attribute__((naked)) static ZS_NOINLINE const int8_t *zs_dot(const int8_t *weights ZS_UNUSED,
-                                                               const int16_t *patch ZS_UNUSED,
-                                                               const int16_t *end ZS_UNUSED, int32_t *sums ZS_UNUSED)
+static inline const int8_t *zs_dot(const int8_t *weights, const int16_t *patch, const int16_t *end, int32_t *sums)
 {
+    register const int8_t *r0 __asm("r0") = weights;
+    register const int16_t *r1 __asm("r1") = patch;
+    register const int16_t *r2 __asm("r2") = end;
+    register int32_t *r3 __asm("r3") = sums;
 #define ZS_WEIGHTS(at)              \
     "ldr r5, [r0, #" at "]\n\t"     \
     "sxtb r2, r5\n\t"               \
@@ -252,7 +261,7 @@ __attribute__((naked)) static ZS_NOINLINE const int8_t *zs_dot(const int8_t *wei
     "muls r6, r5, r6\n\t"           \
     "add " g ", r6\n\t"
     __asm volatile(".syntax unified\n\t"
-                   "push {r4-r7, lr}\n\t"
+                   "push {r4-r7}\n\t"
                    "mov r4, r8\n\t"
                    "mov r5, r9\n\t"
                    "mov r6, r10\n\t"
@@ -302,7 +311,11 @@ __attribute__((naked)) static ZS_NOINLINE const int8_t *zs_dot(const int8_t *wei
                    "mov r9, r5\n\t"
                    "mov r10, r6\n\t"
                    "mov r11, r7\n\t"
-                   "pop {r4-r7, pc}" ::: "memory");
+                   "pop {r4-r7}"
+                   : "+r"(r0), "+r"(r1), "+r"(r2), "+r"(r3)
+                   :
+                   : "cc", "memory");
+    return r0;
 #undef ZS_WEIGHTS
 #undef ZS_PIXEL
 }
