@@ -11,9 +11,10 @@ from zeroshot.errors import ToolchainError, UsageError, VerifyError, pip_install
 from zeroshot.firmware import device as device_module
 from zeroshot.firmware import toolchain as toolchain_module
 from zeroshot.firmware.answers import Answers, Images, compare, decide, reference_answers, tflm_answers
+from zeroshot.firmware.c_cascade import template
 from zeroshot.firmware.elf import read_elf
 from zeroshot.firmware.emulate import Core, _instructions
-from zeroshot.firmware.toolchain import CORES, Toolchain, build_firmware, build_host, find_toolchain
+from zeroshot.firmware.toolchain import CORES, Toolchain, build_firmware, build_host, find_toolchain, link
 from zeroshot.firmware.verify import verify
 
 from .firmware_pairs import images, pair
@@ -129,6 +130,32 @@ def test_missing_tools_are_named_with_the_command_that_installs_them(cascade, mo
         build_host({"a.c": ""}, None)
 
 
+def test_without_a_reader_of_images(monkeypatch):
+    hide(monkeypatch, "elftools")
+    with pytest.raises(ToolchainError, match="pyelftools, which is not installed") as caught:
+        read_elf(b"")
+    assert "[mcu]" in caught.value.hint
+
+
+def test_images_that_are_cut_or_changed_give_no_traceback(needs_tools):
+    source = {"a.c": "int counter = 5, zeros[3]; int f(int n) { return zeros[n] + counter; }"}
+    raw = link(source, ["f"], "cortex-m4", find_toolchain("zig"), template("emulate.ld"))
+    for size in (*range(60), *range(60, len(raw), 997), len(raw) - 1):
+        with pytest.raises(ToolchainError):
+            read_elf(raw[:size])
+    rng = np.random.default_rng(0)
+    headers = int.from_bytes(raw[32:36], "little")  # of sections
+    refused = 0
+    for at in (*range(84), *rng.integers(headers, len(raw), 500)):
+        changed = bytearray(raw)
+        changed[at] ^= int(rng.integers(1, 256))
+        try:
+            read_elf(bytes(changed))
+        except ToolchainError:
+            refused += 1
+    assert refused >= 20
+
+
 def test_unknown_names(cascade):
     with pytest.raises(UsageError, match="Unknown toolchain 'iar'"):
         find_toolchain("iar")
@@ -146,6 +173,7 @@ def test_compilers_that_fail(tmp_path, needs_tools):
 
 
 def test_broken_images_are_refused():
+    pytest.importorskip("elftools", reason="needs the mcu extra")
     for raw in (b"", b"\x7fELF\x01\x01", b"\x7fELF\x02\x01" + bytes(60)):
         with pytest.raises(ToolchainError, match="no 32-bit ARM ELF"):
             read_elf(raw)

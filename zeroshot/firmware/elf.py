@@ -1,12 +1,17 @@
-"""Just enough of the ELF format: the segments, sections and symbols of a 32-bit little-endian ARM image."""
+"""What the emulators need of a linked image: the segments, sections and symbols of a 32-bit little-endian ARM ELF.
 
-import struct
+It is read by pyelftools, of an optional extra, which is imported only inside these functions.
+"""
+
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from io import BytesIO
+from typing import Any
 
-from zeroshot.errors import ToolchainError
+from zeroshot.errors import ToolchainError, pip_install
 
-_ARM, _NOBITS, _SYMTAB, _LOAD, _ALLOC = 40, 8, 2, 1, 2
+_KINDS = ("STT_NOTYPE", "STT_OBJECT", "STT_FUNC")  # no type: of a linker script
+_ALLOC = 2  # SHF_ALLOC
 
 
 @dataclass(frozen=True)
@@ -57,44 +62,47 @@ def read_elf(raw: bytes) -> Elf:
     """Parse an image.
 
     Raises:
-        ToolchainError: The bytes are no 32-bit little-endian ARM ELF.
+        ToolchainError: The bytes are no 32-bit little-endian ARM ELF, or pyelftools is not installed.
     """
-    if raw[:6] != b"\x7fELF\x01\x01" or len(raw) < 52 or struct.unpack_from("<H", raw, 18)[0] != _ARM:
+    reader, broken = _pyelftools()
+    try:
+        file = reader(BytesIO(raw))
+        ours = (file.elfclass, file.little_endian, file["e_machine"]) == (32, True, "EM_ARM")
+    except broken:
+        ours = False
+    if not ours:
         raise ToolchainError("The linker's output is no 32-bit ARM ELF image.", "Check the compiler with --toolchain.")
     try:
-        return _read(raw)
-    except (struct.error, IndexError, UnicodeDecodeError) as error:
+        return Elf(tuple(_segments(file)), tuple(_sections(file)), dict(_symbols(file)))
+    except broken as error:
         raise ToolchainError(f"The linker's output is a broken ELF image: {error}.", "Build it again.") from error
 
 
-def _read(raw: bytes) -> Elf:
-    program, section_at = struct.unpack_from("<II", raw, 28)
-    program_size, programs, section_size, sections, names_at = struct.unpack_from("<5H", raw, 42)
-    segments = []
-    for i in range(programs):
-        kind, offset, _, physical, stored, _ = struct.unpack_from("<6I", raw, program + i * program_size)
-        if kind == _LOAD and stored:
-            segments.append((physical, raw[offset : offset + stored]))
-    heads = [struct.unpack_from("<10I", raw, section_at + i * section_size) for i in range(sections)]
-    names = heads[names_at][4]
-    kept = [
-        Section(_text(raw, names + head[0]), head[3], head[5], head[1] != _NOBITS)
-        for head in heads
-        if head[2] & _ALLOC and head[5]
-    ]
-    return Elf(tuple(segments), tuple(kept), dict(_symbols(raw, heads)))
+def _segments(file: Any) -> Iterator[tuple[int, bytes]]:  # noqa: ANN401 - pyelftools' own type
+    for segment in file.iter_segments(type="PT_LOAD"):
+        if segment["p_filesz"]:
+            yield segment["p_paddr"], segment.data()
 
 
-def _symbols(raw: bytes, heads: list[tuple[int, ...]]) -> Iterator[tuple[str, Symbol]]:
-    for head in heads:
-        if head[1] != _SYMTAB:
-            continue
-        strings = heads[head[6]][4]
-        for at in range(head[4], head[4] + head[5], 16):
-            name, value, size, info = struct.unpack_from("<IIIB", raw, at)
-            if info & 15 in (0, 1, 2):  # no type (linker script), object, function
-                yield _text(raw, strings + name), Symbol(value & ~1 if info & 15 == 2 else value, size)
+def _sections(file: Any) -> Iterator[Section]:  # noqa: ANN401
+    for section in file.iter_sections():
+        if section["sh_flags"] & _ALLOC and section["sh_size"]:
+            yield Section(section.name, section["sh_addr"], section["sh_size"], section["sh_type"] != "SHT_NOBITS")
 
 
-def _text(raw: bytes, at: int) -> str:
-    return raw[at : raw.index(b"\0", at)].decode()
+def _symbols(file: Any) -> Iterator[tuple[str, Symbol]]:  # noqa: ANN401
+    for table in file.iter_sections(type="SHT_SYMTAB"):
+        for symbol in table.iter_symbols():
+            kind, value = symbol["st_info"]["type"], symbol["st_value"]
+            if kind in _KINDS:
+                yield symbol.name, Symbol(value & ~1 if kind == "STT_FUNC" else value, symbol["st_size"])
+
+
+def _pyelftools() -> tuple[Any, tuple[type[Exception], ...]]:
+    """The reader of ELF files, and what it raises on broken ones."""
+    try:
+        from elftools.common.exceptions import ELFError
+        from elftools.elf.elffile import ELFFile
+    except ImportError as error:
+        raise ToolchainError("Reading images needs pyelftools, which is not installed.", pip_install("mcu")) from error
+    return ELFFile, (ELFError,)
