@@ -42,7 +42,7 @@ def export(
     verify: Annotated[
         bool, typer.Option("--verify/--no-verify", help="Prove that it computes what was evaluated.")
     ] = True,
-    force: Annotated[bool, option("--force", "", "Replace the folder.")] = False,
+    force: Annotated[bool, option("--force", "", "Replace an earlier export there.")] = False,
     json: Annotated[bool, option("--json", "", "Print one JSON object.")] = False,
     quiet: Annotated[bool, option("--quiet", "", "No progress; print only where the firmware is.")] = False,
 ) -> None:

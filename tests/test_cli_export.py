@@ -76,6 +76,9 @@ def test_quiet_and_unverified(cli, run):
         (["--core", "z80"], 2, "Unknown core z80"),
         (["--toolchain", "iar"], 2, "Unknown toolchain"),
         (["--out", "."], 1, "is not empty"),
+        (["--out", ".", "--force"], 1, "No export made the folder"),
+        (["--out", "run", "--force"], 1, "No export made the folder"),
+        (["--out", "run/int8", "--force"], 1, "No export made the folder"),
     ],
 )
 def test_what_cannot_be(cli, run, words, code, message):
@@ -84,6 +87,7 @@ def test_what_cannot_be(cli, run, words, code, message):
     assert message in result.stderr
     assert "Traceback" not in result.stderr
     assert not (run / "firmware").exists()
+    assert (run / "int8" / "pairs.csv").is_file()
 
 
 def test_a_run_that_is_not_quantised(cli, run):

@@ -213,6 +213,11 @@ def test_folders_in_use(run):
     with pytest.raises(RunError, match="is not empty"):
         unproved(run)
     (found.folder / "mine").write_text("x")
+    with pytest.raises(RunError, match="changed since: mine"):
+        unproved(run, force=True)
+    (found.folder / "mine").unlink()
     unproved(run, force=True)
-    assert not (found.folder / "mine").exists()
+    for folder in (run, run / "firmware", run.parent):
+        with pytest.raises(RunError, match="No export made"):
+            unproved(run, out=folder, force=True)
     assert unproved(run, out=run / "elsewhere").folder == run / "elsewhere"

@@ -9,7 +9,8 @@ import zipfile
 import pytest
 
 from zeroshot.errors import RunError, UsageError
-from zeroshot.firmware.project import check_name, project_files, write_project
+from zeroshot.firmware.folder import MARKER, write_project
+from zeroshot.firmware.project import check_name, project_files
 from zeroshot.firmware.tflite import to_tflite
 from zeroshot.firmware.verify import verify
 
@@ -37,7 +38,7 @@ def test_what_is_written(one_input, tmp_path):
     found = {
         str(p.relative_to(tmp_path / "deep" / "out")) for p in (tmp_path / "deep" / "out").rglob("*") if p.is_file()
     }
-    assert found == set(files) == {
+    assert found - {MARKER} == set(files) == {
         "README.md", "main.c", "Makefile", "CMakeLists.txt", "library.properties", "eye-arduino.zip",
         "examples/eye/eye.ino", "zephyr/module.yml", "zephyr/CMakeLists.txt", "zephyr/Kconfig",
         "models/little.tflite", "models/big.tflite", "src/kernels.c", "src/kernels.h", "src/kernels_config.h",
@@ -199,8 +200,11 @@ def test_folders_in_use_are_left_alone(one_input, tmp_path):
     with pytest.raises(RunError, match="is not empty") as caught:
         write_project(files, folder)
     assert "--force" in caught.value.hint
+    with pytest.raises(RunError, match="mine.txt"):
+        write_project(files, folder, force=True)
+    assert (folder / "mine.txt").read_text() == "x"
+    (folder / "mine.txt").unlink()
     write_project(files, folder, force=True)
-    assert not (folder / "mine.txt").exists()
     (tmp_path / "file").write_text("x")
     with pytest.raises(RunError, match="is not a folder"):
         write_project(files, tmp_path / "file", force=True)

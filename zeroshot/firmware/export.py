@@ -18,8 +18,9 @@ from zeroshot.firmware.answers import Images
 from zeroshot.firmware.c_cascade import OVERREAD, Cascade
 from zeroshot.firmware.c_model import model_bytes
 from zeroshot.firmware.device import Needs
+from zeroshot.firmware.folder import VERIFICATION, check_target, write_project
 from zeroshot.firmware.pack import pack
-from zeroshot.firmware.project import check_name, check_target, project_files, write_project
+from zeroshot.firmware.project import check_name, project_files
 from zeroshot.firmware.qemu import MACHINES
 from zeroshot.firmware.toolchain import CORES, find_toolchain
 from zeroshot.firmware.verify import ENGINE, Verification, verify
@@ -108,7 +109,7 @@ def export_pair(
         cores: Emulated cores, as `zeroshot.firmware.verify.verify` knows them.
         toolchain: `zig` or `gcc`; by default the first that is installed.
         verified: Whether to verify; else the folder says that it was not.
-        force: Replace the folder.
+        force: Replace an earlier export in the folder.
         progress: Called with what is being done, steps done, steps in all.
 
     Raises:
@@ -138,7 +139,7 @@ def export_pair(
         _check_needs(proof, its_board)
     files = project_files(cascade, given, name, proof)
     if proof is not None:
-        files["verification.json"] = (json.dumps(proof.summary(), indent=1) + "\n").encode()
+        files[VERIFICATION] = (json.dumps(proof.summary(), indent=1) + "\n").encode()
     write_project(files, target, force=force)
     rate = float(row["escalation_rate_int8"])
     return ExportResult(target, pair, nets[0].name, nets[1].name, cascade.thresholds, proof, its_board, rate)

@@ -2,15 +2,12 @@
 
 import io
 import re
-import shutil
-import tempfile
 import zipfile
-from pathlib import Path
 from string import Template
 
 import numpy as np
 
-from zeroshot.errors import RunError, UsageError
+from zeroshot.errors import UsageError
 from zeroshot.firmware.answers import Images, check_images, reference_answers
 from zeroshot.firmware.c_cascade import Cascade, cascade_sources, template
 from zeroshot.firmware.c_model import c_array
@@ -67,46 +64,6 @@ def project_files(
     out[f"{name}-arduino.zip"] = _arduino(out, name)
     out["README.md"] = readme(cascade, name, verification).encode()
     return out
-
-
-def write_project(files: dict[str, bytes], folder: Path, *, force: bool = False) -> None:
-    """Write the exported folder, whole or not at all.
-
-    Args:
-        files: Of `project_files`.
-        folder: Made, with its parents; it must be empty or missing.
-        force: Replace what is there.
-
-    Raises:
-        RunError: The folder is not empty, or cannot be written.
-    """
-    check_target(folder, force=force)
-    try:
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=folder.parent, prefix=f".{folder.name}.") as made:
-            new = Path(made) / "new"
-            for path, raw in files.items():
-                (new / path).parent.mkdir(parents=True, exist_ok=True)
-                (new / path).write_bytes(raw)
-            if folder.exists():
-                shutil.rmtree(folder)
-            new.rename(folder)
-    except OSError as error:
-        raise RunError(
-            f"Cannot write {folder}: {error.strerror or error}.", "Name another folder with --out."
-        ) from error
-
-
-def check_target(folder: Path, *, force: bool) -> None:
-    """Insist that a folder may be written, before any work is done.
-
-    Raises:
-        RunError: It is not empty and `force` is not given, or is no folder.
-    """
-    if folder.exists() and not folder.is_dir():
-        raise RunError(f"{folder} is not a folder.", "Name another one with --out.")
-    if not force and folder.is_dir() and any(folder.iterdir()):
-        raise RunError(f"The folder {folder} is not empty.", "Name another one with --out, or replace it with --force.")
 
 
 def _values(cascade: Cascade, images: Images, name: str, sources: dict[str, str]) -> dict[str, object]:
