@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test test-slow lint benchmarks clean
+.PHONY: demo test test-slow test-random lint benchmarks clean
 
 demo: $(VENV)/installed-mcu
 	$(BIN)/zeroshot demo --run runs/demo --force
@@ -16,6 +16,10 @@ test: $(VENV)/installed-dev
 
 test-slow: $(VENV)/installed-dev
 	$(BIN)/python -m pytest -m slow
+
+# All properties with fresh seeds and ten times the examples; pytest prints how to repeat a failure.
+test-random: $(VENV)/installed-dev
+	$(BIN)/python -m pytest -m hypothesis --hypothesis-profile=random
 
 lint: $(VENV)/installed-dev
 	$(BIN)/ruff check .

@@ -8,6 +8,7 @@ from pathlib import Path
 from types import ModuleType
 
 import pytest
+from hypothesis import HealthCheck, settings
 from typer.testing import CliRunner, Result
 
 from zeroshot.cli import app
@@ -17,6 +18,18 @@ from zeroshot.scoring import one_thread
 
 # A shell starts background jobs with interrupts ignored, and whatever these start inherits it. Tests send interrupts.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+
+# Everybody's test run draws the same examples, not only CI's; `make test-random` looks for those that fail.
+settings.register_profile(
+    "random",
+    settings.get_profile("default"),
+    max_examples=1000,
+    deadline=None,
+    print_blob=True,
+    suppress_health_check=[HealthCheck.too_slow],
+)
+settings.register_profile("repeatable", settings.get_profile("random"), derandomize=True, max_examples=100)
+settings.load_profile("repeatable")
 
 
 def _benchmark(name: str) -> ModuleType:

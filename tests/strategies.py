@@ -1,8 +1,16 @@
-"""Hypothesis strategies that several test files draw from."""
+"""Hypothesis strategies that several test files draw from, and how many examples a property takes."""
 
+from typing import Any
+
+from hypothesis import settings
 from hypothesis import strategies as st
 
 from zeroshot.net import BLOCKS, NetSpec, Stage
+
+
+def examples(count: int, **others: Any) -> settings:
+    """Settings of a property that takes `count` examples where others take 100: 10 times as many in `test-random`."""
+    return settings(max_examples=count * settings.default.max_examples // 100, deadline=None, **others)
 
 
 @st.composite

@@ -10,7 +10,7 @@ from zeroshot.errors import UsageError
 from zeroshot.net import NetSpec, layer_table, spec_array
 
 from . import reference
-from .strategies import specs
+from .strategies import examples, specs
 
 RESNET8 = "r32-s16-b3w16x1-b3w32x1/2-b3w64x1/2"
 MOBILENET = "r96-s8/2-d3w16x1-d3w32x2/2-d3w64x2/2-d3w128x6/2-d3w256x2/2"
@@ -20,7 +20,7 @@ def arena(net, planner, channels=3, classes=10):
     return int(arena_bytes(layer_table(spec_array([net]), channels, classes), planner)[0])
 
 
-@settings(max_examples=200, deadline=None)
+@examples(200)
 @given(st.lists(specs(), min_size=1, max_size=3), st.integers(1, 4), st.integers(2, 11), st.booleans())
 def test_all_planners_are_those_of_the_naive_ones(nets, channels, classes, keep):
     table = layer_table(spec_array(nets), channels, classes)

@@ -2,12 +2,14 @@
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from zeroshot.bench.constrained import limits_of, mean_regrets, pareto_front, random_sweep, sweep
 from zeroshot.bench.table import Truth
 from zeroshot.errors import DataError, UsageError
+
+from .strategies import examples
 
 
 def truth(rows):
@@ -20,7 +22,7 @@ def truth(rows):
 
 small = st.integers(0, 4)
 tables = st.lists(st.tuples(small, small, small), min_size=1, max_size=12)
-briefly = settings(deadline=None, max_examples=40)
+briefly = examples(40)
 
 
 @briefly

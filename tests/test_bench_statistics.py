@@ -5,14 +5,16 @@ import itertools
 import numpy as np
 import pytest
 import scipy.stats
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from zeroshot.bench import statistics as s
 from zeroshot.errors import UsageError
 
+from .strategies import examples
+
 # Few values, so that ties are frequent.
-briefly = settings(deadline=None, max_examples=40)
+briefly = examples(40)
 columns = st.integers(5, 24).flatmap(
     lambda n: st.tuples(*(st.lists(st.integers(-3, 4), min_size=n, max_size=n) for _ in range(2)))
 ).map(lambda pair: [np.array(side, float) for side in pair])  # fmt: skip

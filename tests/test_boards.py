@@ -1,7 +1,7 @@
 """Boards and engines: shipped files are complete and sourced; broken ones are refused with the key's name."""
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, given
 from hypothesis import strategies as st
 
 from zeroshot.cost.arena import PLANNERS
@@ -9,6 +9,8 @@ from zeroshot.cost.boards import board_names, load_board
 from zeroshot.cost.engines import CLASSES, ORIGINS, check_sources, engine_names, figures, load_engine
 from zeroshot.errors import UsageError
 from zeroshot.net import OPS
+
+from .strategies import examples
 
 MINE = """
 title = "Mine"
@@ -132,7 +134,7 @@ def test_missing_or_binary_board_file(tmp_path):
         load_board(str(tmp_path / "binary.toml"))
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=30, deadline=None)
+@examples(30, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(clock=st.floats(1, 2000), flash=st.integers(1, 2**31))
 def test_a_written_board_reads_back(tmp_path, clock, flash):
     path = tmp_path / "mine.toml"

@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from torch import nn
 from torch.nn.functional import cross_entropy
@@ -26,7 +26,7 @@ from zeroshot.cost.nets import net_costs
 from zeroshot.errors import InfeasibleError, UsageError
 from zeroshot.net import NetSpec, layer_table, spec_array
 
-from .strategies import specs
+from .strategies import examples, specs
 
 # Every block, tied by a residual sum and free: identities and projections, with and without expansion, a head.
 NETS = (
@@ -113,7 +113,7 @@ def test_a_net_whose_other_channels_are_dead_is_the_pruned_net(spec, saliency):
     assert largest_difference(net, found.module(), spec) > 1e-6
 
 
-@settings(deadline=None, max_examples=15)
+@examples(15)
 @given(specs(widths=(4, 6, 8, 12)), st.floats(0.2, 0.9), st.sampled_from((1, 2, 4)), st.integers(0, 5))
 def test_any_net(spec, share, multiple, seed):
     """Costs counted by torch, the structure, the channels and the function."""

@@ -29,6 +29,7 @@ from zeroshot.cascade.copula import (
 from zeroshot.errors import UsageError
 
 from . import reference
+from .strategies import examples
 
 INDEPENDENT = Coupling("independent", "no measurement", (0.0, 0.0), (0.0, 0.0, 0.0))
 INF = float("inf")
@@ -43,7 +44,7 @@ def scipy_cdf(h, k, r):
 # --- The bivariate normal distribution function -------------------------------------------------------------------
 
 
-@settings(max_examples=300, deadline=None)
+@examples(300)
 @given(st.floats(-9, 9), st.floats(-9, 9), st.floats(-0.9999, 0.9999))
 @example(0.0, 0.0, 0.5)
 @example(1.2, 1.2, 0.9999)
@@ -296,7 +297,7 @@ def test_a_file_without_a_coupling_is_refused(change):
         coupling_of({key: value for key, value in values.items() if value is not None})
 
 
-@settings(deadline=None, max_examples=30)
+@examples(30)
 @given(fractions, st.floats(-0.95, 0.95))
 def test_a_correlation_is_found_again_from_its_curve(a, r):
     p = np.arange(0.05, 0.61, 0.05)

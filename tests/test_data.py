@@ -8,13 +8,15 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
 from zeroshot import _torchvision, data
 from zeroshot.data import Dataset, batches, channel_stats, load, resized, warnings_for
 from zeroshot.errors import DataError, UsageError
+
+from .strategies import examples
 
 X = np.random.default_rng(0).integers(0, 256, (12, 6, 6, 3), np.uint8)
 
@@ -167,7 +169,7 @@ def test_channel_stats_are_those_of_numpy():
 # resized
 
 
-@settings(max_examples=60, deadline=None)
+@examples(60)
 @given(value=st.integers(0, 255), sides=st.tuples(*[st.integers(1, 40)] * 3), channels=st.sampled_from([1, 3]))
 def test_a_constant_image_stays_constant(value, sides, channels):
     height, width, resolution = sides
@@ -224,7 +226,7 @@ def rows_of(made, *arguments):
     return out
 
 
-@settings(max_examples=80, deadline=None)
+@examples(80)
 @given(classes=st.integers(2, 7), size=st.integers(1, 20), count=st.integers(1, 5), seed=st.integers(0, 2**32))
 def test_batches_are_disjoint_and_balanced(classes, size, count, seed):
     made = dataset(np.repeat(np.arange(classes), 60))
@@ -237,7 +239,7 @@ def test_batches_are_disjoint_and_balanced(classes, size, count, seed):
         assert counts.max() - counts.min() <= 1
 
 
-@settings(max_examples=60, deadline=None)
+@examples(60)
 @given(labels=st.lists(st.integers(0, 3), min_size=8, max_size=60), count=st.integers(1, 4))
 def test_a_rare_class_is_dealt_out_evenly(labels, count):
     labels = [0, 1, 2, 3, *labels]

@@ -8,11 +8,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from zeroshot.data import load
 from zeroshot.errors import DataError
+
+from .strategies import examples
 
 
 def arrays(n=12, classes=3, shape=(6, 6, 3)):
@@ -142,7 +144,7 @@ def test_a_member_that_is_no_array_is_refused(tmp_path, refused):
     refused(tmp_path / "a.npz", "x_train that is not a NumPy array")
 
 
-@settings(max_examples=60, deadline=None)
+@examples(60)
 @given(position=st.integers(0, 2**20), value=st.integers(1, 255))
 def test_any_flipped_byte_is_refused_or_harmless(position, value, tmp_path_factory):
     path = tmp_path_factory.mktemp("flip") / "a.npz"

@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from torch import nn
 
@@ -14,6 +14,7 @@ from zeroshot.spaces import McuSpace
 from zeroshot.trace import trace
 
 from . import reference
+from .strategies import examples
 
 NETS = ["r16-s8/2-c3w8x2-d5w16x1/2", "r32-s16-b3w16x1-m5e4w24x2/2-h64", "r20-s12/2-c1w8x1-c7w12x1/2"]
 
@@ -63,7 +64,7 @@ def test_features_are_those_of_rows_written_out():
         assert {name: column[i] for name, column in found.items()} == pytest.approx(naive(net))
 
 
-@settings(deadline=None, max_examples=20)
+@examples(20)
 @given(st.integers(0, 2**32 - 1))
 def test_a_net_has_the_same_features_in_every_population(seed):
     values = McuSpace.for_images(32).sample(6, np.random.default_rng(seed))

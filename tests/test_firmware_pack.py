@@ -14,6 +14,8 @@ from zeroshot.int8.arithmetic import multiply_by_quantized_multiplier, requantis
 from zeroshot.int8.random import random_int8_net
 from zeroshot.net import ADD, DEPTHWISE, NetSpec
 
+from .strategies import examples
+
 
 def naive_convolution(weights):
     """Byte by byte from the description in kernels.c."""
@@ -140,7 +142,7 @@ def test_channels_without_weights_become_constants_that_the_fast_form_serves():
         assert np.clip(got + zero, low, 127) == np.clip(want + zero, low, 127)
 
 
-@settings(deadline=None, max_examples=300)
+@examples(300)
 @given(
     st.integers(24, 31), st.integers(2**30, 2**31 - 1), st.integers(-(2**30), 2**30), st.integers(0, 40),
     st.integers(-128, 127), st.booleans(),

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from zeroshot.cost.arena import arena_bytes, in_place, scratch_bytes
@@ -11,7 +11,7 @@ from zeroshot.firmware.plan import ALIGNMENT, plan_arena
 from zeroshot.net import NetSpec, layer_table, spec_array
 
 from . import reference
-from .strategies import specs
+from .strategies import examples, specs
 
 RESNET8 = "r32-s16-b3w16x1-b3w32x1/2-b3w64x1/2"
 MOBILENET = "r96-s8/2-d3w16x1-d3w32x2/2-d3w64x2/2-d3w128x6/2-d3w256x2/2"
@@ -68,7 +68,7 @@ def check(nets, plan, shared):
         assert all(start % ALIGNMENT == 0 for start, _, _ in ordered)
 
 
-@settings(max_examples=60, deadline=None)
+@examples(60)
 @given(specs(), specs(), st.booleans())
 def test_nothing_overlaps_what_is_alive_with_it(little, big, shared):
     tables = tuple(layer_table(spec_array([net]), 3, 10) for net in (little, big))

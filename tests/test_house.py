@@ -4,6 +4,8 @@ import ast
 import doctest
 import functools
 import importlib
+import os
+import shutil
 import subprocess
 import sys
 import tomllib
@@ -408,3 +410,21 @@ def test_versions_agree():
 
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     assert zeroshot.__version__ == project["version"]
+
+
+@pytest.mark.parametrize("environment", [{}, {"CI": "true"}])
+def test_properties_draw_the_same_examples_everywhere(tmp_path, environment):
+    """Hypothesis does so by itself where CI is set, only there; the profile of these tests does so everywhere."""
+    code = (
+        "from hypothesis import given, settings, strategies as st\n"
+        "def test_profile():\n    assert settings.default.derandomize, settings.get_current_profile_name()\n"
+        "    assert settings.get_profile('random').derandomize is False\n"
+    )
+    shutil.copy(ROOT / "tests" / "conftest.py", tmp_path)
+    (tmp_path / "test_profile.py").write_text(code)
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "test_profile.py"]
+    kept = {name: value for name, value in os.environ.items() if name not in ("CI", "TF_BUILD", "GITHUB_ACTIONS")}
+    done = subprocess.run(
+        command, cwd=tmp_path, env=kept | environment, capture_output=True, text=True, timeout=300, check=False
+    )
+    assert done.returncode == 0, done.stdout + done.stderr

@@ -4,7 +4,7 @@ import dataclasses
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from zeroshot.errors import UsageError
@@ -15,7 +15,7 @@ from zeroshot.int8.random import random_images, random_int8_net
 from zeroshot.net import NetSpec
 
 from . import reference
-from .strategies import specs
+from .strategies import examples, specs
 
 EVERYTHING = "r7-s3/2-c3w4x1-d5w5x1/2-m3e2w5x1-b3w4x1/2-h6"
 
@@ -52,7 +52,7 @@ def test_every_tensor_is_the_naive_one(text, channels, classes):
     agrees(it, random_images(it, 2, 1))
 
 
-@settings(max_examples=25, deadline=None)
+@examples(25)
 @given(specs(widths=(1, 2, 5)), st.integers(1, 3), st.integers(1, 5), st.integers(0, 99))
 def test_nets_of_any_shape(spec, channels, classes, seed):
     small = dataclasses.replace(spec, resolution=1 + spec.resolution % 7, stages=spec.stages[:2], head=spec.head % 8)

@@ -3,14 +3,14 @@
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 
 from zeroshot.build import Add, build, layers
 from zeroshot.int8.execute import tensors
 from zeroshot.int8.random import random_images, random_int8_net, relu_rows
 from zeroshot.net import AVGPOOL, NetSpec
 
-from .strategies import specs
+from .strategies import examples, specs
 
 NETS = ["r16-s8-b3w8x1-b3w16x1/2", "r15-s8/2-m3e4w8x2-d5w16x1/2-h32", "r12-s4-c3w8x2-c1w16x1"]
 
@@ -44,7 +44,7 @@ def test_the_seed_decides():
     assert np.array_equal(random_images(first, 3, 7), random_images(first, 3, 7))
 
 
-@settings(max_examples=40, deadline=None)
+@examples(40)
 @given(specs(widths=(2, 3)))
 def test_relus_are_those_of_the_built_net(spec):
     """The built net is run, and every ReLU says whose output it was given."""

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from zeroshot.cost.boards import load_board
@@ -12,7 +12,7 @@ from zeroshot.cost.nets import NetCosts, net_costs, platform
 from zeroshot.net import OPS, NetSpec, layer_table, spec_array
 
 from . import reference
-from .strategies import specs
+from .strategies import examples, specs
 
 BOARD = load_board("nucleo-l4r5zi")
 engines = pytest.mark.parametrize("engine", [load_engine(name) for name in engine_names()], ids=engine_names())
@@ -24,7 +24,7 @@ def same(a: NetCosts, b: NetCosts) -> bool:
 
 
 @engines
-@settings(max_examples=50, deadline=None)
+@examples(50)
 @given(nets=st.lists(specs(), min_size=1, max_size=4), channels=st.integers(1, 3))
 def test_every_column_is_that_of_a_naive_count(engine, nets, channels):
     table = layer_table(spec_array(nets), channels, 10)

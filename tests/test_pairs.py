@@ -11,7 +11,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from zeroshot.cascade.copula import PRIOR_COUPLING, Coupling, cascade_table
@@ -20,6 +20,7 @@ from zeroshot.cost.nets import NetCosts, Platform
 from zeroshot.errors import UsageError
 
 from . import reference
+from .strategies import examples
 
 # Interpolation errors at the accuracies and rates of these populations: of a pair's accuracy (largest where nearly
 # everything is escalated), and of its best escalation rate (where accuracy is flat, hence the loss is far smaller).
@@ -440,7 +441,7 @@ objective_sets = st.lists(st.sampled_from(OBJECTIVES[1:]), min_size=1, max_size=
 )
 
 
-@settings(max_examples=60, deadline=None)
+@examples(60)
 @given(seeds, limits, st.sampled_from([*LIMITS, "escalation"]), st.floats(1, 4))
 def test_a_looser_budget_never_lowers_the_best_accuracy(seed, limits, which, factor):
     parts = populations(seed, 10, 12)
@@ -454,7 +455,7 @@ def test_a_looser_budget_never_lowers_the_best_accuracy(seed, limits, which, fac
         assert after.top.accuracy[0] >= before.top.accuracy[0] - ACCURACY
 
 
-@settings(max_examples=60, deadline=None)
+@examples(60)
 @given(seeds, limits, objective_sets)
 def test_every_listed_pair_keeps_all_budgets(seed, limits, objectives):
     ranking = ranked(populations(seed, 10, 12), Budgets(**limits), objectives=objectives)
@@ -469,7 +470,7 @@ def test_every_listed_pair_keeps_all_budgets(seed, limits, objectives):
     assert (len(ranking.front) == 0) == (ranking.n_feasible == 0)
 
 
-@settings(max_examples=60, deadline=None)
+@examples(60)
 @given(seeds, limits, objective_sets)
 def test_no_point_of_a_front_beats_another(seed, limits, objectives):
     front = ranked(populations(seed, 10, 12), Budgets(**limits), objectives=objectives).front
@@ -481,7 +482,7 @@ def test_no_point_of_a_front_beats_another(seed, limits, objectives):
         assert equal.sum() == 1
 
 
-@settings(max_examples=60, deadline=None)
+@examples(60)
 @given(seeds, st.floats(0.02, 0.3), objective_sets, st.sampled_from(["little", "big"]), st.integers(0, 9))
 def test_a_dominated_net_changes_nothing(seed, escalation, objectives, side, which):
     """A net of the same accuracy and operators that costs half as much again in every respect.

@@ -4,12 +4,14 @@ from itertools import product
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from zeroshot.cascade.measure import Outcome, curve, measure, threshold_for_rate
 from zeroshot.cascade.per_class import _hull, relative_to_class, thresholds_per_class
 from zeroshot.errors import UsageError
+
+from .strategies import examples
 
 
 def drawn(seed, n, classes, levels):
@@ -24,7 +26,7 @@ def right_answers(found, predicted, thresholds):
     return sum(up), right
 
 
-@settings(max_examples=150, deadline=None)
+@examples(150)
 @given(seed=st.integers(0, 10**6), n=st.integers(1, 14), p=st.floats(0, 1))
 def test_they_keep_the_budget_and_lose_less_than_one_corner(seed, n, p):
     """The corner that did not fit is all that a greedy choice may lose; with room for all, it loses nothing."""
@@ -45,7 +47,7 @@ def test_they_keep_the_budget_and_lose_less_than_one_corner(seed, n, p):
         assert best - right < max(missing) + 1e-9
 
 
-@settings(max_examples=60, deadline=None)
+@examples(60)
 @given(seed=st.integers(0, 10**6), n=st.integers(1, 60), classes=st.integers(1, 5), p=st.floats(0, 1))
 def test_measured_relative_to_the_class_is_what_the_thresholds_say(seed, n, classes, p):
     found, predicted = drawn(seed, n, classes, 20)

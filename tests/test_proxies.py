@@ -9,7 +9,7 @@ import math
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from torch import nn
 
@@ -17,6 +17,8 @@ from zeroshot.build import build, initialise
 from zeroshot.net import NetSpec, Stage, layer_table, spec_array
 from zeroshot.plugins import load_proxies
 from zeroshot.probe import Probe, evaluate
+
+from .strategies import examples
 
 SPECS = (
     "r8-s4-c3w6x2",
@@ -181,7 +183,7 @@ def test_a_seed_repeats_exactly_and_another_differs():
     assert all(first[name] != other[name] for name in first)
 
 
-@settings(max_examples=15, deadline=None)
+@examples(15)
 @given(st.permutations(range(8)), st.sampled_from(SPECS))
 def test_the_order_of_images_and_of_batches_does_not_matter(order, text):
     net, batches = make(text)
@@ -191,7 +193,7 @@ def test_the_order_of_images_and_of_batches_does_not_matter(order, text):
     assert values(net, batches[::-1])["zico"] == pytest.approx(straight["zico"], rel=1e-9)
 
 
-@settings(max_examples=15, deadline=None)
+@examples(15)
 @given(st.integers(0, 2**31), st.sampled_from(SPECS))
 def test_bounds(seed, text):
     net, batches = make(text, seed=seed)
@@ -206,7 +208,7 @@ def test_bounds(seed, text):
     assert scores["synflow"] < math.log(1e300)
 
 
-@settings(max_examples=10, deadline=None)
+@examples(10)
 @given(st.floats(0.25, 8.0), st.integers(0, 3))
 def test_scaling_a_normalised_layer(factor, layer):
     """Batch norm undoes the scale: codes, zico and snip stay, the gradient shrinks, synflow is linear."""
@@ -378,7 +380,7 @@ def static(name, table):
     return load_proxies([name])[0].function(table)
 
 
-@settings(max_examples=60, deadline=None)
+@examples(60)
 @given(st.lists(specs(), min_size=1, max_size=5))
 def test_static_proxies_against_the_specs(population):
     table = layer_table(spec_array(population), 3, 7)

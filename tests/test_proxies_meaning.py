@@ -9,7 +9,7 @@ import pkgutil
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from torch import nn
 
@@ -20,6 +20,7 @@ from zeroshot.plugins import load_proxies
 from zeroshot.probe import Probe, Proxy, evaluate
 
 from .proxy_nets import AGGREGATES, PROBED, make, values, weighted
+from .strategies import examples
 
 # Proxies that draw their own images (or use none), and those that draw their own weights or directions.
 BLIND = {
@@ -127,7 +128,7 @@ def test_single_precision_is_close_to_double(text):
         assert single[name] == pytest.approx(value, rel=loose.get(name, 1e-4), abs=1e-5), name
 
 
-@settings(max_examples=5, deadline=None)
+@examples(5)
 @given(st.permutations(range(8)), st.sampled_from(sorted(GOLDEN)))
 def test_the_order_of_the_images_does_not_matter(order, text):
     net, batches = make(text)
@@ -148,7 +149,7 @@ def test_some_proxies_see_no_data(text):
     assert same <= {"linear_regions", "swap"}  # small whole numbers
 
 
-@settings(max_examples=5, deadline=None)
+@examples(5)
 @given(st.permutations(range(5)), st.sampled_from(sorted(GOLDEN)))
 def test_the_names_of_the_classes_do_not_matter(order, text):
     net, batches = make(text)
@@ -161,7 +162,7 @@ def test_the_names_of_the_classes_do_not_matter(order, text):
     assert values(twin, renamed, proxies) == pytest.approx(values(net, batches, proxies), rel=1e-6, abs=1e-9)
 
 
-@settings(max_examples=5, deadline=None)
+@examples(5)
 @given(st.permutations(range(6)))
 def test_the_order_of_the_channels_does_not_matter(order):
     net, batches = make("r8-s6-c3w6x1")
@@ -174,7 +175,7 @@ def test_the_order_of_the_channels_does_not_matter(order):
     assert values(twin, batches, proxies) == pytest.approx(values(net, batches, proxies), rel=1e-6, abs=1e-9)
 
 
-@settings(max_examples=5, deadline=None)
+@examples(5)
 @given(st.floats(0.25, 8.0), st.integers(0, 3))
 def test_the_scale_of_a_normalised_layer_does_not_matter(factor, layer):
     net, batches = make("r8-s8-c3w8x1-d3w8x1")
@@ -194,7 +195,7 @@ def test_the_scale_of_a_normalised_layer_does_not_matter(factor, layer):
     assert gain == pytest.approx((factor - 1) * norm)
 
 
-@settings(max_examples=8, deadline=None)
+@examples(8)
 @given(st.integers(0, 2**31), st.sampled_from(sorted(GOLDEN)))
 def test_bounds(seed, text):
     net, batches = make(text, seed=seed)
@@ -252,7 +253,7 @@ def naive_log_ranks(scores):
     return [sum(math.log(column[i] / n) for column in ranks) for i in range(n)]
 
 
-@settings(max_examples=50, deadline=None)
+@examples(50)
 @given(st.lists(st.lists(st.sampled_from([math.nan, -2.0, 0.0, 1.0, 5.0]), min_size=4, max_size=4), min_size=1))
 def test_az_nas_adds_log_ranks(rows):
     (az_nas,) = load_proxies(["az_nas"])

@@ -2,15 +2,16 @@
 
 import numpy as np
 import torch
-from hypothesis import given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from zeroshot._equalise import equalise, factors, readers
 from zeroshot._fold import folded
 from zeroshot._ranges import look
-from zeroshot.net import NetSpec, layer_table, spec_array
+from zeroshot.build import layers
+from zeroshot.net import DEPTHWISE, NetSpec, Stage, layer_table, spec_array
 
-from .strategies import specs
+from .strategies import examples, specs
 from .test_quantize_fold import images, trained_like
 
 
@@ -18,17 +19,35 @@ def table(spec):
     return layer_table(spec_array([spec]), 2, 3)
 
 
+def uneven(net, table, peaks):
+    """Rows that have two channels whose peaks, for the weights that read them, differ by a hundredth or more."""
+    found = []
+    for row, reader in readers(table):
+        weight, burdens = layers(net)[reader].weight, []
+        for channel, peak in enumerate(peaks[row + 1]):
+            reads = 1.0 if table.column("op")[reader] == DEPTHWISE else float(weight[:, channel].abs().max())
+            if peak > 0 and reads > 0:
+                burdens.append(peak / reads)
+        if burdens and max(burdens) > 1.01 * min(burdens):
+            found.append(row)
+    return found
+
+
 @given(specs(), st.integers(0, 99))
-@settings(max_examples=25, deadline=None)
+@example(NetSpec(1, 3, 1, (Stage("c", 1, 1),)), 0)  # the stem has one channel that lives, nothing to even out
+@example(NetSpec(1, 3, 1, (Stage("c", 1, 1),)), 1)  # two of them
+@examples(25)
 def test_the_net_stays_the_same_function(spec, seed):
     net, x = folded(trained_like(spec, seed=seed)), images(spec)
+    before = look(net, "net", table(spec), x).peaks
     with torch.no_grad():
-        expected = net(x)
-        before = {name: tensor.clone() for name, tensor in net.state_dict().items()}
-        equalise(net, table(spec), look(net, "net", table(spec), x).peaks)
+        expected, possible = net(x), uneven(net, table(spec), before)
+        equalise(net, table(spec), before)
         torch.testing.assert_close(net(x), expected, rtol=1e-8, atol=1e-8 * float(expected.abs().max() + 1))
-    changed = [name for name, tensor in net.state_dict().items() if not torch.equal(before[name], tensor)]
-    assert changed or spec.stem_width == 1 or not expected.any()
+    after = look(net, "net", table(spec), x).peaks
+    for row in possible:
+        alive = before[row + 1] > 0
+        assert np.abs(after[row + 1][alive] / before[row + 1][alive] - 1).max() > 1e-3
 
 
 def test_factors_pass_only_where_one_layer_alone_reads_all():

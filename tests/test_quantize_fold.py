@@ -1,7 +1,7 @@
 """Folded nets: the same function without batch norm, and which rows end in a ReLU."""
 
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from torch import nn
 
@@ -10,7 +10,7 @@ from zeroshot.build import build, initialise, layers
 from zeroshot.int8.random import relu_rows
 from zeroshot.net import NetSpec
 
-from .strategies import specs
+from .strategies import examples, specs
 
 
 def trained_like(spec, channels=2, classes=3, seed=0, dtype=torch.float64):
@@ -34,7 +34,7 @@ def images(spec, n=3, channels=2, seed=1, dtype=torch.float64):
 
 
 @given(specs(), st.integers(0, 99))
-@settings(max_examples=25, deadline=None)
+@examples(25)
 def test_a_folded_net_is_the_same_function_without_batch_norm(spec, seed):
     net, x = trained_like(spec, seed=seed), images(spec)
     before = {name: tensor.clone() for name, tensor in net.state_dict().items()}
@@ -48,7 +48,7 @@ def test_a_folded_net_is_the_same_function_without_batch_norm(spec, seed):
 
 
 @given(specs())
-@settings(max_examples=25, deadline=None)
+@examples(25)
 def test_relus_are_where_the_spec_says(spec):
     net = build(spec, 1, 2)
     assert relus(net).tolist() == relu_rows(spec).tolist() == relus(folded(net)).tolist()

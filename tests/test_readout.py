@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.linear_model import Ridge
 from torch import nn
@@ -16,6 +16,7 @@ from zeroshot.probe import Probe, evaluate
 from zeroshot.proxies import readout
 
 from .proxy_nets import NETS, SPECS, make, twin_of
+from .strategies import examples
 
 (READOUT,) = load_proxies(["linear_readout"])
 PENALTIES = (0.01, 0.03, 0.1, 0.3, 1, 3, 10)
@@ -103,7 +104,7 @@ def test_single_precision_is_close_to_double(text):
     assert single == pytest.approx(value(net.double(), batches), rel=1e-4)
 
 
-@settings(max_examples=15, deadline=None)
+@examples(15)
 @given(st.permutations(range(8)), st.permutations(range(3)), st.sampled_from(NETS))
 def test_the_order_of_images_and_of_batches_does_not_matter(order, turn, text):
     net, batches = readable(text)
@@ -111,7 +112,7 @@ def test_the_order_of_images_and_of_batches_does_not_matter(order, turn, text):
     assert value(net, shuffled) == pytest.approx(value(net, batches), rel=1e-6)
 
 
-@settings(max_examples=30, deadline=None)
+@examples(30)
 @given(st.lists(st.floats(0.01, 100), min_size=12, max_size=12), st.lists(st.floats(0, 100), min_size=12, max_size=12))
 def test_scale_and_offset_of_a_unit_do_not_matter(factors, offsets):
     x, y = vectors(strength=4)
@@ -119,7 +120,7 @@ def test_scale_and_offset_of_a_unit_do_not_matter(factors, offsets):
     assert value(nn.ReLU(), [(other, y)]) == pytest.approx(value(nn.ReLU(), [(x, y)]), rel=1e-6)
 
 
-@settings(max_examples=15, deadline=None)
+@examples(15)
 @given(st.permutations(range(4)), st.permutations(range(12)))
 def test_names_of_classes_and_units_do_not_matter(classes, units):
     x, y = vectors(strength=4)
@@ -127,7 +128,7 @@ def test_names_of_classes_and_units_do_not_matter(classes, units):
     assert found == pytest.approx(value(nn.ReLU(), [(x, y)]), rel=1e-6)
 
 
-@settings(max_examples=20, deadline=None)
+@examples(20)
 @given(st.integers(0, 2**31), st.floats(0, 30), st.integers(2, 40))
 def test_bounds(seed, strength, images):
     x, y = vectors(strength, images, seed=seed)

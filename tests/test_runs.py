@@ -10,7 +10,7 @@ import tomllib
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from zeroshot import runs
@@ -19,6 +19,8 @@ from zeroshot.probe import Score
 from zeroshot.runs import check_run, environment, open_run, processor, to_csv, to_toml
 from zeroshot.scoring import NetScores, score_probed
 from zeroshot.searching import search
+
+from .strategies import examples
 
 # The module; the package has a function of that name.
 SHORTLIST = importlib.import_module("zeroshot._shortlist")
@@ -152,7 +154,7 @@ NUMBER = st.integers(-(2**53), 2**53) | st.floats(allow_nan=False, allow_infinit
 VALUE = TEXT | NUMBER | st.booleans() | st.lists(TEXT, max_size=3)
 
 
-@settings(max_examples=100, deadline=None)
+@examples(100)
 @given(st.dictionaries(st.from_regex(r"\A[a-z_]{1,8}\Z"), VALUE | st.none(), max_size=5))
 def test_toml_reads_back_as_written(config):
     """tomllib is the oracle; None is left out."""

@@ -13,6 +13,7 @@ from zeroshot.net import NetSpec, layer_table, spec_of
 from zeroshot.spaces import SPACES, McuSpace
 
 from . import reference
+from .strategies import examples
 
 FULL = McuSpace()
 # Few choices of every kind, so that every digit of a net's number matters; 8 px and 5 px meet the pixel limit.
@@ -47,7 +48,7 @@ def test_the_whole_space_is_large():
     assert FULL.count() == sum(n * 5 * 4 * 864**stages for (_, stages), n in patterns.items())
 
 
-@settings(max_examples=200, deadline=None)
+@examples(200)
 @given(st.lists(st.integers(0, FULL.count() - 1), min_size=1, max_size=8))
 def test_numbers_of_the_whole_space_read_back(numbers):
     nets = [spec_of(row) for row in FULL.decode(np.array(numbers))]

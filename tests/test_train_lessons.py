@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from zeroshot import _checkpoints as disk
@@ -21,6 +21,8 @@ from zeroshot.cascade.policy import logit_gap
 from zeroshot.data import Dataset, load
 from zeroshot.errors import RunError, UsageError
 from zeroshot.train import Recipe, load_net, train_net, tune_pair
+
+from .strategies import examples
 
 LITTLE, BIG, SMALLER = "r8-s4/2-c3w8x1", "r8-s8-c3w16x1/2", "r6-s4/2-d3w8x1"
 SHORT, TUNING = Recipe(epochs=3), CascadeTuning(epochs=2)
@@ -79,7 +81,7 @@ def sigmoid(x):
     return 1 / (1 + math.exp(-x))
 
 
-@settings(deadline=None, max_examples=50)
+@examples(50)
 @given(logit_pairs, st.floats(0, 1), st.floats(0.5, 8))
 def test_distillation_is_cross_entropy_and_divergence(values, weight, temperature):
     own, theirs, labels = values
@@ -98,7 +100,7 @@ def test_a_teacher_who_agrees_teaches_nothing():
     assert float(out.grad.abs().max()) < 1e-6
 
 
-@settings(deadline=None, max_examples=50)
+@examples(50)
 @given(logit_pairs, st.floats(0.05, 0.95), st.floats(0.1, 3), st.floats(0.2, 2), st.floats(0, 5))
 def test_the_little_nets_loss_is_the_expected_loss_of_the_cascade(values, rate, threshold, softness, weight):
     own, theirs, labels = values
@@ -113,7 +115,7 @@ def test_the_little_nets_loss_is_the_expected_loss_of_the_cascade(values, rate, 
     assert float(found) == pytest.approx(expected, rel=1e-4, abs=1e-4)
 
 
-@settings(deadline=None, max_examples=50)
+@examples(50)
 @given(logit_pairs, st.floats(0.1, 3), st.floats(0.2, 2), st.floats(0.01, 1))
 def test_the_big_net_learns_most_from_what_escalates(values, threshold, softness, kept):
     own, theirs, labels = values
