@@ -1,10 +1,9 @@
-"""`zeroshot doctor`: whether this installation can work, and one command for each thing that is missing."""
+"""`zeroshot doctor`: whether this installation can work, and one command for each thing that is missing or outdated."""
 
 import importlib
 import os
 import platform
-import re
-from importlib.metadata import PackageNotFoundError, requires, version
+from importlib.metadata import PackageNotFoundError, metadata, version
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -15,6 +14,7 @@ from zeroshot.errors import ZeroshotError, pip_install
 from ._output import emit, table
 
 if TYPE_CHECKING:
+    from packaging.requirements import Requirement
     from rich.console import Console
 
 DISTRIBUTION = "zeroshot-mcu"
@@ -22,10 +22,11 @@ DISTRIBUTION = "zeroshot-mcu"
 MODULES = {"scikit-learn": "sklearn", "pillow": "PIL"}
 # What works without: everything but the named data sets that are downloaded.
 OPTIONAL = ("torchvision",)
+EXTRAS = (("lacks", "missing"), ("outdated:", "outdated"))  # how the table calls what is wrong with an extra
 
 
 def doctor(json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False) -> None:
-    """Check this installation; exit code 1 if something required is missing."""
+    """Check this installation; exit code 1 if something required is missing or outdated."""
     found = examine()
     emit(found, lambda screen: _print(screen, found), json=json)
     if not found["usable"]:
@@ -35,7 +36,7 @@ def doctor(json: Annotated[bool, typer.Option("--json", help="Print one JSON obj
 def examine() -> dict[str, Any]:
     """Everything that `zeroshot doctor --json` prints."""
     required, extras = requirements()
-    packages = {name: package(name, wanted) for name, wanted in required.items()}
+    packages = {name: package(wanted) for name, wanted in required.items()}
     broken = [name for name, found in packages.items() if not found["ok"] and name not in OPTIONAL]
     return {
         "zeroshot": version(DISTRIBUTION),
@@ -48,25 +49,37 @@ def examine() -> dict[str, Any]:
     }
 
 
-def requirements() -> tuple[dict[str, str], dict[str, list[str]]]:
-    """Required distributions with their version ranges, and the distributions of each extra."""
-    required: dict[str, str] = {}
-    extras: dict[str, list[str]] = {}
-    for line in requires(DISTRIBUTION) or []:
-        wanted, _, marker = (part.strip() for part in line.partition(";"))
-        name = re.split(r"[^\w.-]", wanted)[0]
-        optional = re.search(r"extra == ['\"]([\w-]+)['\"]", marker)
-        if optional:
-            extras.setdefault(optional[1], []).append(name)
-        elif not marker:
-            required[name] = wanted
-    return required, extras
+def requirements() -> tuple[dict[str, "Requirement"], dict[str, list["Requirement"]]]:
+    """Required distributions by name, and the distributions of each extra: those that this machine needs.
+
+    Raises:
+        ZeroshotError: The library that reads version ranges is missing itself.
+    """
+    try:
+        from packaging.requirements import Requirement
+    except ImportError as error:
+        raise ZeroshotError(
+            "The package packaging, which reads versions, is missing.", "pip install packaging"
+        ) from error
+
+    declared = metadata(DISTRIBUTION)
+    lines = [Requirement(line) for line in declared.get_all("Requires-Dist") or []]
+
+    def needed(extra: str) -> list[Requirement]:
+        return [line for line in lines if line.marker is None or line.marker.evaluate({"extra": extra})]
+
+    always = needed("")
+    names = declared.get_all("Provides-Extra") or []
+    return {line.name: line for line in always}, {name: [x for x in needed(name) if x not in always] for name in names}
 
 
-def package(name: str, wanted: str) -> dict[str, Any]:
-    """Version of a distribution and whether it imports; otherwise why not, and the command that helps."""
+def package(wanted: "Requirement") -> dict[str, Any]:
+    """Version of a distribution and whether it is wanted and imports; otherwise why not, and the command that helps."""
+    name, text = wanted.name, _range(wanted)
     try:
         found = version(name)
+        if not wanted.specifier.contains(found, prereleases=True):
+            return {"version": found, "ok": False, "problem": f"{text} is needed", "fix": f'pip install "{text}"'}
         if name == "torchvision":
             from zeroshot._torchvision import import_torchvision
 
@@ -75,22 +88,29 @@ def package(name: str, wanted: str) -> dict[str, Any]:
             with quiet():
                 importlib.import_module(MODULES.get(name, name))
     except PackageNotFoundError:
-        return {"version": None, "ok": False, "problem": "not installed", "fix": f'pip install "{wanted}"'}
+        return {"version": None, "ok": False, "problem": "not installed", "fix": f'pip install "{text}"'}
     except (ZeroshotError, ImportError, OSError, RuntimeError) as error:
-        fix = f'pip install --force-reinstall "{wanted}"'
+        fix = f'pip install --force-reinstall "{text}"'
         return {"version": found, "ok": False, "problem": " ".join(str(error).split()), "fix": fix}
     return {"version": found, "ok": True, "problem": None, "fix": None}
 
 
-def extra(name: str, wanted: list[str]) -> dict[str, Any]:
-    """Which distributions of an extra are missing, and the command that installs it."""
-    missing = []
+def extra(name: str, wanted: list["Requirement"]) -> dict[str, Any]:
+    """Which distributions of an extra are missing or outdated, and the command that installs it."""
+    missing, outdated = [], []
     for each in wanted:
         try:
-            version(each)
+            found = version(each.name)
         except PackageNotFoundError:
-            missing.append(each)
-    return {"missing": missing, "fix": pip_install(name) if missing else None}
+            missing.append(each.name)
+        else:
+            if not each.specifier.contains(found, prereleases=True):
+                outdated.append(f"{each.name} {found} ({_range(each)} is needed)")
+    return {"missing": missing, "outdated": outdated, "fix": pip_install(name) if missing or outdated else None}
+
+
+def _range(wanted: "Requirement") -> str:
+    return f"{wanted.name}{wanted.specifier}"
 
 
 def machine() -> dict[str, Any]:
@@ -133,7 +153,7 @@ def _print(screen: "Console", found: dict[str, Any]) -> None:
         state = "ok" if each["ok"] else f"{each['problem']} -> {each['fix']}"
         shown.add_row(name, each["version"] or "-", state, style=None if each["ok"] else "red")
     for name, each in found["extras"].items():
-        state = f"lacks {', '.join(each['missing'])} -> {each['fix']}" if each["missing"] else "ok"
-        shown.add_row(f"[{name}]", "extra", state)
+        problems = [f"{kind} {', '.join(each[key])}" for kind, key in EXTRAS if each[key]]
+        shown.add_row(f"[{name}]", "extra", f"{'; '.join(problems)} -> {each['fix']}" if problems else "ok")
     screen.print(shown, soft_wrap=False)
     screen.print("\nzeroshot can work here." if found["usable"] else "\nzeroshot cannot work here yet.", style="bold")

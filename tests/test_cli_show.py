@@ -1,9 +1,12 @@
 """`zeroshot proxies`, `boards`, `spaces` and `doctor`."""
 
 import json
+import sys
+from email import message_from_string
 from importlib.metadata import version
 
 import pytest
+from packaging.requirements import Requirement
 
 from zeroshot.cli import doctor
 from zeroshot.cost.boards import board_names, load_board
@@ -83,7 +86,8 @@ def test_doctor(cli):
 @pytest.mark.parametrize(("name", "code"), [("no-such-package", 1), ("torchvision", 0)])
 def test_doctor_names_what_is_missing(cli, monkeypatch, name, code):
     real = doctor.version
-    monkeypatch.setattr(doctor, "requirements", lambda: ({"numpy": "numpy>=2.0", name: f"{name}>=1"}, {"x": ["gone"]}))
+    required = {each: Requirement(f"{each}>=1") for each in ("numpy", name)}
+    monkeypatch.setattr(doctor, "requirements", lambda: (required, {"x": [Requirement("gone")]}))
 
     def version(wanted):
         if wanted in (name, "gone"):
@@ -105,13 +109,89 @@ def test_doctor_on_a_package_that_does_not_import(cli, monkeypatch):
         raise ImportError("libthing.so: cannot open")
 
     monkeypatch.setattr(doctor.importlib, "import_module", broken)
-    found = doctor.package("numpy", "numpy>=2.0")
+    found = doctor.package(Requirement("numpy>=2.0"))
     assert not found["ok"]
     assert found["fix"] == 'pip install --force-reinstall "numpy>=2.0"'
 
 
+def installed(monkeypatch, **versions):
+    """As if these versions were installed."""
+    real = doctor.version
+    monkeypatch.setattr(doctor, "version", lambda name: versions.get(name) or real(name))
+
+
+def test_doctor_on_an_outdated_package(cli, monkeypatch):
+    installed(monkeypatch, numpy="1.26.4")
+    result = cli("doctor")
+    assert result.exit_code == 1
+    assert 'numpy 1.26.4 numpy>=2.0 is needed -> pip install "numpy>=2.0"' in " ".join(result.stdout.split())
+    assert "zeroshot cannot work here yet." in result.stdout
+    told = json.loads(cli("doctor", "--json").stdout)
+    assert [name for name, each in told["packages"].items() if not each["ok"]] == ["numpy"]
+    assert not told["usable"]
+
+
+def test_doctor_on_an_outdated_package_that_is_optional(cli, monkeypatch):
+    installed(monkeypatch, torchvision="0.20")
+    result = cli("doctor")
+    assert result.exit_code == 0
+    assert 'torchvision>=0.21 is needed -> pip install "torchvision>=0.21"' in " ".join(result.stdout.split())
+
+
+def test_doctor_on_an_outdated_package_of_an_extra(cli, monkeypatch):
+    installed(monkeypatch, ziglang="0.9.1")
+    result = cli("doctor")
+    assert result.exit_code == 0
+    assert "outdated: ziglang 0.9.1 (ziglang>=0.17 is needed) -> In the source" in " ".join(result.stdout.split())
+    told = json.loads(cli("doctor", "--json").stdout)
+    assert told["extras"]["mcu"]["outdated"] == ["ziglang 0.9.1 (ziglang>=0.17 is needed)"]
+    assert told["extras"]["export"] == {"missing": [], "outdated": [], "fix": None}
+
+
+@pytest.mark.parametrize(
+    ("found", "ok"),
+    [
+        ("2.0", True), ("2.0.0", True), ("2.10.1", True), ("10.0", True), ("2.1.0rc1", True), ("2.6.0+cpu", True),
+        ("2.0.0rc1", False), ("1.99", False), ("3!1.0", True), ("no version", False),
+    ],
+)  # fmt: skip
+def test_versions_are_compared_as_versions(monkeypatch, found, ok):
+    installed(monkeypatch, numpy=found)
+    assert doctor.package(Requirement("numpy>=2.0"))["ok"] is ok
+    assert (not doctor.extra("x", [Requirement("numpy>=2.0")])["outdated"]) is ok
+
+
+def test_doctor_without_the_library_that_reads_versions(cli, monkeypatch):
+    monkeypatch.setitem(sys.modules, "packaging.requirements", None)
+    result = cli("doctor")
+    assert result.exit_code == 1
+    assert "pip install packaging" in result.stderr
+
+
+DECLARED = """Metadata-Version: 2.4
+Name: zeroshot-mcu
+Version: 1
+Requires-Dist: everywhere>=2
+Requires-Dist: here>=3; python_version >= "3.11"
+Requires-Dist: elsewhere>=3; python_version < "3.11"
+Provides-Extra: x
+Requires-Dist: with-x>=1,<2; extra == "x"
+Requires-Dist: elsewhere-with-x; python_version < "3.11" and extra == "x"
+Provides-Extra: empty
+"""
+
+
+def test_requirements_are_those_of_this_machine(monkeypatch):
+    monkeypatch.setattr(doctor, "metadata", lambda name: message_from_string(DECLARED))
+    required, extras = doctor.requirements()
+    assert {name: str(each.specifier) for name, each in required.items()} == {"everywhere": ">=2", "here": ">=3"}
+    ((each,), nothing) = extras["x"], extras["empty"]
+    assert (each.name, each.specifier) == ("with-x", "<2,>=1")
+    assert nothing == []
+
+
 def test_requirements():
     required, extras = doctor.requirements()
-    assert required["torch"].startswith("torch>=")
-    assert "pytest" in extras["dev"]
+    assert str(required["torch"].specifier).startswith(">=")
+    assert "pytest" in [each.name for each in extras["dev"]]
     assert "pytest" not in required
