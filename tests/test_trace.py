@@ -268,8 +268,18 @@ def test_leaves_modes_alone_after_a_failure():
         assert [m.training for m in net.modules()] == [True, True, False]
 
 
-def strided(net, x):
-    return net.a(x)[:, :, ::2]
+def cut(net, x):
+    return net.a(x)[:, :, 1:]
+
+
+def halved(net, x):
+    return net.b(net.a(x)[:, :, ::2, ::2])
+
+
+def test_pixels_skipped_before_a_1x1_convolution_are_its_stride():
+    strided = nn.Sequential(conv(), nn.Conv2d(4, 5, 1, stride=2))
+    skipping = Net(halved, conv(), nn.Conv2d(4, 5, 1))
+    assert np.array_equal(trace(skipping, (3, 8, 8)).rows, trace(strided, (3, 8, 8)).rows)
 
 
 @pytest.mark.parametrize(
@@ -279,7 +289,9 @@ def strided(net, x):
         (Net(lambda net, x: x * x.mean()), ["mean", "outermost", "height and width"]),
         (Net(lambda net, x: x * x.sigmoid()), ["sigmoid", "nn.ReLU"]),
         (Net(lambda net, x: x * x), ["mul", "squeeze-and-excitation"]),
-        (Net(strided, conv()), ["slice", "Supported"]),
+        (Net(cut, conv()), ["slice", "cuts"]),
+        (Net(halved, conv(), conv(4, 5)), ["conv2d", "1x1"]),
+        (Net(lambda net, x: net.a(x)[:, :, ::2, ::2].mean((2, 3)), conv()), ["mean", "part"]),
         (Net(lambda net, x: net.a(x) + net.a.weight.sum(), conv()), ["add", "constant"]),
         (Net(lambda net, x: x + x.mean((2, 3), keepdim=True)), ["add", "(3, 1, 1)", "one shape"]),
         (Net(lambda net, x: torch.add(x, x, alpha=2)), ["add", "scales"]),

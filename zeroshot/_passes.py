@@ -89,12 +89,14 @@ class Runner:
         """Run passes in one mode with gradients on, and put back everything that a pass may change."""
         import torch
 
+        from zeroshot._strided import safe
+
         parts = list(self.module.modules())
         before = [(part, part.training) for part in parts]
         tracking = [part for part in parts if getattr(part, "track_running_stats", False)]
         in_place = [part for part in parts if getattr(part, "inplace", False) is True]
         frozen = [p for p in self.module.parameters() if not p.requires_grad and p.is_floating_point()]
-        with torch.random.fork_rng(devices=[]), torch.enable_grad():
+        with torch.random.fork_rng(devices=[]), torch.enable_grad(), safe(self.module):
             self.reseed()
             try:
                 for part in parts:

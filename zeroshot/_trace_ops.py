@@ -24,6 +24,7 @@ class Value:
         axes: Names of its axes in torch, which views permute and merge.
         foldable: Whether a batch norm may still be folded into the layer that wrote it.
         padded: Whether a padding waits for the layer that takes it up.
+        steps: Of the rows and columns that the next layer reads, which becomes its stride.
     """
 
     tensor: int
@@ -33,6 +34,7 @@ class Value:
     axes: tuple[str, ...] = IMAGE
     foldable: bool = False
     padded: bool = False
+    steps: tuple[int, int] = (1, 1)
 
 
 class NotALayer(Exception):  # noqa: N818 - a reason, which `trace` turns into an error with the layer's name
@@ -51,13 +53,17 @@ class Tape:
     rows: list[list[int]]
     values: dict[fx.Node, Value]
 
-    def value(self, node: Any, axes: Sequence[str] = (), padding: bool = False) -> Value:  # noqa: ANN401
+    def value(
+        self, node: Any, axes: Sequence[str] = (), padding: bool = False, steps: bool = False  # noqa: ANN401
+    ) -> Value:  # fmt: skip
         """The traced tensor of an argument, checked for what the operator can take."""
         found = self.values.get(node) if isinstance(node, fx.Node) else None
         if found is None:
             raise NotALayer("an operand is a constant", "fold constants into a layer's weights or into the data")
         if found.padded and not padding:
             raise NotALayer("it reads a padding", "pad directly before a convolution or a pooling")
+        if found.steps != (1, 1) and not steps:
+            raise NotALayer("it reads a part of the pixels", "skip pixels directly before a 1x1 convolution")
         if axes and found.axes != axes:
             shape = "(n, channels, height, width)" if axes == IMAGE else "(n, features)"
             raise NotALayer(f"its input is not {shape}", "permute back, or flatten, before it")
@@ -108,15 +114,16 @@ def _alone(node: fx.Node) -> bool:
 
 
 def _conv(tape: Tape, node: fx.Node, args: Arguments) -> Value:
-    x = tape.value(args["input"], IMAGE, padding=True)
     kernel = shape_of(args["weight"])[2:]
+    x = tape.value(args["input"], IMAGE, padding=True, steps=kernel == (1, 1))
     groups = int(args["groups"])
     op = CONV
     if groups == 1 and kernel == (1, 1):
         op = POINTWISE
     elif groups == x.channels > 1:
         op = DEPTHWISE
-    return tape.put(op, x, replace(_written(node), foldable=True), kernel, _stride(args["stride"]), groups)
+    stride = _stride(args["stride"]) * _stride(x.steps)
+    return tape.put(op, x, replace(_written(node), foldable=True), kernel, stride, groups)
 
 
 def _linear(tape: Tape, node: fx.Node, args: Arguments) -> Value:
@@ -249,6 +256,17 @@ def _pad(tape: Tape, node: fx.Node, args: Arguments) -> Value:
     return replace(x, padded=True, foldable=False)
 
 
+def _slice(tape: Tape, node: fx.Node, args: Arguments) -> Value:
+    """Every n-th row or column from the first on, which is the stride of the 1x1 convolution that reads them."""
+    x = tape.value(args["self"], IMAGE, steps=True)
+    axis, whole = int(args["dim"]), shape_of(args["self"])
+    if axis < 2 or args["start"] not in (None, 0) or (args["end"] is not None and args["end"] < whole[axis]):
+        raise NotALayer("it cuts pixels or channels off", "let a convolution or a pooling make them fewer")
+    steps = list(x.steps)
+    steps[axis - 2] *= int(args["step"])
+    return replace(x, steps=(steps[0], steps[1]), foldable=False)
+
+
 def _zeros(tape: Tape, node: fx.Node, args: Arguments) -> Value:
     return replace(tape.value(node.args[0]), tensor=NO_TENSOR, foldable=False)
 
@@ -283,6 +301,7 @@ _TABLE: tuple[tuple[str, Handler], ...] = (
     ("pad constant_pad_nd", _pad),
     ("dropout dropout_ feature_dropout feature_dropout_ alpha_dropout", _dropout),
     ("contiguous clone detach detach_ alias to", _copy),
+    ("slice", _slice),
     ("zeros_like", _zeros),
     ("mul mul_", _multiply),
 )

@@ -12,6 +12,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn
 
+from zeroshot._strided import sampled
 from zeroshot.net import NetSpec, Stage, same_padding
 
 
@@ -31,6 +32,8 @@ class Conv2d(nn.Conv2d):
         layer with stride 2 from 17x17 8 and 89 ms, by the weights of a 5x5 layer at 16x16 35 and 105 ms; without
         a stride, 3x3 is 20 and 10 ms in all.
         """
+        if (read := sampled(self, x)) is not x:
+            return nn.functional.conv2d(read, weight, bias)
         slow = self.groups > 1 and (self.stride[0] > 1 or self.kernel_size[0] > 3)
         if not (slow and torch.is_autocast_enabled("cpu")):
             out: Tensor = super()._conv_forward(x, weight, bias)
