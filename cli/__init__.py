@@ -3,6 +3,7 @@
 Heavy imports (torch, numba, numpy, the engine) stay inside commands, so that `zeroshot --help` answers at once.
 """
 
+import faulthandler
 import io
 import sys
 from typing import Annotated
@@ -50,6 +51,8 @@ def _program(
 
 def main() -> None:
     """Run the program; the entry point `zeroshot`."""
+    if sys.stderr is not None:
+        faulthandler.enable()  # a crash in native code says where it was, instead of nothing
     for stream in (sys.stdout, sys.stderr):
         # A terminal that knows no "±" gets an escape instead of an encoding error.
         if isinstance(stream, io.TextIOWrapper):

@@ -21,7 +21,7 @@ FOLDERS = {"zeroshot": ROOT / "zeroshot", "zeroshot.proxies": ROOT / "proxies", 
 # Rooms, low to high; those of one line are one room. A room imports only rooms on lines above its own.
 ROOMS = (
     ("zeroshot",),  # its names are loaded when first asked for
-    ("zeroshot.errors", "zeroshot._quiet", "zeroshot._strided"),
+    ("zeroshot.errors", "zeroshot._quiet", "zeroshot._strided", "zeroshot._workers"),
     ("zeroshot.units",),
     ("zeroshot.net",),
     ("zeroshot.spaces",),

@@ -2,14 +2,15 @@
 
 import threading
 import time
-import warnings
 from collections.abc import Callable, Sequence
+from contextlib import closing
 from pathlib import Path
 
 from zeroshot import _checkpoints as disk
 from zeroshot._fit import Job
 from zeroshot._train_net import fixed_threads, train_job
 from zeroshot._training_data import Split
+from zeroshot._workers import in_processes
 from zeroshot.cost.counts import macs
 from zeroshot.net import layer_table, spec_array
 from zeroshot.scoring import default_jobs
@@ -46,7 +47,11 @@ def processes(jobs: Sequence[Job], data: Split, wanted: int | None) -> int:
 def train_all(
     jobs: Sequence[Job], data: Split, folder: Path, n_processes: int, report: Progress, what: str = "training"
 ) -> None:
-    """Train nets into a folder, or go on with what is there; errors as `train_net`, of the first net that has one."""
+    """Train nets into a folder, or go on with what is there; errors as `train_net`, of the first net that has one.
+
+    Raises:
+        WorkerError: A process died; the message has the nets that were being trained.
+    """
     watch = _Watch(jobs, folder, report, what)
     # The longest first: no process is left alone with it at the end.
     sizes = net_macs(jobs)
@@ -65,14 +70,10 @@ def _train(job: Job, data: Split, folder: Path, look: Callable[[], None] | None 
 
 
 def _train_in_processes(jobs: Sequence[Job], data: Split, folder: Path, n: int, watch: "_Watch") -> None:
-    from joblib import Parallel, delayed, parallel_config
-
     finished = threading.Event()
     watcher = threading.Thread(target=watch.until, args=(finished,), daemon=True)
-    with parallel_config(backend="loky", inner_max_num_threads=jobs[0].threads):
-        results = Parallel(n_jobs=n, return_as="generator_unordered")(
-            delayed(_train)(job, data, folder) for job in jobs
-        )
+    tasks = [(job, data, folder) for job in jobs]
+    with closing(in_processes(_train, tasks, [job.name for job in jobs], n, jobs[0].threads, ordered=False)) as results:
         watcher.start()
         try:
             for _ in results:
@@ -80,10 +81,6 @@ def _train_in_processes(jobs: Sequence[Job], data: Split, folder: Path, n: int, 
         finally:
             finished.set()
             watcher.join()
-            with warnings.catch_warnings():
-                # After an interrupt joblib warns of the tasks that it cancels; that is what was asked for.
-                warnings.simplefilter("ignore", UserWarning)
-                results.close()
 
 
 class _Watch:

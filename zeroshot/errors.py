@@ -40,6 +40,10 @@ class TrainError(ZeroshotError):
     """A net's training went wrong: its loss is no number any more (exit code 1)."""
 
 
+class WorkerError(ZeroshotError):
+    """A process that worked on a net died: it crashed in native code, or was killed (exit code 1)."""
+
+
 class RunError(ZeroshotError):
     """The run folder cannot be written, read or resumed (exit code 1)."""
 

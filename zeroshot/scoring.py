@@ -2,15 +2,15 @@
 
 import hashlib
 import os
-import warnings
 from collections.abc import Generator, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
+from zeroshot._workers import in_processes
 from zeroshot.data import Dataset, batches
 from zeroshot.net import LayerTable, NetSpec
 from zeroshot.probe import Proxy, Score
@@ -146,6 +146,9 @@ def score_probed(
         seed: The run's seed.
         jobs: Worker processes; 1 works in this process, None decides by the amount of work. The scores do not
             depend on it.
+
+    Raises:
+        WorkerError: A worker died; the message has the nets that were being probed.
     """
     tasks = [(net, classes, images[NetSpec.parse(net).resolution], proxies, seed) for net in nets]
     if jobs is None:
@@ -153,18 +156,9 @@ def score_probed(
     if jobs == 1 or len(nets) < 2:
         yield from (probe_net(*task) for task in tasks)
         return
-    from joblib import Parallel, delayed, parallel_config
-
-    with parallel_config(backend="loky", inner_max_num_threads=1):
-        results = Parallel(n_jobs=jobs, return_as="generator")(delayed(probe_net)(*task) for task in tasks)
-        try:
-            for result in results:  # noqa: UP028 - `yield from` would close it outside the filter below
-                yield result
-        finally:
-            with warnings.catch_warnings():
-                # After an interrupt joblib warns of the tasks that it cancels; that is what was asked for.
-                warnings.simplefilter("ignore", UserWarning)
-                results.close()
+    # Closed by name: an interrupt must stop the workers now, not when the garbage is collected.
+    with closing(in_processes(probe_net, tasks, nets, jobs, threads=1)) as results:
+        yield from results
 
 
 def default_jobs() -> int:

@@ -1,0 +1,86 @@
+"""A worker process that dies in native code is an error of ours that names its net."""
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+from zeroshot import _side_by_side
+from zeroshot._train_net import job_of
+from zeroshot._workers import in_processes
+from zeroshot.data import load
+from zeroshot.errors import TrainError, WorkerError
+from zeroshot.probe import Proxy
+from zeroshot.scoring import probe_images, score_probed
+from zeroshot.train import Recipe, hold_out
+
+NETS = ["r8-s8-c3w8x1-c3w8x1", "r8-s8-c3w8x1-c3w12x1", "r8-s8-c3w8x1-c3w16x1"]
+FATAL = NETS[1]
+SEARCH = ("search", "--latency", "5ms", "--nets", "40", "--shortlist", "6", "--proxies", "macs,zico")
+
+
+def test_results_come_through_and_so_do_errors_of_python():
+    def half(x):
+        if x % 2:
+            raise TrainError(f"{x} is odd", "Give it an even one.")
+        return x // 2
+
+    assert list(in_processes(half, [(2,), (4,), (0,)], ["a", "b", "c"], 2, 1)) == [1, 2, 0]
+    assert sorted(in_processes(half, [(2,), (4,), (0,)], ["a", "b", "c"], 2, 1, ordered=False)) == [0, 1, 2]
+    with pytest.raises(TrainError, match="3 is odd"):
+        list(in_processes(half, [(2,), (3,)], ["a", "b"], 2, 1))
+
+
+def test_a_net_that_kills_its_worker_while_it_is_probed_is_named():
+    def abort(probe):  # defined in here, so that it travels to the workers by value
+        width = probe.module.classifier.in_features
+        return os.abort() if width == 12 else float(width)
+
+    digits = load("digits")
+    images = {8: probe_images(digits, 8, 8, 2, [], 0)}
+    with pytest.raises(WorkerError) as caught:
+        list(score_probed(NETS, 10, images, [Proxy("fatal", abort, "forward", "", "")], 0, 2))
+    assert FATAL in caught.value.message
+    assert "SIGABRT" in caught.value.message
+    assert caught.value.hint
+
+
+def test_a_net_that_kills_its_worker_while_it_trains_is_named(monkeypatch, tmp_path):
+    def abort(job, data, folder):
+        if job.name == FATAL:
+            os.abort()
+
+    monkeypatch.setattr(_side_by_side, "_train", abort)
+    digits = load("digits")
+    jobs = [job_of(net, digits, Recipe(epochs=1), 0, 1) for net in NETS]
+    with pytest.raises(WorkerError, match=FATAL):
+        _side_by_side.train_all(jobs, hold_out(digits, 0), tmp_path, 2, lambda *_: None)
+
+
+def test_the_program_reports_a_dead_worker_as_its_own_error(cli, monkeypatch):
+    def abort(*_):
+        os.abort()
+
+    monkeypatch.setattr("zeroshot.scoring.probe_net", abort)
+    result = cli(*SEARCH, "--jobs", "2")
+    assert result.exit_code == 1
+    assert "A worker process died of SIGABRT" in " ".join(result.stderr.split())
+    assert "r8-" in result.stderr
+    assert "Traceback" not in result.stderr
+    assert "hint:" in result.stderr
+
+
+def test_the_program_itself_does_not_die_without_a_word(tmp_path):
+    """With one job nets are probed in the program's own process: it says where it was."""
+    program = (
+        "import os, zeroshot.scoring as s; s.probe_net = lambda *_: os.abort(); from zeroshot.cli import main; main()"
+    )
+    arguments = [*SEARCH, "--jobs", "1"]
+    done = subprocess.run(
+        [sys.executable, "-c", program, *arguments], cwd=tmp_path, capture_output=True, text=True, timeout=120,
+        check=False,
+    )  # fmt: skip
+    assert done.returncode == -6
+    assert "Fatal Python error: Aborted" in done.stderr
+    assert "score_probed" in done.stderr

@@ -1,0 +1,72 @@
+"""Work on several nets in several processes, with an error that names the nets if one of these dies in native code."""
+
+import os
+import tempfile
+import warnings
+from collections.abc import Callable, Generator, Sequence
+from pathlib import Path
+from typing import Any, TypeVar
+
+from zeroshot.errors import WorkerError
+
+T = TypeVar("T")
+
+
+def in_processes(
+    work: Callable[..., T], tasks: Sequence[tuple[Any, ...]], names: Sequence[str], n: int, threads: int,
+    ordered: bool = True,
+) -> Generator[T]:  # fmt: skip
+    """Call a function with each task's arguments and yield what it returns, each as soon as it is there.
+
+    Args:
+        work: A function of a module.
+        tasks: Arguments.
+        names: Of the tasks, for errors.
+        n: Processes.
+        threads: Of each of them.
+        ordered: Whether results come in the order of the tasks, or as they are ready.
+
+    Raises:
+        WorkerError: A process died; whatever Python raises in one comes through as it is.
+    """
+    from joblib import Parallel, delayed, parallel_config
+    from joblib.externals.loky.process_executor import TerminatedWorkerError
+
+    with (
+        tempfile.TemporaryDirectory(prefix="zeroshot-", ignore_cleanup_errors=True) as folder,
+        parallel_config(backend="loky", inner_max_num_threads=threads),
+    ):
+        results = Parallel(n_jobs=n, return_as="generator" if ordered else "generator_unordered")(
+            delayed(_named)(folder, name, work, task) for name, task in zip(names, tasks, strict=True)
+        )
+        try:
+            for result in results:  # noqa: UP028 - `yield from` would close it outside the filter below
+                yield result
+        except TerminatedWorkerError as error:
+            raise _died(Path(folder), error) from error
+        finally:
+            with warnings.catch_warnings():
+                # After an interrupt joblib warns of the tasks that it cancels; that is what was asked for.
+                warnings.simplefilter("ignore", UserWarning)
+                results.close()
+
+
+def _named(folder: str, name: str, work: Callable[..., T], task: tuple[Any, ...]) -> T:
+    """Do a task, with its name on disk for as long as it lasts: a process that dies can say nothing any more."""
+    note = Path(folder) / str(os.getpid())
+    note.write_text(name, encoding="utf-8")
+    try:
+        return work(*task)
+    finally:
+        note.unlink(missing_ok=True)  # gone after an interrupt
+
+
+def _died(folder: Path, error: Exception) -> WorkerError:
+    nets = sorted(note.read_text(encoding="utf-8") for note in folder.iterdir())
+    codes = str(error).rpartition("exit codes of the workers are ")[2].splitlines()[0].strip()
+    how = f" of {codes.strip('{}')}" if codes.startswith("{") else ""
+    work = " or ".join(nets) if nets else "no net"
+    return WorkerError(
+        f"A worker process died{how} while it worked on {work}.",
+        "It crashed in native code or was killed for want of memory; with fewer jobs each has more.",
+    )
