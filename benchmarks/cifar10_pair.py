@@ -27,7 +27,6 @@ import numpy as np
 import torch
 from cifar10 import cifar10_npz, default_out
 
-from zeroshot._thresholds import device_threshold
 from zeroshot.cascade.measure import Outcome, curve, hits, measure, outcome, threshold_for_rate, verdict
 from zeroshot.cascade.per_class import relative_to_class, thresholds_per_class
 from zeroshot.cascade.policy import DEFAULT_POLICY
@@ -41,9 +40,10 @@ from zeroshot.firmware.host import host_answers
 from zeroshot.firmware.toolchain import find_toolchain
 from zeroshot.firmware.verify import verify
 from zeroshot.net import LayerTable, NetSpec, layer_table, spec_array
-from zeroshot.quantize import Int8Recipe, QuantizedNet, quantize_net
-from zeroshot.runs import processor
-from zeroshot.train import Distillation, Recipe, Split, TrainedNet, hold_out, train_net
+from zeroshot.quantization.quantize import Int8Recipe, QuantizedNet, quantize_net
+from zeroshot.quantization.thresholds import device_threshold
+from zeroshot.runs.folder import processor
+from zeroshot.training.train import Distillation, Recipe, Split, TrainedNet, hold_out, train_net
 
 RESULTS = Path(__file__).with_name("results")
 CHANNELS, CLASSES, SIDE = 3, 10, 32

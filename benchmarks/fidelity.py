@@ -23,10 +23,10 @@ from torch import nn
 
 from zeroshot.build import initialise
 from zeroshot.data import Dataset, batches, channel_stats, load
-from zeroshot.plugins import load_proxies
-from zeroshot.probe import Probe, Proxy, evaluate
-from zeroshot.runs import processor
-from zeroshot.scoring import Batches, net_seed
+from zeroshot.probing.probe import Probe, Proxy, evaluate
+from zeroshot.runs.folder import processor
+from zeroshot.scoring.plugins import load_proxies
+from zeroshot.scoring.population import Batches, net_seed
 from zeroshot.spaces import nasbench201
 
 RESULTS = Path(__file__).with_name("results")

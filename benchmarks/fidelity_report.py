@@ -9,9 +9,9 @@ import numpy as np
 import numpy.typing as npt
 from scipy.stats import rankdata
 
-from zeroshot.plugins import load_proxies
-from zeroshot.runs import processor
-from zeroshot.scoring import score_static
+from zeroshot.runs.folder import processor
+from zeroshot.scoring.plugins import load_proxies
+from zeroshot.scoring.population import score_static
 from zeroshot.spaces import nasbench201
 
 if TYPE_CHECKING:

@@ -27,7 +27,7 @@ from zeroshot.firmware.toolchain import CORES, find_toolchain
 from zeroshot.int8.net import Int8Net
 from zeroshot.int8.random import random_images, random_int8_net
 from zeroshot.net import OPS, NetSpec
-from zeroshot.runs import processor
+from zeroshot.runs.folder import processor
 
 
 @dataclass(frozen=True)
@@ -77,8 +77,8 @@ def show(title: str, header: tuple[str, ...], rows: list[tuple[str, ...]]) -> No
 
 def every_test_image(run: Path, pair: int, data: str | None) -> None:
     """Exits with an error where any number differs."""
-    from zeroshot._searched import read_run, run_dataset
     from zeroshot.firmware.export import EVERY, first_images, quantised_pair, quantised_row, shortest
+    from zeroshot.training.searched import read_run, run_dataset
 
     config, _ = read_run(run, EVERY)
     cascade, nets = quantised_pair(run, quantised_row(run, pair))

@@ -30,7 +30,7 @@ from zeroshot.firmware.toolchain import find_toolchain
 from zeroshot.int8.net import Int8Net
 from zeroshot.int8.random import random_images, random_int8_net
 from zeroshot.net import COLUMNS, OPS, LayerTable, NetSpec, layer_table, same_padding, spec_of
-from zeroshot.runs import processor
+from zeroshot.runs.folder import processor
 from zeroshot.spaces.mcu import McuSpace
 
 FloatArray = npt.NDArray[np.float64]

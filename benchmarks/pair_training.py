@@ -29,8 +29,8 @@ from zeroshot.cascade.measure import LEVEL, curve, expected_cost, outcome
 from zeroshot.cost.counts import macs, params
 from zeroshot.data import Dataset, cache_folder, load
 from zeroshot.net import NetSpec, layer_table, spec_array
-from zeroshot.runs import RunFolder, processor, to_csv
-from zeroshot.train import (
+from zeroshot.runs.folder import RunFolder, processor, to_csv
+from zeroshot.training.train import (
     CascadeTuning,
     Distillation,
     Recipe,

@@ -57,10 +57,10 @@ from predictors import judge  # noqa: E402
 from regroup import DIGITS, SHOWN, WHOLE, read_anchors  # noqa: E402
 from study import FEW, Sample, label_noise, load_sample, zoo_sha256  # noqa: E402
 
-from zeroshot._truth_files import LABELS  # noqa: E402
+from zeroshot.bench.pair_truth import Zoo  # noqa: E402
+from zeroshot.bench.truth_files import LABELS  # noqa: E402
 from zeroshot.errors import UsageError, ZeroshotError  # noqa: E402
-from zeroshot.pair_truth import Zoo  # noqa: E402
-from zeroshot.runs import RunFolder, processor  # noqa: E402
+from zeroshot.runs.folder import RunFolder, processor  # noqa: E402
 
 CONSTANTS = HERE.parent / "zeroshot" / "constants.toml"
 RESULTS = HERE / "results"

@@ -21,8 +21,8 @@ from cifar10 import cifar10_npz, default_out
 
 from zeroshot.bench import scores as cell_scores
 from zeroshot.data import load
-from zeroshot.plugins import load_proxies
-from zeroshot.runs import processor
+from zeroshot.runs.folder import processor
+from zeroshot.scoring.plugins import load_proxies
 
 RESULTS = Path(__file__).with_name("results")
 CHUNK = 60.0  # seconds between two writes

@@ -21,10 +21,10 @@ from torch import nn
 from zeroshot.build import build, initialise
 from zeroshot.cost import counts
 from zeroshot.net import NetSpec, layer_table, spec_of
-from zeroshot.plugins import load_proxies
-from zeroshot.probe import Probe, Proxy, evaluate
-from zeroshot.runs import processor
-from zeroshot.scoring import Batches, ProbeImages, default_jobs, score_probed
+from zeroshot.probing.probe import Probe, Proxy, evaluate
+from zeroshot.runs.folder import processor
+from zeroshot.scoring.plugins import load_proxies
+from zeroshot.scoring.population import Batches, ProbeImages, default_jobs, score_probed
 from zeroshot.spaces import McuSpace, nasbench201
 
 RESULTS = Path(__file__).with_name("results")

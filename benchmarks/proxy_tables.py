@@ -31,7 +31,7 @@ from zeroshot.bench.graph import one_hot
 from zeroshot.bench.judge import Options
 from zeroshot.bench.seeds import OverSeeds, over_seeds, shared_cells
 from zeroshot.bench.table import Truth
-from zeroshot.runs import RunFolder
+from zeroshot.runs.folder import RunFolder
 from zeroshot.spaces import nasbench201
 
 RESULTS = Path(__file__).with_name("results")

@@ -20,10 +20,10 @@ from typing import Any
 import torch
 from cifar10 import cifar10_npz, default_out
 
-from zeroshot.compress import Pruned, Target, finetune, prune
 from zeroshot.data import Dataset, cache_folder, load
-from zeroshot.runs import RunFolder, processor, to_csv
-from zeroshot.train import Recipe, Split, TrainedNet, hold_out, train_net
+from zeroshot.pruning.compress import Pruned, Target, finetune, prune
+from zeroshot.runs.folder import RunFolder, processor, to_csv
+from zeroshot.training.train import Recipe, Split, TrainedNet, hold_out, train_net
 from zeroshot.units import si
 
 RESULTS = Path(__file__).with_name("results")
@@ -41,7 +41,7 @@ def say(text: str) -> None:
 
 def iterate(source: TrainedNet, data: Split, saliency: str, rounds: int, folder: Path) -> tuple[Pruned, TrainedNet]:
     """Prune and finetune in rounds; the last cut and the last net."""
-    from zeroshot._training_data import inputs
+    from zeroshot.training.batches import inputs
 
     net = source
     whole = prune(source, Target(macs=1e12)).before

@@ -16,18 +16,18 @@ from pathlib import Path
 
 import numpy as np
 
-from zeroshot import accuracy
+from zeroshot.accuracy import model as accuracy
+from zeroshot.accuracy.features import features
 from zeroshot.cascade.pairs import Budgets, rank_pairs
 from zeroshot.cost.boards import load_board
 from zeroshot.cost.engines import load_engine
 from zeroshot.cost.nets import NetCosts, net_costs, platform
-from zeroshot.features import features
 from zeroshot.net import layer_table
-from zeroshot.plugins import load_proxies
-from zeroshot.ranking import fuse_ranks
-from zeroshot.runs import processor
-from zeroshot.scoring import default_jobs, score_static
-from zeroshot.settings import DEFAULT_PROXIES
+from zeroshot.runs.folder import processor
+from zeroshot.scoring.plugins import load_proxies
+from zeroshot.scoring.population import default_jobs, score_static
+from zeroshot.scoring.ranking import fuse_ranks
+from zeroshot.searching.settings import DEFAULT_PROXIES
 from zeroshot.spaces import McuSpace
 
 STATIC = ("params", "macs", "depth", "nn_mass", "nn_degree")

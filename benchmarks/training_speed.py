@@ -15,16 +15,16 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from zeroshot._fit import Trainer
-from zeroshot._recipe import fast_precision
-from zeroshot._train_net import fixed_threads, job_of
-from zeroshot._training_data import Split, hold_out
 from zeroshot.cost.counts import macs
 from zeroshot.data import Dataset
 from zeroshot.net import NetSpec, layer_table, spec_array
-from zeroshot.runs import RunFolder, processor
-from zeroshot.scoring import default_jobs
-from zeroshot.train import Recipe
+from zeroshot.runs.folder import RunFolder, processor
+from zeroshot.scoring.population import default_jobs
+from zeroshot.training.batches import Split, hold_out
+from zeroshot.training.recipe import fast_precision
+from zeroshot.training.train import Recipe
+from zeroshot.training.train_net import fixed_threads, job_of
+from zeroshot.training.trainer import Trainer
 
 RESULTS = Path(__file__).with_name("results")
 SIDE, BATCH, IMAGES, CLASSES = 32, 128, 2560, 10

@@ -10,7 +10,7 @@ from ._output import aligned, prose
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from zeroshot.results import Row, SearchResult
+    from zeroshot.searching.results import Row, SearchResult
 
 FILES = "pairs.csv, front.csv, singles.csv, candidates.csv, summary.json, pareto.png"
 TRAINED = ", calibration.csv"

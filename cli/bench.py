@@ -82,8 +82,8 @@ def bench(
     """
     from zeroshot.bench import study as studies
     from zeroshot.bench.judge import Options
+    from zeroshot.bench.pair_truth import FOLDER
     from zeroshot.errors import UsageError, unknown
-    from zeroshot.pair_truth import FOLDER
 
     if benchmark not in ("", *BENCHMARKS):
         raise unknown("benchmark", benchmark, BENCHMARKS)

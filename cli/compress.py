@@ -16,7 +16,7 @@ from ._pairs import in_kib, three
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from zeroshot.compress import CompressResult
+    from zeroshot.pruning.compress import CompressResult
 
 
 def compress(
@@ -48,7 +48,7 @@ def compress(
     The pruned net is kept among the run's models, under its spec and ".pruned".
     Accuracies on test images choose nothing.
     """
-    from zeroshot.compress import compress_run
+    from zeroshot.pruning.compress import compress_run
 
     if (net is None) == (pair is None):
         raise UsageError("Which net is to be pruned?", "Give --net NET or --pair N:little.")

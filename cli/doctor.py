@@ -81,7 +81,7 @@ def package(wanted: "Requirement") -> dict[str, Any]:
         if not wanted.specifier.contains(found, prereleases=True):
             return {"version": found, "ok": False, "problem": f"{text} is needed", "fix": f'pip install "{text}"'}
         if name == "torchvision":
-            from zeroshot._torchvision import import_torchvision
+            from zeroshot.data.torchvision import import_torchvision
 
             import_torchvision()
         else:
@@ -117,8 +117,8 @@ def machine() -> dict[str, Any]:
     """Processor, cores, threads, and where compiled kernels are kept."""
     import torch
 
-    from zeroshot.runs import processor
-    from zeroshot.scoring import default_jobs
+    from zeroshot.runs.folder import processor
+    from zeroshot.scoring.population import default_jobs
 
     return {
         "processor": processor(),

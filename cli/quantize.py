@@ -16,7 +16,7 @@ from .train import HEADERS, table_line
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from zeroshot.quantize import QuantizeResult
+    from zeroshot.quantization.quantize import QuantizeResult
 
 RECIPE = ("ranges", "equalise", "images", "epochs", "lr", "teacher")
 # What a resumption is told again.
@@ -92,7 +92,7 @@ def quantize(
     Epochs and thresholds are chosen on validation images.
     Accuracies in the table are of test images, which choose nothing.
     """
-    from zeroshot.quantize import Int8Recipe, Rule, quantize_run
+    from zeroshot.quantization.quantize import Int8Recipe, Rule, quantize_run
 
     given = {name: ctx.params[name] for name in RECIPE if ctx.params[name] is not None}
     if qat is False:

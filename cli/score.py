@@ -12,7 +12,7 @@ from ._output import aligned, emit, prose
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from zeroshot.scoring import NetScores
+    from zeroshot.scoring.population import NetScores
 
 Json = Annotated[bool, typer.Option("--json", metavar="", help="Print one JSON object.")]
 Targets = Annotated[
@@ -56,9 +56,9 @@ def score(
     training: for trained weights, add --fresh. Aggregates need two nets or more.
     """
     from zeroshot import data as datasets
-    from zeroshot.modules import score_many
-    from zeroshot.plugins import load_proxies
-    from zeroshot.usercode import load_nets
+    from zeroshot.scoring.modules import score_many
+    from zeroshot.scoring.plugins import load_proxies
+    from zeroshot.scoring.usercode import load_nets
 
     names = [proxy.name for proxy in load_proxies()] if proxies == "all" else opt.words(proxies)
     with contextlib.redirect_stdout(sys.stderr):  # what the user's code prints must not end in our output

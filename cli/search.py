@@ -90,7 +90,7 @@ def demo(
 
 
 def _search(ctx: typer.Context, settings: dict[str, Any], run: Path) -> None:
-    from zeroshot.searching import search as engine_search
+    from zeroshot.searching.search import search as engine_search
 
     from ._pairs import print_result
 
@@ -116,7 +116,7 @@ def _search(ctx: typer.Context, settings: dict[str, Any], run: Path) -> None:
 
 
 def _show_plan(settings: dict[str, Any], run: Path, force: bool, resume: bool, json: bool) -> None:
-    from zeroshot.searching import plan
+    from zeroshot.searching.search import plan
 
     from ._pairs import print_plan
 
@@ -131,7 +131,7 @@ def _arguments(settings: dict[str, Any]) -> dict[str, Any]:
         if name in found:
             found[name] = opt.words(found[name])
     if found.get("proxies") == ["all"]:
-        from zeroshot.plugins import load_proxies
+        from zeroshot.scoring.plugins import load_proxies
 
         found["proxies"] = [proxy.name for proxy in load_proxies()]
     return found

@@ -16,7 +16,7 @@ Row = dict[str, Any]
 
 def proxies(json: Json = False) -> None:
     """List the proxies: built-in ones and those of installed plug-ins."""
-    from zeroshot.plugins import load_proxies, providers
+    from zeroshot.scoring.plugins import load_proxies, providers
 
     sources = providers()
     rows: list[Row] = [

@@ -16,7 +16,7 @@ from ._pairs import three
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from zeroshot.train import TrainResult
+    from zeroshot.training.train import TrainResult
 
 RECIPE = {"optimizer": "optimizer", "lr": "lr", "flip": "flip", "precision": "precision"}
 
@@ -71,7 +71,7 @@ def train(
     Epochs and thresholds are chosen on validation images, held out of the training images.
     Accuracies in the table are of test images, which choose nothing.
     """
-    from zeroshot.train import CascadeTuning, Distillation, Recipe, train_pairs
+    from zeroshot.training.train import CascadeTuning, Distillation, Recipe, train_pairs
 
     given = {name: ctx.params[key] for key, name in RECIPE.items() if ctx.params[key] is not None}
     if resume and given:

@@ -21,7 +21,7 @@ def truth(
     json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
     """List the trained nets that pairs are judged by: MACs, accuracy, seeds, half."""
-    from zeroshot.pair_truth import FOLDER, load
+    from zeroshot.bench.pair_truth import FOLDER, load
 
     folder = folder or FOLDER
     zoo = load(folder)

@@ -1,6 +1,6 @@
 """Training-free proxies, one family a file, and the table through which the engine finds them."""
 
-from zeroshot.probe import Proxy
+from zeroshot.probing.probe import Proxy
 
 from .az_nas import az_complexity, az_expressivity, az_progressivity, az_trainability, log_ranks
 from .fisher import fisher, fisher_fan_in

@@ -8,7 +8,7 @@ from scipy.stats import rankdata
 
 from zeroshot.cost import counts
 from zeroshot.net import LayerTable
-from zeroshot.probe import Probe, ProxyUndefined
+from zeroshot.probing.probe import Probe, ProxyUndefined
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -34,7 +34,7 @@ def az_expressivity(probe: Probe) -> float:
     Raises:
         ProxyUndefined: There is no block, or one puts out constants or numbers that are not finite.
 
-    >>> from zeroshot.probe import example_probe
+    >>> from zeroshot.probing.probe import example_probe
     >>> az_expressivity(example_probe()) > 0
     True
     """
@@ -53,7 +53,7 @@ def az_progressivity(probe: Probe) -> float:
     Raises:
         ProxyUndefined: As `az_expressivity`, or there is a single block.
 
-    >>> from zeroshot.probe import example_probe
+    >>> from zeroshot.probing.probe import example_probe
     >>> az_progressivity(example_probe()) < 2
     True
     """
@@ -81,7 +81,7 @@ def az_trainability(probe: Probe) -> float:
         ProxyUndefined: There is a single block, a block does not depend on the one before it or hands its input
             on unchanged (the authors' code gives minus infinity), or a gradient is not finite.
 
-    >>> from zeroshot.probe import example_probe
+    >>> from zeroshot.probing.probe import example_probe
     >>> az_trainability(example_probe()) <= 0
     True
     """

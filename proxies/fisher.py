@@ -3,7 +3,7 @@
 import math
 from typing import TYPE_CHECKING
 
-from zeroshot.probe import Probe, ProxyUndefined
+from zeroshot.probing.probe import Probe, ProxyUndefined
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -28,7 +28,7 @@ def fisher(probe: Probe) -> float:
     Raises:
         ProxyUndefined: No gradient reaches any channel.
 
-    >>> from zeroshot.probe import example_probe
+    >>> from zeroshot.probing.probe import example_probe
     >>> fisher(example_probe()) > 0
     True
     """
@@ -48,7 +48,7 @@ def fisher_fan_in(probe: Probe) -> float:
     Raises:
         ProxyUndefined: No gradient reaches any channel.
 
-    >>> from zeroshot.probe import example_probe
+    >>> from zeroshot.probing.probe import example_probe
     >>> fisher_fan_in(example_probe()) > fisher(example_probe())
     True
     """

@@ -2,7 +2,7 @@
 
 import math
 
-from zeroshot.probe import Probe, ProxyUndefined
+from zeroshot.probing.probe import Probe, ProxyUndefined
 
 
 def l2_norm(probe: Probe) -> float:
@@ -18,7 +18,7 @@ def l2_norm(probe: Probe) -> float:
     Raises:
         ProxyUndefined: There are no weights, or all are 0.
 
-    >>> from zeroshot.probe import example_probe
+    >>> from zeroshot.probing.probe import example_probe
     >>> l2_norm(example_probe()) > 0
     True
     """
@@ -44,7 +44,7 @@ def grad_norm(probe: Probe) -> float:
     Raises:
         ProxyUndefined: No gradient reaches any weight.
 
-    >>> from zeroshot.probe import example_probe
+    >>> from zeroshot.probing.probe import example_probe
     >>> grad_norm(example_probe()) > 0
     True
     """
@@ -67,7 +67,7 @@ def grad_norm_global(probe: Probe) -> float:
     Raises:
         ProxyUndefined: No gradient reaches any parameter.
 
-    >>> from zeroshot.probe import example_probe
+    >>> from zeroshot.probing.probe import example_probe
     >>> grad_norm_global(example_probe()) > 0
     True
     """
@@ -90,7 +90,7 @@ def plain(probe: Probe) -> float:
     Raises:
         ProxyUndefined: No gradient reaches any weight.
 
-    >>> from zeroshot.probe import example_probe
+    >>> from zeroshot.probing.probe import example_probe
     >>> abs(plain(example_probe())) < 10
     True
     """
@@ -114,7 +114,7 @@ def snip(probe: Probe) -> float:
     Raises:
         ProxyUndefined: No gradient reaches any weight.
 
-    >>> from zeroshot.probe import example_probe
+    >>> from zeroshot.probing.probe import example_probe
     >>> snip(example_probe()) > 0
     True
     """
@@ -140,7 +140,7 @@ def grasp(probe: Probe) -> float:
     Raises:
         ProxyUndefined: No gradient reaches any weight.
 
-    >>> from zeroshot.probe import example_probe
+    >>> from zeroshot.probing.probe import example_probe
     >>> abs(grasp(example_probe())) > 0
     True
     """

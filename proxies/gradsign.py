@@ -1,6 +1,6 @@
 """GradSign: whether the images agree on which way a weight should go."""
 
-from zeroshot.probe import Probe, ProxyUndefined
+from zeroshot.probing.probe import Probe, ProxyUndefined
 
 
 def gradsign(probe: Probe) -> float:
@@ -17,7 +17,7 @@ def gradsign(probe: Probe) -> float:
     Raises:
         ProxyUndefined: No gradient reaches any weight, or one is not finite.
 
-    >>> from zeroshot.probe import example_probe
+    >>> from zeroshot.probing.probe import example_probe
     >>> 0 < gradsign(example_probe())
     True
     """

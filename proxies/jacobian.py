@@ -3,7 +3,7 @@
 import numpy as np
 import numpy.typing as npt
 
-from zeroshot.probe import Probe, ProxyUndefined
+from zeroshot.probing.probe import Probe, ProxyUndefined
 
 FloatArray = npt.NDArray[np.float64]
 EPS = 1e-5
@@ -28,7 +28,7 @@ def jacob_cov(probe: Probe) -> float:
     Raises:
         ProxyUndefined: An image has no gradient, or there is only one.
 
-    >>> from zeroshot.probe import example_probe
+    >>> from zeroshot.probing.probe import example_probe
     >>> jacob_cov(example_probe()) < 0
     True
     """
@@ -54,7 +54,7 @@ def epe_nas(probe: Probe) -> float:
     Raises:
         ProxyUndefined: An image has no gradient, or there is only one.
 
-    >>> from zeroshot.probe import example_probe
+    >>> from zeroshot.probing.probe import example_probe
     >>> epe_nas(example_probe()) > 0
     True
     """

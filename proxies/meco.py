@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from zeroshot.probe import Probe, ProxyUndefined
+from zeroshot.probing.probe import Probe, ProxyUndefined
 
 
 def meco(probe: Probe) -> float:
@@ -25,7 +25,7 @@ def meco(probe: Probe) -> float:
     Raises:
         ProxyUndefined: No map has independent channels, or one is not finite.
 
-    >>> from zeroshot.probe import example_probe
+    >>> from zeroshot.probing.probe import example_probe
     >>> meco(example_probe()) > 0
     True
     """

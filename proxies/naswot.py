@@ -6,7 +6,7 @@ import numba
 import numpy as np
 import numpy.typing as npt
 
-from zeroshot.probe import Probe, ProxyUndefined
+from zeroshot.probing.probe import Probe, ProxyUndefined
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -33,7 +33,7 @@ def naswot(probe: Probe) -> float:
     Raises:
         ProxyUndefined: The net has no ReLU, or K is singular.
 
-    >>> from zeroshot.probe import example_probe
+    >>> from zeroshot.probing.probe import example_probe
     >>> naswot(example_probe()) > 0
     True
     """

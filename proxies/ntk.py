@@ -4,7 +4,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.stats import rankdata
 
-from zeroshot.probe import Probe, ProxyUndefined
+from zeroshot.probing.probe import Probe, ProxyUndefined
 
 FloatArray = npt.NDArray[np.float64]
 
@@ -27,7 +27,7 @@ def ntk_cond(probe: Probe) -> float:
     Raises:
         ProxyUndefined: The kernel is singular, not finite, or of a single image.
 
-    >>> from zeroshot.probe import example_probe
+    >>> from zeroshot.probing.probe import example_probe
     >>> ntk_cond(example_probe()) < -1
     True
     """

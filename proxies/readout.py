@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from zeroshot.probe import Probe, ProxyUndefined
+from zeroshot.probing.probe import Probe, ProxyUndefined
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -39,7 +39,7 @@ def linear_readout(probe: Probe) -> float:
         ProxyUndefined: The net has no ReLU, one of another shape than (images, channels, ...), no unit varies, all
             images are of one class, or an activation is not finite.
 
-    >>> from zeroshot.probe import example_probe
+    >>> from zeroshot.probing.probe import example_probe
     >>> 0 <= linear_readout(example_probe()) < 1
     True
     """

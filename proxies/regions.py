@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from zeroshot.probe import Probe, ProxyUndefined
+from zeroshot.probing.probe import Probe, ProxyUndefined
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -27,7 +27,7 @@ def linear_regions(probe: Probe) -> float:
     Raises:
         ProxyUndefined: The net has no ReLU.
 
-    >>> from zeroshot.probe import example_probe
+    >>> from zeroshot.probing.probe import example_probe
     >>> linear_regions(example_probe())
     8.0
     """
@@ -52,7 +52,7 @@ def swap(probe: Probe) -> float:
     Raises:
         ProxyUndefined: The net has no ReLU.
 
-    >>> from zeroshot.probe import example_probe
+    >>> from zeroshot.probing.probe import example_probe
     >>> swap(example_probe()) <= 2**8
     True
     """

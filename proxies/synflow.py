@@ -3,7 +3,7 @@
 import math
 from typing import TYPE_CHECKING
 
-from zeroshot.probe import Probe, ProxyUndefined
+from zeroshot.probing.probe import Probe, ProxyUndefined
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -29,7 +29,7 @@ def synflow(probe: Probe) -> float:
     Raises:
         ProxyUndefined: No signal passes, or the flow is not finite in float64.
 
-    >>> from zeroshot.probe import example_probe
+    >>> from zeroshot.probing.probe import example_probe
     >>> synflow(example_probe()) > 0
     True
     """
@@ -50,7 +50,7 @@ def synflow_bn(probe: Probe) -> float:
     Raises:
         ProxyUndefined: No signal passes, or batch norm sees a single value a channel.
 
-    >>> from zeroshot.probe import example_probe
+    >>> from zeroshot.probing.probe import example_probe
     >>> synflow_bn(example_probe()) > -20
     True
     """
@@ -71,7 +71,7 @@ def logsynflow(probe: Probe) -> float:
     Raises:
         ProxyUndefined: No signal passes, or the flow is not finite in float64.
 
-    >>> from zeroshot.probe import example_probe
+    >>> from zeroshot.probing.probe import example_probe
     >>> logsynflow(example_probe()) > 0
     True
     """

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from zeroshot.probe import Probe, ProxyUndefined
+from zeroshot.probing.probe import Probe, ProxyUndefined
 
 
 def vkdnw(probe: Probe) -> float:
@@ -27,7 +27,7 @@ def vkdnw(probe: Probe) -> float:
     Raises:
         ProxyUndefined: The information is nil or not finite.
 
-    >>> from zeroshot.probe import example_probe
+    >>> from zeroshot.probing.probe import example_probe
     >>> 20 < vkdnw(example_probe()) < 40
     True
     """

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from zeroshot.probe import Probe, ProxyUndefined
+from zeroshot.probing.probe import Probe, ProxyUndefined
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -29,7 +29,7 @@ def zen(probe: Probe) -> float:
     Raises:
         ProxyUndefined: There is no feature map, or it does not move, or a batch norm has no variance.
 
-    >>> from zeroshot.probe import example_probe
+    >>> from zeroshot.probing.probe import example_probe
     >>> zen(example_probe()) > -10
     True
     """
@@ -52,7 +52,7 @@ def zen_running(probe: Probe) -> float:
     Raises:
         ProxyUndefined: There is no feature map, or it does not move.
 
-    >>> from zeroshot.probe import example_probe
+    >>> from zeroshot.probing.probe import example_probe
     >>> zen_running(example_probe()) != zen(example_probe())
     True
     """

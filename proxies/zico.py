@@ -3,7 +3,7 @@
 import math
 from typing import TYPE_CHECKING
 
-from zeroshot.probe import Probe, ProxyUndefined
+from zeroshot.probing.probe import Probe, ProxyUndefined
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -30,7 +30,7 @@ def zico(probe: Probe) -> float:
     Raises:
         ProxyUndefined: No weight's gradient varies between the batches, or one is not finite.
 
-    >>> from zeroshot.probe import example_probe
+    >>> from zeroshot.probing.probe import example_probe
     >>> zico(example_probe()) > 0
     True
     """
@@ -51,7 +51,7 @@ def zico_accumulated(probe: Probe) -> float:
     Raises:
         ProxyUndefined: No weight's gradient varies between the batches, or one is not finite.
 
-    >>> from zeroshot.probe import example_probe
+    >>> from zeroshot.probing.probe import example_probe
     >>> zico_accumulated(example_probe()) > 0
     True
     """
@@ -74,7 +74,7 @@ def zico_bc(probe: Probe) -> float:
     Raises:
         ProxyUndefined: No weight's gradient varies between the batches, or one is not finite.
 
-    >>> from zeroshot.probe import example_probe
+    >>> from zeroshot.probing.probe import example_probe
     >>> zico_bc(example_probe()) < zico(example_probe())
     True
     """

@@ -14,7 +14,7 @@ from typer.testing import CliRunner, Result
 from zeroshot.cli import app
 from zeroshot.data import load
 from zeroshot.errors import DataError
-from zeroshot.scoring import one_thread
+from zeroshot.scoring.population import one_thread
 
 # A shell starts background jobs with interrupts ignored, and whatever these start inherits it. Tests send interrupts.
 signal.signal(signal.SIGINT, signal.default_int_handler)

@@ -7,8 +7,8 @@ from torch import nn
 
 from zeroshot.build import build, initialise
 from zeroshot.net import NetSpec
-from zeroshot.plugins import load_proxies
-from zeroshot.probe import Probe, evaluate
+from zeroshot.probing.probe import Probe, evaluate
+from zeroshot.scoring.plugins import load_proxies
 
 SPECS = (
     "r8-s4-c3w6x2",

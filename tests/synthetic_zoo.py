@@ -8,9 +8,9 @@ import csv
 
 import numpy as np
 
-from zeroshot import _truth_files as files
+from zeroshot.accuracy.features import features
+from zeroshot.bench import truth_files as files
 from zeroshot.cascade.policy import DEFAULT_POLICY
-from zeroshot.features import features
 from zeroshot.net import NetSpec, layer_table, spec_array
 
 GAMMA, SHARED = 0.65, 0.8

@@ -11,14 +11,14 @@ import torch
 from torch import nn
 
 from zeroshot import score
-from zeroshot._fold import folded
-from zeroshot._passes import Runner
-from zeroshot._strided import SAFE_POSITIONS, safe, sampled
 from zeroshot.build import Conv2d, build, initialise
 from zeroshot.net import NetSpec, layer_table, spec_array
-from zeroshot.plugins import load_proxies
-from zeroshot.probe import Probe, evaluate
-from zeroshot.trace import trace
+from zeroshot.probing.passes import Runner
+from zeroshot.probing.probe import Probe, evaluate
+from zeroshot.quantization.fold import folded
+from zeroshot.scoring.plugins import load_proxies
+from zeroshot.strided import SAFE_POSITIONS, safe, sampled
+from zeroshot.tracing.trace import trace
 
 pytestmark = pytest.mark.usefixtures("torch_on_one_thread")
 ALLOCATOR = "libc_malloc_debug.so.0"

@@ -6,14 +6,14 @@ import sys
 
 import pytest
 
-from zeroshot import _side_by_side
-from zeroshot._train_net import job_of
-from zeroshot._workers import in_processes
 from zeroshot.data import load
 from zeroshot.errors import TrainError, WorkerError
-from zeroshot.probe import Proxy
-from zeroshot.scoring import probe_images, score_probed
-from zeroshot.train import Recipe, hold_out
+from zeroshot.probing.probe import Proxy
+from zeroshot.scoring.population import probe_images, score_probed
+from zeroshot.training import side_by_side as _side_by_side
+from zeroshot.training.train import Recipe, hold_out
+from zeroshot.training.train_net import job_of
+from zeroshot.workers import in_processes
 
 NETS = ["r8-s8-c3w8x1-c3w8x1", "r8-s8-c3w8x1-c3w12x1", "r8-s8-c3w8x1-c3w16x1"]
 FATAL = NETS[1]
@@ -62,7 +62,7 @@ def test_the_program_reports_a_dead_worker_as_its_own_error(cli, monkeypatch):
     def abort(*_):
         os.abort()
 
-    monkeypatch.setattr("zeroshot.scoring.probe_net", abort)
+    monkeypatch.setattr("zeroshot.scoring.population.probe_net", abort)
     result = cli(*SEARCH, "--jobs", "2")
     assert result.exit_code == 1
     assert "A worker process died of SIGABRT" in " ".join(result.stderr.split())
@@ -73,9 +73,7 @@ def test_the_program_reports_a_dead_worker_as_its_own_error(cli, monkeypatch):
 
 def test_the_program_itself_does_not_die_without_a_word(tmp_path):
     """With one job nets are probed in the program's own process: it says where it was."""
-    program = (
-        "import os, zeroshot.scoring as s; s.probe_net = lambda *_: os.abort(); from zeroshot.cli import main; main()"
-    )
+    program = "import os, zeroshot.scoring.population as s; s.probe_net = lambda *_: os.abort(); from zeroshot.cli import main; main()"
     arguments = [*SEARCH, "--jobs", "1"]
     done = subprocess.run(
         [sys.executable, "-c", program, *arguments], cwd=tmp_path, capture_output=True, text=True, timeout=120,

@@ -12,22 +12,22 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from zeroshot.data import Dataset, load
     from zeroshot.errors import ZeroshotError
-    from zeroshot.modules import score, score_many
     from zeroshot.net import NetSpec
-    from zeroshot.results import SearchResult
-    from zeroshot.searching import search
+    from zeroshot.scoring.modules import score, score_many
+    from zeroshot.searching.results import SearchResult
+    from zeroshot.searching.search import search
 
 __version__ = "0.1.0"
 
 # Loaded when first asked for: importing the package must not import torch or numba.
 _HOMES = {
-    "search": "zeroshot.searching",
-    "SearchResult": "zeroshot.results",
+    "search": "zeroshot.searching.search",
+    "SearchResult": "zeroshot.searching.results",
     "Dataset": "zeroshot.data",
     "load": "zeroshot.data",
     "NetSpec": "zeroshot.net",
-    "score": "zeroshot.modules",
-    "score_many": "zeroshot.modules",
+    "score": "zeroshot.scoring.modules",
+    "score_many": "zeroshot.scoring.modules",
     "ZeroshotError": "zeroshot.errors",
 }
 

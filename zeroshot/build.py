@@ -12,8 +12,8 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn
 
-from zeroshot._strided import sampled
 from zeroshot.net import NetSpec, Stage, same_padding
+from zeroshot.strided import sampled
 
 
 class Conv2d(nn.Conv2d):

@@ -18,12 +18,12 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from zeroshot.bench.pair_truth import HALVES
 from zeroshot.cost.boards import load_board
 from zeroshot.cost.counts import layer_macs, layer_outputs, macs, per_net
 from zeroshot.cost.engines import engine_names, load_engine
 from zeroshot.cost.nets import net_costs, platform
 from zeroshot.net import BLOCKS, IntArray, LayerTable, layer_table, spec_of
-from zeroshot.pair_truth import HALVES
 from zeroshot.spaces import McuSpace
 
 FloatArray = npt.NDArray[np.float64]

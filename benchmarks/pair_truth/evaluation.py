@@ -12,11 +12,11 @@ from regroup import GROUPS, WHOLE
 from scipy.special import ndtri
 from study import STATIC, Sample, regrouped, spearman
 
-from zeroshot.accuracy import PROBED as SHIPPED
-from zeroshot.accuracy import Z80, AccuracyModel, expected_accuracy
-from zeroshot.calibration import anchor_by_training, calibrated, choose_design, updated
+from zeroshot.accuracy.calibration import anchor_by_training, calibrated, choose_design, updated
+from zeroshot.accuracy.model import PROBED as SHIPPED
+from zeroshot.accuracy.model import Z80, AccuracyModel, expected_accuracy
 from zeroshot.cascade.copula import PRIOR_COUPLING, Coupling, cascade_accuracy
-from zeroshot.results import pair_spread
+from zeroshot.searching.results import pair_spread
 
 FloatArray = npt.NDArray[np.float64]
 BoolArray = npt.NDArray[np.bool_]

@@ -24,12 +24,12 @@ from regroup import GROUPS, WHOLE
 from scipy.special import ndtri
 from study import ENOUGH, FEW, STATIC, Sample, regrouped
 
-from zeroshot import _constants
-from zeroshot.accuracy import AccuracyModel, believed, model_of
+from zeroshot import constants as _constants
+from zeroshot.accuracy.model import AccuracyModel, believed, model_of
 from zeroshot.cascade.copula import Coupling, coupling_of
 from zeroshot.errors import UsageError
-from zeroshot.runs import RunFolder
-from zeroshot.settings import DEFAULT_PROXIES
+from zeroshot.runs.folder import RunFolder
+from zeroshot.searching.settings import DEFAULT_PROXIES
 
 FloatArray = npt.NDArray[np.float64]
 COMMAND = "python benchmarks/pair_truth.py --fit"

@@ -12,12 +12,12 @@ import numpy as np
 import numpy.typing as npt
 from study import Sample
 
+from zeroshot.bench.pair_truth import LEVELS, Zoo, costs_on, pair_table
 from zeroshot.cascade.copula import Coupling, cascade_accuracy
 from zeroshot.cascade.pairs import describe_pairs
 from zeroshot.cost.boards import load_board
 from zeroshot.cost.engines import load_engine
 from zeroshot.cost.nets import NetCosts, platform
-from zeroshot.pair_truth import LEVELS, Zoo, costs_on, pair_table
 
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]

@@ -13,10 +13,10 @@ import numpy.typing as npt
 from scipy.special import ndtr
 from study import Inputs, kendall, spearman
 
-from zeroshot.accuracy import STATIC as SHIPPED_STATIC
-from zeroshot.accuracy import AccuracyModel, Evidence, Term, believed, matched, size, standardised
-from zeroshot.features import FEATURES
-from zeroshot.settings import DEFAULT_PROXIES
+from zeroshot.accuracy.features import FEATURES
+from zeroshot.accuracy.model import STATIC as SHIPPED_STATIC
+from zeroshot.accuracy.model import AccuracyModel, Evidence, Term, believed, matched, size, standardised
+from zeroshot.searching.settings import DEFAULT_PROXIES
 
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]

@@ -3,7 +3,7 @@
     python benchmarks/pair_truth/regroup.py      computes tasks.json, a few seconds; ZEROSHOT_DATA holds cifar10/
 
 tasks.json holds how hard each task, and that of digits, is to a nearest-neighbour classifier
-(`zeroshot.accuracy.task_anchor`), from training images alone.
+(`zeroshot.accuracy.model.task_anchor`), from training images alone.
 """
 
 import json
@@ -18,10 +18,10 @@ sys.path.insert(0, str(HERE.parent))  # for cifar10.py
 import numpy as np  # noqa: E402
 from cifar10 import cifar10_npz, default_out  # noqa: E402
 
-from zeroshot.accuracy import task_anchor  # noqa: E402
+from zeroshot.accuracy.model import task_anchor  # noqa: E402
 from zeroshot.data import Dataset, load  # noqa: E402
 from zeroshot.errors import RunError  # noqa: E402
-from zeroshot.runs import RunFolder  # noqa: E402
+from zeroshot.runs.folder import RunFolder  # noqa: E402
 
 TASKS = "tasks.json"
 WHOLE = "ten classes"

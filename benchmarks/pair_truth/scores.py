@@ -31,11 +31,11 @@ from regroup import GROUPS, grouped  # noqa: E402
 from zeroshot import data  # noqa: E402
 from zeroshot.errors import RunError  # noqa: E402
 from zeroshot.net import NetSpec, layer_table, spec_array  # noqa: E402
-from zeroshot.plugins import load_proxies  # noqa: E402
-from zeroshot.probe import Proxy  # noqa: E402
-from zeroshot.runs import RunFolder, open_run, processor  # noqa: E402
-from zeroshot.scoring import probe_images, score_aggregate, score_probed, score_static  # noqa: E402
-from zeroshot.settings import DEFAULT_PROXIES  # noqa: E402
+from zeroshot.probing.probe import Proxy  # noqa: E402
+from zeroshot.runs.folder import RunFolder, open_run, processor  # noqa: E402
+from zeroshot.scoring.plugins import load_proxies  # noqa: E402
+from zeroshot.scoring.population import probe_images, score_aggregate, score_probed, score_static  # noqa: E402
+from zeroshot.searching.settings import DEFAULT_PROXIES  # noqa: E402
 
 FloatArray = npt.NDArray[np.float64]
 TABLE, ABOUT, TASK_READOUTS = "scores.csv", "scores.json", "task_readouts.csv"

@@ -12,11 +12,11 @@ import scores
 from scipy.special import ndtri
 from scipy.stats import kendalltau, spearmanr
 
-from zeroshot.features import features
+from zeroshot.accuracy.features import features
+from zeroshot.bench.pair_truth import HALVES, Zoo, load
 from zeroshot.net import NetSpec, layer_table, spec_array
-from zeroshot.pair_truth import HALVES, Zoo, load
-from zeroshot.ranking import fuse_ranks
-from zeroshot.settings import DEFAULT_PROXIES
+from zeroshot.scoring.ranking import fuse_ranks
+from zeroshot.searching.settings import DEFAULT_PROXIES
 
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]

@@ -17,8 +17,8 @@ from zeroshot.cost.engines import engine_names, load_engine
 from zeroshot.cost.nets import net_costs
 from zeroshot.data import load
 from zeroshot.net import DEPTHWISE, NetSpec, layer_table, spec_array
-from zeroshot.runs import processor
-from zeroshot.train import Recipe, Split, TrainedNet, hold_out, train_net
+from zeroshot.runs.folder import processor
+from zeroshot.training.train import Recipe, Split, TrainedNet, hold_out, train_net
 
 # One recipe for all nets. 5 epochs, because the zoo is to take hours of one core, not days, and nets differ more than
 # epochs do. Patience 0: none stops early.

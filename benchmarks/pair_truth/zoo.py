@@ -28,12 +28,12 @@ from cifar10 import cifar10_npz, default_out  # noqa: E402
 from drawing import Entry, plan, read_plan, write_plan  # noqa: E402
 from training import Trained, epoch_seconds, split_of, train_entry  # noqa: E402
 
-from zeroshot import _truth_files as files  # noqa: E402
+from zeroshot.bench import truth_files as files  # noqa: E402
 from zeroshot.cascade.policy import DEFAULT_POLICY, POLICIES  # noqa: E402
 from zeroshot.data import cache_folder  # noqa: E402
 from zeroshot.errors import RunError, UsageError, ZeroshotError  # noqa: E402
-from zeroshot.scoring import default_jobs  # noqa: E402
-from zeroshot.train import Recipe  # noqa: E402
+from zeroshot.scoring.population import default_jobs  # noqa: E402
+from zeroshot.training.train import Recipe  # noqa: E402
 
 PLAN, ZOO = HERE / "plan.csv", HERE / "zoo"
 DIGITS = HERE / "digits" / "zoo"

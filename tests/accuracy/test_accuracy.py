@@ -13,9 +13,8 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from sklearn.neighbors import KNeighborsClassifier
 
-import zeroshot.accuracy
-from zeroshot._constants import parse
-from zeroshot.accuracy import (
+import zeroshot.accuracy.model
+from zeroshot.accuracy.model import (
     FARTHEST,
     PROBED,
     STATIC,
@@ -30,6 +29,7 @@ from zeroshot.accuracy import (
     size,
     task_anchor,
 )
+from zeroshot.constants import parse
 from zeroshot.data import load
 from zeroshot.errors import UsageError
 
@@ -196,7 +196,7 @@ def test_matching_permutes_the_sizes_into_the_order_of_the_ranks(fused, sizes):
 
 
 def stored():
-    values = tomllib.loads((Path(zeroshot.accuracy.__file__).parent / "constants.toml").read_text())
+    values = tomllib.loads((Path(zeroshot.accuracy.model.__file__).parent / "constants.toml").read_text())
     return values["provenance"], values["accuracy"]
 
 

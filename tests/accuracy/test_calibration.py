@@ -10,8 +10,8 @@ from hypothesis.extra import numpy as hnp
 from scipy.special import ndtr, ndtri
 from scipy.stats import norm
 
-from zeroshot.accuracy import AccuracyModel, Term, size
-from zeroshot.calibration import ROUND, SHARED_NOISE, anchor_by_training, calibrated, choose_design, updated
+from zeroshot.accuracy.calibration import ROUND, SHARED_NOISE, anchor_by_training, calibrated, choose_design, updated
+from zeroshot.accuracy.model import AccuracyModel, Term, size
 from zeroshot.errors import UsageError
 
 MODEL = AccuracyModel(

@@ -8,13 +8,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import nn
 
-from zeroshot.features import FEATURES, features
+from zeroshot.accuracy.features import FEATURES, features
 from zeroshot.net import NetSpec, layer_table, spec_array
 from zeroshot.spaces import McuSpace
-from zeroshot.trace import trace
+from zeroshot.tracing.trace import trace
 
-from . import reference
-from .strategies import examples
+from .. import reference
+from ..strategies import examples
 
 NETS = ["r16-s8/2-c3w8x2-d5w16x1/2", "r32-s16-b3w16x1-m5e4w24x2/2-h64", "r20-s12/2-c1w8x1-c7w12x1/2"]
 

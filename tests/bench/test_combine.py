@@ -14,7 +14,7 @@ from zeroshot.bench import combine
 from zeroshot.bench.graph import graph_features, one_hot
 from zeroshot.bench.table import Truth
 from zeroshot.errors import UsageError
-from zeroshot.ranking import fuse_ranks
+from zeroshot.scoring.ranking import fuse_ranks
 from zeroshot.spaces import nasbench201 as space
 
 CELLS = space.decode(np.random.default_rng(0).permutation(space.COUNT)[:150])

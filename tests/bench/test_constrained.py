@@ -9,7 +9,7 @@ from zeroshot.bench.constrained import limits_of, mean_regrets, pareto_front, ra
 from zeroshot.bench.table import Truth
 from zeroshot.errors import DataError, UsageError
 
-from .strategies import examples
+from ..strategies import examples
 
 
 def truth(rows):

@@ -10,9 +10,9 @@ from zeroshot.bench import scores as cs
 from zeroshot.build import initialise
 from zeroshot.data import load
 from zeroshot.errors import DataError, UsageError
-from zeroshot.plugins import load_proxies
-from zeroshot.probe import Probe, evaluate
-from zeroshot.scoring import ProbeImages, net_seed, one_thread
+from zeroshot.probing.probe import Probe, evaluate
+from zeroshot.scoring.plugins import load_proxies
+from zeroshot.scoring.population import ProbeImages, net_seed, one_thread
 from zeroshot.spaces import nasbench201 as space
 
 CHEAP = load_proxies(["l2_norm", "linear_regions"])

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from zeroshot.bench import statistics as s
 from zeroshot.errors import UsageError
 
-from .strategies import examples
+from ..strategies import examples
 
 # Few values, so that ties are frequent.
 briefly = examples(40)

@@ -10,14 +10,14 @@ import pytest
 from scipy.stats import spearmanr
 
 from zeroshot.bench import zoo
+from zeroshot.bench.pair_truth import load
 from zeroshot.cost.counts import macs
 from zeroshot.errors import DataError, RunError, UsageError
 from zeroshot.net import NetSpec, layer_table, spec_array
-from zeroshot.pair_truth import load
 
-from . import synthetic_zoo
+from .. import synthetic_zoo
 
-SOURCE = Path(__file__).parent.parent / "benchmarks" / "pair_truth"
+SOURCE = Path(__file__).parent.parent.parent / "benchmarks" / "pair_truth"
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parent.parent.parent
 RESULTS = ROOT / "benchmarks" / "results"
 TASKS = ("cifar10", "cifar100", "imagenet16-120")
 ALL, EVERY, ALIVE = "all cells", "cells with every proxy", "no dead operations"

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from scipy.special import ndtr, ndtri
 from scipy.stats import multivariate_normal
 
-import zeroshot.accuracy
+import zeroshot.accuracy.model
 from zeroshot.cascade.copula import (
     PRIOR_COUPLING,
     Coupling,
@@ -28,8 +28,8 @@ from zeroshot.cascade.copula import (
 )
 from zeroshot.errors import UsageError
 
-from . import reference
-from .strategies import examples
+from .. import reference
+from ..strategies import examples
 
 INDEPENDENT = Coupling("independent", "no measurement", (0.0, 0.0), (0.0, 0.0, 0.0))
 INF = float("inf")
@@ -283,7 +283,7 @@ def test_a_coupling_is_fitted_by_least_squares():
 
 
 def test_the_shipped_coupling_is_that_of_the_file():
-    values = tomllib.loads((Path(zeroshot.accuracy.__file__).parent / "constants.toml").read_text())
+    values = tomllib.loads((Path(zeroshot.accuracy.model.__file__).parent / "constants.toml").read_text())
     assert vars(PRIOR_COUPLING) == {k: tuple(v) if isinstance(v, list) else v for k, v in values["cascade"].items()}
     assert values["provenance"]["nets"] >= 40
 

@@ -19,8 +19,8 @@ from zeroshot.cascade.pairs import LEVELS, LIMITS, OBJECTIVES, Budgets, Pairs, c
 from zeroshot.cost.nets import NetCosts, Platform
 from zeroshot.errors import UsageError
 
-from . import reference
-from .strategies import examples
+from .. import reference
+from ..strategies import examples
 
 # Interpolation errors at the accuracies and rates of these populations: of a pair's accuracy (largest where nearly
 # everything is escalated), and of its best escalation rate (where accuracy is flat, hence the loss is far smaller).

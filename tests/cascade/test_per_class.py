@@ -11,7 +11,7 @@ from zeroshot.cascade.measure import Outcome, curve, measure, threshold_for_rate
 from zeroshot.cascade.per_class import _hull, relative_to_class, thresholds_per_class
 from zeroshot.errors import UsageError
 
-from .strategies import examples
+from ..strategies import examples
 
 
 def drawn(seed, n, classes, levels):

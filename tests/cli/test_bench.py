@@ -16,7 +16,7 @@ from zeroshot.bench import study
 from zeroshot.bench.judge import Options, judge
 from zeroshot.bench.table import read_table
 from zeroshot.data import load
-from zeroshot.plugins import load_proxies
+from zeroshot.scoring.plugins import load_proxies
 
 ROWS = [f"n{i},{50 + i},{i % 7},{i + 1},{'' if i == 3 else i * i},2" for i in range(40)]
 CSV = "\n".join(["net,acc,params,ms,mine,same", *ROWS]) + "\n"

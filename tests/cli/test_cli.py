@@ -11,7 +11,7 @@ from typer.main import get_command
 
 from zeroshot.cli import app
 from zeroshot.cli._output import aligned, print_json
-from zeroshot.searching import search
+from zeroshot.searching.search import search
 
 COMMANDS = ("search", "demo", "train", "score", "doctor", "proxies", "boards", "spaces")
 

@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 from zeroshot.cli.compress import compress
-from zeroshot.compress import compress_run
 from zeroshot.data import load
-from zeroshot.runs import open_run
-from zeroshot.train import Recipe, train_net
+from zeroshot.pruning.compress import compress_run
+from zeroshot.runs.folder import open_run
+from zeroshot.training.train import Recipe, train_net
 
 LITTLE, BIG = "r8-s8-c3w16x1/2", "r8-s8-c3w16x1-c3w24x1/2"
 
@@ -109,11 +109,11 @@ def test_an_interrupt_says_how_to_go_on(cli, folder, monkeypatch):
 
         return real(*args, **options | {"progress": stop})
 
-    monkeypatch.setattr("zeroshot.compress.compress_run", stopped)
+    monkeypatch.setattr("zeroshot.pruning.compress.compress_run", stopped)
     result = cli("compress", run, "--pair", "1:little", "--macs", "12k", "--epochs", 3, "--force")
     assert result.exit_code == 130
     assert result.stdout == ""
-    monkeypatch.setattr("zeroshot.compress.compress_run", real)
+    monkeypatch.setattr("zeroshot.pruning.compress.compress_run", real)
     words = shlex.split(result.stderr.splitlines()[-1].removeprefix("hint: continue with: "))
     assert words[0] == "zeroshot"
     assert "--force" not in words

@@ -7,9 +7,9 @@ import pytest
 
 from zeroshot.data import load
 from zeroshot.firmware.export import export_pair
-from zeroshot.quantize import Int8Recipe, quantize_run
-from zeroshot.runs import open_run
-from zeroshot.train import Recipe, train_pairs
+from zeroshot.quantization.quantize import Int8Recipe, quantize_run
+from zeroshot.runs.folder import open_run
+from zeroshot.training.train import Recipe, train_pairs
 
 pytest.importorskip("ai_edge_litert", reason="needs ai-edge-litert")
 pytest.importorskip("unicorn", reason="needs the mcu extra")

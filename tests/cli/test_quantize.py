@@ -12,11 +12,11 @@ import time
 import numpy as np
 import pytest
 
-from zeroshot._checkpoints import stem
 from zeroshot.data import load
-from zeroshot.quantize import Int8Recipe, Rule, load_quantized, quantize_run
-from zeroshot.runs import open_run
-from zeroshot.train import Recipe, train_pairs
+from zeroshot.quantization.quantize import Int8Recipe, Rule, load_quantized, quantize_run
+from zeroshot.runs.checkpoints import stem
+from zeroshot.runs.folder import open_run
+from zeroshot.training.train import Recipe, train_pairs
 
 NETS = ("r8-s4/2-c3w8x1", "r8-s8-c3w16x1/2", "r8-s8/2-c3w8x1")
 
@@ -161,7 +161,7 @@ def test_interrupted_before_anything_was_written(cli, folder, monkeypatch):
     def stop(*args, **options):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("zeroshot.quantize.quantize_run", stop)
+    monkeypatch.setattr("zeroshot.quantization.quantize.quantize_run", stop)
     result = cli("quantize", folder())
     assert result.exit_code == 130
     assert "nothing was written" in result.stderr

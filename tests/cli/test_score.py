@@ -8,9 +8,9 @@ import pytest
 import torch
 
 from zeroshot.errors import UsageError, ZeroshotError
-from zeroshot.modules import DEFAULT_PROXIES, score, score_many
-from zeroshot.plugins import load_proxies
-from zeroshot.usercode import load_nets
+from zeroshot.scoring.modules import DEFAULT_PROXIES, score, score_many
+from zeroshot.scoring.plugins import load_proxies
+from zeroshot.scoring.usercode import load_nets
 
 FILE = '''
 """A user's file."""

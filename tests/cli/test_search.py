@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from zeroshot.cli._pairs import FILES, print_result, three
-from zeroshot.searching import plan, search
+from zeroshot.searching.search import plan, search
 
 STATIC = ("--latency", "5ms", "--nets", 40, "--shortlist", 0)
 PROBED = ("--latency", "5ms", "--nets", 40, "--shortlist", 3, "--jobs", 1)
@@ -72,7 +72,7 @@ def test_quiet_prints_the_run_folder(cli):
 
 
 def test_all_proxies(cli):
-    from zeroshot.plugins import load_proxies
+    from zeroshot.scoring.plugins import load_proxies
 
     planned = json.loads(cli("search", "--proxies", "all", "--dry-run", "--json").stdout)
     assert planned["config"]["proxies"] == [f"{p.name}@{p.version}" for p in load_proxies()]
@@ -183,7 +183,7 @@ def test_interrupted(cli, monkeypatch, done, words):
             progress("probing nets", done, 9)
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("zeroshot.searching.search", stopped)
+    monkeypatch.setattr("zeroshot.searching.search.search", stopped)
     result = cli("search", "--seed", 3, "--run", "my run", "--json", env={"ZEROSHOT_NETS": "50"})
     assert result.exit_code == 130
     assert all(word in result.stderr for word in words)

@@ -10,7 +10,7 @@ from packaging.requirements import Requirement
 
 from zeroshot.cli import doctor
 from zeroshot.cost.boards import board_names, load_board
-from zeroshot.plugins import load_proxies
+from zeroshot.scoring.plugins import load_proxies
 from zeroshot.spaces import SPACES
 
 

@@ -12,8 +12,8 @@ import pytest
 import torch
 
 from zeroshot.data import load
-from zeroshot.runs import open_run
-from zeroshot.train import train_pairs
+from zeroshot.runs.folder import open_run
+from zeroshot.training.train import train_pairs
 
 NETS = ("r8-s4/2-c3w8x1", "r8-s8-c3w16x1/2", "r8-s8/2-c3w8x1")
 
@@ -149,7 +149,7 @@ def test_interrupted_before_anything_was_written(cli, folder, monkeypatch):
     def stop(*args, **options):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("zeroshot.train.train_pairs", stop)
+    monkeypatch.setattr("zeroshot.training.train.train_pairs", stop)
     result = cli("train", folder())
     assert result.exit_code == 130
     assert "nothing was written" in result.stderr

@@ -10,7 +10,7 @@ from zeroshot.cost.engines import CLASSES, ORIGINS, check_sources, engine_names,
 from zeroshot.errors import UsageError
 from zeroshot.net import OPS
 
-from .strategies import examples
+from ..strategies import examples
 
 MINE = """
 title = "Mine"

@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 from zeroshot.cost import counts
 from zeroshot.net import NetSpec, layer_table, spec_array
 
-from . import reference
-from .strategies import specs
+from .. import reference
+from ..strategies import specs
 
 RESNET8 = "r32-s16-b3w16x1-b3w32x1/2-b3w64x1/2"
 MOBILENET = "r96-s8/2-d3w16x1-d3w32x2/2-d3w64x2/2-d3w128x6/2-d3w256x2/2"

@@ -11,8 +11,8 @@ from zeroshot.cost.latency import energy_mj, latency_ms, policy_ms
 from zeroshot.cost.nets import NetCosts, net_costs, platform
 from zeroshot.net import OPS, NetSpec, layer_table, spec_array
 
-from . import reference
-from .strategies import examples, specs
+from .. import reference
+from ..strategies import examples, specs
 
 BOARD = load_board("nucleo-l4r5zi")
 engines = pytest.mark.parametrize("engine", [load_engine(name) for name in engine_names()], ids=engine_names())

@@ -12,11 +12,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from zeroshot import _torchvision, data
+from zeroshot import data
 from zeroshot.data import Dataset, batches, channel_stats, load, resized, warnings_for
+from zeroshot.data import torchvision as _torchvision
 from zeroshot.errors import DataError, UsageError
 
-from .strategies import examples
+from ..strategies import examples
 
 X = np.random.default_rng(0).integers(0, 256, (12, 6, 6, 3), np.uint8)
 

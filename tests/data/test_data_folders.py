@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from zeroshot._images import MAX_SIDE
 from zeroshot.data import load
+from zeroshot.data._folders import MAX_SIDE
 
 
 def picture(mode="RGB", size=(8, 6), seed=0):

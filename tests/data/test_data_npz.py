@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from zeroshot.data import load
 from zeroshot.errors import DataError
 
-from .strategies import examples
+from ..strategies import examples
 
 
 def arrays(n=12, classes=3, shape=(6, 6, 3)):

@@ -6,8 +6,8 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as npst
 
-from zeroshot._arrays import read_npz
 from zeroshot.data import load
+from zeroshot.data.arrays import read_npz
 from zeroshot.errors import DataError
 
 N = 12

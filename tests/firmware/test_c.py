@@ -21,7 +21,7 @@ from zeroshot.firmware.toolchain import CORES, find_toolchain
 from zeroshot.int8.arithmetic import requantisation
 from zeroshot.net import ADD
 
-from .firmware_pairs import ODD, drawn_pair, images, pair
+from ..firmware_pairs import ODD, drawn_pair, images, pair
 
 SMALL = ("r10-s6-d3w9x1/2", "r10-s8/2-b3w8x1-m5e2w12x2")
 

@@ -15,9 +15,9 @@ from zeroshot.data import load
 from zeroshot.errors import InfeasibleError, RunError, ToolchainError, UsageError, VerifyError
 from zeroshot.firmware import export as export_module
 from zeroshot.firmware.export import export_pair
-from zeroshot.quantize import Int8Recipe, Rule, quantize_run
-from zeroshot.runs import open_run
-from zeroshot.train import Recipe, train_pairs
+from zeroshot.quantization.quantize import Int8Recipe, Rule, quantize_run
+from zeroshot.runs.folder import open_run
+from zeroshot.training.train import Recipe, train_pairs
 
 pytest.importorskip("ai_edge_litert", reason="needs ai-edge-litert")
 LITTLE, BIG, SMALL = "r8-s4/2-c3w8x1", "r8-s8-m3e2w8x1", "r6-s4-c3w8x1"

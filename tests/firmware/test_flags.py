@@ -12,7 +12,7 @@ from zeroshot.firmware.answers import compare, reference_answers
 from zeroshot.firmware.device import Device
 from zeroshot.firmware.toolchain import find_toolchain
 
-from .firmware_pairs import images, pair
+from ..firmware_pairs import images, pair
 
 # What these flags call and read; linked only where it is called. Profiling calls may change every register that a
 # function need not preserve, and these do.

@@ -14,7 +14,7 @@ from zeroshot.int8.arithmetic import multiply_by_quantized_multiplier, requantis
 from zeroshot.int8.random import random_int8_net
 from zeroshot.net import ADD, DEPTHWISE, NetSpec
 
-from .strategies import examples
+from ..strategies import examples
 
 
 def naive_convolution(weights):

@@ -10,8 +10,8 @@ from zeroshot.errors import UsageError
 from zeroshot.firmware.plan import ALIGNMENT, plan_arena
 from zeroshot.net import NetSpec, layer_table, spec_array
 
-from . import reference
-from .strategies import examples, specs
+from .. import reference
+from ..strategies import examples, specs
 
 RESNET8 = "r32-s16-b3w16x1-b3w32x1/2-b3w64x1/2"
 MOBILENET = "r96-s8/2-d3w16x1-d3w32x2/2-d3w64x2/2-d3w128x6/2-d3w256x2/2"

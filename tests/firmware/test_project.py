@@ -14,7 +14,7 @@ from zeroshot.firmware.project import check_name, project_files
 from zeroshot.firmware.tflite import to_tflite
 from zeroshot.firmware.verify import verify
 
-from .firmware_pairs import images, pair
+from ..firmware_pairs import images, pair
 
 pytest.importorskip("ai_edge_litert", reason="needs ai-edge-litert")
 SMALL = ("r8-s4-c3w6x1/2", "r8-s6-d3w8x1/2-b3w8x1")

@@ -12,7 +12,7 @@ from zeroshot.firmware.qemu import MACHINES, has_qemu, qemu_answers
 from zeroshot.firmware.toolchain import Toolchain, find_toolchain
 from zeroshot.firmware.verify import verify
 
-from .firmware_pairs import images, pair
+from ..firmware_pairs import images, pair
 
 SMALL = ("r8-s4-c3w6x1/2", "r8-s6-d3w8x1/2-b3w8x1")
 NO_QEMU = not has_qemu()

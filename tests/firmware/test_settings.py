@@ -12,7 +12,7 @@ from zeroshot.firmware.emulate import DATA, Core
 from zeroshot.firmware.qemu import MACHINES, has_qemu, qemu_answers
 from zeroshot.firmware.toolchain import build_firmware, build_host, find_toolchain
 
-from .firmware_pairs import images, pair
+from ..firmware_pairs import images, pair
 
 CLASSES = 10
 # Bounds, what is 0 or 256 as 16 bits, and the ends of an int.

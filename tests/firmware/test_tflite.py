@@ -17,7 +17,7 @@ from zeroshot.int8.random import random_images, random_int8_net
 from zeroshot.net import NetSpec, layer_table, spec_of
 from zeroshot.spaces.mcu import McuSpace
 
-from . import tflm
+from .. import tflm
 
 schema = pytest.importorskip("ai_edge_litert.schema_py_generated", reason="needs ai-edge-litert")
 

@@ -17,7 +17,7 @@ from zeroshot.firmware.emulate import Core, _instructions
 from zeroshot.firmware.toolchain import CORES, Toolchain, build_firmware, build_host, find_toolchain, link
 from zeroshot.firmware.verify import verify
 
-from .firmware_pairs import images, pair
+from ..firmware_pairs import images, pair
 
 SMALL = ("r8-s4-c3w6x1/2", "r8-s6-d3w8x1/2-b3w8x1")
 

@@ -18,7 +18,7 @@ from zeroshot.int8.arithmetic import (
 from zeroshot.int8.random import random_int8_net
 from zeroshot.net import NetSpec
 
-from . import reference
+from .. import reference
 
 RESIDUAL = "r6-s3-b3w3x1-m3e2w5x1"  # stem, conv, conv, add with ReLU, pointwise, depthwise, pointwise, pool, linear
 

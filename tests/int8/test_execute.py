@@ -14,8 +14,8 @@ from zeroshot.int8.execute import accumulators, quantize_input, quantize_pixels,
 from zeroshot.int8.random import random_images, random_int8_net
 from zeroshot.net import NetSpec
 
-from . import reference
-from .strategies import examples, specs
+from .. import reference
+from ..strategies import examples, specs
 
 EVERYTHING = "r7-s3/2-c3w4x1-d5w5x1/2-m3e2w5x1-b3w4x1/2-h6"
 

@@ -7,9 +7,9 @@ import json
 import numpy as np
 import pytest
 
-from zeroshot._int8_files import load, save
 from zeroshot.errors import RunError
 from zeroshot.int8.execute import run
+from zeroshot.int8.files import load, save
 from zeroshot.int8.random import random_images, random_int8_net
 from zeroshot.net import NetSpec
 

@@ -10,7 +10,7 @@ from zeroshot.int8.execute import tensors
 from zeroshot.int8.random import random_images, random_int8_net, relu_rows
 from zeroshot.net import AVGPOOL, NetSpec
 
-from .strategies import examples, specs
+from ..strategies import examples, specs
 
 NETS = ["r16-s8-b3w8x1-b3w16x1/2", "r15-s8/2-m3e4w8x2-d5w16x1/2-h32", "r12-s4-c3w8x2-c1w16x1"]
 

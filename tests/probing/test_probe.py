@@ -11,12 +11,12 @@ import pytest
 import torch
 from torch import nn
 
-from zeroshot import plugins
 from zeroshot.build import build, initialise
 from zeroshot.errors import UsageError
 from zeroshot.net import NetSpec
-from zeroshot.plugins import load_proxies
-from zeroshot.probe import Probe, Proxy, ProxyUndefined, Score, evaluate, example_probe
+from zeroshot.probing.probe import Probe, Proxy, ProxyUndefined, Score, evaluate, example_probe
+from zeroshot.scoring import plugins
+from zeroshot.scoring.plugins import load_proxies
 
 SPEC = NetSpec.parse("r8-s4-m3e2w4x1-d3w6x1/2-b3w8x1/2-c5w8x1-h12")
 PROBED = ("naswot", "zico", "grad_norm", "snip", "synflow")
@@ -386,5 +386,5 @@ def test_a_provider_that_does_not_import(monkeypatch):
 
 
 def test_listing_proxies_does_not_import_torch():
-    code = "import sys, zeroshot.plugins as p; p.load_proxies(); sys.exit('torch' in sys.modules)"
+    code = "import sys, zeroshot.scoring.plugins as p; p.load_proxies(); sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -15,10 +15,10 @@ from torch import nn
 
 from zeroshot.build import build, initialise
 from zeroshot.net import NetSpec, Stage, layer_table, spec_array
-from zeroshot.plugins import load_proxies
-from zeroshot.probe import Probe, evaluate
+from zeroshot.probing.probe import Probe, evaluate
+from zeroshot.scoring.plugins import load_proxies
 
-from .strategies import examples
+from ..strategies import examples
 
 SPECS = (
     "r8-s4-c3w6x2",

@@ -16,11 +16,11 @@ from torch import nn
 import zeroshot.proxies
 from zeroshot.build import initialise
 from zeroshot.errors import UsageError
-from zeroshot.plugins import load_proxies
-from zeroshot.probe import Probe, Proxy, evaluate
+from zeroshot.probing.probe import Probe, Proxy, evaluate
+from zeroshot.scoring.plugins import load_proxies
 
-from .proxy_nets import AGGREGATES, PROBED, make, values, weighted
-from .strategies import examples
+from ..proxy_nets import AGGREGATES, PROBED, make, values, weighted
+from ..strategies import examples
 
 # Proxies that draw their own images (or use none), and those that draw their own weights or directions.
 BLIND = {

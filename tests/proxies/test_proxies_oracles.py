@@ -9,13 +9,13 @@ import pytest
 import torch
 from torch import nn
 
-from zeroshot import _jets, _views
-from zeroshot._alone import _norm_alone
-from zeroshot._noise import IMAGES, LABELS, PERTURBATION, WEIGHTS
 from zeroshot.build import initialise
-from zeroshot.probe import Probe, evaluate
+from zeroshot.probing import _jets, _views
+from zeroshot.probing._alone import _norm_alone
+from zeroshot.probing._noise import IMAGES, LABELS, PERTURBATION, WEIGHTS
+from zeroshot.probing.probe import Probe, evaluate
 
-from .proxy_nets import NETS, PROBED, make, twin_of, values, weighted, without_batch_norm
+from ..proxy_nets import NETS, PROBED, make, twin_of, values, weighted, without_batch_norm
 
 cross_entropy = nn.functional.cross_entropy
 

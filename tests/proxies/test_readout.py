@@ -11,12 +11,12 @@ from sklearn.linear_model import Ridge
 from torch import nn
 
 from zeroshot.errors import UsageError
-from zeroshot.plugins import load_proxies
-from zeroshot.probe import Probe, evaluate
+from zeroshot.probing.probe import Probe, evaluate
 from zeroshot.proxies import readout
+from zeroshot.scoring.plugins import load_proxies
 
-from .proxy_nets import NETS, SPECS, make, twin_of
-from .strategies import examples
+from ..proxy_nets import NETS, SPECS, make, twin_of
+from ..strategies import examples
 
 (READOUT,) = load_proxies(["linear_readout"])
 PENALTIES = (0.01, 0.03, 0.1, 0.3, 1, 3, 10)

@@ -14,19 +14,19 @@ from torch.nn.functional import cross_entropy
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 from torch.utils.flop_counter import FlopCounterMode
 
-from zeroshot._channels import wire
-from zeroshot._saliency import channel_saliency
-from zeroshot._target import to_count
 from zeroshot.build import Add, Residual, build, initialise
-from zeroshot.compress import SALIENCIES, Target, make_target, prune
 from zeroshot.cost import counts
 from zeroshot.cost.boards import load_board
 from zeroshot.cost.engines import load_engine
 from zeroshot.cost.nets import net_costs
 from zeroshot.errors import InfeasibleError, UsageError
 from zeroshot.net import NetSpec, layer_table, spec_array
+from zeroshot.pruning._channels import wire
+from zeroshot.pruning.compress import SALIENCIES, Target, make_target, prune
+from zeroshot.pruning.saliency import channel_saliency
+from zeroshot.pruning.target import to_count
 
-from .strategies import examples, specs
+from ..strategies import examples, specs
 
 # Every block, tied by a residual sum and free: identities and projections, with and without expansion, a head.
 NETS = (

@@ -6,17 +6,17 @@ from dataclasses import replace
 import pytest
 import torch
 
-from zeroshot import _checkpoints as disk
-from zeroshot import compress
-from zeroshot.compress import Target, compress_run, prune
 from zeroshot.cost.boards import load_board
 from zeroshot.cost.engines import load_engine
 from zeroshot.cost.nets import net_costs
 from zeroshot.data import load
 from zeroshot.errors import InfeasibleError, RunError, TrainError, UsageError
 from zeroshot.net import NetSpec, layer_table, spec_array
-from zeroshot.runs import open_run
-from zeroshot.train import Recipe, hold_out, load_net, train_net
+from zeroshot.pruning import compress
+from zeroshot.pruning.compress import Target, compress_run, prune
+from zeroshot.runs import checkpoints as disk
+from zeroshot.runs.folder import open_run
+from zeroshot.training.train import Recipe, hold_out, load_net, train_net
 
 LITTLE, BIG = "r8-s8-c3w16x1/2-h24", "r8-s8-b3w8x1-m3e3w12x1/2"
 ROW = {
@@ -237,7 +237,7 @@ def test_a_full_disk(run, monkeypatch):
     def full(*args):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("zeroshot.runs.os.replace", full)
+    monkeypatch.setattr("zeroshot.runs.folder.os.replace", full)
     with pytest.raises(RunError, match="No space left"):
         half(run)
 

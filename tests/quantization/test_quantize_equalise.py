@@ -5,13 +5,13 @@ import torch
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from zeroshot._equalise import equalise, factors, readers
-from zeroshot._fold import folded
-from zeroshot._ranges import look
 from zeroshot.build import layers
 from zeroshot.net import DEPTHWISE, NetSpec, Stage, layer_table, spec_array
+from zeroshot.quantization.equalise import equalise, factors, readers
+from zeroshot.quantization.fold import folded
+from zeroshot.quantization.ranges import look
 
-from .strategies import examples, specs
+from ..strategies import examples, specs
 from .test_quantize_fold import images, trained_like
 
 

@@ -5,12 +5,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import nn
 
-from zeroshot._fold import folded, relus, tensors
 from zeroshot.build import build, initialise, layers
 from zeroshot.int8.random import relu_rows
 from zeroshot.net import NetSpec
+from zeroshot.quantization.fold import folded, relus, tensors
 
-from .strategies import examples, specs
+from ..strategies import examples, specs
 
 
 def trained_like(spec, channels=2, classes=3, seed=0, dtype=torch.float64):

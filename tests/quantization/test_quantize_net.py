@@ -10,22 +10,22 @@ import pytest
 import torch
 from torch.nn.functional import cross_entropy, kl_div
 
-from zeroshot import runs
-from zeroshot._checkpoints import stem
-from zeroshot._int8_recipe import Int8Recipe
-from zeroshot._pt2e import fake_quantised
-from zeroshot._qat import Finetuner
-from zeroshot._quantize_net import load_quantized, quantize_net
-from zeroshot._ranges import look, steps
-from zeroshot._subject import Subject, normalised_pixels, real_logits
-from zeroshot._to_int8 import LARGEST_BIAS, layer
-from zeroshot._training_data import inputs
 from zeroshot.data import load
 from zeroshot.errors import DataError, RunError, TrainError, UsageError
 from zeroshot.int8.arithmetic import requantisation
 from zeroshot.int8.execute import quantize_input, tensors
 from zeroshot.net import AVGPOOL
-from zeroshot.train import Recipe, Split, hold_out, train_net
+from zeroshot.quantization._pt2e import fake_quantised
+from zeroshot.quantization._subject import Subject, normalised_pixels, real_logits
+from zeroshot.quantization.qat import Finetuner
+from zeroshot.quantization.quantize_net import load_quantized, quantize_net
+from zeroshot.quantization.ranges import look, steps
+from zeroshot.quantization.recipe import Int8Recipe
+from zeroshot.quantization.to_int8 import LARGEST_BIAS, layer
+from zeroshot.runs import folder as runs
+from zeroshot.runs.checkpoints import stem
+from zeroshot.training.batches import inputs
+from zeroshot.training.train import Recipe, Split, hold_out, train_net
 
 NETS = {
     "plain": "r8-s8-c3w12x1-c3w16x1/2", "separable": "r8-s8-d3w12x1-d3w16x1/2",

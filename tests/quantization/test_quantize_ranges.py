@@ -6,11 +6,11 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from zeroshot import _ranges
-from zeroshot._fold import folded, relus, tensors
-from zeroshot._ranges import BINS, SHRINK, TAIL, affine, look, steps
 from zeroshot.errors import TrainError, UsageError
 from zeroshot.net import AVGPOOL, NetSpec, layer_table, spec_array
+from zeroshot.quantization import ranges as _ranges
+from zeroshot.quantization.fold import folded, relus, tensors
+from zeroshot.quantization.ranges import BINS, SHRINK, TAIL, affine, look, steps
 
 from .test_quantize_fold import images, trained_like
 

@@ -10,16 +10,16 @@ import numpy as np
 import pytest
 import torch
 
-from zeroshot import runs
-from zeroshot._checkpoints import stem
-from zeroshot._pair_figures import parsed
-from zeroshot._thresholds import ALL, Rule, device_threshold, rate_within
 from zeroshot.cascade.measure import outcome, threshold_for_rate
 from zeroshot.data import load
 from zeroshot.errors import InfeasibleError, RunError, UsageError
-from zeroshot.quantize import Int8Recipe, load_quantized, pixel_table, quantize_run
-from zeroshot.runs import open_run
-from zeroshot.train import Recipe, hold_out, load_net, train_pairs
+from zeroshot.quantization.quantize import Int8Recipe, load_quantized, pixel_table, quantize_run
+from zeroshot.quantization.thresholds import ALL, Rule, device_threshold, rate_within
+from zeroshot.runs import folder as runs
+from zeroshot.runs.checkpoints import stem
+from zeroshot.runs.folder import open_run
+from zeroshot.training.pair_figures import parsed
+from zeroshot.training.train import Recipe, hold_out, load_net, train_pairs
 
 LITTLE, BIG, ALONE = "r8-s4/2-c3w8x1", "r8-s8-c3w16x1/2", "r8-s8/2-d3w8x1"
 PTQ, QAT = Int8Recipe(epochs=0), Int8Recipe(epochs=1)
@@ -65,7 +65,7 @@ def quantised(original, tmp_path_factory):
 def _no_plot(request, monkeypatch):
     """A plot takes longer than all else that a run of finished nets does; one test draws it."""
     if request.node.name != "test_what_is_written":
-        monkeypatch.setattr("zeroshot.quantize.plot_curves", lambda *args: b"")
+        monkeypatch.setattr("zeroshot.quantization.quantize.plot_curves", lambda *args: b"")
 
 
 @pytest.fixture

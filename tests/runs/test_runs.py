@@ -13,17 +13,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from zeroshot import runs
 from zeroshot.errors import RunError, UsageError, ZeroshotError
-from zeroshot.probe import Score
-from zeroshot.runs import check_run, environment, open_run, processor, to_csv, to_toml
-from zeroshot.scoring import NetScores, score_probed
-from zeroshot.searching import search
+from zeroshot.probing.probe import Score
+from zeroshot.runs import folder as runs
+from zeroshot.runs.folder import check_run, environment, open_run, processor, to_csv, to_toml
+from zeroshot.scoring.population import NetScores, score_probed
+from zeroshot.searching.search import search
 
-from .strategies import examples
+from ..strategies import examples
 
 # The module; the package has a function of that name.
-SHORTLIST = importlib.import_module("zeroshot._shortlist")
+SHORTLIST = importlib.import_module("zeroshot.searching.shortlist")
 CONFIG = {"seed": 0, "data": "digits", "latency_limit": 12.5}
 # "depth" beside macs: two static columns; zico and naswot are probed.
 OPTIONS = {

@@ -6,9 +6,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
 
-from zeroshot.ranking import fuse_ranks
+from zeroshot.scoring.ranking import fuse_ranks
 
-from . import reference
+from .. import reference
 
 # Few different values, so that ties are frequent.
 values = st.sampled_from([-np.inf, -2.0, -1.0, 0.0, 0.5, 1.0, 3.0, np.inf, np.nan])

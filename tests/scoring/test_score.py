@@ -9,15 +9,15 @@ import torch
 from torch import nn
 
 import zeroshot
-from zeroshot._testing import changed, random_states, snapshot
 from zeroshot.build import build, initialise
 from zeroshot.data import batches, load
 from zeroshot.errors import DataError, UsageError
-from zeroshot.modules import score, score_many
 from zeroshot.net import NetSpec, layer_table, spec_array
-from zeroshot.plugins import load_proxies
-from zeroshot.probe import Probe, Proxy, Score, evaluate
-from zeroshot.scoring import NetScores, joined, one_thread, score_aggregate
+from zeroshot.probing.probe import Probe, Proxy, Score, evaluate
+from zeroshot.scoring.modules import score, score_many
+from zeroshot.scoring.plugins import load_proxies
+from zeroshot.scoring.population import NetScores, joined, one_thread, score_aggregate
+from zeroshot.testing._lab import changed, random_states, snapshot
 
 TEXTS = ("r8-s8-c3w8x1-c3w8x1", "r8-s8/2-d3w8x1-m3e2w8x1-h16", "r8-s8-b3w12x1-c3w8x1")
 NAMES = ("macs", "zico", "naswot", "params", "linear_readout")

@@ -11,9 +11,9 @@ from zeroshot.build import build, initialise
 from zeroshot.data import Dataset, batches, load
 from zeroshot.errors import DataError
 from zeroshot.net import NetSpec, layer_table, spec_array
-from zeroshot.plugins import load_proxies
-from zeroshot.probe import Probe, Proxy, Score, evaluate
-from zeroshot.scoring import (
+from zeroshot.probing.probe import Probe, Proxy, Score, evaluate
+from zeroshot.scoring.plugins import load_proxies
+from zeroshot.scoring.population import (
     NetScores,
     ProbeImages,
     default_jobs,
@@ -86,7 +86,7 @@ def test_scores_are_yielded_one_by_one(images, monkeypatch):
         seen.append(net)
         return NetScores(net, {})
 
-    monkeypatch.setattr("zeroshot.scoring.probe_net", fake)
+    monkeypatch.setattr("zeroshot.scoring.population.probe_net", fake)
     stream = score_probed(NETS, 10, images, PROBED, 0, 1)
     assert seen == []
     assert next(stream).net == NETS[0]
@@ -103,7 +103,7 @@ def test_the_number_of_threads_is_put_back(images, monkeypatch, fails):
             raise MemoryError
         return {"zico": Score(1.0)}
 
-    monkeypatch.setattr("zeroshot.probe.evaluate", look)
+    monkeypatch.setattr("zeroshot.probing.probe.evaluate", look)
     before = torch.get_num_threads()
     torch.set_num_threads(2)
     try:

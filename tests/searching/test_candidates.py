@@ -7,13 +7,13 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from zeroshot.candidates import STRATA, draw, infeasible
 from zeroshot.cascade.pairs import Budgets
 from zeroshot.cost.boards import load_board
 from zeroshot.cost.engines import load_engine
 from zeroshot.cost.nets import NetCosts, net_costs, platform
 from zeroshot.errors import InfeasibleError
 from zeroshot.net import layer_table, spec_of
+from zeroshot.searching.candidates import STRATA, draw, infeasible
 from zeroshot.spaces import McuSpace
 
 BOARD, ENGINE = load_board("nucleo-l4r5zi"), load_engine("tflm-cmsis-nn")

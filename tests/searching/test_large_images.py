@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 
 from zeroshot.data import Dataset
-from zeroshot.plugins import load_proxies
-from zeroshot.scoring import probe_images, score_probed
-from zeroshot.searching import search
-from zeroshot.train import Recipe, train_net
+from zeroshot.scoring.plugins import load_proxies
+from zeroshot.scoring.population import probe_images, score_probed
+from zeroshot.searching.search import search
+from zeroshot.training.train import Recipe, train_net
 
 SIZES = [64, *(pytest.param(side, marks=pytest.mark.slow) for side in (96, 160))]
 

@@ -9,9 +9,9 @@ import pytest
 from matplotlib.figure import Figure
 from PIL import Image
 
-from zeroshot import report
-from zeroshot.report import PAIR, SINGLE, plot_fronts
-from zeroshot.searching import search
+from zeroshot.searching import plot as report
+from zeroshot.searching.plot import PAIR, SINGLE, plot_fronts
+from zeroshot.searching.search import search
 
 
 @pytest.fixture(scope="module")

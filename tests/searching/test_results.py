@@ -10,13 +10,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.special import ndtr, ndtri
 
-from zeroshot.accuracy import PROBED, Z80
+from zeroshot.accuracy.model import PROBED, Z80
 from zeroshot.cascade.copula import PRIOR_COUPLING, cascade_accuracy
 from zeroshot.cascade.pairs import Budgets, describe_pairs
 from zeroshot.cost.boards import load_board
 from zeroshot.cost.engines import load_engine
 from zeroshot.cost.nets import NetCosts, platform
-from zeroshot.results import (
+from zeroshot.runs.folder import to_csv
+from zeroshot.searching.results import (
     Population,
     net_rows,
     net_spread,
@@ -26,7 +27,6 @@ from zeroshot.results import (
     single_front,
     single_rows,
 )
-from zeroshot.runs import to_csv
 
 PLATFORM = platform(load_board("nucleo-l4r5zi"), load_engine("tflm-cmsis-nn"), 10)
 N = 9

@@ -15,25 +15,26 @@ import numpy as np
 import pytest
 from scipy.stats import multivariate_normal, norm
 
-from zeroshot import plugins, searching
-from zeroshot.accuracy import prior_for, task_anchor
+from zeroshot.accuracy.features import features
+from zeroshot.accuracy.model import prior_for, task_anchor
 from zeroshot.cascade._scan import MIN_RATE
 from zeroshot.cascade.copula import PRIOR_COUPLING, cascade_accuracy
 from zeroshot.cost.boards import load_board
 from zeroshot.cost.engines import load_engine
 from zeroshot.data import batches, load
 from zeroshot.errors import DataError, InfeasibleError, UsageError
-from zeroshot.features import features
 from zeroshot.net import NetSpec, layer_table, spec_array
-from zeroshot.plugins import load_proxies
-from zeroshot.probe import Proxy, ProxyUndefined
-from zeroshot.scoring import ProbeImages, probe_net
-from zeroshot.searching import plan, search
+from zeroshot.probing.probe import Proxy, ProxyUndefined
+from zeroshot.scoring import plugins
+from zeroshot.scoring.plugins import load_proxies
+from zeroshot.scoring.population import ProbeImages, probe_net
+from zeroshot.searching import search as searching
+from zeroshot.searching.search import plan, search
 
-from . import reference
+from .. import reference
 
 # The module; the package has a function of that name.
-SHORTLIST = importlib.import_module("zeroshot._shortlist")
+SHORTLIST = importlib.import_module("zeroshot.searching.shortlist")
 ENGINE = "tflm-cmsis-nn"
 SMALL = {"nets": 40, "shortlist": 3, "latency": "15ms", "batch": 8, "jobs": 1, "engine": ENGINE, "escalation": 1.0}
 STATIC = {"nets": 40, "shortlist": 0, "jobs": 1, "engine": ENGINE, "escalation": 1.0}

@@ -9,17 +9,17 @@ import numpy as np
 import pytest
 from scipy.special import ndtr, ndtri
 
-from zeroshot import _anchor_nets
-from zeroshot._anchor_nets import anchor_split, measure, short_epochs
-from zeroshot._constants import shipped
-from zeroshot._recipe import Recipe
-from zeroshot._training_data import Split
-from zeroshot.accuracy import PROBED
-from zeroshot.calibration import SHARED_NOISE
+from zeroshot.accuracy.calibration import SHARED_NOISE
+from zeroshot.accuracy.model import PROBED
+from zeroshot.constants import shipped
 from zeroshot.data import Dataset, load
 from zeroshot.errors import DataError, UsageError
-from zeroshot.searching import plan, search
-from zeroshot.train import train_net
+from zeroshot.searching import anchors as _anchor_nets
+from zeroshot.searching.anchors import anchor_split, measure, short_epochs
+from zeroshot.searching.search import plan, search
+from zeroshot.training.batches import Split
+from zeroshot.training.recipe import Recipe
+from zeroshot.training.train import train_net
 
 SMALL = {"nets": 40, "top": 3, "shortlist": 3, "seed": 1, "latency": "5ms", "jobs": 1}
 OPTIONS = SMALL | {"calibrate": 3, "calibrate_epochs": 1}
@@ -112,7 +112,7 @@ def test_a_resumed_search_reads_what_was_trained(run, anchored, monkeypatch):
     def never(*_, **__):
         raise AssertionError("trained again")
 
-    monkeypatch.setattr("zeroshot._fit.Trainer.epoch", never)
+    monkeypatch.setattr("zeroshot.training.trainer.Trainer.epoch", never)
     again = search("digits", run=run, resume=True, **OPTIONS)
     assert (again.pairs, again.trained) == (anchored.pairs, anchored.trained)
 
@@ -168,7 +168,7 @@ def test_a_net_without_an_error_keeps_a_probit(accuracy, kept, monkeypatch):
 
 def test_the_weight_of_a_measurement_is_that_of_its_precision():
     """Against the product of two normal densities, on a grid."""
-    from zeroshot.calibration import updated
+    from zeroshot.accuracy.calibration import updated
 
     model, a, mu = replace(PROBED, sd_net=0.1), 0.7, 0.2
     grid = np.linspace(-1, 2, 300_001)

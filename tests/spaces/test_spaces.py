@@ -12,8 +12,8 @@ from zeroshot.errors import UsageError
 from zeroshot.net import NetSpec, layer_table, spec_of
 from zeroshot.spaces import SPACES, McuSpace
 
-from . import reference
-from .strategies import examples
+from .. import reference
+from ..strategies import examples
 
 FULL = McuSpace()
 # Few choices of every kind, so that every digit of a net's number matters; 8 px and 5 px meet the pixel limit.

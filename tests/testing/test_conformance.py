@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 import torch
 
-from zeroshot import plugins
-from zeroshot.plugins import Provider, load_proxies, providers, with_parts
-from zeroshot.probe import Proxy, ProxyUndefined
-from zeroshot.searching import search
+from zeroshot.probing.probe import Proxy, ProxyUndefined
+from zeroshot.scoring import plugins
+from zeroshot.scoring.plugins import Provider, load_proxies, providers, with_parts
+from zeroshot.searching.search import search
 from zeroshot.testing import ProxyConformance
 
 # Whose protocols are a sum over batches, or look at no data.

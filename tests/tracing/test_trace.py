@@ -9,10 +9,10 @@ from torch import nn
 from torch.nn import functional
 from torch.utils.flop_counter import FlopCounterMode
 
-from zeroshot._torchvision import import_torchvision
 from zeroshot.build import build
 from zeroshot.cost import counts
 from zeroshot.cost.arena import arena_bytes
+from zeroshot.data.torchvision import import_torchvision
 from zeroshot.errors import UsageError
 from zeroshot.net import (
     ADD,
@@ -32,7 +32,7 @@ from zeroshot.net import (
 )  # fmt: skip
 from zeroshot.spaces import McuSpace
 from zeroshot.spaces import nasbench201 as nb201
-from zeroshot.trace import trace
+from zeroshot.tracing.trace import trace
 
 pytestmark = pytest.mark.usefixtures("torch_on_one_thread")
 

@@ -8,17 +8,18 @@ import numpy as np
 import pytest
 import torch
 
-from zeroshot import _checkpoints as disk
-from zeroshot import _recipe, runs
-from zeroshot._fit import Trainer
-from zeroshot._recipe import fast_precision, learning_rate
-from zeroshot._train_net import job_of
-from zeroshot._training_data import TrainingBatches
 from zeroshot.build import build
 from zeroshot.data import Dataset, load, resized
 from zeroshot.errors import DataError, RunError, TrainError, UsageError
 from zeroshot.net import NetSpec
-from zeroshot.train import Recipe, hold_out, load_net, train_net
+from zeroshot.runs import checkpoints as disk
+from zeroshot.runs import folder as runs
+from zeroshot.training import recipe as _recipe
+from zeroshot.training.batches import TrainingBatches
+from zeroshot.training.recipe import fast_precision, learning_rate
+from zeroshot.training.train import Recipe, hold_out, load_net, train_net
+from zeroshot.training.train_net import job_of
+from zeroshot.training.trainer import Trainer
 
 NET, OTHER = "r8-s4/2-c3w8x1", "r6-s4-d3w8x1-m3e2w8x1/2"
 SHORT = Recipe(epochs=3)

@@ -9,9 +9,9 @@ import pytest
 
 from zeroshot.cascade.measure import curve, outcome
 from zeroshot.data import load
-from zeroshot.train import CascadeTuning, Distillation, Recipe, hold_out, train_net
+from zeroshot.training.train import CascadeTuning, Distillation, Recipe, hold_out, train_net
 
-FOLDER = Path(__file__).parent.parent / "benchmarks"
+FOLDER = Path(__file__).parent.parent.parent / "benchmarks"
 LITTLE, BIG = "r8-s4/2-c3w8x1", "r8-s8-c3w16x1/2"
 
 

@@ -9,20 +9,20 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from zeroshot import _checkpoints as disk
-from zeroshot._cascade_loss import CascadeTuning, Deferral, Tuned, big_loss, deferral, little_loss
-from zeroshot._distil import Distillation, distillation_loss, taught
-from zeroshot._lesson import Pupil, lesson_job
-from zeroshot._onlooker import Onlooker
-from zeroshot._train_net import job_of
-from zeroshot._training_data import TrainingBatches, hold_out
 from zeroshot.cascade.measure import curve, outcome
 from zeroshot.cascade.policy import logit_gap
 from zeroshot.data import Dataset, load
 from zeroshot.errors import RunError, UsageError
-from zeroshot.train import Recipe, load_net, train_net, tune_pair
+from zeroshot.runs import checkpoints as disk
+from zeroshot.training._lesson import Pupil, lesson_job
+from zeroshot.training._teacher_view import Onlooker
+from zeroshot.training.batches import TrainingBatches, hold_out
+from zeroshot.training.cascade_loss import CascadeTuning, Deferral, Tuned, big_loss, deferral, little_loss
+from zeroshot.training.distillation import Distillation, distillation_loss, taught
+from zeroshot.training.train import Recipe, load_net, train_net, tune_pair
+from zeroshot.training.train_net import job_of
 
-from .strategies import examples
+from ..strategies import examples
 
 LITTLE, BIG, SMALLER = "r8-s4/2-c3w8x1", "r8-s8-c3w16x1/2", "r6-s4/2-d3w8x1"
 SHORT, TUNING = Recipe(epochs=3), CascadeTuning(epochs=2)

@@ -9,18 +9,19 @@ import numpy as np
 import pytest
 import torch
 
-from zeroshot import _side_by_side, runs
-from zeroshot import train as train_module
-from zeroshot._checkpoints import stem
-from zeroshot._fit import Job, Trainer
-from zeroshot._pair_figures import MAYBE, NUMBERS, TEXT
-from zeroshot._side_by_side import _Watch, epochs_in, processes, seconds_per_epoch, train_all
-from zeroshot._train_net import job_of
 from zeroshot.data import load
 from zeroshot.errors import RunError, TrainError, UsageError
-from zeroshot.runs import open_run
-from zeroshot.searching import search
-from zeroshot.train import Recipe, hold_out, load_net, train_net, train_pairs
+from zeroshot.runs import folder as runs
+from zeroshot.runs.checkpoints import stem
+from zeroshot.runs.folder import open_run
+from zeroshot.searching.search import search
+from zeroshot.training import side_by_side as _side_by_side
+from zeroshot.training import train as train_module
+from zeroshot.training.pair_figures import MAYBE, NUMBERS, TEXT
+from zeroshot.training.side_by_side import _Watch, epochs_in, processes, seconds_per_epoch, train_all
+from zeroshot.training.train import Recipe, hold_out, load_net, train_net, train_pairs
+from zeroshot.training.train_net import job_of
+from zeroshot.training.trainer import Job, Trainer
 
 LITTLE, BIG, OTHER, ALONE = "r8-s4/2-c3w8x1", "r8-s8-c3w16x1/2", "r6-s4-d3w8x1", "r8-s8/2-c3w8x1"
 SHORT = Recipe(epochs=2)

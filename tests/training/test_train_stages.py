@@ -5,16 +5,15 @@ import json
 import numpy as np
 import pytest
 
-from zeroshot import train as train_module
-from zeroshot._checkpoints import stem
-from zeroshot._side_by_side import epochs_in, net_macs
-from zeroshot._stages import dearer, nets_of, teachers
-from zeroshot._train_net import job_of
 from zeroshot.cascade.measure import outcome, threshold_for_rate
 from zeroshot.data import load
 from zeroshot.errors import RunError
-from zeroshot.runs import open_run
-from zeroshot.train import (
+from zeroshot.runs.checkpoints import stem
+from zeroshot.runs.folder import open_run
+from zeroshot.training import train as train_module
+from zeroshot.training._stages import dearer, nets_of, teachers
+from zeroshot.training.side_by_side import epochs_in, net_macs
+from zeroshot.training.train import (
     CascadeTuning,
     Distillation,
     Recipe,
@@ -24,6 +23,7 @@ from zeroshot.train import (
     train_pairs,
     tune_pair,
 )
+from zeroshot.training.train_net import job_of
 
 LITTLE, BIG, OTHER, ALONE = "r8-s4/2-c3w8x1", "r8-s8-c3w16x1/2", "r6-s4-d3w8x1", "r8-s8/2-c3w8x1"
 SHORT, TUNING = Recipe(epochs=2), CascadeTuning(epochs=1)
@@ -203,5 +203,5 @@ def test_minutes_count_the_lessons(run, digits, monkeypatch):
     assert more == pytest.approx((sizes + 2 * big / 3) / sizes)
     assert beside == pytest.approx(6 * 4 / 3 * (little + big) / sizes)
     assert dearer(ROWS[:1], True, jobs, plan(BY_SELF))[0] == pytest.approx(7 / 3)
-    monkeypatch.setattr("zeroshot._side_by_side.seconds_per_epoch", lambda job, data: 2.0)
+    monkeypatch.setattr("zeroshot.training.side_by_side.seconds_per_epoch", lambda job, data: 2.0)
     assert epochs_in(1.0, list(jobs.values())[:2], hold_out(digits, 0), 1, 1.5, 3.0) == 8

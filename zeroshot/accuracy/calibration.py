@@ -21,7 +21,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.special import ndtri
 
-from zeroshot.accuracy import Z80, AccuracyModel
+from zeroshot.accuracy.model import Z80, AccuracyModel
 from zeroshot.errors import UsageError
 
 FloatArray = npt.NDArray[np.float64]

@@ -2,8 +2,8 @@
 
 No net of the population was trained, so the expectation is a prior, and is named wherever it is shown:
 
-1. A line on the probit scale, fitted to trained nets, turns a net's own features (`zeroshot.features`) into its size:
-   how far above or below the average trained net it is expected to be.
+1. A line on the probit scale, fitted to trained nets, turns a net's own features (`zeroshot.accuracy.features`) into
+   its size: how far above or below the average trained net it is expected to be.
 2. A probed score may be evidence: what it says of a net beyond that net's size, against the mean of the population.
    Its level, which another task moves, does not count.
 3. The fused proxies give an order. The net of fused rank i is matched to the i-th smallest size of its population
@@ -24,10 +24,10 @@ import numpy.typing as npt
 from scipy.spatial.distance import cdist
 from scipy.special import ndtr, ndtri
 
-from zeroshot._constants import FILE, shipped
+from zeroshot.accuracy.features import FEATURES
+from zeroshot.constants import FILE, shipped
 from zeroshot.data import Dataset, resized
 from zeroshot.errors import UsageError, unknown
-from zeroshot.features import FEATURES
 
 FloatArray = npt.NDArray[np.float64]
 
@@ -44,7 +44,7 @@ class Term:
     """One feature's part of the line: weight * z, z = (feature - centre) / scale kept within `FARTHEST` of 0.
 
     Attributes:
-        feature: A name of `zeroshot.features.FEATURES`.
+        feature: A name of `zeroshot.accuracy.features.FEATURES`.
         centre: Its mean over the nets of the fit.
         scale: Its standard deviation over them.
         weight: mu a standard deviation.

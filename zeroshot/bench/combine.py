@@ -1,6 +1,7 @@
 """Combinations of scores by rank: fixed ones, and ones chosen or weighted by labels that are not reported.
 
-A fused score is the mean log-rank of its parts (`zeroshot.ranking.fuse_ranks`), so it depends on the population.
+A fused score is the mean log-rank of its parts (`zeroshot.scoring.ranking.fuse_ranks`), so it depends on the
+population.
 """
 
 from collections.abc import Mapping, Sequence
@@ -14,7 +15,7 @@ from zeroshot.bench import statistics as stats
 from zeroshot.bench.calibrate import draw_labels
 from zeroshot.bench.table import Truth
 from zeroshot.errors import UsageError, unknown
-from zeroshot.ranking import fuse_ranks
+from zeroshot.scoring.ranking import fuse_ranks
 
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]

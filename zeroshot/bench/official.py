@@ -21,7 +21,7 @@ import numpy as np
 
 from zeroshot.bench.nasbench201 import DEVICES, TASKS
 from zeroshot.errors import DataError, UsageError
-from zeroshot.runs import RunFolder
+from zeroshot.runs.folder import RunFolder
 from zeroshot.spaces import nasbench201 as space
 
 # Ours -> (the authors' data set, the name of its test images there).

@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from zeroshot import _truth_files as files
-from zeroshot._truth_files import LEVELS, Answers, ByteArray
+from zeroshot.bench import truth_files as files
+from zeroshot.bench.truth_files import LEVELS, Answers, ByteArray
 from zeroshot.cascade.measure import Outcome
 from zeroshot.cascade.policy import DEFAULT_POLICY
 from zeroshot.cost.boards import Board
@@ -28,7 +28,7 @@ BoolArray = npt.NDArray[np.bool_]
 Int64Array = npt.NDArray[np.int64]
 Row = dict[str, Any]
 HALVES = ("calibration", "held-out")
-FOLDER = Path(__file__).resolve().parents[1] / "benchmarks/pair_truth/zoo"  # beside the cloned code; no wheel has it
+FOLDER = Path(__file__).resolve().parents[2] / "benchmarks/pair_truth/zoo"  # beside the cloned code; no wheel has it
 
 __all__ = ["FOLDER", "HALVES", "LEVELS", "PairTable", "Zoo", "ZooNet", "costs_on", "load", "outcome", "pair_table"]
 

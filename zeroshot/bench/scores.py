@@ -18,10 +18,10 @@ import numpy.typing as npt
 
 from zeroshot.data import Dataset, load
 from zeroshot.errors import DataError, UsageError
-from zeroshot.plugins import load_proxies
-from zeroshot.probe import Probe, Proxy, evaluate
-from zeroshot.runs import RunFolder, processor
-from zeroshot.scoring import ProbeImages, default_jobs, net_seed, one_thread, probe_images
+from zeroshot.probing.probe import Probe, Proxy, evaluate
+from zeroshot.runs.folder import RunFolder, processor
+from zeroshot.scoring.plugins import load_proxies
+from zeroshot.scoring.population import ProbeImages, default_jobs, net_seed, one_thread, probe_images
 from zeroshot.spaces import nasbench201
 
 BoolArray = npt.NDArray[np.bool_]

@@ -16,8 +16,8 @@ from zeroshot.bench.scores import CellScores, on_all_rows, ranked_last
 from zeroshot.bench.statistics import FloatArray, IntArray
 from zeroshot.bench.table import Truth, read_scores, read_table
 from zeroshot.errors import UsageError, unknown
-from zeroshot.plugins import load_proxies
-from zeroshot.scoring import score_aggregate
+from zeroshot.scoring.plugins import load_proxies
+from zeroshot.scoring.population import score_aggregate
 
 # Shown on all cells: sizes, what the graph alone says, and chance.
 STATIC = ("params", "macs", "depth", "mean_depth", "path_convs", "clear_paths", "unpooled", "random")

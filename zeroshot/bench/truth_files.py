@@ -22,7 +22,7 @@ import numpy.typing as npt
 
 from zeroshot.cascade.policy import DEFAULT_POLICY, POLICIES, confidence
 from zeroshot.errors import RunError, UsageError
-from zeroshot.runs import RunFolder
+from zeroshot.runs.folder import RunFolder
 
 ByteArray = npt.NDArray[np.uint8]
 FloatArray = npt.NDArray[np.float64]

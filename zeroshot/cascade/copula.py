@@ -19,7 +19,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.special import ndtri
 
-from zeroshot._constants import FILE, shipped
+from zeroshot.constants import FILE, shipped
 from zeroshot.errors import UsageError
 
 FloatArray = npt.NDArray[np.float64]

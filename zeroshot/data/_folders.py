@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from PIL import ExifTags, Image, ImageOps
 
-from zeroshot._arrays import Arrays, Images, split
+from zeroshot.data.arrays import Arrays, Images, split
 from zeroshot.errors import DataError
 
 MAX_SIDE = 160  # pixels of the shorter side; no net here looks at more, and 50,000 such images fill 4 GB

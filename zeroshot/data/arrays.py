@@ -8,7 +8,7 @@ from typing import IO, Any
 import numpy as np
 import numpy.typing as npt
 
-from zeroshot._scale import to_bytes
+from zeroshot.data._scale import to_bytes
 from zeroshot.errors import DataError
 
 Images = npt.NDArray[np.uint8]

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from zeroshot._arrays import Arrays, Images, Labels, read_npz, split
+from zeroshot.data.arrays import Arrays, Images, Labels, read_npz, split
 from zeroshot.errors import DataError, UsageError, unknown
 
 if TYPE_CHECKING:
@@ -110,7 +110,7 @@ def load(source: str, seed: int = 0) -> Dataset:
         return Dataset(source, *arrays, names)
     path = _existing(source)
     if path.is_dir():
-        from zeroshot._images import read_folder  # Pillow only where images are read
+        from zeroshot.data._folders import read_folder  # Pillow only where images are read
 
         arrays, names = read_folder(path, seed)
         return Dataset(path.name, *arrays, names)
@@ -150,7 +150,7 @@ def _read_digits(seed: int) -> tuple[Arrays, tuple[str, ...]]:
 
 
 def _read_named(name: str) -> tuple[Arrays, tuple[str, ...]]:
-    from zeroshot._torchvision import read_named
+    from zeroshot.data.torchvision import read_named
 
     return read_named(name, cache_folder() / "torchvision")
 

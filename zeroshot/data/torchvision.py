@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from zeroshot._arrays import Arrays
+from zeroshot.data.arrays import Arrays
 from zeroshot.errors import DataError
 
 # Our names and torchvision's classes.

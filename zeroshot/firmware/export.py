@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 
-from zeroshot._searched import read_run, run_dataset
 from zeroshot.cascade.policy import DEFAULT_POLICY
 from zeroshot.cost.boards import Board, load_board
 from zeroshot.data import Dataset, resized
@@ -26,7 +25,8 @@ from zeroshot.firmware.toolchain import CORES, find_toolchain
 from zeroshot.firmware.verify import ENGINE, Verification, verify
 from zeroshot.int8.execute import quantize_pixels, run
 from zeroshot.net import INPUT, OPS
-from zeroshot.quantize import INT8, QuantizedNet, load_quantized
+from zeroshot.quantization.quantize import INT8, QuantizedNet, load_quantized
+from zeroshot.training.searched import read_run, run_dataset
 from zeroshot.units import kib
 
 Row = dict[str, Any]

@@ -15,10 +15,10 @@ from typing import Any
 
 import numpy as np
 
-from zeroshot._checkpoints import Row, read_checked, read_json, write
 from zeroshot.errors import RunError, UsageError
 from zeroshot.int8.net import Int8Net
 from zeroshot.net import NetSpec
+from zeroshot.runs.checkpoints import Row, read_checked, read_json, write
 
 FORMAT = 1
 TYPES = {"scale": np.float32, "zero": np.int32, "relu": np.bool_}
@@ -31,7 +31,7 @@ def save(folder: Path, name: str, net: Int8Net, about: Mapping[str, Any]) -> Non
 
     Args:
         folder: Where; it exists.
-        name: Without suffix, as `zeroshot._checkpoints.stem` makes it of a net's short spec.
+        name: Without suffix, as `zeroshot.runs.checkpoints.stem` makes it of a net's short spec.
         net: The net.
         about: What else the .json says, JSON values. `net`, `channels`, `classes`, `format` and `sha256` are added.
 

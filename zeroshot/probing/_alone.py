@@ -3,8 +3,8 @@
 from functools import partial
 from typing import TYPE_CHECKING, cast
 
-from zeroshot._passes import ProxyUndefined, Runner, as_published, batch_norms, hooked, shadowed
-from zeroshot._views import Call, record
+from zeroshot.probing._views import Call, record
+from zeroshot.probing.passes import ProxyUndefined, Runner, as_published, batch_norms, hooked, shadowed
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -76,7 +76,7 @@ def _norm_alone(norm: "nn.BatchNorm1d | nn.BatchNorm2d", x: "Tensor", affine: bo
     torch's group norm computes the same 7 times slower when channels lie last in memory. No derivative by the norm's
     own parameters.
     """
-    from zeroshot._norm_rows import norm_rows
+    from zeroshot.probing._norm_rows import norm_rows
 
     if x.ndim < 3 or x[0, 0].numel() < 2:
         raise ProxyUndefined("batch norm sees a single value a channel")

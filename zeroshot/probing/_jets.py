@@ -15,7 +15,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from zeroshot._passes import ProxyUndefined, Runner, as_published, batch_norms, relu_modules, shadowed
+from zeroshot.probing.passes import ProxyUndefined, Runner, as_published, batch_norms, relu_modules, shadowed
 
 if TYPE_CHECKING:
     from torch import Tensor, nn

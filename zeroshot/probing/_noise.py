@@ -3,8 +3,8 @@
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from zeroshot._passes import ProxyUndefined, Runner, batch_norms, blocks, gradients, hooked, leaves, shadowed
-from zeroshot._views import loss
+from zeroshot.probing._views import loss
+from zeroshot.probing.passes import ProxyUndefined, Runner, batch_norms, blocks, gradients, hooked, leaves, shadowed
 
 if TYPE_CHECKING:
     import numpy as np

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from zeroshot._passes import ProxyUndefined, Runner, batch_norms, gradients, hooked, relu_modules, shadowed
+from zeroshot.probing.passes import ProxyUndefined, Runner, batch_norms, gradients, hooked, relu_modules, shadowed
 
 if TYPE_CHECKING:
     import torch
@@ -111,12 +111,12 @@ def loss(logits: "Tensor", labels: "Tensor", reduction: str = "mean") -> "Tensor
 
 
 def curvature(runner: Runner, x: "Tensor", labels: "Tensor", direction: "list[Tensor]") -> float:
-    """The product w . H g of weights w, a direction g and the Hessian H of the loss: see `zeroshot._jets`.
+    """The product w . H g of weights w, a direction g and the Hessian H of the loss: see `zeroshot.probing._jets`.
 
     A net with operations that jets do not know takes a backward pass through a backward pass instead, which is
     as exact and several times slower.
     """
-    from zeroshot import _jets
+    from zeroshot.probing import _jets
 
     try:
         with runner.isolated(training=True):

@@ -89,7 +89,7 @@ class Runner:
         """Run passes in one mode with gradients on, and put back everything that a pass may change."""
         import torch
 
-        from zeroshot._strided import safe
+        from zeroshot.strided import safe
 
         parts = list(self.module.modules())
         before = [(part, part.training) for part in parts]

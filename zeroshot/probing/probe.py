@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from zeroshot import _alone, _noise, _views
-from zeroshot._passes import ProxyUndefined, Runner, channels_last, gradients
 from zeroshot.errors import UsageError
+from zeroshot.probing import _alone, _noise, _views
+from zeroshot.probing.passes import ProxyUndefined, Runner, channels_last, gradients
 
 if TYPE_CHECKING:
     import numpy as np
@@ -232,7 +232,7 @@ class Probe:
     def block_features(self) -> "list[Tensor]":
         """Outputs of the net's blocks for a batch of standard normal images: (batch, channels, height, width).
 
-        Blocks are the modules that a net is stacked from: see `zeroshot._passes.blocks`.
+        Blocks are the modules that a net is stacked from: see `zeroshot.probing.passes.blocks`.
         """
         return _noise.block_features(self._runner, self.batches[0][0])
 

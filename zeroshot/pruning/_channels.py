@@ -13,7 +13,6 @@ import numpy.typing as npt
 import torch
 from torch import nn
 
-from zeroshot._checkpoints import Tensors
 from zeroshot.build import build, layers
 from zeroshot.net import (
     ADD,
@@ -34,6 +33,7 @@ from zeroshot.net import (
     layer_table,
     spec_array,
 )
+from zeroshot.runs.checkpoints import Tensors
 
 NO_GROUP = -1  # the channels of the image, and the classes: never pruned
 STRUCTURE = (OP, SOURCE, RESIDUAL, KERNEL_H, KERNEL_W, STRIDE, CELL)

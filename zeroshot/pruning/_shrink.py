@@ -7,10 +7,10 @@ from math import inf, isfinite, log
 import numpy as np
 import numpy.typing as npt
 
-from zeroshot._channels import Wiring, structure, table_of
-from zeroshot._target import WRITTEN, Target
 from zeroshot.errors import InfeasibleError
 from zeroshot.net import NET_FIELDS, STAGE_FIELDS, IntArray, LayerTable, NetSpec, layer_table, spec_array, spec_of
+from zeroshot.pruning._channels import Wiring, structure, table_of
+from zeroshot.pruning.target import WRITTEN, Target
 
 FloatArray = npt.NDArray[np.float64]
 _STEM, _HEAD, _STAGE_EXPANSION, _STAGE_WIDTH = 1, 4, 2, 3  # columns of a spec array, the last two of a stage

@@ -16,22 +16,22 @@ from typing import Any
 import numpy as np
 import torch
 
-from zeroshot import _checkpoints as disk
-from zeroshot._finetune import finetune, finetune_job
-from zeroshot._prune import MULTIPLE, Pruned, prune
-from zeroshot._recipe import Recipe
-from zeroshot._saliency import DEFAULT_SALIENCY, SALIENCIES, Batch
-from zeroshot._searched import read_run, run_dataset
-from zeroshot._target import Target, make_target
-from zeroshot._train_net import load_net, train_job
-from zeroshot._trained import TrainedNet
-from zeroshot._training_data import Split, hold_out, inputs, logits
 from zeroshot.data import Dataset
 from zeroshot.errors import RunError, UsageError, unknown
 from zeroshot.net import NetSpec
-from zeroshot.scoring import net_seed
-from zeroshot.settings import DEFAULT_BOARD, DEFAULT_ENGINE
-from zeroshot.train import MODELS
+from zeroshot.pruning.finetune import finetune, finetune_job
+from zeroshot.pruning.prune import MULTIPLE, Pruned, prune
+from zeroshot.pruning.saliency import DEFAULT_SALIENCY, SALIENCIES, Batch
+from zeroshot.pruning.target import Target, make_target
+from zeroshot.runs import checkpoints as disk
+from zeroshot.scoring.population import net_seed
+from zeroshot.searching.settings import DEFAULT_BOARD, DEFAULT_ENGINE
+from zeroshot.training.batches import Split, hold_out, inputs, logits
+from zeroshot.training.recipe import Recipe
+from zeroshot.training.searched import read_run, run_dataset
+from zeroshot.training.train import MODELS
+from zeroshot.training.train_net import load_net, train_job
+from zeroshot.training.trained import TrainedNet
 from zeroshot.units import Quantity
 
 Row = dict[str, Any]

@@ -7,13 +7,13 @@ from typing import Any
 
 from torch import nn
 
-from zeroshot._checkpoints import Tensors
-from zeroshot._fit import Job, Trainer
-from zeroshot._prune import Pruned
-from zeroshot._recipe import check_seed_and_threads
-from zeroshot._train_net import train_job
-from zeroshot._trained import TrainedNet, weights_digest
-from zeroshot._training_data import Split
+from zeroshot.pruning.prune import Pruned
+from zeroshot.runs.checkpoints import Tensors
+from zeroshot.training.batches import Split
+from zeroshot.training.recipe import check_seed_and_threads
+from zeroshot.training.train_net import train_job
+from zeroshot.training.trained import TrainedNet, weights_digest
+from zeroshot.training.trainer import Job, Trainer
 
 Row = dict[str, Any]
 STAGE = "pruned"

@@ -8,16 +8,16 @@ import numpy as np
 import numpy.typing as npt
 from torch import nn
 
-from zeroshot._channels import NO_GROUP, Wiring, table_of, taken, wire
-from zeroshot._checkpoints import Tensors, first_line
-from zeroshot._saliency import DEFAULT_SALIENCY, Batch, FloatArray, channel_saliency
-from zeroshot._shrink import shrink
-from zeroshot._target import Target
-from zeroshot._trained import TrainedNet
 from zeroshot.build import build
 from zeroshot.errors import UsageError
 from zeroshot.net import NetSpec
-from zeroshot.scoring import one_thread
+from zeroshot.pruning._channels import NO_GROUP, Wiring, table_of, taken, wire
+from zeroshot.pruning._shrink import shrink
+from zeroshot.pruning.saliency import DEFAULT_SALIENCY, Batch, FloatArray, channel_saliency
+from zeroshot.pruning.target import Target
+from zeroshot.runs.checkpoints import Tensors, first_line
+from zeroshot.scoring.population import one_thread
+from zeroshot.training.trained import TrainedNet
 
 Row = dict[str, Any]
 MULTIPLE = 4  # channels; kernels for microcontrollers take four at once
@@ -77,7 +77,7 @@ def prune(
         InfeasibleError: The target cannot be met; the message says what can.
 
     >>> from zeroshot.build import build
-    >>> from zeroshot.compress import Target
+    >>> from zeroshot.pruning.compress import Target
     >>> spec = "r8-s8-c3w16x1/2"
     >>> prune(build(NetSpec.parse(spec), 1, 10), Target(macs=12_000), spec=spec).spec.stem_width
     4

@@ -8,9 +8,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
-from zeroshot._channels import NO_GROUP, Layer, Wiring
-from zeroshot._checkpoints import Tensors
 from zeroshot.errors import UsageError, unknown
+from zeroshot.pruning._channels import NO_GROUP, Layer, Wiring
+from zeroshot.runs.checkpoints import Tensors
 
 FloatArray = npt.NDArray[np.float64]
 Batch = tuple[Tensor, Tensor]

@@ -9,7 +9,7 @@ from zeroshot.cost.engines import Engine, load_engine
 from zeroshot.cost.nets import net_costs
 from zeroshot.errors import UsageError
 from zeroshot.net import LayerTable
-from zeroshot.settings import DEFAULT_BOARD, DEFAULT_ENGINE
+from zeroshot.searching.settings import DEFAULT_BOARD, DEFAULT_ENGINE
 from zeroshot.units import Quantity, kib, ms, si, to_bytes, to_ms
 
 COUNTS = {"": 1.0, "k": 1e3, "m": 1e6, "g": 1e9}

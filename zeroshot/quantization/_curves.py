@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from zeroshot._pair_figures import cost_at
 from zeroshot.cascade.measure import Curve
-from zeroshot.report import PAIR, SINGLE
+from zeroshot.searching.plot import PAIR, SINGLE
+from zeroshot.training.pair_figures import cost_at
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -26,7 +26,7 @@ class PairCurves:
     """What is drawn of one pair.
 
     Attributes:
-        predicted: Its row as `zeroshot._pair_figures.parsed` gives.
+        predicted: Its row as `zeroshot.training.pair_figures.parsed` gives.
         measured: Its row of the quantised run's table; None where no threshold did what was asked for.
         float_curve: Every working point of the float nets on the test images.
         int8_curve: The same of the int8 nets.

@@ -6,14 +6,14 @@ from typing import Any
 
 import numpy.typing as npt
 
-from zeroshot._curves import PairCurves
-from zeroshot._pair_figures import outcome_on, pair_figures
-from zeroshot._quantize_net import QuantizedNet
-from zeroshot._thresholds import Rule, device_threshold, scored
-from zeroshot._trained import PARTS, TrainedNet
-from zeroshot._training_data import Split
 from zeroshot.cascade.measure import Outcome, curve, threshold_for_rate
 from zeroshot.errors import InfeasibleError
+from zeroshot.quantization._curves import PairCurves
+from zeroshot.quantization.quantize_net import QuantizedNet
+from zeroshot.quantization.thresholds import Rule, device_threshold, scored
+from zeroshot.training.batches import Split
+from zeroshot.training.pair_figures import outcome_on, pair_figures
+from zeroshot.training.trained import PARTS, TrainedNet
 
 Row = dict[str, Any]
 ROLES = ("little", "big", "single")
@@ -22,7 +22,7 @@ ONCE = ("threshold", "verdict", "escalation_rate_validation")  # columns that ar
 
 @dataclass(frozen=True, eq=False)
 class Scored:
-    """An int8 net's outputs in the unit in which its scores are compared; see `zeroshot._pair_figures.Judged`."""
+    """An int8 net's outputs in the unit in which its scores are compared, a `zeroshot.training.pair_figures.Judged`."""
 
     outputs: Mapping[str, npt.NDArray[Any]]
     test_accuracy: float
@@ -50,7 +50,7 @@ def measure_pairs(
     """Choose every pair's threshold and measure it on the test images.
 
     Args:
-        rows: Pairs as predicted, as `zeroshot._pair_figures.parsed` gives.
+        rows: Pairs as predicted, as `zeroshot.training.pair_figures.parsed` gives.
         models: Rank -> the names of the pair's nets by role; None for a single net that was not trained.
         trained: Name -> float net.
         nets: Name -> int8 net.

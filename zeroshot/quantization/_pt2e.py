@@ -9,9 +9,9 @@ import torch
 from torch import nn
 from torch.fx import GraphModule
 
-from zeroshot._fold import relus
 from zeroshot._quiet import quiet
-from zeroshot._ranges import Steps
+from zeroshot.quantization.fold import relus
+from zeroshot.quantization.ranges import Steps
 
 
 def fake_quantised(net: nn.Module, shape: tuple[int, int, int], steps: Steps) -> GraphModule:
@@ -28,7 +28,7 @@ def fake_quantised(net: nn.Module, shape: tuple[int, int, int], steps: Steps) ->
     with quiet():
         from torchao.quantization.pt2e.quantize_pt2e import prepare_qat_pt2e
 
-        from zeroshot._quantizer import RowQuantizer
+        from zeroshot.quantization._quantizer import RowQuantizer
 
         images = torch.zeros(2, *shape).to(memory_format=torch.channels_last)  # one image would be taken for a constant
         exported = torch.export.export(net, (images,), dynamic_shapes=({0: torch.export.Dim("n")},))

@@ -14,10 +14,10 @@ from torchao.quantization.pt2e.quantizer import (
     SharedQuantizationSpec,
 )
 
-from zeroshot._ranges import HIGHEST, LOWEST, Steps
-from zeroshot._to_int8 import MOST
 from zeroshot.errors import ZeroshotError
 from zeroshot.int8.net import BoolArray
+from zeroshot.quantization.ranges import HIGHEST, LOWEST, Steps
+from zeroshot.quantization.to_int8 import MOST
 
 ATEN = torch.ops.aten
 WITH_WEIGHTS = (ATEN.conv2d.default, ATEN.linear.default)

@@ -8,17 +8,17 @@ import numpy.typing as npt
 import torch
 from torch import nn
 
-from zeroshot._fold import folded
-from zeroshot._int8_recipe import FEWEST, IMAGES
-from zeroshot._ranges import Range, Steps
-from zeroshot._to_int8 import int8_net
-from zeroshot._trained import TrainedNet
-from zeroshot._training_data import Normaliser, Split
 from zeroshot.data import Dataset, resized
 from zeroshot.errors import DataError, UsageError
 from zeroshot.int8.execute import quantize_input, quantize_pixels, run
 from zeroshot.int8.net import Int8Array, Int8Net
 from zeroshot.net import LayerTable, NetSpec, layer_table, spec_array
+from zeroshot.quantization.fold import folded
+from zeroshot.quantization.ranges import Range, Steps
+from zeroshot.quantization.recipe import FEWEST, IMAGES
+from zeroshot.quantization.to_int8 import int8_net
+from zeroshot.training.batches import Normaliser, Split
+from zeroshot.training.trained import TrainedNet
 
 PIXELS = 256
 

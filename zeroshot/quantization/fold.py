@@ -9,9 +9,9 @@ import torch
 from torch import nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
-from zeroshot._passes import hooked
 from zeroshot.build import LAYERS, layers
 from zeroshot.int8.net import BoolArray
+from zeroshot.probing.passes import hooked
 
 BATCH = 128  # images at once when tensors are looked at
 

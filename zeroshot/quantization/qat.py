@@ -15,15 +15,15 @@ import torch
 from torch import nn
 from torch.nn.functional import cross_entropy
 
-from zeroshot._distil import distillation_loss
-from zeroshot._int8_recipe import Int8Recipe
-from zeroshot._pt2e import fake_quantised
-from zeroshot._ranges import Steps
-from zeroshot._recipe import learning_rate
-from zeroshot._subject import Subject, real_logits
-from zeroshot._training_data import TrainingBatches
 from zeroshot.errors import TrainError
 from zeroshot.int8.net import Int8Net
+from zeroshot.quantization._pt2e import fake_quantised
+from zeroshot.quantization._subject import Subject, real_logits
+from zeroshot.quantization.ranges import Steps
+from zeroshot.quantization.recipe import Int8Recipe
+from zeroshot.training.batches import TrainingBatches
+from zeroshot.training.distillation import distillation_loss
+from zeroshot.training.recipe import learning_rate
 
 Row = dict[str, Any]
 

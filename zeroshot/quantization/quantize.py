@@ -12,22 +12,22 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from zeroshot import _checkpoints as disk
-from zeroshot._curves import plot_curves
-from zeroshot._int8_pairs import ROLES, measure_pairs
-from zeroshot._int8_recipe import Int8Recipe
-from zeroshot._quantize_net import QuantizedNet, load_quantized, quantize_net
-from zeroshot._ranges import RANGES
-from zeroshot._searched import coarse, read_run, run_dataset
-from zeroshot._subject import pixel_table
-from zeroshot._thresholds import Rule
-from zeroshot._train_net import TrainedNet, load_net
-from zeroshot._trained import PARTS
-from zeroshot._training_data import hold_out
 from zeroshot.data import Dataset
 from zeroshot.errors import RunError, UsageError
-from zeroshot.runs import to_csv
-from zeroshot.train import MODELS
+from zeroshot.quantization._curves import plot_curves
+from zeroshot.quantization._pairs import ROLES, measure_pairs
+from zeroshot.quantization._subject import pixel_table
+from zeroshot.quantization.quantize_net import QuantizedNet, load_quantized, quantize_net
+from zeroshot.quantization.ranges import RANGES
+from zeroshot.quantization.recipe import Int8Recipe
+from zeroshot.quantization.thresholds import Rule
+from zeroshot.runs import checkpoints as disk
+from zeroshot.runs.folder import to_csv
+from zeroshot.training.batches import hold_out
+from zeroshot.training.searched import coarse, read_run, run_dataset
+from zeroshot.training.train import MODELS
+from zeroshot.training.train_net import TrainedNet, load_net
+from zeroshot.training.trained import PARTS
 
 Row = dict[str, Any]
 Progress = Callable[[str, int, int], None]

@@ -11,22 +11,22 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from zeroshot import _checkpoints as disk
-from zeroshot import _int8_files as files
-from zeroshot._equalise import equalise
-from zeroshot._int8_recipe import Int8Recipe
-from zeroshot._qat import Found, Row, finetune, judged
-from zeroshot._ranges import look, steps
-from zeroshot._recipe import check_seed_and_threads
-from zeroshot._subject import Subject, pixel_table
-from zeroshot._train_net import fixed_threads
-from zeroshot._trained import PARTS, TrainedNet
-from zeroshot._training_data import Split, hold_out
 from zeroshot.cascade.measure import hits
 from zeroshot.data import Dataset
 from zeroshot.errors import RunError, UsageError
+from zeroshot.int8 import files
 from zeroshot.int8.net import Int8Array, Int8Net
-from zeroshot.scoring import net_seed
+from zeroshot.quantization._subject import Subject, pixel_table
+from zeroshot.quantization.equalise import equalise
+from zeroshot.quantization.qat import Found, Row, finetune, judged
+from zeroshot.quantization.ranges import look, steps
+from zeroshot.quantization.recipe import Int8Recipe
+from zeroshot.runs import checkpoints as disk
+from zeroshot.scoring.population import net_seed
+from zeroshot.training.batches import Split, hold_out
+from zeroshot.training.recipe import check_seed_and_threads
+from zeroshot.training.train_net import fixed_threads
+from zeroshot.training.trained import PARTS, TrainedNet
 
 Progress = Callable[[int, int], None]
 AGAIN = "Delete its .json to quantise that net again, or start over with --force."

@@ -8,10 +8,10 @@ import numpy.typing as npt
 import torch
 from torch import nn
 
-from zeroshot._fold import tensors
 from zeroshot.errors import TrainError, unknown
 from zeroshot.int8.net import Float32Array, Int32Array
 from zeroshot.net import AVGPOOL, LayerTable
+from zeroshot.quantization.fold import tensors
 
 FloatArray = npt.NDArray[np.float64]
 Range = tuple[float, float]

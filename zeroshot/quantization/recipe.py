@@ -3,8 +3,8 @@
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from zeroshot._ranges import RANGES
 from zeroshot.errors import UsageError, unknown
+from zeroshot.quantization.ranges import RANGES
 
 FEWEST, IMAGES = 32, 512  # calibration images: the fewest, and how many are taken if there are so many
 

@@ -7,13 +7,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from zeroshot._pair_figures import Choose, cost_at
-from zeroshot._subject import real_logits
 from zeroshot.cascade.measure import threshold_for_accuracy, threshold_for_rate
 from zeroshot.cascade.per_class import thresholds_per_class
 from zeroshot.cascade.policy import DEFAULT_POLICY, POLICIES
 from zeroshot.errors import InfeasibleError, UsageError, unknown
 from zeroshot.int8.net import Int8Array, Int8Net
+from zeroshot.quantization._subject import real_logits
+from zeroshot.training.pair_figures import Choose, cost_at
 from zeroshot.units import Quantity, to_mj, to_ms
 
 Row = dict[str, Any]
@@ -66,7 +66,7 @@ class Rule:
         """The rule for one pair: from its outcome on the validation images to its threshold or thresholds.
 
         Args:
-            predicted: The pair's row, as `zeroshot._pair_figures.parsed` gives.
+            predicted: The pair's row, as `zeroshot.training.pair_figures.parsed` gives.
             classes: Of the data.
 
         Returns:
@@ -132,7 +132,7 @@ def device_threshold(threshold: float | str, policy: str) -> float | int | str:
     """The threshold as a device compares it: an input escalates if and only if its score is below it.
 
     Args:
-        threshold: As `zeroshot._pair_figures.written` gives: of several, all are translated.
+        threshold: As `zeroshot.training.pair_figures.written` gives: of several, all are translated.
         policy: Of the scores.
 
     The score of `logit-gap` is the largest int8 logit minus the second largest, an integer from 0 to 255, and its

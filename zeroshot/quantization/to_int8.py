@@ -6,11 +6,11 @@ import numpy as np
 import numpy.typing as npt
 from torch import nn
 
-from zeroshot._fold import relus
-from zeroshot._ranges import Steps
 from zeroshot.build import layers
 from zeroshot.int8.net import Float32Array, Int8Array, Int8Net, Int32Array
 from zeroshot.net import ADD, AVGPOOL, NetSpec, layer_table, spec_array
+from zeroshot.quantization.fold import relus
+from zeroshot.quantization.ranges import Steps
 
 FloatArray = npt.NDArray[np.float64]
 MOST = 127  # largest magnitude of a weight

@@ -16,7 +16,7 @@ from typing import Any
 import torch
 
 from zeroshot.errors import RunError
-from zeroshot.runs import RunFolder
+from zeroshot.runs.folder import RunFolder
 
 Row = dict[str, Any]
 Tensors = dict[str, torch.Tensor]

@@ -17,8 +17,8 @@ from typing import Any
 import numpy as np
 
 from zeroshot.errors import RunError, UsageError
-from zeroshot.probe import Score
-from zeroshot.scoring import NetScores
+from zeroshot.probing.probe import Score
+from zeroshot.scoring.population import NetScores
 
 CONFIG, ENVIRONMENT, SCORES = "config.toml", "environment.json", "scores.csv"
 PACKAGES = ("torch", "torchvision", "numpy", "scipy", "numba", "scikit-learn", "joblib", "zeroshot-mcu")

@@ -6,9 +6,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn.parameter import is_lazy
 
-from zeroshot._passes import ProxyUndefined, Runner
 from zeroshot.build import initialise
 from zeroshot.errors import UsageError
+from zeroshot.probing.passes import ProxyUndefined, Runner
 
 KNOWN = (nn.Conv2d, nn.Linear, nn.BatchNorm1d, nn.BatchNorm2d)  # what `initialise` starts afresh
 

@@ -12,9 +12,9 @@ from zeroshot import data as datasets
 from zeroshot.data import Dataset
 from zeroshot.errors import UsageError, ZeroshotError
 from zeroshot.net import LayerTable
-from zeroshot.plugins import load_proxies, with_parts
-from zeroshot.probe import Probe, Proxy, Score, evaluate
-from zeroshot.scoring import (
+from zeroshot.probing.probe import Probe, Proxy, Score, evaluate
+from zeroshot.scoring.plugins import load_proxies, with_parts
+from zeroshot.scoring.population import (
     Batches,
     NetScores,
     ProbeImages,
@@ -24,7 +24,7 @@ from zeroshot.scoring import (
     score_aggregate,
     score_static,
 )
-from zeroshot.settings import DEFAULT_PROXIES
+from zeroshot.searching.settings import DEFAULT_PROXIES
 
 if TYPE_CHECKING:
     from torch import nn
@@ -152,7 +152,7 @@ def _score(
 def _one(
     module: "nn.Module", images: ProbeImages, needed: Sequence[Proxy], classes: int, seed: int, fresh: bool
 ) -> _Found:  # fmt: skip
-    from zeroshot._modules import check_runs, renewed
+    from zeroshot.scoring._renewal import check_runs, renewed
 
     check_runs(module, images.batches[0][0], classes if any(p.needs_labels for p in needed) else 0, seed)
     probed = [p for p in needed if p.cost != "static"]
@@ -171,7 +171,7 @@ def _one(
 def _traced(module: "nn.Module", images: Batches) -> LayerTable:
     import torch
 
-    from zeroshot.trace import trace
+    from zeroshot.tracing.trace import trace
 
     _, channels, height, width = images[0][0].shape
     with torch.random.fork_rng(devices=[]):

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from importlib.metadata import EntryPoint, entry_points
 
 from zeroshot.errors import UsageError, unknown
-from zeroshot.probe import Proxy
+from zeroshot.probing.probe import Proxy
 
 GROUP = "zeroshot.proxies"
 

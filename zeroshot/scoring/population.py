@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from zeroshot._workers import in_processes
 from zeroshot.data import Dataset, batches
 from zeroshot.net import LayerTable, NetSpec
-from zeroshot.probe import Proxy, Score
+from zeroshot.probing.probe import Proxy, Score
+from zeroshot.workers import in_processes
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -118,7 +118,7 @@ def probe_net(net: str, classes: int, images: ProbeImages, proxies: Sequence[Pro
     import torch
 
     from zeroshot.build import build, initialise
-    from zeroshot.probe import Probe, evaluate
+    from zeroshot.probing.probe import Probe, evaluate
 
     own_seed = net_seed(seed, net)
     with one_thread():

@@ -11,7 +11,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, TypeVar
 
-from zeroshot._torchvision import import_torchvision
+from zeroshot.data.torchvision import import_torchvision
 from zeroshot.errors import UsageError, ZeroshotError, unknown
 
 if TYPE_CHECKING:

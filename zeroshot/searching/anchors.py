@@ -9,11 +9,11 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from zeroshot._recipe import Recipe
-from zeroshot._side_by_side import processes, train_all
-from zeroshot._train_net import job_of, load_net
-from zeroshot._training_data import Split, hold_out
 from zeroshot.data import Dataset
+from zeroshot.training.batches import Split, hold_out
+from zeroshot.training.recipe import Recipe
+from zeroshot.training.side_by_side import processes, train_all
+from zeroshot.training.train_net import job_of, load_net
 
 FloatArray = npt.NDArray[np.float64]
 Progress = Callable[[str, int, int], None]

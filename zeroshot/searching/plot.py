@@ -9,7 +9,7 @@ import numpy as np
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-    from zeroshot.results import SearchResult
+    from zeroshot.searching.results import SearchResult
 
 PAIR, SINGLE = "#0b6e99", "#c2571a"
 RIGHT = 1.15  # how far a staircase goes on beyond its last point

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.special import ndtr, ndtri
 
-from zeroshot.accuracy import Z80, AccuracyModel
+from zeroshot.accuracy.model import Z80, AccuracyModel
 from zeroshot.cascade.copula import Coupling, cascade_accuracy
 from zeroshot.cascade.pairs import Budgets, Pairs
 from zeroshot.cost.nets import NetCosts, Platform
@@ -81,7 +81,7 @@ class SearchResult:
 
     def plot(self, path: str | Path) -> None:
         """Draw the fronts, expected latency against expected accuracy, pairs against single nets, as a PNG."""
-        from zeroshot.report import plot_fronts
+        from zeroshot.searching.plot import plot_fronts
 
         Path(path).write_bytes(plot_fronts(self))
 

@@ -13,25 +13,34 @@ import numpy.typing as npt
 from scipy.special import ndtr, ndtri
 
 from zeroshot import data as datasets
-from zeroshot._shortlist import Shortlist, probed
-from zeroshot.accuracy import STATIC, AccuracyModel, believed, expected_accuracy, prior_for, task_anchor
-from zeroshot.calibration import anchor_by_training
-from zeroshot.candidates import Candidates, draw, infeasible
+from zeroshot.accuracy.calibration import anchor_by_training
+from zeroshot.accuracy.features import features
+from zeroshot.accuracy.model import STATIC, AccuracyModel, believed, expected_accuracy, prior_for, task_anchor
 from zeroshot.cascade.copula import PRIOR_COUPLING
 from zeroshot.cascade.pairs import Ranking, rank_pairs
 from zeroshot.cost.nets import NetCosts
 from zeroshot.data import Dataset
-from zeroshot.features import features
 from zeroshot.net import layer_table, spec_of
-from zeroshot.ranking import fuse_ranks
-from zeroshot.results import Population, Row, SearchResult, net_rows, pair_rows, single_fits, single_front, single_rows
-from zeroshot.runs import RunFolder, check_run, open_run
-from zeroshot.scoring import ProbeImages, default_jobs, probe_images, score_static
-from zeroshot.settings import DEFAULT_BOARD, DEFAULT_ENGINE, DEFAULT_PROXIES, Setting, resolve
+from zeroshot.runs.folder import RunFolder, check_run, open_run
+from zeroshot.scoring.population import ProbeImages, default_jobs, probe_images, score_static
+from zeroshot.scoring.ranking import fuse_ranks
+from zeroshot.searching.candidates import Candidates, draw, infeasible
+from zeroshot.searching.results import (
+    Population,
+    Row,
+    SearchResult,
+    net_rows,
+    pair_rows,
+    single_fits,
+    single_front,
+    single_rows,
+)
+from zeroshot.searching.settings import DEFAULT_BOARD, DEFAULT_ENGINE, DEFAULT_PROXIES, Setting, resolve
+from zeroshot.searching.shortlist import Shortlist, probed
 from zeroshot.units import Quantity
 
 if TYPE_CHECKING:
-    from zeroshot._training_data import Split
+    from zeroshot.training.batches import Split
 
 FloatArray = npt.NDArray[np.float64]
 Int64Array = npt.NDArray[np.int64]
@@ -203,7 +212,7 @@ def _task(s: Setting, dataset: Dataset) -> _Task:
     images = {side: probe_images(dataset, side, s.batch, count, s.probed, s.seed) for side in sides}
     split = None
     if s.calibrate:
-        from zeroshot._anchor_nets import anchor_split
+        from zeroshot.searching.anchors import anchor_split
 
         split = anchor_split(dataset, s.seed)
     return _Task(task_anchor(dataset, s.seed), images, datasets.warnings_for(dataset), split)
@@ -286,7 +295,7 @@ def _final(
     before = expect(prior)
     if task.split is None:
         return _Final(prior, whole(before), ranked(before), [])
-    from zeroshot._anchor_nets import measure, short_epochs
+    from zeroshot.searching.anchors import measure, short_epochs
 
     split, where = task.split, folder.path / "calibration" if folder is not None else None
     epochs, images = s.calibrate_epochs or short_epochs(split), len(split.validation)
@@ -337,7 +346,7 @@ def _remarks(
 
 def write_result(result: SearchResult, folder: RunFolder) -> None:
     """Write the tables and the plot of a finished search into its run folder."""
-    from zeroshot.report import plot_fronts
+    from zeroshot.searching.plot import plot_fronts
 
     for name in ("pairs", "front", "singles"):
         folder.write_table(f"{name}.csv", getattr(result, name))

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from zeroshot import data as datasets
-from zeroshot.accuracy import prior_for
+from zeroshot.accuracy.model import prior_for
 from zeroshot.cascade.copula import PRIOR_COUPLING
 from zeroshot.cascade.pairs import Budgets, check_objectives
 from zeroshot.cost.boards import Board, load_board
@@ -16,8 +16,8 @@ from zeroshot.cost.nets import NetCosts, Platform, net_costs, platform
 from zeroshot.data import Dataset
 from zeroshot.errors import UsageError, unknown
 from zeroshot.net import IntArray, layer_table
-from zeroshot.plugins import load_proxies, with_parts
-from zeroshot.probe import Proxy
+from zeroshot.probing.probe import Proxy
+from zeroshot.scoring.plugins import load_proxies, with_parts
 from zeroshot.spaces import SPACES, McuSpace
 from zeroshot.units import Quantity, to_bytes, to_mj, to_ms
 

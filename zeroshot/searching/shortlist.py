@@ -8,15 +8,15 @@ from math import inf
 import numpy as np
 import numpy.typing as npt
 
-from zeroshot.candidates import Candidates
 from zeroshot.cascade.pairs import Ranking
 from zeroshot.cost.nets import NetCosts
-from zeroshot.probe import Score
-from zeroshot.ranking import fuse_ranks
-from zeroshot.results import Population, single_fits, single_front
-from zeroshot.runs import RunFolder
-from zeroshot.scoring import ProbeImages, score_aggregate, score_probed
-from zeroshot.settings import Setting
+from zeroshot.probing.probe import Score
+from zeroshot.runs.folder import RunFolder
+from zeroshot.scoring.population import ProbeImages, score_aggregate, score_probed
+from zeroshot.scoring.ranking import fuse_ranks
+from zeroshot.searching.candidates import Candidates
+from zeroshot.searching.results import Population, single_fits, single_front
+from zeroshot.searching.settings import Setting
 
 FloatArray = npt.NDArray[np.float64]
 Int64Array = npt.NDArray[np.int64]

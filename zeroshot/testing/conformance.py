@@ -3,7 +3,7 @@
     from zeroshot.testing import ProxyConformance
 
     class TestMine(ProxyConformance):
-        proxy = MINE  # a zeroshot.probe.Proxy
+        proxy = MINE  # a zeroshot.probing.probe.Proxy
 
 For a whole table, a fixture takes the attribute's place:
 
@@ -26,10 +26,10 @@ import numpy.typing as npt
 import torch
 from torch import nn
 
-from zeroshot import _testing as lab
-from zeroshot.plugins import load_proxies, with_parts
-from zeroshot.probe import Probe, Proxy, ProxyUndefined, Score, evaluate
-from zeroshot.scoring import joined, one_thread
+from zeroshot.probing.probe import Probe, Proxy, ProxyUndefined, Score, evaluate
+from zeroshot.scoring.plugins import load_proxies, with_parts
+from zeroshot.scoring.population import joined, one_thread
+from zeroshot.testing import _lab as lab
 
 FloatArray = npt.NDArray[np.float64]
 

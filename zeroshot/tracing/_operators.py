@@ -1,4 +1,4 @@
-"""What each torch operator is in a LayerTable: one visible table of handlers for `zeroshot.trace`."""
+"""What each torch operator is in a LayerTable: one visible table of handlers for `zeroshot.tracing.trace`."""
 
 import operator
 from collections.abc import Callable, Mapping, Sequence

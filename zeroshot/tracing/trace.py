@@ -20,9 +20,9 @@ import numpy as np
 import torch
 from torch import fx, nn
 
-from zeroshot._trace_ops import GETITEM, HANDLERS, HINTS, NO_ROW, NotALayer, Tape, Value, getitem
 from zeroshot.errors import UsageError
 from zeroshot.net import CELL, INPUT, LayerTable
+from zeroshot.tracing._operators import GETITEM, HANDLERS, HINTS, NO_ROW, NotALayer, Tape, Value, getitem
 
 # Two images, so that an axis of one is never the batch.
 BATCH = 2

@@ -7,11 +7,11 @@ from typing import Any, Protocol
 import torch
 from torch import nn
 
-from zeroshot._fit import Job, Trainer
-from zeroshot._onlooker import Onlooker
-from zeroshot._trained import TrainedNet
-from zeroshot._training_data import Split
 from zeroshot.errors import UsageError
+from zeroshot.training._teacher_view import Onlooker
+from zeroshot.training.batches import Split
+from zeroshot.training.trained import TrainedNet
+from zeroshot.training.trainer import Job, Trainer
 
 Row = dict[str, Any]
 

@@ -5,11 +5,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from zeroshot import _checkpoints as disk
-from zeroshot._cascade_loss import CascadeTuning
-from zeroshot._distil import Distillation
-from zeroshot._recipe import Recipe
 from zeroshot.errors import RunError, UsageError
+from zeroshot.runs import checkpoints as disk
+from zeroshot.training.cascade_loss import CascadeTuning
+from zeroshot.training.distillation import Distillation
+from zeroshot.training.recipe import Recipe
 
 Row = dict[str, Any]
 PLAN = "train.json"

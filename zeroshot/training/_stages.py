@@ -8,16 +8,16 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from zeroshot._cascade_loss import Tuned
-from zeroshot._distil import Distillation, taught
-from zeroshot._fit import Job
-from zeroshot._lesson import lesson_job
-from zeroshot._plan import Plan
-from zeroshot._side_by_side import net_macs, train_all
-from zeroshot._train_net import load_net
-from zeroshot._trained import TrainedNet
-from zeroshot._training_data import Split
-from zeroshot._tune_pair import tuned_job
+from zeroshot.training._lesson import lesson_job
+from zeroshot.training._plan import Plan
+from zeroshot.training.batches import Split
+from zeroshot.training.cascade_loss import Tuned
+from zeroshot.training.distillation import Distillation, taught
+from zeroshot.training.side_by_side import net_macs, train_all
+from zeroshot.training.train_net import load_net
+from zeroshot.training.trained import TrainedNet
+from zeroshot.training.trainer import Job
+from zeroshot.training.tune_pair import tuned_job
 
 Row = dict[str, Any]
 Progress = Callable[[str, int, int], None]

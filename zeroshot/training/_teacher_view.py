@@ -5,11 +5,11 @@ from collections.abc import Iterator
 import numpy as np
 import torch
 
-from zeroshot._arrays import Images
-from zeroshot._recipe import Recipe, fast_precision
-from zeroshot._trained import TrainedNet
-from zeroshot._training_data import Rows, Split, TrainingBatches, _squares
+from zeroshot.data.arrays import Images
 from zeroshot.net import NetSpec
+from zeroshot.training.batches import Rows, Split, TrainingBatches, _squares
+from zeroshot.training.recipe import Recipe, fast_precision
+from zeroshot.training.trained import TrainedNet
 
 
 class Onlooker:

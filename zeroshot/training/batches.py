@@ -7,10 +7,10 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from zeroshot._arrays import Images, Labels, split
-from zeroshot._recipe import Recipe
 from zeroshot.data import Dataset, channel_stats, resized
+from zeroshot.data.arrays import Images, Labels, split
 from zeroshot.errors import UsageError
+from zeroshot.training.recipe import Recipe
 
 FloatArray = npt.NDArray[np.float32]
 Rows = npt.NDArray[np.intp]

@@ -21,11 +21,11 @@ import numpy as np
 import torch
 from torch.nn.functional import cross_entropy
 
-from zeroshot._trained import TrainedNet
-from zeroshot._training_data import Split
 from zeroshot.cascade.measure import outcome, threshold_for_rate
 from zeroshot.cascade.policy import logit_gap
 from zeroshot.errors import UsageError
+from zeroshot.training.batches import Split
+from zeroshot.training.trained import TrainedNet
 
 Row = dict[str, Any]
 

@@ -6,9 +6,9 @@ from typing import Any
 import torch
 from torch.nn.functional import cross_entropy, kl_div, log_softmax
 
-from zeroshot._trained import TrainedNet
-from zeroshot._training_data import Split
 from zeroshot.errors import UsageError, unknown
+from zeroshot.training.batches import Split
+from zeroshot.training.trained import TrainedNet
 
 Row = dict[str, Any]
 TEACHERS = ("big", "self")

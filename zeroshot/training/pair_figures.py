@@ -7,9 +7,9 @@ from typing import Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from zeroshot._training_data import Split
 from zeroshot.cascade.measure import Outcome, expected_cost, hits, measure, outcome, threshold_for_rate, verdict
 from zeroshot.cascade.per_class import relative_to_class
+from zeroshot.training.batches import Split
 
 Row = dict[str, Any]
 Limit = float | npt.NDArray[np.float64]  # one threshold, or one for each class that the little net answers

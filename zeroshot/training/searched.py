@@ -5,11 +5,11 @@ import tomllib
 from pathlib import Path
 from typing import Any
 
-from zeroshot._pair_figures import parsed
-from zeroshot._training_data import Split
 from zeroshot.data import SOURCES, Dataset, load
 from zeroshot.errors import RunError
-from zeroshot.runs import CONFIG
+from zeroshot.runs.folder import CONFIG
+from zeroshot.training.batches import Split
+from zeroshot.training.pair_figures import parsed
 
 Row = dict[str, Any]
 COARSE = 500  # validation images; with fewer the threshold's rate is off by 2 points and more

@@ -6,14 +6,14 @@ from collections.abc import Callable, Sequence
 from contextlib import closing
 from pathlib import Path
 
-from zeroshot import _checkpoints as disk
-from zeroshot._fit import Job
-from zeroshot._train_net import fixed_threads, train_job
-from zeroshot._training_data import Split
-from zeroshot._workers import in_processes
 from zeroshot.cost.counts import macs
 from zeroshot.net import layer_table, spec_array
-from zeroshot.scoring import default_jobs
+from zeroshot.runs import checkpoints as disk
+from zeroshot.scoring.population import default_jobs
+from zeroshot.training.batches import Split
+from zeroshot.training.train_net import fixed_threads, train_job
+from zeroshot.training.trainer import Job
+from zeroshot.workers import in_processes
 
 Progress = Callable[[str, int, int], None]
 

@@ -6,22 +6,22 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from zeroshot import _checkpoints as disk
-from zeroshot._cascade_loss import CascadeTuning
-from zeroshot._distil import Distillation
-from zeroshot._pair_figures import pair_figures
-from zeroshot._plan import Plan, open_folder, resumed, stored_plan
-from zeroshot._recipe import Recipe
-from zeroshot._searched import coarse, read_run, run_dataset
-from zeroshot._side_by_side import Progress, epochs_in, processes
-from zeroshot._stages import ROLES, Models, dearer, nets_of, train_stages, tunable
-from zeroshot._train_net import TrainedNet, job_of, load_net, train_net
-from zeroshot._training_data import Split, hold_out
-from zeroshot._tune_pair import tune_pair
 from zeroshot.cascade.policy import DEFAULT_POLICY, POLICIES
 from zeroshot.data import SOURCES, Dataset
 from zeroshot.errors import UsageError, unknown
-from zeroshot.runs import to_csv
+from zeroshot.runs import checkpoints as disk
+from zeroshot.runs.folder import to_csv
+from zeroshot.training._plan import Plan, open_folder, resumed, stored_plan
+from zeroshot.training._stages import ROLES, Models, dearer, nets_of, train_stages, tunable
+from zeroshot.training.batches import Split, hold_out
+from zeroshot.training.cascade_loss import CascadeTuning
+from zeroshot.training.distillation import Distillation
+from zeroshot.training.pair_figures import pair_figures
+from zeroshot.training.recipe import Recipe
+from zeroshot.training.searched import coarse, read_run, run_dataset
+from zeroshot.training.side_by_side import Progress, epochs_in, processes
+from zeroshot.training.train_net import TrainedNet, job_of, load_net, train_net
+from zeroshot.training.tune_pair import tune_pair
 
 Row = dict[str, Any]
 MODELS = "models"

@@ -9,16 +9,16 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from zeroshot import _checkpoints as disk
-from zeroshot._distil import Distillation, taught
-from zeroshot._fit import Job, Trainer
-from zeroshot._lesson import lesson_job
-from zeroshot._recipe import Recipe, check_seed_and_threads
-from zeroshot._trained import PARTS, TrainedNet
-from zeroshot._training_data import Split, hold_out, inputs, logits
 from zeroshot.data import Dataset
 from zeroshot.errors import RunError
 from zeroshot.net import NetSpec
+from zeroshot.runs import checkpoints as disk
+from zeroshot.training._lesson import lesson_job
+from zeroshot.training.batches import Split, hold_out, inputs, logits
+from zeroshot.training.distillation import Distillation, taught
+from zeroshot.training.recipe import Recipe, check_seed_and_threads
+from zeroshot.training.trained import PARTS, TrainedNet
+from zeroshot.training.trainer import Job, Trainer
 
 __all__ = ["TrainedNet", "finished", "fixed_threads", "job_of", "load_net", "train_job", "train_net"]
 

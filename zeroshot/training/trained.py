@@ -7,11 +7,11 @@ from typing import Any
 
 from torch import nn
 
-from zeroshot._checkpoints import Tensors
-from zeroshot._recipe import Recipe
-from zeroshot._training_data import FloatArray
 from zeroshot.build import build
 from zeroshot.net import NetSpec
+from zeroshot.runs.checkpoints import Tensors
+from zeroshot.training.batches import FloatArray
+from zeroshot.training.recipe import Recipe
 
 Row = dict[str, Any]
 PARTS = ("validation", "test")

@@ -9,14 +9,14 @@ from torch import nn
 from torch.nn.functional import cross_entropy
 from torch.optim.swa_utils import get_ema_multi_avg_fn
 
-from zeroshot._checkpoints import Tensors, first_line
-from zeroshot._recipe import Recipe, learning_rate
-from zeroshot._trained import staged
-from zeroshot._training_data import Split, TrainingBatches, inputs, logits
 from zeroshot.build import build, initialise
 from zeroshot.errors import RunError, TrainError
 from zeroshot.net import NetSpec
-from zeroshot.scoring import net_seed
+from zeroshot.runs.checkpoints import Tensors, first_line
+from zeroshot.scoring.population import net_seed
+from zeroshot.training.batches import Split, TrainingBatches, inputs, logits
+from zeroshot.training.recipe import Recipe, learning_rate
+from zeroshot.training.trained import staged
 
 Row = dict[str, Any]
 

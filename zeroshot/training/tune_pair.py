@@ -3,14 +3,14 @@
 from collections.abc import Callable
 from pathlib import Path
 
-from zeroshot._cascade_loss import CascadeTuning, Tuned
-from zeroshot._fit import Job
-from zeroshot._lesson import LessonJob, lesson_job
-from zeroshot._train_net import job_of, train_job
-from zeroshot._trained import TrainedNet
-from zeroshot._training_data import Split
 from zeroshot.cascade.policy import DEFAULT_POLICY, POLICIES
 from zeroshot.errors import unknown
+from zeroshot.training._lesson import LessonJob, lesson_job
+from zeroshot.training.batches import Split
+from zeroshot.training.cascade_loss import CascadeTuning, Tuned
+from zeroshot.training.train_net import job_of, train_job
+from zeroshot.training.trained import TrainedNet
+from zeroshot.training.trainer import Job
 
 
 def tune_pair(
@@ -30,9 +30,9 @@ def tune_pair(
     """Finetune two trained nets for each other. The same call gives the same weights, as `train_net`.
 
     The little net learns to be sure where the big one cannot help and unsure where it does; the big one then learns
-    most from what the little one escalates. The formulas are at the head of `zeroshot._cascade_loss`. Each keeps the
-    weights of its best epoch by the cascade's accuracy on the validation images at the rate, those from before
-    included; its files have names of their own (`TrainedNet.name`), so the nets from before stay.
+    most from what the little one escalates. The formulas are at the head of `zeroshot.training.cascade_loss`. Each
+    keeps the weights of its best epoch by the cascade's accuracy on the validation images at the rate, those from
+    before included; its files have names of their own (`TrainedNet.name`), so the nets from before stay.
 
     Args:
         little: Runs always.

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from .. import synthetic_zoo
+from ... import synthetic_zoo
 
-BENCHMARKS = Path(__file__).parent.parent.parent / "benchmarks"
+BENCHMARKS = Path(__file__).parent.parent.parent.parent / "benchmarks"
 FOLDER = BENCHMARKS / "pair_truth"
 SCRIPTS = (
     "scores", "study", "predictors", "couplings", "fitting", "market", "contest", "evaluation", "regroup", "report",

@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 from scipy.special import ndtri
 
-from zeroshot.accuracy import PROBED
+from zeroshot.accuracy.model import PROBED
+from zeroshot.bench.pair_truth import outcome
 from zeroshot.cascade import measure
-from zeroshot.pair_truth import outcome
 
 
 @pytest.fixture(scope="module")

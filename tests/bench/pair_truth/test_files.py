@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from zeroshot import _truth_files as files
+from zeroshot.bench import truth_files as files
+from zeroshot.bench.pair_truth import Zoo, costs_on, load, outcome, pair_table
 from zeroshot.cascade import measure
 from zeroshot.cascade.policy import DEFAULT_POLICY, POLICIES, confidence
 from zeroshot.cost.boards import load_board
@@ -17,7 +18,6 @@ from zeroshot.cost.engines import load_engine
 from zeroshot.cost.nets import net_costs
 from zeroshot.errors import RunError, UsageError
 from zeroshot.net import NetSpec, layer_table, spec_array
-from zeroshot.pair_truth import Zoo, costs_on, load, outcome, pair_table
 
 CLASSES, N_VALIDATION, N_TEST = 5, 300, 400
 SPECS = ["r16-s8/2-c3w8x1", "r16-s8/2-d3w8x1", "r16-s8-c3w8x1", "r20-s12-b3w12x1", "r16-s8/2-c3w8x1/2"]

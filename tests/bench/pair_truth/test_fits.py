@@ -7,13 +7,13 @@ import numpy as np
 import pytest
 from scipy.special import ndtri
 
-from zeroshot.accuracy import PROBED, STATIC, model_of, size
+from zeroshot.accuracy.model import PROBED, STATIC, model_of, size
+from zeroshot.bench.pair_truth import outcome
 from zeroshot.cascade import measure
 from zeroshot.cascade.copula import coupling_of
 from zeroshot.errors import UsageError
-from zeroshot.pair_truth import outcome
 
-from .. import synthetic_zoo
+from ... import synthetic_zoo
 
 
 @pytest.mark.parametrize("penalty", [0.0, 0.05, 2.0])

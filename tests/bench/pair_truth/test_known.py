@@ -11,10 +11,10 @@ import pytest
 from zeroshot.data import load as load_data
 from zeroshot.errors import RunError
 from zeroshot.net import NetSpec, layer_table, spec_array
-from zeroshot.plugins import load_proxies
-from zeroshot.scoring import score_static
+from zeroshot.scoring.plugins import load_proxies
+from zeroshot.scoring.population import score_static
 
-FOLDER = Path(__file__).parent.parent.parent / "benchmarks" / "pair_truth"
+FOLDER = Path(__file__).parent.parent.parent.parent / "benchmarks" / "pair_truth"
 
 
 def test_the_stored_scores_are_of_the_plan_and_of_these_proxies(scripts):

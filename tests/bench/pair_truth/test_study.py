@@ -10,15 +10,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from zeroshot import _truth_files as files
-from zeroshot.accuracy import model_of
+from zeroshot.accuracy.model import model_of
+from zeroshot.bench import truth_files as files
 from zeroshot.net import NetSpec, layer_table, spec_array
-from zeroshot.plugins import load_proxies
-from zeroshot.scoring import score_static
+from zeroshot.scoring.plugins import load_proxies
+from zeroshot.scoring.population import score_static
 
-from .. import synthetic_zoo
+from ... import synthetic_zoo
 
-FOLDER = Path(__file__).parent.parent.parent / "benchmarks" / "pair_truth"
+FOLDER = Path(__file__).parent.parent.parent.parent / "benchmarks" / "pair_truth"
 
 
 def test_the_benchmark_tells_all_of_a_small_zoo(quick, tmp_path, capsys):

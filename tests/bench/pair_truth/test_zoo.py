@@ -10,16 +10,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from zeroshot.bench.pair_truth import load
 from zeroshot.cost.boards import load_board
 from zeroshot.cost.counts import layer_macs, params
 from zeroshot.cost.engines import engine_names, load_engine
 from zeroshot.cost.nets import net_costs, platform
 from zeroshot.net import NetSpec, layer_table, spec_array
-from zeroshot.pair_truth import load
 from zeroshot.spaces import McuSpace
-from zeroshot.train import Recipe
+from zeroshot.training.train import Recipe
 
-FOLDER = Path(__file__).parent.parent.parent / "benchmarks" / "pair_truth"
+FOLDER = Path(__file__).parent.parent.parent.parent / "benchmarks" / "pair_truth"
 SCRIPTS = ("drawing", "training", "zoo", "cifar10")
 
 

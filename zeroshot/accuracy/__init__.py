@@ -1,0 +1,1 @@
+"""What accuracy to expect of a net: features of its layers, the fitted model, calibration by a few trainings."""

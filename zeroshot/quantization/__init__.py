@@ -1,0 +1,1 @@
+"""Float nets become int8 nets; thresholds on int8 scores."""

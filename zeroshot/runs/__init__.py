@@ -1,0 +1,1 @@
+"""The run folder: file names, readers, whole-or-nothing writing, checkpoints."""

@@ -1,0 +1,1 @@
+"""The search: options, candidates, shortlist, ranking, results."""

@@ -1,0 +1,1 @@
+"""Training: the recipe, one net, the nets of a run's pairs, and what the pairs then do."""
