@@ -10,17 +10,15 @@ from pathlib import Path
 
 import numba
 import numpy as np
-import numpy.typing as npt
 
 from zeroshot.data import cache_folder
 from zeroshot.errors import DataError, ZeroshotError
+from zeroshot.types import ByteArray
 
 TRAIN = [f"cifar10_train_{i}.imgx" for i in range(1, 6)]
 TEST = "cifar10_test.imgx"
 MAGIC = b"IMGPACK1"
 HEADER = struct.Struct("<8s5I")  # magic, images, height, width, channels, bytes of labels
-
-ByteArray = npt.NDArray[np.uint8]
 
 
 def default_out() -> Path:

@@ -13,11 +13,11 @@ from zeroshot.runs.folder import processor
 from zeroshot.scoring.plugins import load_proxies
 from zeroshot.scoring.population import score_static
 from zeroshot.spaces import nasbench201
+from zeroshot.types import FloatArray
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-FloatArray = npt.NDArray[np.float64]
 Scores = dict[int, float]
 Table = dict[tuple[str, str, str, str, str], Scores]  # (proxy, init, seed, batch seed, images) -> cell -> score
 

@@ -11,7 +11,6 @@ import sys
 from dataclasses import dataclass, replace
 
 import numpy as np
-import numpy.typing as npt
 from scipy.optimize import nnls
 
 from zeroshot.cost.arena import arena_bytes
@@ -32,8 +31,8 @@ from zeroshot.int8.random import random_images, random_int8_net
 from zeroshot.net import COLUMNS, OPS, LayerTable, NetSpec, layer_table, same_padding, spec_of
 from zeroshot.runs.folder import processor
 from zeroshot.spaces.mcu import McuSpace
+from zeroshot.types import FloatArray
 
-FloatArray = npt.NDArray[np.float64]
 RESOLUTIONS = (8, 12, 16, 20, 24, 28, 32, 40, 48)
 SMALLEST, LARGEST = 2e4, 4e6  # MACs of a net
 # Terms of each class, in the order of the columns of `terms`.

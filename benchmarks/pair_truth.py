@@ -15,12 +15,13 @@ from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
 
+from zeroshot.types import FloatArray
+
 HERE = Path(__file__).parent
 FOLDER = HERE / "pair_truth"
 sys.path[:0] = [str(HERE), str(FOLDER)]
 
 import numpy as np  # noqa: E402
-import numpy.typing as npt  # noqa: E402
 import report as show  # noqa: E402
 from contest import (  # noqa: E402
     Contest,
@@ -66,7 +67,6 @@ CONSTANTS = HERE.parent / "zeroshot" / "constants.toml"
 RESULTS = HERE / "results"
 FEWER = (16, 32, 64)  # calibration nets
 TRAINED_PAIRS = 3  # as `zeroshot train` does by default
-FloatArray = npt.NDArray[np.float64]
 Contests = dict[Terms, tuple[Contest, Contest]]
 
 

@@ -7,11 +7,13 @@ from contextlib import contextmanager
 from math import isfinite
 from typing import TYPE_CHECKING, Any
 
+from zeroshot.types import Progress
+
 if TYPE_CHECKING:
     from rich.console import Console
     from rich.table import Table
 
-Progress = Callable[[str, int, int], None]
+    from zeroshot.types import Progress
 
 
 def emit(payload: object, human: "Callable[[Console], None]", *, json: bool, quiet: str | None = None) -> None:
@@ -88,7 +90,7 @@ def table(*headers: str) -> "Table":
 
 
 @contextmanager
-def progress(quiet: bool) -> Iterator[Progress]:
+def progress(quiet: bool) -> "Iterator[Progress]":
     """A function to report progress to: a bar on stderr, on a terminal only."""
     from rich.console import Console
 

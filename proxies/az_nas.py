@@ -3,17 +3,15 @@
 from typing import TYPE_CHECKING
 
 import numpy as np
-import numpy.typing as npt
 from scipy.stats import rankdata
 
 from zeroshot.cost import counts
 from zeroshot.net import LayerTable
 from zeroshot.probing.probe import Probe, ProxyUndefined
+from zeroshot.types import FloatArray
 
 if TYPE_CHECKING:
     from torch import Tensor
-
-FloatArray = npt.NDArray[np.float64]
 
 
 def az_expressivity(probe: Probe) -> float:

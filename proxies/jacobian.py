@@ -1,11 +1,10 @@
 """Correlations between images of the gradient by the input: jacob_cov and epe_nas."""
 
 import numpy as np
-import numpy.typing as npt
 
 from zeroshot.probing.probe import Probe, ProxyUndefined
+from zeroshot.types import FloatArray
 
-FloatArray = npt.NDArray[np.float64]
 EPS = 1e-5
 
 

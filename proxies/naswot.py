@@ -4,14 +4,12 @@ from typing import TYPE_CHECKING
 
 import numba
 import numpy as np
-import numpy.typing as npt
 
 from zeroshot.probing.probe import Probe, ProxyUndefined
+from zeroshot.types import FloatArray
 
 if TYPE_CHECKING:
     from torch import Tensor
-
-FloatArray = npt.NDArray[np.float64]
 
 
 def naswot(probe: Probe) -> float:

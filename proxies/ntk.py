@@ -1,12 +1,10 @@
 """The empirical neural tangent kernel at initialisation: ntk_cond and the TE-NAS aggregate."""
 
 import numpy as np
-import numpy.typing as npt
 from scipy.stats import rankdata
 
 from zeroshot.probing.probe import Probe, ProxyUndefined
-
-FloatArray = npt.NDArray[np.float64]
+from zeroshot.types import FloatArray
 
 
 def ntk_cond(probe: Probe) -> float:

@@ -6,11 +6,10 @@ import numpy as np
 import numpy.typing as npt
 
 from zeroshot.probing.probe import Probe, ProxyUndefined
+from zeroshot.types import FloatArray
 
 if TYPE_CHECKING:
     from torch import Tensor
-
-FloatArray = npt.NDArray[np.float64]
 
 
 def linear_regions(probe: Probe) -> float:

@@ -1,12 +1,10 @@
 """Size as a proxy: parameters, multiply-accumulates, layers. The baselines that any proxy has to beat."""
 
 import numpy as np
-import numpy.typing as npt
 
 from zeroshot.cost import counts
 from zeroshot.net import ADD, AVGPOOL, LayerTable
-
-FloatArray = npt.NDArray[np.float64]
+from zeroshot.types import FloatArray
 
 
 def params(table: LayerTable) -> FloatArray:

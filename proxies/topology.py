@@ -17,11 +17,9 @@ For an inverted bottleneck of n channels and hidden width h: w d = n + 2 h, p = 
 
 import numba
 import numpy as np
-import numpy.typing as npt
 
 from zeroshot.net import ADD, AVGPOOL, CELL, IN_CH, OP, SOURCE, LayerTable
-
-FloatArray = npt.NDArray[np.float64]
+from zeroshot.types import FloatArray
 
 
 def nn_mass(table: LayerTable) -> FloatArray:

@@ -13,8 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from zeroshot.errors import UsageError
-
-IntArray = npt.NDArray[np.int32]
+from zeroshot.types import Int32Array
 
 # Block letters of the short spec, in the order of their integer codes.
 BLOCKS = ("c", "d", "m", "b")
@@ -157,13 +156,13 @@ class LayerTable:
         ptr: (n_nets + 1,) int64, net i owns rows `ptr[i]:ptr[i + 1]`.
     """
 
-    rows: IntArray
+    rows: Int32Array
     ptr: npt.NDArray[np.int64]
 
     def __len__(self) -> int:
         return len(self.ptr) - 1
 
-    def column(self, name: str) -> IntArray:
+    def column(self, name: str) -> Int32Array:
         """One column as a view, (n_rows,) int32."""
         return self.rows[:, COLUMNS.index(name)]
 
@@ -174,7 +173,7 @@ class LayerTable:
         )
 
 
-def spec_array(specs: Sequence[NetSpec]) -> IntArray:
+def spec_array(specs: Sequence[NetSpec]) -> Int32Array:
     """Specs as integers, (n_nets, 5 + 6 * most stages) int32, unused stages 0: the input of `layer_table`.
 
     The columns are resolution, stem width, stem stride, number of stages, head width; then for each stage block
@@ -197,7 +196,7 @@ def spec_array(specs: Sequence[NetSpec]) -> IntArray:
     return out
 
 
-def spec_of(row: IntArray) -> NetSpec:
+def spec_of(row: Int32Array) -> NetSpec:
     """The NetSpec of one row of a spec array."""
     stages = []
     for i in range(int(row[3])):
@@ -206,7 +205,7 @@ def spec_of(row: IntArray) -> NetSpec:
     return NetSpec(int(row[0]), int(row[1]), int(row[2]), tuple(stages), int(row[4]))
 
 
-def layer_table(values: IntArray, channels: int, classes: int) -> LayerTable:
+def layer_table(values: Int32Array, channels: int, classes: int) -> LayerTable:
     """Lay out every net of a population as rows of layers.
 
     Args:

@@ -11,7 +11,6 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import numpy as np
-import numpy.typing as npt
 from market import (
     Answers,
     Chooser,
@@ -29,9 +28,8 @@ from market import (
 from study import Sample
 
 from zeroshot.cascade.copula import Coupling
+from zeroshot.types import BoolArray, FloatArray
 
-FloatArray = npt.NDArray[np.float64]
-BoolArray = npt.NDArray[np.bool_]
 RESAMPLES = 200
 PER_NET = 2  # listed pairs that a net stands in, as in a search
 Judged = list[tuple[Chooser, BoolArray]]  # choosers, and the test images that each is judged on

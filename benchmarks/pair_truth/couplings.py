@@ -3,16 +3,13 @@
 from dataclasses import dataclass, field
 
 import numpy as np
-import numpy.typing as npt
 from scipy.special import ndtr, ndtri
 from study import Sample, kendall
 
 from zeroshot.cascade.copula import Coupling, cascade_accuracy, fit_correlation, fit_coupling
 from zeroshot.net import NetSpec
+from zeroshot.types import BoolArray, FloatArray, Int64Array
 
-FloatArray = npt.NDArray[np.float64]
-IntArray = npt.NDArray[np.int64]
-BoolArray = npt.NDArray[np.bool_]
 RATES = tuple(np.round(np.arange(0.05, 0.601, 0.05), 2).tolist())  # nominal escalation rates of a curve
 LEVELS = tuple(round(256 * rate) for rate in RATES)
 FOLDS = 4
@@ -32,8 +29,8 @@ class Curves:
         kappa: (n_pairs,) fitted to each pair's.
     """
 
-    little: IntArray
-    big: IntArray
+    little: Int64Array
+    big: Int64Array
     p: FloatArray = field(repr=False)
     accuracy: FloatArray = field(repr=False)
     gamma: FloatArray = field(repr=False)
@@ -106,7 +103,7 @@ class Fit:
 
 
 def judge_pairs(
-    found: Curves, accuracy: FloatArray, coupling: Coupling, macs: IntArray, kept: BoolArray | None = None
+    found: Curves, accuracy: FloatArray, coupling: Coupling, macs: Int64Array, kept: BoolArray | None = None
 ) -> Fit:
     """Predict every pair of a sample from single accuracies and compare.
 
@@ -223,7 +220,7 @@ def _family(name: str, columns: FloatArray, accuracy: FloatArray, found: Curves)
     return FamilyTest(name, len(error), float(np.abs(error).mean()), single)
 
 
-def _errors(found: Curves, accuracy: FloatArray, rows: IntArray, gamma: FloatArray, kappa: FloatArray) -> FloatArray:
+def _errors(found: Curves, accuracy: FloatArray, rows: Int64Array, gamma: FloatArray, kappa: FloatArray) -> FloatArray:
     """Predicted minus true, (rows, rates), each pair with a gamma and a kappa of its own."""
     out = np.empty((len(rows), found.p.shape[1]))
     for i, row in enumerate(rows):

@@ -23,10 +23,10 @@ from zeroshot.cost.boards import load_board
 from zeroshot.cost.counts import layer_macs, layer_outputs, macs, per_net
 from zeroshot.cost.engines import engine_names, load_engine
 from zeroshot.cost.nets import net_costs, platform
-from zeroshot.net import BLOCKS, IntArray, LayerTable, layer_table, spec_of
+from zeroshot.net import BLOCKS, LayerTable, layer_table, spec_of
 from zeroshot.spaces import McuSpace
+from zeroshot.types import FloatArray, Int32Array
 
-FloatArray = npt.NDArray[np.float64]
 IntColumn = npt.NDArray[np.int64]
 
 LOWEST, HIGHEST = 0.05e6, 15e6  # MACs
@@ -120,7 +120,7 @@ class _Pool:
         stratum: Of log MACs.
     """
 
-    values: IntArray
+    values: Int32Array
     macs: IntColumn
     flash: IntColumn
     share: FloatArray
@@ -176,7 +176,7 @@ def _flash(table: LayerTable) -> IntColumn:
     return net_costs(table, load_board("nucleo-l4r5zi"), load_engine(engine_names()[0])).flash
 
 
-def _shares(values: IntArray, table: LayerTable) -> FloatArray:
+def _shares(values: Int32Array, table: LayerTable) -> FloatArray:
     """Share of each block type in the MACs of the stages, (n_nets, blocks) float64."""
     # Stages' blocks, repeated for each of their cells; cell 0 is the stem, cells after the last stage the head.
     net = np.repeat(np.arange(len(table)), np.diff(table.ptr))

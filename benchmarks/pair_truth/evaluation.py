@@ -4,7 +4,6 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
-import numpy.typing as npt
 from couplings import Curves, Fit, accuracies, curves, independent, judge_pairs
 from fitting import Constants, fit_tasks, sizes_of, with_tasks
 from predictors import BASELINES, FEW_FEATURES, PROBED, WAYS, Judged, cross_validate, direct, judge
@@ -17,9 +16,8 @@ from zeroshot.accuracy.model import PROBED as SHIPPED
 from zeroshot.accuracy.model import Z80, AccuracyModel, expected_accuracy
 from zeroshot.cascade.copula import PRIOR_COUPLING, Coupling, cascade_accuracy
 from zeroshot.searching.results import pair_spread
+from zeroshot.types import BoolArray, FloatArray
 
-FloatArray = npt.NDArray[np.float64]
-BoolArray = npt.NDArray[np.bool_]
 TRAINED = (0, 4, 8, 16)
 RATE = 0.3  # at which the error bars of pairs are checked
 

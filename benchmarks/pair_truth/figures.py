@@ -4,7 +4,6 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 from contest import Contest
 from couplings import RATES, Curves
 from market import Terms
@@ -13,8 +12,8 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
 from zeroshot.cascade.copula import Coupling, cascade_accuracy
+from zeroshot.types import FloatArray
 
-FloatArray = npt.NDArray[np.float64]
 BLUE, GREEN, ORANGE, GREY = "#0b6e99", "#5aa469", "#c2571a", "#888888"
 SHOWN_RATES = (0.1, 0.3, 0.5)
 

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 from couplings import Curves, couple
 from predictors import (
     SHIPPABLE,
@@ -30,8 +29,8 @@ from zeroshot.cascade.copula import Coupling, coupling_of
 from zeroshot.errors import UsageError
 from zeroshot.runs.folder import RunFolder
 from zeroshot.searching.settings import DEFAULT_PROXIES
+from zeroshot.types import FloatArray
 
-FloatArray = npt.NDArray[np.float64]
 COMMAND = "python benchmarks/pair_truth.py --fit"
 
 

@@ -9,7 +9,6 @@ from dataclasses import dataclass, field, replace
 from math import inf
 
 import numpy as np
-import numpy.typing as npt
 from study import Sample
 
 from zeroshot.bench.pair_truth import LEVELS, Zoo, costs_on, pair_table
@@ -18,10 +17,8 @@ from zeroshot.cascade.pairs import describe_pairs
 from zeroshot.cost.boards import load_board
 from zeroshot.cost.engines import load_engine
 from zeroshot.cost.nets import NetCosts, platform
+from zeroshot.types import BoolArray, FloatArray, Int64Array
 
-FloatArray = npt.NDArray[np.float64]
-IntArray = npt.NDArray[np.int64]
-BoolArray = npt.NDArray[np.bool_]
 GRID = np.arange(0, LEVELS + 1, 4)
 LOWEST_RATE = 0.05  # below it the big net is not worth its flash
 BUDGETS = 12
@@ -88,8 +85,8 @@ class Market:
 
     sample: Sample
     terms: Terms
-    little: IntArray = field(repr=False)
-    big: IntArray = field(repr=False)
+    little: Int64Array = field(repr=False)
+    big: Int64Array = field(repr=False)
     cost: FloatArray = field(repr=False)
     single_cost: FloatArray = field(repr=False)
     net_cost: FloatArray = field(repr=False)
@@ -125,14 +122,14 @@ def market(sample: Sample, terms: Terms) -> Market:
     )  # fmt: skip
 
 
-def _pairs_fit(nets: NetCosts, little: IntArray, big: IntArray, terms: Terms) -> BoolArray:
+def _pairs_fit(nets: NetCosts, little: Int64Array, big: Int64Array, terms: Terms) -> BoolArray:
     fixed = platform(load_board(BOARD), load_engine(ENGINE), 10)
     zeros = np.zeros(len(little))
     pairs = describe_pairs(nets, nets, little, big, zeros, zeros, fixed)
     return np.asarray((pairs.flash <= terms.flash) & (pairs.sram <= terms.sram))
 
 
-def on_images(sample: Sample, rows: IntArray) -> Sample:
+def on_images(sample: Sample, rows: Int64Array) -> Sample:
     """The same nets on some of the test images."""
     labels = {**sample.zoo.labels, "test": sample.zoo.labels["test"][rows]}
 
@@ -147,7 +144,7 @@ def on_images(sample: Sample, rows: IntArray) -> Sample:
 Chooser = Callable[[BoolArray], list[Pick | None]]
 
 
-def best_levels(on: Market, values: FloatArray, budgets: FloatArray) -> tuple[FloatArray, IntArray]:
+def best_levels(on: Market, values: FloatArray, budgets: FloatArray) -> tuple[FloatArray, Int64Array]:
     """Highest value of each pair inside each budget and its place in `GRID`, both (n_pairs, budgets); -inf for none."""
     best, at = np.full((len(on.little), len(budgets)), -inf), np.zeros((len(on.little), len(budgets)), np.int64)
     for i, budget in enumerate(budgets):

@@ -9,7 +9,6 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
-import numpy.typing as npt
 from scipy.special import ndtr
 from study import Inputs, kendall, spearman
 
@@ -17,11 +16,10 @@ from zeroshot.accuracy.features import FEATURES
 from zeroshot.accuracy.model import STATIC as SHIPPED_STATIC
 from zeroshot.accuracy.model import AccuracyModel, Evidence, Term, believed, matched, size, standardised
 from zeroshot.searching.settings import DEFAULT_PROXIES
+from zeroshot.types import FloatArray, Int64Array
 
-FloatArray = npt.NDArray[np.float64]
-IntArray = npt.NDArray[np.int64]
 Fitted = Callable[[Inputs], FloatArray]
-Way = Callable[[Inputs, IntArray, FloatArray], Fitted]
+Way = Callable[[Inputs, Int64Array, FloatArray], Fitted]
 
 PENALTIES = tuple(10.0 ** np.arange(-3.0, 1.01, 0.5))
 FOLDS = 16
@@ -142,14 +140,14 @@ def columns_of(inputs: Inputs, names: tuple[str, ...]) -> FloatArray:
 def direct(*names: str) -> Way:
     """A ridge regression on these features and proxies."""
 
-    def way(inputs: Inputs, rows: IntArray, mu: FloatArray) -> Fitted:
+    def way(inputs: Inputs, rows: Int64Array, mu: FloatArray) -> Fitted:
         fit = ridge(columns_of(inputs, names)[rows], mu)
         return lambda other: fit.predict(columns_of(other, names))
 
     return way
 
 
-def matched_line(inputs: Inputs, rows: IntArray, mu: FloatArray) -> Fitted:
+def matched_line(inputs: Inputs, rows: Int64Array, mu: FloatArray) -> Fitted:
     """Log MACs in the order of the fused default proxies, and a line: what `prior-1` does, its line fitted here."""
     fit = ridge(matched(inputs.fused(), inputs.known["log_macs"])[rows, None], mu)
 
@@ -160,7 +158,7 @@ def matched_line(inputs: Inputs, rows: IntArray, mu: FloatArray) -> Fitted:
 
 
 def fit_model(
-    inputs: Inputs, rows: IntArray, mu: FloatArray, features: tuple[str, ...], proxies: tuple[str, ...],
+    inputs: Inputs, rows: Int64Array, mu: FloatArray, features: tuple[str, ...], proxies: tuple[str, ...],
     fused: tuple[str, ...],
 ) -> AccuracyModel:  # fmt: skip
     """A line over features and probed scores, with as much trust in fused ranks as left-out predictions call for."""
@@ -179,7 +177,7 @@ def blend(
 ) -> Way:
     """A line over features and probed scores, mixed with the order of fused proxies."""
 
-    def way(inputs: Inputs, rows: IntArray, mu: FloatArray) -> Fitted:
+    def way(inputs: Inputs, rows: Int64Array, mu: FloatArray) -> Fitted:
         model = fit_model(inputs, rows, mu, features, proxies, fused)
         return lambda other: model.intercept + believed(other.fused(fused), other.everything, model)
 
@@ -189,7 +187,7 @@ def blend(
 def gaussian_process(*names: str) -> Way:
     """A Gaussian process with one length a column, a linear part and noise, hyperparameters by likelihood."""
 
-    def way(inputs: Inputs, rows: IntArray, mu: FloatArray) -> Fitted:
+    def way(inputs: Inputs, rows: Int64Array, mu: FloatArray) -> Fitted:
         from sklearn.exceptions import ConvergenceWarning
         from sklearn.gaussian_process import GaussianProcessRegressor
         from sklearn.gaussian_process.kernels import RBF, ConstantKernel, DotProduct, WhiteKernel

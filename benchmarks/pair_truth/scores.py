@@ -19,11 +19,12 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from zeroshot.types import FloatArray
+
 HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE.parent))  # for cifar10.py
 
 import numpy as np  # noqa: E402
-import numpy.typing as npt  # noqa: E402
 from cifar10 import cifar10_npz, default_out  # noqa: E402
 from drawing import CHANNELS, CLASSES, read_plan  # noqa: E402
 from regroup import GROUPS, grouped  # noqa: E402
@@ -37,7 +38,6 @@ from zeroshot.scoring.plugins import load_proxies  # noqa: E402
 from zeroshot.scoring.population import probe_images, score_aggregate, score_probed, score_static  # noqa: E402
 from zeroshot.searching.settings import DEFAULT_PROXIES  # noqa: E402
 
-FloatArray = npt.NDArray[np.float64]
 TABLE, ABOUT, TASK_READOUTS = "scores.csv", "scores.json", "task_readouts.csv"
 
 

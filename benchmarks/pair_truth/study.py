@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import scores
 from scipy.special import ndtri
 from scipy.stats import kendalltau, spearmanr
@@ -17,9 +16,8 @@ from zeroshot.bench.pair_truth import HALVES, Zoo, load
 from zeroshot.net import NetSpec, layer_table, spec_array
 from zeroshot.scoring.ranking import fuse_ranks
 from zeroshot.searching.settings import DEFAULT_PROXIES
+from zeroshot.types import FloatArray, Int64Array
 
-FloatArray = npt.NDArray[np.float64]
-IntArray = npt.NDArray[np.int64]
 HERE = Path(__file__).parent
 ENOUGH = 40  # calibration nets below which no constants are shipped
 FEW = 8  # nets below which no figure is printed
@@ -41,7 +39,7 @@ class Inputs:
     def __len__(self) -> int:
         return len(self.known["log_macs"])
 
-    def take(self, rows: IntArray) -> "Inputs":
+    def take(self, rows: Int64Array) -> "Inputs":
         """Some of the nets as a population of their own."""
         return Inputs({k: v[rows] for k, v in self.known.items()}, {k: v[rows] for k, v in self.scores.items()})
 
@@ -76,7 +74,7 @@ class Sample:
         """The nets of one half."""
         return self.take(np.flatnonzero(np.array(self.half) == half))
 
-    def take(self, rows: IntArray) -> "Sample":
+    def take(self, rows: Int64Array) -> "Sample":
         """Some of the nets."""
         zoo = Zoo(tuple(self.zoo.nets[i] for i in rows), self.zoo.labels)
         return Sample(zoo, self.inputs.take(rows), tuple(self.half[i] for i in rows))

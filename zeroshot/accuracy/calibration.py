@@ -23,9 +23,8 @@ from scipy.special import ndtri
 
 from zeroshot.accuracy.model import Z80, AccuracyModel
 from zeroshot.errors import UsageError
+from zeroshot.types import FloatArray, Int64Array
 
-FloatArray = npt.NDArray[np.float64]
-IntArray = npt.NDArray[np.int64]
 PRIOR_NETS = 8.0
 # Nets err on the same images, so about half of the noise of an accuracy is the draw of the images, shared by all nets:
 # it does not average out over more nets.
@@ -47,7 +46,7 @@ class Anchored:
     """
 
     model: AccuracyModel
-    rows: IntArray
+    rows: Int64Array
     spread: int
     accuracy: FloatArray
     mu: FloatArray
@@ -55,7 +54,7 @@ class Anchored:
 
 def anchor_by_training(
     model: AccuracyModel, sizes: npt.ArrayLike, n: int, anchor: float, images: int,
-    expect: Callable[[AccuracyModel], FloatArray], train: Callable[[IntArray], FloatArray],
+    expect: Callable[[AccuracyModel], FloatArray], train: Callable[[Int64Array], FloatArray],
     merit: Callable[[FloatArray], Sequence[int]],
 ) -> Anchored:  # fmt: skip
     """Choose nets, have them trained, learn from them, and again.
@@ -90,7 +89,7 @@ def anchor_by_training(
         rows, accuracy = np.append(rows, more), np.append(accuracy, train(np.array(more, np.int64)))
 
 
-def choose_design(predicted: npt.ArrayLike, n: int) -> IntArray:
+def choose_design(predicted: npt.ArrayLike, n: int) -> Int64Array:
     """Nets to train, spread evenly over what is predicted: the middle net of each of n equal parts of the order.
 
     Offset and factor are then known best where the nets are, and no part of the population goes unseen; the very

@@ -10,8 +10,7 @@ import numpy.typing as npt
 
 from zeroshot.cost.counts import layer_macs, layer_outputs, layer_weights, macs, params, per_net
 from zeroshot.net import ADD, AVGPOOL, CONV, DEPTHWISE, LINEAR, LayerTable
-
-FloatArray = npt.NDArray[np.float64]
+from zeroshot.types import FloatArray
 
 
 def log_macs(table: LayerTable) -> FloatArray:

@@ -28,8 +28,7 @@ from zeroshot.accuracy.features import FEATURES
 from zeroshot.constants import FILE, shipped
 from zeroshot.data import Dataset, resized
 from zeroshot.errors import UsageError, unknown
-
-FloatArray = npt.NDArray[np.float64]
+from zeroshot.types import FloatArray
 
 Z80 = 1.2815515655446004  # half width of a central 80 % interval, standard deviations
 

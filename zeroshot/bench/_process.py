@@ -3,9 +3,9 @@
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
-FloatArray = npt.NDArray[np.float64]
+from zeroshot.types import FloatArray
+
 # Logarithms of: variance and width of the Matern kernel over scores, the same of the exponential kernel over features
 # of the graph, variance of the linear kernel over scores, variance of noise. Where the search starts, and the mean of
 # a broad prior (a standard deviation of 2) that keeps settings of few labels sane.

@@ -16,9 +16,8 @@ from zeroshot.bench import _process
 from zeroshot.bench import statistics as stats
 from zeroshot.bench.table import Truth
 from zeroshot.errors import UsageError
+from zeroshot.types import FloatArray, Int64Array
 
-FloatArray = npt.NDArray[np.float64]
-IntArray = npt.NDArray[np.int64]
 DRAWS = 5
 TREES = 200
 
@@ -43,7 +42,7 @@ class Calibrated:
     spearman: FloatArray
     kendall: FloatArray
     top: FloatArray
-    rows: IntArray
+    rows: Int64Array
 
 
 @dataclass(frozen=True)
@@ -159,7 +158,7 @@ def calibrate(
     return out
 
 
-def draw_labels(groups: npt.ArrayLike, count: int, seed: int) -> IntArray:
+def draw_labels(groups: npt.ArrayLike, count: int, seed: int) -> Int64Array:
     """Rows drawn uniformly, the first of each net only: (count,) int64; there must be as many nets."""
     groups = np.asarray(groups)
     order = np.random.default_rng([seed, count]).permutation(len(groups))

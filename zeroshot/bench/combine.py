@@ -16,9 +16,7 @@ from zeroshot.bench.calibrate import draw_labels
 from zeroshot.bench.table import Truth
 from zeroshot.errors import UsageError, unknown
 from zeroshot.scoring.ranking import fuse_ranks
-
-FloatArray = npt.NDArray[np.float64]
-IntArray = npt.NDArray[np.int64]
+from zeroshot.types import FloatArray
 
 # Equal votes, none fitted. Reasons: size; how deep convolutions lie on the signal's way; how many ways of convolutions
 # no pooling blurs, and how many 3x3 ones are on them; whether the input arrives unchanged, which lets gradients pass;

@@ -8,8 +8,8 @@ import numpy.typing as npt
 
 from zeroshot.bench.table import Truth
 from zeroshot.errors import DataError, unknown
+from zeroshot.types import FloatArray
 
-FloatArray = npt.NDArray[np.float64]
 LIMITS = 20
 
 

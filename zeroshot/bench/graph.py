@@ -7,9 +7,8 @@ import numpy as np
 import numpy.typing as npt
 
 from zeroshot.spaces import nasbench201 as space
+from zeroshot.types import FloatArray, Int64Array
 
-FloatArray = npt.NDArray[np.float64]
-IntArray = npt.NDArray[np.int64]
 SKIP, CONV1X1, CONV3X3, POOL = 1, 2, 3, 4
 # The four ways from node 0 to node 3, as positions in a cell's digits.
 WAYS = ((3,), (0, 4), (1, 5), (0, 2, 5))
@@ -77,10 +76,10 @@ def _on(live: npt.NDArray[np.int32]) -> npt.NDArray[np.bool_]:
     return np.column_stack([(live[:, list(way)] != 0).all(axis=1) for way in WAYS])
 
 
-def _sums(what: npt.NDArray[np.generic], on: npt.NDArray[np.bool_]) -> IntArray:
+def _sums(what: npt.NDArray[np.generic], on: npt.NDArray[np.bool_]) -> Int64Array:
     """Sum along every open way: (n, 6), (n, 4) -> (n, 4)."""
     return np.column_stack([what[:, list(way)].sum(axis=1) for way in WAYS]) * on
 
 
-def _mean(values: IntArray, on: npt.NDArray[np.bool_]) -> FloatArray:
+def _mean(values: Int64Array, on: npt.NDArray[np.bool_]) -> FloatArray:
     return np.asarray(values.sum(axis=1) / np.maximum(1, on.sum(axis=1)))

@@ -9,9 +9,10 @@ import numpy as np
 import numpy.typing as npt
 
 from zeroshot.bench import statistics as stats
-from zeroshot.bench.statistics import Estimate, FloatArray, IntArray
+from zeroshot.bench.statistics import Estimate
 from zeroshot.bench.table import Truth
 from zeroshot.errors import UsageError, unknown
+from zeroshot.types import FloatArray, Int64Array
 
 # Shares of the nets, best by truth, that correlations are given on beside "all".
 SHARES = {"top 10 %": 0.1, "top 5 %": 0.05}
@@ -198,7 +199,7 @@ def _band_costs(truth: Truth) -> dict[str, FloatArray]:
 
 
 def _bands(
-    truth: Truth, scored: npt.NDArray[np.bool_], x: FloatArray, y: FloatArray, groups: IntArray, options: Options
+    truth: Truth, scored: npt.NDArray[np.bool_], x: FloatArray, y: FloatArray, groups: Int64Array, options: Options
 ) -> tuple[Estimate, ...]:
     cost = _band_costs(truth).get(options.band_cost or "macs")
     if cost is None or not len(x):

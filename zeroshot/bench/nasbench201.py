@@ -14,9 +14,10 @@ import numpy as np
 import numpy.typing as npt
 
 from zeroshot.bench.graph import graph_features
-from zeroshot.bench.table import FloatArray, IntArray, Truth, random_scores
+from zeroshot.bench.table import Truth, random_scores
 from zeroshot.errors import DataError, UsageError, unknown
 from zeroshot.spaces import nasbench201 as space
+from zeroshot.types import FloatArray, Int64Array
 
 TASKS = {"cifar10": "c10", "cifar100": "c100", "imagenet16-120": "in16"}
 DEVICES = {
@@ -77,7 +78,7 @@ def suite_zero(folder: Path) -> dict[str, FloatArray]:
     return {f"sz_{name}": np.where(values > FAILED, values, np.nan) for name, values in found.items()}
 
 
-def cells_of(nets: Sequence[str]) -> IntArray:
+def cells_of(nets: Sequence[str]) -> Int64Array:
     """Published indices of cells named by index, digits or published string.
 
     Raises:
@@ -93,7 +94,7 @@ def cells_of(nets: Sequence[str]) -> IntArray:
     return np.array(found, np.int64)
 
 
-def join(truth: Truth, cells: IntArray, columns: Mapping[str, FloatArray]) -> Truth:
+def join(truth: Truth, cells: Int64Array, columns: Mapping[str, FloatArray]) -> Truth:
     """A user's scores of some cells beside ours: the table of these cells.
 
     Raises:

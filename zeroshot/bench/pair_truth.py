@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from zeroshot.bench import truth_files as files
-from zeroshot.bench.truth_files import LEVELS, Answers, ByteArray
+from zeroshot.bench.truth_files import LEVELS, Answers
 from zeroshot.cascade.measure import Outcome
 from zeroshot.cascade.policy import DEFAULT_POLICY
 from zeroshot.cost.boards import Board
@@ -22,10 +22,8 @@ from zeroshot.cost.engines import Engine
 from zeroshot.cost.nets import NetCosts, net_costs
 from zeroshot.errors import RunError, UsageError, unknown
 from zeroshot.net import NetSpec, layer_table, spec_array
+from zeroshot.types import BoolArray, ByteArray, FloatArray, Int64Array
 
-FloatArray = npt.NDArray[np.float64]
-BoolArray = npt.NDArray[np.bool_]
-Int64Array = npt.NDArray[np.int64]
 Row = dict[str, Any]
 HALVES = ("calibration", "held-out")
 FOLDER = Path(__file__).resolve().parents[2] / "benchmarks/pair_truth/zoo"  # beside the cloned code; no wheel has it

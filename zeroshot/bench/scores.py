@@ -14,7 +14,6 @@ from typing import Any
 from zipfile import BadZipFile
 
 import numpy as np
-import numpy.typing as npt
 
 from zeroshot.data import Dataset, load
 from zeroshot.errors import DataError, UsageError
@@ -23,11 +22,8 @@ from zeroshot.runs.folder import RunFolder, processor
 from zeroshot.scoring.plugins import load_proxies
 from zeroshot.scoring.population import ProbeImages, default_jobs, net_seed, one_thread, probe_images
 from zeroshot.spaces import nasbench201
+from zeroshot.types import BoolArray, Float32Array, FloatArray, Int64Array
 
-BoolArray = npt.NDArray[np.bool_]
-Int64Array = npt.NDArray[np.int64]
-Float32Array = npt.NDArray[np.float32]
-Float64Array = npt.NDArray[np.float64]
 DRAW = 0
 TWICE = ("grasp",)  # differentiates twice, in passes of its own
 FORMAT = 1
@@ -227,7 +223,7 @@ class _Work:
         self.scores = replace(old, cells=cells, columns=columns, undefined=undefined)
 
 
-def on_all_rows(scores: CellScores) -> dict[str, Float64Array]:
+def on_all_rows(scores: CellScores) -> dict[str, FloatArray]:
     """Every published cell gets the scores of its network; see `networks`.
 
     A cell without a path from input to output ranks last, and so does a network on which a proxy is undefined; see
@@ -250,7 +246,7 @@ def on_all_rows(scores: CellScores) -> dict[str, Float64Array]:
     return found
 
 
-def ranked_last(values: Float64Array) -> Float64Array:
+def ranked_last(values: FloatArray) -> FloatArray:
     """NaN becomes a value just below the lowest; where all are NaN they stay."""
     known = np.isfinite(values)
     if not known.any():

@@ -10,8 +10,7 @@ import numpy.typing as npt
 from zeroshot.bench import statistics as stats
 from zeroshot.bench.scores import CellScores
 from zeroshot.errors import DataError
-
-FloatArray = npt.NDArray[np.float64]
+from zeroshot.types import FloatArray
 
 
 @dataclass(frozen=True)

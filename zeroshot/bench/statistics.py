@@ -12,9 +12,8 @@ import numpy.typing as npt
 
 from zeroshot.bench._kendall import kendall_kernel
 from zeroshot.errors import UsageError
+from zeroshot.types import FloatArray, Int64Array
 
-FloatArray = npt.NDArray[np.float64]
-IntArray = npt.NDArray[np.int64]
 FEWEST = 5  # nets below which no correlation is given
 _CHUNK = 2_000_000  # numbers a temporary array may have
 
@@ -38,7 +37,7 @@ class Estimate:
     note: str = ""
 
 
-def resamples(groups: npt.ArrayLike, count: int, seed: int) -> IntArray:
+def resamples(groups: npt.ArrayLike, count: int, seed: int) -> Int64Array:
     """Bootstrap weights: rows of one group, which are the same net, are drawn together.
 
     Args:
@@ -58,7 +57,7 @@ def resamples(groups: npt.ArrayLike, count: int, seed: int) -> IntArray:
     return np.asarray(drawn[:, inverse], np.int64)
 
 
-def midranks(x: FloatArray, weights: IntArray) -> FloatArray:
+def midranks(x: FloatArray, weights: Int64Array) -> FloatArray:
     """Ranks from 1, ties averaged, of every net in every resample: (n,), (m, n) -> (m, n) float64."""
     values, inverse = np.unique(x, return_inverse=True)
     order = np.argsort(inverse, kind="stable")
@@ -76,7 +75,7 @@ class Ranked:
         weights: (m, n) from `resamples`; None for each net once.
     """
 
-    def __init__(self, y: FloatArray, controls: FloatArray, weights: IntArray | None = None) -> None:
+    def __init__(self, y: FloatArray, controls: FloatArray, weights: Int64Array | None = None) -> None:
         self.weights = np.ones((1, len(y)), np.int64) if weights is None else weights
         self._middle = (self.weights.sum(axis=1)[:, None] + 1) / 2
         self._ranks = np.stack([midranks(row, self.weights) - self._middle for row in (y, *controls)], axis=1)
@@ -115,7 +114,7 @@ class Ranked:
         return plain, _correlation(cov[:, :2, :2] - cov[:, :2, 2:] @ inverse @ cov[:, 2:, :2], cov)
 
 
-def spearman(x: FloatArray, y: FloatArray, weights: IntArray | None = None) -> FloatArray:
+def spearman(x: FloatArray, y: FloatArray, weights: Int64Array | None = None) -> FloatArray:
     """Signed Spearman correlation, ties averaged, of every resample; NaN where a side is constant.
 
     Args:
@@ -138,7 +137,7 @@ def _correlation(free: FloatArray, cov: FloatArray) -> FloatArray:
     return np.asarray(np.clip(found, -1.0, 1.0))
 
 
-def kendall(x: FloatArray, y: FloatArray, weights: IntArray | None = None) -> FloatArray:
+def kendall(x: FloatArray, y: FloatArray, weights: Int64Array | None = None) -> FloatArray:
     """Signed Kendall tau-b of every resample: (m,) float64; NaN where a side is constant.
 
     A net drawn twice is tied with itself on both sides, as in a table with the row repeated.
@@ -212,7 +211,7 @@ def top(y: FloatArray, share: float) -> npt.NDArray[np.bool_]:
     return y >= np.sort(y)[len(y) - keep] if keep else np.zeros(len(y), np.bool_)
 
 
-def bands(cost: FloatArray, count: int) -> IntArray:
+def bands(cost: FloatArray, count: int) -> Int64Array:
     """Number of each net's band, from cheap to dear: (n,) int64.
 
     Bands are between the quantiles of the cost, so about equally full; nets of equal cost stay together, and where
@@ -222,7 +221,7 @@ def bands(cost: FloatArray, count: int) -> IntArray:
     return np.unique(np.searchsorted(edges, cost, side="right"), return_inverse=True)[1].astype(np.int64)
 
 
-def _first(x: FloatArray, k: int) -> tuple[IntArray, IntArray, int]:
+def _first(x: FloatArray, k: int) -> tuple[Int64Array, Int64Array, int]:
     """Nets surely among the best k by score, those tied for the last places, and how many places these share."""
     if not 1 <= k <= len(x):
         raise UsageError(f"The best {k} were asked for; there are {len(x)} nets.", "Take a smaller k.")

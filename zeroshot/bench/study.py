@@ -13,11 +13,11 @@ from zeroshot.bench.constrained import mean_regrets
 from zeroshot.bench.graph import graph_features
 from zeroshot.bench.judge import Options, Verdict, judge_all
 from zeroshot.bench.scores import CellScores, on_all_rows, ranked_last
-from zeroshot.bench.statistics import FloatArray, IntArray
 from zeroshot.bench.table import Truth, read_scores, read_table
 from zeroshot.errors import UsageError, unknown
 from zeroshot.scoring.plugins import load_proxies
 from zeroshot.scoring.population import score_aggregate
+from zeroshot.types import FloatArray, Int64Array
 
 # Shown on all cells: sizes, what the graph alone says, and chance.
 STATIC = ("params", "macs", "depth", "mean_depth", "path_convs", "clear_paths", "unpooled", "random")
@@ -149,7 +149,7 @@ def nasbench201_sets(
     return sets, about, tuple(notes)
 
 
-def distinct_cells(truth: Truth, scores: CellScores) -> IntArray:
+def distinct_cells(truth: Truth, scores: CellScores) -> Int64Array:
     """Rows of the stored scores on which every proxy was computed, the first of each function: (n,) int64."""
     known = np.logical_and.reduce([np.ones(len(scores.cells), np.bool_), *map(scores.known, scores.columns)])
     rows = np.flatnonzero(known)
@@ -157,7 +157,7 @@ def distinct_cells(truth: Truth, scores: CellScores) -> IntArray:
     return np.asarray(rows[np.sort(first)])
 
 
-def scored_cells(truth: Truth, scores: CellScores, rows: IntArray) -> Truth:
+def scored_cells(truth: Truth, scores: CellScores, rows: Int64Array) -> Truth:
     """Some rows of the stored scores, with static proxies, aggregates and combinations over these."""
     columns = {proxy: ranked_last(values[rows].astype(np.float64)) for proxy, values in scores.columns.items()}
     return with_combinations(truth.rows(scores.cells[rows], EVERY).with_scores(columns))

@@ -10,9 +10,8 @@ import numpy as np
 import numpy.typing as npt
 
 from zeroshot.errors import DataError, UsageError, pip_install, unknown
+from zeroshot.types import FloatArray, Int64Array
 
-FloatArray = npt.NDArray[np.float64]
-IntArray = npt.NDArray[np.int64]
 # Costs that every proxy has to beat, where the table has them.
 BASELINES = ("params", "macs", "depth")
 RANDOM_SEED = 0
@@ -36,12 +35,12 @@ class Truth:
     accuracy: Mapping[str, FloatArray]
     costs: Mapping[str, FloatArray]
     scores: Mapping[str, FloatArray]
-    groups: IntArray
+    groups: Int64Array
 
     def __len__(self) -> int:
         return len(self.nets)
 
-    def rows(self, chosen: npt.NDArray[np.bool_] | IntArray, name: str = "") -> "Truth":
+    def rows(self, chosen: npt.NDArray[np.bool_] | Int64Array, name: str = "") -> "Truth":
         """The table of some of the rows."""
         return Truth(
             name or self.name,

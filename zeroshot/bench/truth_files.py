@@ -23,9 +23,8 @@ import numpy.typing as npt
 from zeroshot.cascade.policy import DEFAULT_POLICY, POLICIES, confidence
 from zeroshot.errors import RunError, UsageError
 from zeroshot.runs.folder import RunFolder
+from zeroshot.types import ByteArray, FloatArray
 
-ByteArray = npt.NDArray[np.uint8]
-FloatArray = npt.NDArray[np.float64]
 Row = dict[str, Any]
 
 LEVELS = 256

@@ -21,8 +21,7 @@ from scipy.special import ndtri
 
 from zeroshot.constants import FILE, shipped
 from zeroshot.errors import UsageError
-
-FloatArray = npt.NDArray[np.float64]
+from zeroshot.types import FloatArray
 
 _NODES, _WEIGHTS = np.polynomial.legendre.leggauss(20)
 

@@ -15,9 +15,8 @@ import numpy.typing as npt
 
 from zeroshot.cascade.policy import DEFAULT_POLICY, confidence
 from zeroshot.errors import InfeasibleError, UsageError
+from zeroshot.types import BoolArray, FloatArray
 
-FloatArray = npt.NDArray[np.float64]
-BoolArray = npt.NDArray[np.bool_]
 Interval = tuple[float, float]
 
 LEVEL = 0.8  # of intervals, as everywhere in this package

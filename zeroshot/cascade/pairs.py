@@ -40,10 +40,7 @@ from zeroshot.cascade.copula import (
 )
 from zeroshot.cost.nets import NetCosts, Platform
 from zeroshot.errors import UsageError, unknown
-
-FloatArray = npt.NDArray[np.float64]
-Int64Array = npt.NDArray[np.int64]
-BoolArray = npt.NDArray[np.bool_]
+from zeroshot.types import BoolArray, FloatArray, Int64Array
 
 OBJECTIVES = ("accuracy", "latency", "energy", "macs", "worst_latency", "flash", "sram")
 # Escalation rates at which a pair may stand on the front, beside its best one.

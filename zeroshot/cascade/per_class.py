@@ -14,9 +14,7 @@ import numpy.typing as npt
 
 from zeroshot.cascade.measure import Outcome
 from zeroshot.errors import UsageError
-
-FloatArray = npt.NDArray[np.float64]
-IntArray = npt.NDArray[np.int64]
+from zeroshot.types import FloatArray, Int64Array
 
 
 def thresholds_per_class(found: Outcome, predicted: npt.ArrayLike, classes: int, p: float) -> FloatArray:
@@ -71,7 +69,7 @@ def relative_to_class(found: Outcome, predicted: npt.ArrayLike, thresholds: npt.
     return Outcome(found.score - limits[answers], found.little, found.big)
 
 
-def _answers(found: Outcome, predicted: npt.ArrayLike, classes: int) -> IntArray:
+def _answers(found: Outcome, predicted: npt.ArrayLike, classes: int) -> Int64Array:
     answers = np.asarray(predicted)
     if answers.shape != found.score.shape or answers.dtype.kind not in "iu":
         raise UsageError(f"{len(found)} inputs need as many answers as whole numbers, not {answers.shape}.")

@@ -9,8 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from zeroshot.errors import UsageError, unknown
-
-FloatArray = npt.NDArray[np.float64]
+from zeroshot.types import FloatArray
 
 
 def logit_gap(logits: npt.ArrayLike) -> FloatArray:

@@ -6,7 +6,6 @@ the last row that reads it (the net's input from row 0, the net's output to the 
 
 import numba
 import numpy as np
-import numpy.typing as npt
 
 from zeroshot.errors import UsageError
 from zeroshot.net import (
@@ -25,11 +24,9 @@ from zeroshot.net import (
     SOURCE,
     STRIDE,
     WIDTH,
-    IntArray,
     LayerTable,
 )
-
-Int64Array = npt.NDArray[np.int64]
+from zeroshot.types import Int32Array, Int64Array
 
 ALIGNMENT = 16  # bytes, of TFLM's planner
 PLANNERS = ("bound", "greedy", "in-place")
@@ -64,7 +61,7 @@ def scratch_bytes(table: LayerTable) -> Int64Array:
     return _scratch_kernel(table.rows)  # type: ignore[no-any-return]
 
 
-def in_place(table: LayerTable) -> IntArray:
+def in_place(table: LayerTable) -> Int32Array:
     """Which tensor each row of one net writes over: (n_rows,) int32, `NO_TENSOR` for none.
 
     The generated C does so for depthwise layers and additions whose operand nobody reads later and which is not the

@@ -1,11 +1,9 @@
 """MACs and weights of every layer and net of a LayerTable: exact integers, one multiply-accumulate is one MAC."""
 
 import numpy as np
-import numpy.typing as npt
 
 from zeroshot.net import ADD, AVGPOOL, CONV, DEPTHWISE, LINEAR, POINTWISE, LayerTable
-
-Int64Array = npt.NDArray[np.int64]
+from zeroshot.types import Int64Array
 
 
 def per_net(table: LayerTable, values: Int64Array) -> Int64Array:

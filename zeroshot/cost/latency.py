@@ -10,7 +10,6 @@ from typing import TypeVar
 
 import numba
 import numpy as np
-import numpy.typing as npt
 
 from zeroshot.cost.boards import Board
 from zeroshot.cost.engines import CLASSES, Engine
@@ -34,8 +33,8 @@ from zeroshot.net import (
     WIDTH,
     LayerTable,
 )
+from zeroshot.types import FloatArray
 
-FloatArray = npt.NDArray[np.float64]
 Milliseconds = TypeVar("Milliseconds", float, FloatArray)
 
 FIRST_CONV_CHANNELS = 4  # a convolution over fewer input channels is a `first_conv`

@@ -11,9 +11,7 @@ from zeroshot.cost.counts import macs, per_net, weights
 from zeroshot.cost.engines import Engine
 from zeroshot.cost.latency import energy_mj, latency_ms, policy_ms
 from zeroshot.net import ADD, AVGPOOL, CONV, HEIGHT, IN_CH, OPS, WIDTH, LayerTable
-
-Int64Array = npt.NDArray[np.int64]
-FloatArray = npt.NDArray[np.float64]
+from zeroshot.types import FloatArray, Int64Array
 
 
 @dataclass(frozen=True)

@@ -13,11 +13,11 @@ import numpy.typing as npt
 
 from zeroshot.data.arrays import Arrays, Images, Labels, read_npz, split
 from zeroshot.errors import DataError, UsageError, unknown
+from zeroshot.types import FloatArray
 
 if TYPE_CHECKING:
     import torch
 
-FloatArray = npt.NDArray[np.float64]
 SOURCES = ("digits", "cifar10", "cifar100", "fashion-mnist")
 
 # Thresholds of the remarks of `warnings_for`.

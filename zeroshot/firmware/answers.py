@@ -10,9 +10,9 @@ from zeroshot.errors import UsageError, VerifyError
 from zeroshot.firmware.c_cascade import Cascade
 from zeroshot.firmware.tflite import to_tflite
 from zeroshot.int8.execute import run
-from zeroshot.int8.net import Int8Array, Int8Net
+from zeroshot.int8.net import Int8Net
+from zeroshot.types import Int8Array, Int64Array
 
-IntArray = npt.NDArray[np.int64]
 TFLM_ARENA = 16 * 2**20  # bytes, more than any net here needs
 
 
@@ -45,12 +45,12 @@ class Answers:
         big: (n, classes) logits.
     """
 
-    label: IntArray = field(repr=False)
-    little_label: IntArray = field(repr=False)
-    gap: IntArray = field(repr=False)
-    escalated: IntArray = field(repr=False)
-    little: IntArray = field(repr=False)
-    big: IntArray = field(repr=False)
+    label: Int64Array = field(repr=False)
+    little_label: Int64Array = field(repr=False)
+    gap: Int64Array = field(repr=False)
+    escalated: Int64Array = field(repr=False)
+    little: Int64Array = field(repr=False)
+    big: Int64Array = field(repr=False)
 
     def __len__(self) -> int:
         return len(self.label)

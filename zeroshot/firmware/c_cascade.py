@@ -9,7 +9,8 @@ import numpy as np
 from zeroshot.errors import UsageError
 from zeroshot.firmware.c_model import c_array, kernel_config, model_header, model_source
 from zeroshot.firmware.plan import ArenaPlan, plan_arena
-from zeroshot.int8.net import Int8Array, Int8Net
+from zeroshot.int8.net import Int8Net
+from zeroshot.types import Int8Array
 
 # The depthwise kernel reads whole words, up to three bytes after the last tensor.
 OVERREAD = 4

@@ -12,7 +12,7 @@ from zeroshot.firmware.c_model import kernel_of
 from zeroshot.firmware.elf import Elf
 from zeroshot.firmware.emulate import DATA, Core
 from zeroshot.firmware.toolchain import Toolchain, build_firmware
-from zeroshot.int8.net import Int8Array
+from zeroshot.types import Int8Array
 
 NAME = "cascade"
 NEVER, ALWAYS = 0, 256  # thresholds

@@ -2,7 +2,6 @@
 
 import csv
 import json
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -27,10 +26,10 @@ from zeroshot.int8.execute import quantize_pixels, run
 from zeroshot.net import INPUT, OPS
 from zeroshot.quantization.quantize import INT8, QuantizedNet, load_quantized
 from zeroshot.training.searched import read_run, run_dataset
+from zeroshot.types import Progress
 from zeroshot.units import kib
 
 Row = dict[str, Any]
-Progress = Callable[[str, int, int], None]
 FEWEST = 200  # images of a verification, where the data have so many
 EVERY = 2**31  # pairs: all that the run lists
 

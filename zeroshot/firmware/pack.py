@@ -17,8 +17,9 @@ from zeroshot.int8.arithmetic import (
     multiply_by_quantized_multiplier,
     requantisation,
 )
-from zeroshot.int8.net import Int8Array, Int8Net, Int32Array
+from zeroshot.int8.net import Int8Net
 from zeroshot.net import ADD, DEPTHWISE
+from zeroshot.types import Int8Array, Int32Array
 
 # The fast requantisation adds the zero point before a shift of at most so many bits to the right, at least one.
 FAST_SHIFTS = range(1, 24)

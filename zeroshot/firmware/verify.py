@@ -4,7 +4,7 @@ Test images go through the integer reference, TFLite Micro (where its wheel is i
 machine with sanitizers, and the same C on emulated cores. All logits, answers, gaps and escalations must be equal.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -19,9 +19,9 @@ from zeroshot.firmware.host import host_answers
 from zeroshot.firmware.qemu import MACHINES, has_qemu, qemu_answers
 from zeroshot.firmware.toolchain import CORES, Toolchain, find_toolchain, has_host_compiler
 from zeroshot.net import OPS
+from zeroshot.types import Progress
 
 ENGINE = "c99"
-Progress = Callable[[str, int, int], None]
 
 
 @dataclass(frozen=True)

@@ -12,8 +12,9 @@ from typing import Any
 import numpy as np
 
 from zeroshot.errors import UsageError
-from zeroshot.int8.net import Int8Net, Int32Array
+from zeroshot.int8.net import Int8Net
 from zeroshot.net import ADD, OPS
+from zeroshot.types import Int32Array
 
 ADD_SHIFT = 20  # bits that an addition's inputs are shifted to the left before they are scaled
 LOWEST, HIGHEST = -128, 127

@@ -7,17 +7,15 @@ Images and tensors are (n, height, width, channels) int8, channels last as on th
 from collections.abc import Iterator
 
 import numpy as np
-import numpy.typing as npt
 
 from zeroshot.errors import UsageError
 from zeroshot.int8._kernels import add, convolve, convolve_depthwise, pool, requantise
 from zeroshot.int8.arithmetic import HIGHEST, LOWEST, Requantisation, requantisation
-from zeroshot.int8.net import Int8Array, Int8Net, Int32Array
+from zeroshot.int8.net import Int8Net
 from zeroshot.net import ADD, LayerTable, same_padding
+from zeroshot.types import ByteArray, Float32Array, Int8Array, Int32Array
 
 BATCH_BYTES = 2**20  # of all tensors of the images that run at once: they stay in the processor's second cache
-FloatArray = npt.NDArray[np.float32]
-PixelArray = npt.NDArray[np.uint8]
 
 
 def run(net: Int8Net, images: Int8Array) -> Int8Array:
@@ -53,7 +51,7 @@ def tensors(net: Int8Net, images: Int8Array) -> list[Int8Array]:
     return out
 
 
-def quantize_input(net: Int8Net, x: FloatArray) -> Int8Array:
+def quantize_input(net: Int8Net, x: Float32Array) -> Int8Array:
     """Real inputs as the net's int8: x / scale + zero point, rounded half to even, clamped to int8.
 
     Args:
@@ -69,7 +67,7 @@ def quantize_input(net: Int8Net, x: FloatArray) -> Int8Array:
     return np.asarray(np.clip(scaled, LOWEST, HIGHEST), np.int8)
 
 
-def quantize_pixels(table: Int8Array, pixels: PixelArray) -> Int8Array:
+def quantize_pixels(table: Int8Array, pixels: ByteArray) -> Int8Array:
     """Raw pixels as int8, by a look-up that a device does with the same bytes: nothing is left to round there.
 
     Args:

@@ -8,15 +8,10 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 import numpy as np
-import numpy.typing as npt
 
 from zeroshot.errors import UsageError
 from zeroshot.net import ADD, AVGPOOL, OPS, LayerTable, NetSpec, layer_table, spec_array
-
-Int8Array = npt.NDArray[np.int8]
-Int32Array = npt.NDArray[np.int32]
-Float32Array = npt.NDArray[np.float32]
-BoolArray = npt.NDArray[np.bool_]
+from zeroshot.types import BoolArray, Float32Array, Int8Array, Int32Array
 
 
 @dataclass(frozen=True, eq=False)

@@ -3,14 +3,12 @@
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
 from zeroshot.int8.arithmetic import HIGHEST, LOWEST
 from zeroshot.int8.execute import accumulators
-from zeroshot.int8.net import BoolArray, Float32Array, Int8Array, Int8Net, Int32Array
+from zeroshot.int8.net import Int8Net
 from zeroshot.net import ADD, AVGPOOL, LINEAR, LayerTable, NetSpec, layer_table, spec_array
-
-Float64Array = npt.NDArray[np.float64]
+from zeroshot.types import BoolArray, Float32Array, FloatArray, Int8Array, Int32Array
 
 CALIBRATION_IMAGES = 4
 OUTLIERS = 0.002  # share of a tensor's values that saturates on either side
@@ -25,7 +23,7 @@ class _Tensor:
     scale: float
     zero: int
 
-    def real(self) -> Float64Array:
+    def real(self) -> FloatArray:
         return (self.values.astype(np.float64) - self.zero) * self.scale
 
 
@@ -33,7 +31,7 @@ class _Tensor:
 class _Layer:
     """Random parameters of a row and the real values (n, height, width, channels) that it gives before its ReLU."""
 
-    real: Float64Array
+    real: FloatArray
     weights: Int8Array | None = None
     weight_scale: Float32Array | None = None
     bias: Int32Array | None = None
@@ -122,7 +120,7 @@ def _layer(table: LayerTable, row: int, tensors: list[_Tensor], rng: np.random.G
     return _Layer((sums + bias) * (x.scale * weight_scale.astype(np.float64)), weights, weight_scale, bias)
 
 
-def _range(real: Float64Array, *, positive: bool) -> tuple[float, int]:
+def _range(real: FloatArray, *, positive: bool) -> tuple[float, int]:
     """Scale and zero point that cover nearly all values and 0; of `positive` ones from 0 up."""
     low, high = np.quantile(real, (OUTLIERS, 1 - OUTLIERS))
     low, high = 0.0 if positive else min(float(low), 0.0), max(float(high), 0.0)

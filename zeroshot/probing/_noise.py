@@ -7,11 +7,9 @@ from zeroshot.probing._views import loss
 from zeroshot.probing.passes import ProxyUndefined, Runner, batch_norms, blocks, gradients, hooked, leaves, shadowed
 
 if TYPE_CHECKING:
-    import numpy as np
-    import numpy.typing as npt
     from torch import Tensor, nn
 
-    FloatArray = npt.NDArray[np.float64]
+    from zeroshot.types import FloatArray
 
 # Streams of a net's random numbers; the proxies' scores change with them.
 IMAGES, PERTURBATION, WEIGHTS, LABELS, SIGNS = range(1, 6)

@@ -17,11 +17,10 @@ from zeroshot.probing import _alone, _noise, _views
 from zeroshot.probing.passes import ProxyUndefined, Runner, channels_last, gradients
 
 if TYPE_CHECKING:
-    import numpy as np
-    import numpy.typing as npt
     from torch import Tensor, nn
 
-    FloatArray = npt.NDArray[np.float64]
+    from zeroshot.types import FloatArray
+
     Batch = tuple[Tensor, Tensor | None]
 
 # What one evaluation needs, from cheap to dear; an aggregate needs the scores of a population.

@@ -27,13 +27,13 @@ from zeroshot.net import (
     RESIDUAL,
     SOURCE,
     STRIDE,
-    IntArray,
     LayerTable,
     NetSpec,
     layer_table,
     spec_array,
 )
 from zeroshot.runs.checkpoints import Tensors
+from zeroshot.types import Int32Array
 
 NO_GROUP = -1  # the channels of the image, and the classes: never pruned
 STRUCTURE = (OP, SOURCE, RESIDUAL, KERNEL_H, KERNEL_W, STRIDE, CELL)
@@ -82,7 +82,7 @@ def table_of(spec: NetSpec, channels: int, classes: int) -> LayerTable:
     return layer_table(spec_array([spec]), channels, classes)
 
 
-def structure(table: LayerTable) -> IntArray:
+def structure(table: LayerTable) -> Int32Array:
     """All of a table but widths and sizes: two nets with the same one differ in their widths alone."""
     return table.rows[:, STRUCTURE]
 
@@ -111,7 +111,7 @@ def wire(spec: NetSpec, channels: int, classes: int) -> Wiring:
     return Wiring(tuple(found), rows)
 
 
-def _owners(rows: IntArray) -> list[int]:
+def _owners(rows: Int32Array) -> list[int]:
     """For each tensor the first one whose channels it shares."""
     owner = list(range(len(rows)))
 

@@ -5,14 +5,13 @@ from dataclasses import dataclass
 from math import inf, isfinite, log
 
 import numpy as np
-import numpy.typing as npt
 
 from zeroshot.errors import InfeasibleError
-from zeroshot.net import NET_FIELDS, STAGE_FIELDS, IntArray, LayerTable, NetSpec, layer_table, spec_array, spec_of
+from zeroshot.net import NET_FIELDS, STAGE_FIELDS, LayerTable, NetSpec, layer_table, spec_array, spec_of
 from zeroshot.pruning._channels import Wiring, structure, table_of
 from zeroshot.pruning.target import WRITTEN, Target
+from zeroshot.types import FloatArray, Int32Array
 
-FloatArray = npt.NDArray[np.float64]
 _STEM, _HEAD, _STAGE_EXPANSION, _STAGE_WIDTH = 1, 4, 2, 3  # columns of a spec array, the last two of a stage
 
 
@@ -138,7 +137,7 @@ class _Way:
         return [each for each in found if each is not None]
 
 
-def _knobs(spec: NetSpec, row: IntArray, multiple: int) -> list[_Knob]:
+def _knobs(spec: NetSpec, row: Int32Array, multiple: int) -> list[_Knob]:
     """Stem and stages (one knob where residual sums tie them), head, expansions, in this order."""
     start = [NET_FIELDS + STAGE_FIELDS * i for i in range(len(spec.stages))]
     runs = [[_STEM]]

@@ -8,7 +8,6 @@ their MACs were 4.9 to 9.2 points better than the same specs trained afresh for 
 import json
 import re
 import time
-from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -32,10 +31,10 @@ from zeroshot.training.searched import read_run, run_dataset
 from zeroshot.training.train import MODELS
 from zeroshot.training.train_net import load_net, train_job
 from zeroshot.training.trained import TrainedNet
+from zeroshot.types import Progress
 from zeroshot.units import Quantity
 
 Row = dict[str, Any]
-Progress = Callable[[str, int, int], None]
 EPOCHS = 10
 SALIENCY_IMAGES = 256  # of the training images, for taylor
 ROLES = ("little", "big", "single")

@@ -13,11 +13,12 @@ from zeroshot.errors import UsageError
 from zeroshot.net import NetSpec
 from zeroshot.pruning._channels import NO_GROUP, Wiring, table_of, taken, wire
 from zeroshot.pruning._shrink import shrink
-from zeroshot.pruning.saliency import DEFAULT_SALIENCY, Batch, FloatArray, channel_saliency
+from zeroshot.pruning.saliency import DEFAULT_SALIENCY, Batch, channel_saliency
 from zeroshot.pruning.target import Target
 from zeroshot.runs.checkpoints import Tensors, first_line
 from zeroshot.scoring.population import one_thread
 from zeroshot.training.trained import TrainedNet
+from zeroshot.types import FloatArray
 
 Row = dict[str, Any]
 MULTIPLE = 4  # channels; kernels for microcontrollers take four at once

@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 
 import numpy as np
-import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
@@ -11,8 +10,8 @@ from torch.nn.functional import cross_entropy
 from zeroshot.errors import UsageError, unknown
 from zeroshot.pruning._channels import NO_GROUP, Layer, Wiring
 from zeroshot.runs.checkpoints import Tensors
+from zeroshot.types import FloatArray
 
-FloatArray = npt.NDArray[np.float64]
 Batch = tuple[Tensor, Tensor]
 
 SALIENCIES = ("bn", "l1", "l2", "taylor")

@@ -15,9 +15,9 @@ from torchao.quantization.pt2e.quantizer import (
 )
 
 from zeroshot.errors import ZeroshotError
-from zeroshot.int8.net import BoolArray
 from zeroshot.quantization.ranges import HIGHEST, LOWEST, Steps
 from zeroshot.quantization.to_int8 import MOST
+from zeroshot.types import BoolArray
 
 ATEN = torch.ops.aten
 WITH_WEIGHTS = (ATEN.conv2d.default, ATEN.linear.default)

@@ -11,7 +11,7 @@ from torch import nn
 from zeroshot.data import Dataset, resized
 from zeroshot.errors import DataError, UsageError
 from zeroshot.int8.execute import quantize_input, quantize_pixels, run
-from zeroshot.int8.net import Int8Array, Int8Net
+from zeroshot.int8.net import Int8Net
 from zeroshot.net import LayerTable, NetSpec, layer_table, spec_array
 from zeroshot.quantization.fold import folded
 from zeroshot.quantization.ranges import Range, Steps
@@ -19,6 +19,7 @@ from zeroshot.quantization.recipe import FEWEST, IMAGES
 from zeroshot.quantization.to_int8 import int8_net
 from zeroshot.training.batches import Normaliser, Split
 from zeroshot.training.trained import TrainedNet
+from zeroshot.types import Int8Array
 
 PIXELS = 256
 

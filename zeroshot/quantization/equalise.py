@@ -10,14 +10,13 @@ made all alike, elsewhere both sides share the burden (as in Xiao et al., arXiv 
 from collections.abc import Sequence
 
 import numpy as np
-import numpy.typing as npt
 import torch
 from torch import nn
 
 from zeroshot.build import layers
 from zeroshot.net import ADD, AVGPOOL, DEPTHWISE, LayerTable
+from zeroshot.types import FloatArray
 
-FloatArray = npt.NDArray[np.float64]
 WIDEST = 64.0  # factors are kept within 1 / 64 to 64 times their geometric mean
 
 

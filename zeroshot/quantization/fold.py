@@ -10,8 +10,8 @@ from torch import nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from zeroshot.build import LAYERS, layers
-from zeroshot.int8.net import BoolArray
 from zeroshot.probing.passes import hooked
+from zeroshot.types import BoolArray
 
 BATCH = 128  # images at once when tensors are looked at
 

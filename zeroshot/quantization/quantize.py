@@ -28,9 +28,9 @@ from zeroshot.training.searched import coarse, read_run, run_dataset
 from zeroshot.training.train import MODELS
 from zeroshot.training.train_net import TrainedNet, load_net
 from zeroshot.training.trained import PARTS
+from zeroshot.types import Progress
 
 Row = dict[str, Any]
-Progress = Callable[[str, int, int], None]
 INT8, PLAN, PLOT = "int8", "quantize.json", "curves.png"
 EVERY = 2**31  # pairs: all that the run lists
 

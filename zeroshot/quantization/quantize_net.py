@@ -15,7 +15,7 @@ from zeroshot.cascade.measure import hits
 from zeroshot.data import Dataset
 from zeroshot.errors import RunError, UsageError
 from zeroshot.int8 import files
-from zeroshot.int8.net import Int8Array, Int8Net
+from zeroshot.int8.net import Int8Net
 from zeroshot.quantization._subject import Subject, pixel_table
 from zeroshot.quantization.equalise import equalise
 from zeroshot.quantization.qat import Found, Row, finetune, judged
@@ -27,6 +27,7 @@ from zeroshot.training.batches import Split, hold_out
 from zeroshot.training.recipe import check_seed_and_threads
 from zeroshot.training.train_net import fixed_threads
 from zeroshot.training.trained import PARTS, TrainedNet
+from zeroshot.types import Int8Array
 
 Progress = Callable[[int, int], None]
 AGAIN = "Delete its .json to quantise that net again, or start over with --force."

@@ -9,11 +9,10 @@ import torch
 from torch import nn
 
 from zeroshot.errors import TrainError, unknown
-from zeroshot.int8.net import Float32Array, Int32Array
 from zeroshot.net import AVGPOOL, LayerTable
 from zeroshot.quantization.fold import tensors
+from zeroshot.types import Float32Array, FloatArray, Int32Array
 
-FloatArray = npt.NDArray[np.float64]
 Range = tuple[float, float]
 
 LOWEST, HIGHEST = -128, 127

@@ -11,9 +11,10 @@ from zeroshot.cascade.measure import threshold_for_accuracy, threshold_for_rate
 from zeroshot.cascade.per_class import thresholds_per_class
 from zeroshot.cascade.policy import DEFAULT_POLICY, POLICIES
 from zeroshot.errors import InfeasibleError, UsageError, unknown
-from zeroshot.int8.net import Int8Array, Int8Net
+from zeroshot.int8.net import Int8Net
 from zeroshot.quantization._subject import real_logits
 from zeroshot.training.pair_figures import Choose, cost_at
+from zeroshot.types import Int8Array
 from zeroshot.units import Quantity, to_mj, to_ms
 
 Row = dict[str, Any]

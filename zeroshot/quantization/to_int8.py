@@ -3,16 +3,15 @@
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 from torch import nn
 
 from zeroshot.build import layers
-from zeroshot.int8.net import Float32Array, Int8Array, Int8Net, Int32Array
+from zeroshot.int8.net import Int8Net
 from zeroshot.net import ADD, AVGPOOL, NetSpec, layer_table, spec_array
 from zeroshot.quantization.fold import relus
 from zeroshot.quantization.ranges import Steps
+from zeroshot.types import Float32Array, Int8Array, Int32Array
 
-FloatArray = npt.NDArray[np.float64]
 MOST = 127  # largest magnitude of a weight
 LARGEST_BIAS = 2**30  # leaves half of a 32-bit accumulator to the products
 

@@ -8,17 +8,16 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import numpy as np
-import numpy.typing as npt
 
 from zeroshot.data import Dataset, batches
 from zeroshot.net import LayerTable, NetSpec
 from zeroshot.probing.probe import Proxy, Score
+from zeroshot.types import FloatArray
 from zeroshot.workers import in_processes
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-FloatArray = npt.NDArray[np.float64]
 Batches = list[tuple["Tensor", "Tensor"]]
 # Below it, one process is done before others have started: each imports torch anew, 4 s and 300 MB.
 WORTH_PROCESSES = 300

@@ -1,10 +1,9 @@
 """Rank fusion: several proxies, one order."""
 
 import numpy as np
-import numpy.typing as npt
 from scipy.stats import rankdata
 
-FloatArray = npt.NDArray[np.float64]
+from zeroshot.types import FloatArray
 
 
 def fuse_ranks(scores: FloatArray) -> FloatArray:

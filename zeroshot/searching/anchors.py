@@ -1,22 +1,19 @@
 """The short trainings that anchor a search's accuracies on its own task."""
 
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import ExitStack
 from math import ceil
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 
 from zeroshot.data import Dataset
 from zeroshot.training.batches import Split, hold_out
 from zeroshot.training.recipe import Recipe
 from zeroshot.training.side_by_side import processes, train_all
 from zeroshot.training.train_net import job_of, load_net
-
-FloatArray = npt.NDArray[np.float64]
-Progress = Callable[[str, int, int], None]
+from zeroshot.types import FloatArray, Progress
 
 # Steps of gradient descent that the nets had which the shipped constants stand on: 5 epochs of 45,000 images by 128.
 # Small data get as many epochs as that takes, though not more than a full training has.

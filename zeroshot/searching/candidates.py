@@ -5,19 +5,15 @@ from dataclasses import dataclass
 from math import ceil, floor, log10
 
 import numpy as np
-import numpy.typing as npt
 
 from zeroshot.cascade._scan import MIN_RATE
 from zeroshot.cascade.pairs import LIMITS, Budgets, describe_pairs
 from zeroshot.cost.nets import NetCosts, Platform
 from zeroshot.errors import InfeasibleError
-from zeroshot.net import IntArray
 from zeroshot.spaces import McuSpace
+from zeroshot.types import BoolArray, FloatArray, Int32Array, Int64Array
 
-FloatArray = npt.NDArray[np.float64]
-BoolArray = npt.NDArray[np.bool_]
-Int64Array = npt.NDArray[np.int64]
-CostOf = Callable[[IntArray], NetCosts]
+CostOf = Callable[[Int32Array], NetCosts]
 
 ROUND = 6144  # nets drawn at a time
 POOL = 5  # nets inside the budgets to choose from, for each one wanted
@@ -39,7 +35,7 @@ class Candidates:
         drawn: Nets drawn from the space in all.
     """
 
-    values: IntArray
+    values: Int32Array
     costs: NetCosts
     littles: Int64Array
     bigs: Int64Array
@@ -89,7 +85,7 @@ def draw(
     )  # fmt: skip
 
 
-def _corner(space: McuSpace) -> IntArray:
+def _corner(space: McuSpace) -> Int32Array:
     smallest = space.smallest()
     values = smallest.decode(np.arange(smallest.count()))
     return np.pad(values, ((0, 0), (0, 6 * (space.max_stages - smallest.max_stages))))

@@ -12,9 +12,8 @@ from zeroshot.accuracy.model import Z80, AccuracyModel
 from zeroshot.cascade.copula import Coupling, cascade_accuracy
 from zeroshot.cascade.pairs import Budgets, Pairs
 from zeroshot.cost.nets import NetCosts, Platform
+from zeroshot.types import FloatArray, Int64Array
 
-FloatArray = npt.NDArray[np.float64]
-Int64Array = npt.NDArray[np.int64]
 Row = dict[str, Any]
 
 

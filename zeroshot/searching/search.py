@@ -2,14 +2,13 @@
 
 import json
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from math import isfinite
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import numpy.typing as npt
 from scipy.special import ndtr, ndtri
 
 from zeroshot import data as datasets
@@ -37,14 +36,12 @@ from zeroshot.searching.results import (
 )
 from zeroshot.searching.settings import DEFAULT_BOARD, DEFAULT_ENGINE, DEFAULT_PROXIES, Setting, resolve
 from zeroshot.searching.shortlist import Shortlist, probed
+from zeroshot.types import FloatArray, Int64Array, Progress
 from zeroshot.units import Quantity
 
 if TYPE_CHECKING:
     from zeroshot.training.batches import Split
 
-FloatArray = npt.NDArray[np.float64]
-Int64Array = npt.NDArray[np.int64]
-Progress = Callable[[str, int, int], None]
 
 BATCHES = 2  # of labelled images for each probed net, unless a proxy wants more
 

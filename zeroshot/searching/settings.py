@@ -15,10 +15,11 @@ from zeroshot.cost.engines import Engine, load_engine
 from zeroshot.cost.nets import NetCosts, Platform, net_costs, platform
 from zeroshot.data import Dataset
 from zeroshot.errors import UsageError, unknown
-from zeroshot.net import IntArray, layer_table
+from zeroshot.net import layer_table
 from zeroshot.probing.probe import Proxy
 from zeroshot.scoring.plugins import load_proxies, with_parts
 from zeroshot.spaces import SPACES, McuSpace
+from zeroshot.types import Int32Array
 from zeroshot.units import Quantity, to_bytes, to_mj, to_ms
 
 DEFAULT_BOARD = "nucleo-l4r5zi"
@@ -63,7 +64,7 @@ class Setting:
     jobs: int | None
     config: dict[str, Any]
 
-    def cost_of(self, values: IntArray) -> NetCosts:
+    def cost_of(self, values: Int32Array) -> NetCosts:
         """Costs of the nets of a spec array."""
         return net_costs(layer_table(values, self.channels, self.classes), self.board, self.engine)
 

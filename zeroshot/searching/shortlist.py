@@ -1,12 +1,10 @@
 """From the first ranking of all pairs to the nets that are worth probing, and their fused ranks."""
 
-from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass
 from math import inf
 
 import numpy as np
-import numpy.typing as npt
 
 from zeroshot.cascade.pairs import Ranking
 from zeroshot.cost.nets import NetCosts
@@ -17,10 +15,7 @@ from zeroshot.scoring.ranking import fuse_ranks
 from zeroshot.searching.candidates import Candidates
 from zeroshot.searching.results import Population, single_fits, single_front
 from zeroshot.searching.settings import Setting
-
-FloatArray = npt.NDArray[np.float64]
-Int64Array = npt.NDArray[np.int64]
-Progress = Callable[[str, int, int], None]
+from zeroshot.types import FloatArray, Int64Array, Progress
 
 
 @dataclass(frozen=True, eq=False)

@@ -9,10 +9,8 @@ import numpy as np
 import numpy.typing as npt
 
 from zeroshot.errors import UsageError
-from zeroshot.net import IntArray
+from zeroshot.types import Int32Array, Int64Array
 
-Int64Array = npt.NDArray[np.int64]
-BoolArray = npt.NDArray[np.bool_]
 Cell = int | str | Sequence[int]  # an index, a published string, or six digits
 
 OPERATIONS = ("none", "skip_connect", "nor_conv_1x1", "nor_conv_3x3", "avg_pool_3x3")
@@ -49,7 +47,7 @@ def _order() -> tuple[Int64Array, Int64Array]:
     return order, inverse
 
 
-def decode(indices: npt.ArrayLike) -> IntArray:
+def decode(indices: npt.ArrayLike) -> Int32Array:
     """Digits of the cells with these published indices: (n,) integers -> (n, 6) int32.
 
     >>> decode([0, 9]).tolist()
@@ -74,7 +72,7 @@ def encode(cells: npt.ArrayLike) -> Int64Array:
     return np.asarray(_order()[1][check(cells) @ _POWERS])
 
 
-def check(cells: npt.ArrayLike) -> IntArray:
+def check(cells: npt.ArrayLike) -> Int32Array:
     """The cells as an (n, 6) int32 array.
 
     Raises:
@@ -111,7 +109,7 @@ def to_string(digits: Sequence[int]) -> str:
     return f"|{tokens[0]}+|{tokens[1]}{tokens[2]}+|{''.join(tokens[3:])}"
 
 
-def to_naslib(cells: npt.ArrayLike) -> IntArray:
+def to_naslib(cells: npt.ArrayLike) -> Int32Array:
     """Cells in naslib's notation: (n, 6) int32 -> (n, 6) int32.
 
     naslib's digits are 0 skip, 1 none, 2 conv3x3, 3 conv1x1, 4 avgpool on the edges 0-1, 0-2, 0-3, 1-2, 1-3, 2-3.
@@ -119,7 +117,7 @@ def to_naslib(cells: npt.ArrayLike) -> IntArray:
     return _NASLIB_CODE[check(cells)][:, _NASLIB_EDGES]
 
 
-def from_naslib(cells: npt.ArrayLike) -> IntArray:
+def from_naslib(cells: npt.ArrayLike) -> Int32Array:
     """The inverse of `to_naslib`; both the digits' and the edges' permutations are their own inverses."""
     return _NASLIB_CODE[check(cells)][:, _NASLIB_EDGES]
 

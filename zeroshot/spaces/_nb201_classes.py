@@ -5,11 +5,11 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import numpy.typing as npt
 
-from zeroshot.net import IntArray
-from zeroshot.spaces._nb201_cells import COUNT, EDGES, NONE, OPERATIONS, SKIP, Int64Array, check, decode
+from zeroshot.spaces._nb201_cells import COUNT, EDGES, NONE, OPERATIONS, SKIP, check, decode
+from zeroshot.types import Int32Array, Int64Array
 
 
-def live(cells: npt.ArrayLike) -> IntArray:
+def live(cells: npt.ArrayLike) -> Int32Array:
     """The cells with `none` in place of dead operations: those on no path from the input to the output.
 
     What a deployed network computes; a cell without any path becomes six nones. Dead operations with batch norm

@@ -5,7 +5,7 @@ import numpy as np
 import numpy.typing as npt
 
 from zeroshot.errors import UsageError
-from zeroshot.net import (
+from zeroshot.net import (  # fmt: skip
     ADD,
     AVGPOOL,
     COLUMNS,
@@ -17,11 +17,11 @@ from zeroshot.net import (
     OUT_HEIGHT,
     OUT_WIDTH,
     POINTWISE,
-    IntArray,
     LayerTable,
     _put,
-)  # fmt: skip
-from zeroshot.spaces._nb201_cells import CELLS, CONV1X1, CONV3X3, EDGES, NONE, SKIP, WIDTHS, Int64Array, check
+)
+from zeroshot.spaces._nb201_cells import CELLS, CONV1X1, CONV3X3, EDGES, NONE, SKIP, WIDTHS, check
+from zeroshot.types import Int32Array, Int64Array
 
 SIDE = 32  # pixels, of CIFAR's images
 _MAX_ROWS = 4 + 2 * 5 + len(WIDTHS) * CELLS * 9  # a cell has at most 6 operations and 3 additions
@@ -89,7 +89,7 @@ def layer_table(cells: npt.ArrayLike, classes: int = 10, side: int = SIDE) -> La
     values = check(cells)
     _check_images(classes, side)
     ptr = _fill_kernel(values, np.empty((0, len(COLUMNS)), np.int32), classes, side)
-    rows: IntArray = np.empty((ptr[-1], len(COLUMNS)), np.int32)
+    rows: Int32Array = np.empty((ptr[-1], len(COLUMNS)), np.int32)
     _fill_kernel(values, rows, classes, side)
     return LayerTable(rows, ptr)
 

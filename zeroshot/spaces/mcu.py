@@ -8,12 +8,10 @@ from dataclasses import dataclass
 from itertools import product
 
 import numpy as np
-import numpy.typing as npt
 
 from zeroshot.errors import UsageError
-from zeroshot.net import BLOCKS, NET_FIELDS, STAGE_FIELDS, IntArray, NetSpec, spec_array, spec_of
-
-Int64Array = npt.NDArray[np.int64]
+from zeroshot.net import BLOCKS, NET_FIELDS, STAGE_FIELDS, NetSpec, spec_array, spec_of
+from zeroshot.types import Int32Array, Int64Array
 
 # Input sides offered; a task uses those between half its image side (48 at most) and the whole side.
 RESOLUTIONS = (8, 12, 16, 20, 24, 28, 32, 40, 48, 64, 80, 96, 112, 128, 160)
@@ -27,7 +25,7 @@ class _Group:
 
     resolution: int
     stages: int
-    patterns: IntArray  # (n_patterns, 1 + stages) strides of the stem and of each stage
+    patterns: Int32Array  # (n_patterns, 1 + stages) strides of the stem and of each stage
     size: int
 
 
@@ -88,7 +86,7 @@ class McuSpace:
         """Number of nets, exactly."""
         return sum(group.size for group in self._groups())
 
-    def decode(self, numbers: Int64Array) -> IntArray:
+    def decode(self, numbers: Int64Array) -> Int32Array:
         """Spec array of the nets with these numbers: (n,) int64 in `range(count)` -> (n, 5 + 6 * max_stages) int32.
 
         Raises:
@@ -107,7 +105,7 @@ class McuSpace:
                 out[rows] = self._decode_group(numbers[rows] - (ends[g] - group.size), group)
         return out
 
-    def _decode_group(self, rest: Int64Array, group: _Group) -> IntArray:
+    def _decode_group(self, rest: Int64Array, group: _Group) -> Int32Array:
         depths, widths, kernels = (np.array(c, np.int32) for c in (self.depths, self.widths, self.kernels))
         blocks, expansions = np.array([(BLOCKS.index(b), e) for b, e in self.blocks], np.int32).T
         out = np.zeros((len(rest), NET_FIELDS + STAGE_FIELDS * self.max_stages), np.int32)
@@ -168,7 +166,7 @@ class McuSpace:
             return False
         return True
 
-    def sample(self, n: int, rng: np.random.Generator, stages: int | None = None) -> IntArray:
+    def sample(self, n: int, rng: np.random.Generator, stages: int | None = None) -> Int32Array:
         """Draw n nets uniformly, with replacement, as a spec array.
 
         Args:
@@ -205,7 +203,7 @@ class McuSpace:
             (min(self.heads),),
         )  # fmt: skip
 
-    def mutate(self, nets: IntArray, rng: np.random.Generator) -> IntArray:
+    def mutate(self, nets: Int32Array, rng: np.random.Generator) -> Int32Array:
         """Change one field of each net to another choice, or add or drop the last stage; the result is in the space.
 
         Args:
@@ -216,7 +214,7 @@ class McuSpace:
             raise UsageError("A space of one net has no mutants.")
         return np.stack([self._mutant(row, rng) for row in nets]) if len(nets) else nets.copy()
 
-    def _mutant(self, row: IntArray, rng: np.random.Generator) -> IntArray:
+    def _mutant(self, row: Int32Array, rng: np.random.Generator) -> Int32Array:
         codes = [(BLOCKS.index(b), e) for b, e in self.blocks]
         while True:
             new = row.copy()
@@ -236,7 +234,7 @@ class McuSpace:
             if (new != row).any() and self._keeps_pixels(new):
                 return new
 
-    def _resize(self, row: IntArray, stages: int, rng: np.random.Generator) -> None:
+    def _resize(self, row: Int32Array, stages: int, rng: np.random.Generator) -> None:
         """Blank the stages beyond a row's new number of them; fill new ones with a copy of a random net's."""
         row[NET_FIELDS + STAGE_FIELDS * row[3] :] = 0
         if row[3] > stages:
@@ -245,11 +243,11 @@ class McuSpace:
             row[start:] = donor[start:]
 
     @staticmethod
-    def _keeps_pixels(row: IntArray) -> bool:
+    def _keeps_pixels(row: Int32Array) -> bool:
         strides = row[NET_FIELDS + 5 :: STAGE_FIELDS][: row[3]]
         return bool(-(-row[0] // (row[2] * np.prod(strides))) >= 2)
 
-    def array(self, nets: list[NetSpec]) -> IntArray:
+    def array(self, nets: list[NetSpec]) -> Int32Array:
         """Spec array of nets, padded to the width of this space."""
         values = spec_array(nets)
         out = np.zeros((len(nets), NET_FIELDS + STAGE_FIELDS * self.max_stages), np.int32)

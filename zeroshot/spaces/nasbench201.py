@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from zeroshot.errors import UsageError
-from zeroshot.net import IntArray
 from zeroshot.spaces._nb201_cells import (
     CELLS,
     COUNT,
@@ -32,6 +31,7 @@ from zeroshot.spaces._nb201_cells import (
 )  # fmt: skip
 from zeroshot.spaces._nb201_classes import canonical_classes, live, published_classes
 from zeroshot.spaces._nb201_table import flops, layer_table, params
+from zeroshot.types import Int32Array
 
 if TYPE_CHECKING:
     from torch import nn
@@ -82,7 +82,7 @@ class NasBench201:
         """What varies: each of the edges, named by the nodes that it joins, has one of the operations."""
         return {"edges": tuple(f"{tail}-{head}" for tail, head in EDGES), "operations": OPERATIONS}
 
-    def decode(self, numbers: "np.typing.ArrayLike") -> IntArray:
+    def decode(self, numbers: "np.typing.ArrayLike") -> Int32Array:
         """Digits of the cells with these indices: (n,) integers -> (n, 6) int32; see `decode`."""
         return decode(numbers)
 
@@ -97,7 +97,7 @@ class NasBench201:
             return False
         return True
 
-    def sample(self, n: int, rng: np.random.Generator) -> IntArray:
+    def sample(self, n: int, rng: np.random.Generator) -> Int32Array:
         """Draw n cells uniformly, with replacement: (n, 6) int32."""
         return decode(rng.integers(0, COUNT, n))
 
@@ -105,7 +105,7 @@ class NasBench201:
         """The published string of every cell, in the order of the indices."""
         return [to_string(cell) for cell in decode(np.arange(COUNT)).tolist()]
 
-    def mutate(self, cells: IntArray, rng: np.random.Generator) -> IntArray:
+    def mutate(self, cells: Int32Array, rng: np.random.Generator) -> Int32Array:
         """Change the operation on one edge of each cell, uniformly to one of the four others: (n, 6) -> (n, 6)."""
         out = check(cells).copy()
         edges = rng.integers(0, len(EDGES), len(out))

@@ -22,7 +22,6 @@ import warnings
 from collections.abc import Sequence
 
 import numpy as np
-import numpy.typing as npt
 import torch
 from torch import nn
 
@@ -30,8 +29,6 @@ from zeroshot.probing.probe import Probe, Proxy, ProxyUndefined, Score, evaluate
 from zeroshot.scoring.plugins import load_proxies, with_parts
 from zeroshot.scoring.population import joined, one_thread
 from zeroshot.testing import _lab as lab
-
-FloatArray = npt.NDArray[np.float64]
 
 # One proxy for each view that many share: whoever spoils a view spoils one of them.
 NEIGHBOURS = ("naswot", "zico", "snip", "synflow")

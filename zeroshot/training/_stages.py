@@ -18,9 +18,9 @@ from zeroshot.training.train_net import load_net
 from zeroshot.training.trained import TrainedNet
 from zeroshot.training.trainer import Job
 from zeroshot.training.tune_pair import tuned_job
+from zeroshot.types import Progress
 
 Row = dict[str, Any]
-Progress = Callable[[str, int, int], None]
 Models = dict[str, TrainedNet]  # role -> net
 ROLES = ("little", "big", "single")
 FORWARD = 1 / 3  # of a training step's work; backward takes two thirds

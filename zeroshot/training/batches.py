@@ -11,8 +11,8 @@ from zeroshot.data import Dataset, channel_stats, resized
 from zeroshot.data.arrays import Images, Labels, split
 from zeroshot.errors import UsageError
 from zeroshot.training.recipe import Recipe
+from zeroshot.types import Float32Array
 
-FloatArray = npt.NDArray[np.float32]
 Rows = npt.NDArray[np.intp]
 EVALUATION_BATCH = 512
 
@@ -132,7 +132,7 @@ def inputs(data: Split, part: str, resolution: int) -> torch.Tensor:
     return Normaliser(data.dataset)(resized(data.images(part), resolution))
 
 
-def logits(module: torch.nn.Module, x: torch.Tensor) -> FloatArray:
+def logits(module: torch.nn.Module, x: torch.Tensor) -> Float32Array:
     """Outputs of a net in evaluation mode, float32 throughout, (n, classes) float32."""
     was = module.training
     module.eval()

@@ -13,9 +13,8 @@ from zeroshot.scoring.population import default_jobs
 from zeroshot.training.batches import Split
 from zeroshot.training.train_net import fixed_threads, train_job
 from zeroshot.training.trainer import Job
+from zeroshot.types import Progress
 from zeroshot.workers import in_processes
-
-Progress = Callable[[str, int, int], None]
 
 # Training speed that decides only whether processes are worth their start: MACs of a forward pass a second on one
 # thread. Measured on an EPYC: 3e9 for depthwise-separable nets, 1e10 for plain ones.

@@ -19,9 +19,10 @@ from zeroshot.training.distillation import Distillation
 from zeroshot.training.pair_figures import pair_figures
 from zeroshot.training.recipe import Recipe
 from zeroshot.training.searched import coarse, read_run, run_dataset
-from zeroshot.training.side_by_side import Progress, epochs_in, processes
+from zeroshot.training.side_by_side import epochs_in, processes
 from zeroshot.training.train_net import TrainedNet, job_of, load_net, train_net
 from zeroshot.training.tune_pair import tune_pair
+from zeroshot.types import Progress
 
 Row = dict[str, Any]
 MODELS = "models"

@@ -10,8 +10,8 @@ from torch import nn
 from zeroshot.build import build
 from zeroshot.net import NetSpec
 from zeroshot.runs.checkpoints import Tensors
-from zeroshot.training.batches import FloatArray
 from zeroshot.training.recipe import Recipe
+from zeroshot.types import Float32Array
 
 Row = dict[str, Any]
 PARTS = ("validation", "test")
@@ -49,7 +49,7 @@ class TrainedNet:
     seconds: float
     images_per_second: float
     weights: Tensors = field(repr=False)
-    outputs: dict[str, FloatArray] = field(repr=False)
+    outputs: dict[str, Float32Array] = field(repr=False)
     stage: str = ""
 
     @property
