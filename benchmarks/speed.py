@@ -24,10 +24,9 @@ from zeroshot.cost.engines import load_engine
 from zeroshot.cost.nets import NetCosts, net_costs, platform
 from zeroshot.net import layer_table
 from zeroshot.runs.folder import processor
-from zeroshot.scoring.plugins import load_proxies
+from zeroshot.scoring.plugins import DEFAULT_PROXIES, load_proxies
 from zeroshot.scoring.population import default_jobs, score_static
 from zeroshot.scoring.ranking import fuse_ranks
-from zeroshot.searching.settings import DEFAULT_PROXIES
 from zeroshot.spaces import McuSpace
 
 STATIC = ("params", "macs", "depth", "nn_mass", "nn_degree")

@@ -1,6 +1,7 @@
-"""Types that many modules speak of: arrays by what they hold, and how progress is reported."""
+"""Types that many modules speak of: arrays by what they hold, a proxy's score, how progress is reported."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
@@ -15,3 +16,16 @@ Int64Array = npt.NDArray[np.int64]
 
 # What is being done, how many steps are done, of how many.
 Progress = Callable[[str, int, int], None]
+
+
+@dataclass(frozen=True)
+class Score:
+    """A proxy's answer for one net.
+
+    Attributes:
+        value: The score, NaN where it is undefined.
+        status: "ok", or the reason why there is no value.
+    """
+
+    value: float
+    status: str = "ok"

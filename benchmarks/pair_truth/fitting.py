@@ -28,7 +28,7 @@ from zeroshot.accuracy.model import AccuracyModel, believed, model_of
 from zeroshot.cascade.copula import Coupling, coupling_of
 from zeroshot.errors import UsageError
 from zeroshot.runs.folder import RunFolder
-from zeroshot.searching.settings import DEFAULT_PROXIES
+from zeroshot.scoring.plugins import DEFAULT_PROXIES
 from zeroshot.types import FloatArray
 
 COMMAND = "python benchmarks/pair_truth.py --fit"

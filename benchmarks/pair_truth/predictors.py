@@ -15,7 +15,7 @@ from study import Inputs, kendall, spearman
 from zeroshot.accuracy.features import FEATURES
 from zeroshot.accuracy.model import STATIC as SHIPPED_STATIC
 from zeroshot.accuracy.model import AccuracyModel, Evidence, Term, believed, matched, size, standardised
-from zeroshot.searching.settings import DEFAULT_PROXIES
+from zeroshot.scoring.plugins import DEFAULT_PROXIES
 from zeroshot.types import FloatArray, Int64Array
 
 Fitted = Callable[[Inputs], FloatArray]

@@ -34,9 +34,8 @@ from zeroshot.errors import RunError  # noqa: E402
 from zeroshot.net import NetSpec, layer_table, spec_array  # noqa: E402
 from zeroshot.probing.probe import Proxy  # noqa: E402
 from zeroshot.runs.folder import RunFolder, open_run, processor  # noqa: E402
-from zeroshot.scoring.plugins import load_proxies  # noqa: E402
+from zeroshot.scoring.plugins import DEFAULT_PROXIES, load_proxies  # noqa: E402
 from zeroshot.scoring.population import probe_images, score_aggregate, score_probed, score_static  # noqa: E402
-from zeroshot.searching.settings import DEFAULT_PROXIES  # noqa: E402
 
 TABLE, ABOUT, TASK_READOUTS = "scores.csv", "scores.json", "task_readouts.csv"
 
@@ -198,7 +197,7 @@ def _probe(
     }
     with closing(score_probed(missing, dataset.classes, images, proxies, protocol.seed, 1)) as results:
         for number, result in enumerate(results, len(nets) - len(missing) + 1):
-            run.append_scores(result)
+            run.append_scores(result.net, result.scores)
             print(f"{number} of {len(nets)}  {result.net}", file=sys.stderr, flush=True)
 
 

@@ -14,8 +14,8 @@ from scipy.stats import kendalltau, spearmanr
 from zeroshot.accuracy.features import features
 from zeroshot.bench.pair_truth import HALVES, Zoo, load
 from zeroshot.net import NetSpec, layer_table, spec_array
+from zeroshot.scoring.plugins import DEFAULT_PROXIES
 from zeroshot.scoring.ranking import fuse_ranks
-from zeroshot.searching.settings import DEFAULT_PROXIES
 from zeroshot.types import FloatArray, Int64Array
 
 HERE = Path(__file__).parent

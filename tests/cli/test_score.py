@@ -8,8 +8,8 @@ import pytest
 import torch
 
 from zeroshot.errors import UsageError, ZeroshotError
-from zeroshot.scoring.modules import DEFAULT_PROXIES, score, score_many
-from zeroshot.scoring.plugins import load_proxies
+from zeroshot.scoring.modules import score, score_many
+from zeroshot.scoring.plugins import DEFAULT_PROXIES, load_proxies
 from zeroshot.scoring.usercode import load_nets
 
 FILE = '''

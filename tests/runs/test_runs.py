@@ -17,7 +17,7 @@ from zeroshot.errors import RunError, UsageError, ZeroshotError
 from zeroshot.probing.probe import Score
 from zeroshot.runs import folder as runs
 from zeroshot.runs.folder import check_run, environment, open_run, processor, to_csv, to_toml
-from zeroshot.scoring.population import NetScores, score_probed
+from zeroshot.scoring.population import score_probed
 from zeroshot.searching.search import search
 
 from ..strategies import examples
@@ -49,7 +49,7 @@ def names(path):
 
 
 def scores_of(net):
-    return NetScores(net, {"zico": Score(0.1 + 0.2), "naswot": Score(math.nan, 'dead, "all" of it')})
+    return {"zico": Score(0.1 + 0.2), "naswot": Score(math.nan, 'dead, "all" of it')}
 
 
 # ---- writing
@@ -176,7 +176,7 @@ def test_toml_strings_that_break_naive_writers(value):
 def test_scores_read_back_bit_for_bit(folder):
     assert folder.scores() == {}
     for net in ("r8-s8-c3w8x1-c3w8x1", "net, with comma"):
-        folder.append_scores(scores_of(net))
+        folder.append_scores(net, scores_of(net))
     found = folder.scores()
     assert list(found) == ["r8-s8-c3w8x1-c3w8x1", "net, with comma"]
     assert found["net, with comma"]["zico"] == Score(0.1 + 0.2, "ok")
@@ -188,7 +188,7 @@ def test_scores_read_back_bit_for_bit(folder):
 def test_a_line_cut_anywhere_is_dropped_and_only_that(folder):
     """Every possible kill: cut the file at each byte; each surviving score is one that was written."""
     for net in ("a", "b"):
-        folder.append_scores(scores_of(net))
+        folder.append_scores(net, scores_of(net))
     path = folder.path / "scores.csv"
     text = path.read_bytes()
     for size in range(len(text)):
@@ -197,7 +197,7 @@ def test_a_line_cut_anywhere_is_dropped_and_only_that(folder):
         assert kept == [("a", "zico"), ("a", "naswot"), ("b", "zico"), ("b", "naswot")][: len(kept)]
         # A line is there once its line feed is (or the carriage return before it).
         assert len(kept) in {text[:size].count(b"\n"), text[:size].count(b"\r")}
-        folder.append_scores(scores_of("c"))
+        folder.append_scores("c", scores_of("c"))
         assert list(folder.scores()["c"]) == ["zico", "naswot"]
         assert {net for net in folder.scores()} <= {"a", "b", "c"}
 
@@ -223,7 +223,7 @@ def test_a_full_disk_while_appending_is_reported(folder, monkeypatch):
 
     monkeypatch.setattr(runs.Path, "open", full)
     with pytest.raises(RunError, match=r"scores\.csv") as caught:
-        folder.append_scores(scores_of("a"))
+        folder.append_scores("a", scores_of("a"))
     assert "Free some space" in caught.value.hint
 
 

@@ -17,8 +17,8 @@ from scipy.stats import multivariate_normal, norm
 
 from zeroshot.accuracy.features import features
 from zeroshot.accuracy.model import prior_for, task_anchor
-from zeroshot.cascade._scan import MIN_RATE
 from zeroshot.cascade.copula import PRIOR_COUPLING, cascade_accuracy
+from zeroshot.cascade.policy import MIN_RATE
 from zeroshot.cost.boards import load_board
 from zeroshot.cost.engines import load_engine
 from zeroshot.data import batches, load

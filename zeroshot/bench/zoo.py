@@ -7,10 +7,9 @@ import numpy as np
 from zeroshot.bench.pair_truth import FOLDER, Zoo, costs_on
 from zeroshot.bench.pair_truth import load as load_zoo
 from zeroshot.bench.table import Truth, random_scores, read_scores
-from zeroshot.cost.boards import load_board
-from zeroshot.cost.engines import load_engine
+from zeroshot.cost.boards import DEFAULT_BOARD, load_board
+from zeroshot.cost.engines import DEFAULT_ENGINE, load_engine
 from zeroshot.errors import DataError, UsageError
-from zeroshot.searching.settings import DEFAULT_BOARD, DEFAULT_ENGINE
 from zeroshot.types import FloatArray
 
 TASK = "cifar10"

@@ -4,13 +4,11 @@ import numba
 import numpy as np
 
 from zeroshot.cascade.copula import MU_NODES, U_HALF, U_NODES, rate_to_u, u_to_rate
+from zeroshot.cascade.policy import MIN_RATE
 
 # Above the errors of the copula's table, so that an upper bound stays one.
 SLACK = 4e-4
 SHAVED = 1.0 - 1e-12
-
-# A big net that would run less often than this is not worth its flash.
-MIN_RATE = 0.05
 
 # Columns of the matrices of little and big nets.
 COST_COLUMNS = ("latency", "energy", "macs", "flash", "arena", "persistent", "input", "holding")

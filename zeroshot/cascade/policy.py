@@ -11,6 +11,9 @@ import numpy.typing as npt
 from zeroshot.errors import UsageError, unknown
 from zeroshot.types import FloatArray
 
+# A big net that would run less often than this is not worth its flash.
+MIN_RATE = 0.05
+
 
 def logit_gap(logits: npt.ArrayLike) -> FloatArray:
     """The largest logit minus the second largest.

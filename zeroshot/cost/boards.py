@@ -14,6 +14,8 @@ from typing import Any
 from zeroshot.cost.engines import check_sources, engine_names, figures
 from zeroshot.errors import UsageError, unknown
 
+DEFAULT_BOARD = "nucleo-l4r5zi"
+
 _NUMBERS = ("clock_mhz", "flash_bytes", "sram_bytes", "power_mw", "latency_error")
 _KEYS = ("title", "cpu", *_NUMBERS, "cycles_per_instruction", "sources")
 

@@ -12,6 +12,9 @@ from typing import Any
 
 from zeroshot.errors import UsageError, unknown
 
+# What `zeroshot` itself will write as firmware; the runtime of the other one alone takes 100 KB of flash.
+DEFAULT_ENGINE = "c99"
+
 # Operator classes of the instruction model, in the order of the compiled kernel's coefficient rows. A
 # `first_conv` is a convolution over fewer than four channels: kernels cannot read four operands at once.
 CLASSES = ("conv", "first_conv", "pointwise", "depthwise", "add", "avgpool", "linear")

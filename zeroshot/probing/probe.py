@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from zeroshot.errors import UsageError
 from zeroshot.probing import _alone, _noise, _views
 from zeroshot.probing.passes import ProxyUndefined, Runner, channels_last, gradients
+from zeroshot.types import Score
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -64,19 +65,6 @@ class Proxy:
             raise UsageError(f"Proxy {self.name!r} has cost {self.cost!r}.", f"Known costs: {', '.join(COSTS)}.")
         if bool(self.parts) != (self.cost == "aggregate"):
             raise UsageError(f"Proxy {self.name!r}: parts and the cost 'aggregate' belong together.")
-
-
-@dataclass(frozen=True)
-class Score:
-    """A proxy's answer for one net.
-
-    Attributes:
-        value: The score, NaN where it is undefined.
-        status: "ok", or the reason why there is no value.
-    """
-
-    value: float
-    status: str = "ok"
 
 
 class Probe:

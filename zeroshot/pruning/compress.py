@@ -15,6 +15,8 @@ from typing import Any
 import numpy as np
 import torch
 
+from zeroshot.cost.boards import DEFAULT_BOARD
+from zeroshot.cost.engines import DEFAULT_ENGINE
 from zeroshot.data import Dataset
 from zeroshot.errors import RunError, UsageError, unknown
 from zeroshot.net import NetSpec
@@ -24,7 +26,6 @@ from zeroshot.pruning.saliency import DEFAULT_SALIENCY, SALIENCIES, Batch
 from zeroshot.pruning.target import Target, make_target
 from zeroshot.runs import checkpoints as disk
 from zeroshot.scoring.population import net_seed
-from zeroshot.searching.settings import DEFAULT_BOARD, DEFAULT_ENGINE
 from zeroshot.training.batches import Split, hold_out, inputs, logits
 from zeroshot.training.recipe import Recipe
 from zeroshot.training.searched import read_run, run_dataset

@@ -3,13 +3,12 @@
 from dataclasses import dataclass, field, replace
 from math import inf, isfinite
 
-from zeroshot.cost.boards import Board, load_board
+from zeroshot.cost.boards import DEFAULT_BOARD, Board, load_board
 from zeroshot.cost.counts import macs, weights
-from zeroshot.cost.engines import Engine, load_engine
+from zeroshot.cost.engines import DEFAULT_ENGINE, Engine, load_engine
 from zeroshot.cost.nets import net_costs
 from zeroshot.errors import UsageError
 from zeroshot.net import LayerTable
-from zeroshot.searching.settings import DEFAULT_BOARD, DEFAULT_ENGINE
 from zeroshot.units import Quantity, kib, ms, si, to_bytes, to_ms
 
 COUNTS = {"": 1.0, "k": 1e3, "m": 1e6, "g": 1e9}

@@ -17,8 +17,7 @@ from typing import Any
 import numpy as np
 
 from zeroshot.errors import RunError, UsageError
-from zeroshot.probing.probe import Score
-from zeroshot.scoring.population import NetScores
+from zeroshot.types import Score
 
 CONFIG, ENVIRONMENT, SCORES = "config.toml", "environment.json", "scores.csv"
 PACKAGES = ("torch", "torchvision", "numpy", "scipy", "numba", "scikit-learn", "joblib", "zeroshot-mcu")
@@ -58,12 +57,12 @@ class RunFolder:
         np.savez_compressed(buffer, **arrays)
         return self.write(name, buffer.getvalue())
 
-    def append_scores(self, result: NetScores) -> None:
+    def append_scores(self, net: str, scores: Mapping[str, Score]) -> None:
         """Add one net's probed scores to the append-only table: net, proxy, value, status."""
         with _disk(self.path / SCORES), (self.path / SCORES).open("a", newline="") as file:
             writer = csv.writer(file)
-            for name, score in result.scores.items():
-                writer.writerow([result.net, name, repr(score.value), " ".join(score.status.split())])
+            for name, score in scores.items():
+                writer.writerow([net, name, repr(score.value), " ".join(score.status.split())])
 
     def scores(self) -> dict[str, dict[str, Score]]:
         """Probed scores so far, net -> proxy -> score. A line cut off by a kill is dropped and probed again."""

@@ -13,7 +13,7 @@ from zeroshot.data import Dataset
 from zeroshot.errors import UsageError, ZeroshotError
 from zeroshot.net import LayerTable
 from zeroshot.probing.probe import Probe, Proxy, Score, evaluate
-from zeroshot.scoring.plugins import load_proxies, with_parts
+from zeroshot.scoring.plugins import DEFAULT_PROXIES, load_proxies, with_parts
 from zeroshot.scoring.population import (
     Batches,
     NetScores,
@@ -24,7 +24,6 @@ from zeroshot.scoring.population import (
     score_aggregate,
     score_static,
 )
-from zeroshot.searching.settings import DEFAULT_PROXIES
 
 if TYPE_CHECKING:
     from torch import nn

@@ -7,6 +7,8 @@ from importlib.metadata import EntryPoint, entry_points
 from zeroshot.errors import UsageError, unknown
 from zeroshot.probing.probe import Proxy
 
+DEFAULT_PROXIES = ("params", "macs", "nn_degree", "zico", "naswot", "linear_readout")
+
 GROUP = "zeroshot.proxies"
 
 

@@ -17,10 +17,13 @@ from zeroshot.accuracy.features import features
 from zeroshot.accuracy.model import STATIC, AccuracyModel, believed, expected_accuracy, prior_for, task_anchor
 from zeroshot.cascade.copula import PRIOR_COUPLING
 from zeroshot.cascade.pairs import Ranking, rank_pairs
+from zeroshot.cost.boards import DEFAULT_BOARD
+from zeroshot.cost.engines import DEFAULT_ENGINE
 from zeroshot.cost.nets import NetCosts
 from zeroshot.data import Dataset
 from zeroshot.net import layer_table, spec_of
 from zeroshot.runs.folder import RunFolder, check_run, open_run
+from zeroshot.scoring.plugins import DEFAULT_PROXIES
 from zeroshot.scoring.population import ProbeImages, default_jobs, probe_images, score_static
 from zeroshot.scoring.ranking import fuse_ranks
 from zeroshot.searching.candidates import Candidates, draw, infeasible
@@ -34,7 +37,7 @@ from zeroshot.searching.results import (
     single_front,
     single_rows,
 )
-from zeroshot.searching.settings import DEFAULT_BOARD, DEFAULT_ENGINE, DEFAULT_PROXIES, Setting, resolve
+from zeroshot.searching.settings import Setting, resolve
 from zeroshot.searching.shortlist import Shortlist, probed
 from zeroshot.types import FloatArray, Int64Array, Progress
 from zeroshot.units import Quantity

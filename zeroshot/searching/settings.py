@@ -22,11 +22,6 @@ from zeroshot.spaces import SPACES, McuSpace
 from zeroshot.types import Int32Array
 from zeroshot.units import Quantity, to_bytes, to_mj, to_ms
 
-DEFAULT_BOARD = "nucleo-l4r5zi"
-# What `zeroshot` itself will write as firmware; the runtime of the other one alone takes 100 KB of flash.
-DEFAULT_ENGINE = "c99"
-DEFAULT_PROXIES = ("params", "macs", "nn_degree", "zico", "naswot", "linear_readout")
-
 
 @dataclass(frozen=True)
 class Setting:

@@ -120,7 +120,7 @@ def _probe(
     with closing(score_probed(missing, s.classes, images, s.probed, s.seed, s.jobs)) as results:
         for i, result in enumerate(results, len(names) - len(missing) + 1):
             if folder is not None:
-                folder.append_scores(result)
+                folder.append_scores(result.net, result.scores)
             done[result.net] = dict(result.scores)
             report("probing nets", i, len(names))
     return np.array([[done[net][name].value for name in wanted] for net in names])
