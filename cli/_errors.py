@@ -11,6 +11,7 @@ from typer.core import TyperGroup
 
 from zeroshot.errors import UsageError, ZeroshotError
 
+from ._dialect import spoken
 from ._output import print_json
 
 INTERRUPTED = 130
@@ -68,9 +69,10 @@ def explained(error: BaseException) -> ZeroshotError:
 
 def report(error: ZeroshotError, json: bool) -> int:
     """Print an error on stderr, with --json also as an object on stdout, and return its exit code."""
-    print(f"error: {error.message}", file=sys.stderr)
-    for line in error.hint.splitlines():
+    message, hint = spoken(error.message), spoken(error.hint)
+    print(f"error: {message}", file=sys.stderr)
+    for line in hint.splitlines():
         print(f"hint: {line}", file=sys.stderr)
     if json:
-        print_json({"error": error.message, "hint": error.hint, "exit_code": error.exit_code})
+        print_json({"error": message, "hint": hint, "exit_code": error.exit_code})
     return error.exit_code

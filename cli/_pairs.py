@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from zeroshot.units import kib, ms, si
 
+from ._dialect import spoken
 from ._output import aligned, prose
 
 if TYPE_CHECKING:
@@ -58,7 +59,7 @@ def print_result(screen: "Console", result: "SearchResult") -> None:
     if result.trained:
         _print_trained(screen, result.trained)
     for remark in result.remarks:
-        prose(screen, f"note: {remark}", "yellow")
+        prose(screen, f"note: {spoken(remark)}", "yellow")
     prose(
         screen,
         f"{_where_from(result.trained)} Model {result.accuracy_model}, {config['cascade_model']}; ± is an 80 % "

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from . import _options as opt
+from ._dialect import spoken
 from ._output import aligned, emit, progress, prose
 
 if TYPE_CHECKING:
@@ -181,7 +182,7 @@ def _print(screen: "Console", found: "Study", drift: dict[str, tuple[int, float]
     for reason, names in unclear.items():
         prose(screen, f"note: - stands for {reason}: {', '.join(dict.fromkeys(names))}", "yellow")
     for note in found.notes:
-        prose(screen, f"note: {note}", "yellow")
+        prose(screen, f"note: {spoken(note)}", "yellow")
     if drift:
         n, value = max(n for n, _ in drift.values()), max(v for _, v in drift.values())
         prose(screen, f"Scored anew: {n} cells are stored too; largest relative difference {value:.1e}.")

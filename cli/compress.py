@@ -8,6 +8,7 @@ import typer
 from zeroshot.errors import UsageError
 from zeroshot.units import si
 
+from ._dialect import spoken
 from ._errors import Interrupted
 from ._options import option, typed
 from ._output import aligned, emit, progress, prose
@@ -90,7 +91,7 @@ def _print(screen: "Console", result: "CompressResult") -> None:
         "dim",
     )
     for remark in result.remarks:
-        prose(screen, f"note: {remark}", "yellow")
+        prose(screen, f"note: {spoken(remark)}", "yellow")
     prose(screen, f"{sum(row['epochs'] for row in result.nets[1:])} epochs, {result.seconds:.1f} s.")
     screen.print(f"Pruned net: {result.file}", style="bold")
 

@@ -8,6 +8,7 @@ import typer
 
 from zeroshot.errors import UsageError
 
+from ._dialect import spoken
 from ._errors import Interrupted
 from ._options import option, typed
 from ._output import aligned, emit, progress, prose
@@ -155,7 +156,7 @@ def _print(screen: "Console", result: "QuantizeResult") -> None:
         "dim",
     )
     for remark in result.remarks:
-        prose(screen, f"note: {remark}", "yellow")
+        prose(screen, f"note: {spoken(remark)}", "yellow")
     screen.print(f"Int8 nets: {result.folder}", style="bold")
     screen.print("  pairs.csv, nets.csv, summary.json, curves.png; each net and its int8 outputs")
 

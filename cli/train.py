@@ -8,6 +8,7 @@ import typer
 
 from zeroshot.errors import UsageError
 
+from ._dialect import spoken
 from ._errors import Interrupted
 from ._options import option, typed
 from ._output import aligned, emit, progress, prose
@@ -134,7 +135,7 @@ def _print(screen: "Console", result: "TrainResult") -> None:
         "dim",
     )
     for remark in result.remarks:
-        prose(screen, f"note: {remark}", "yellow")
+        prose(screen, f"note: {spoken(remark)}", "yellow")
     prose(screen, f"{_trainings(result)}, {result.seconds:.1f} s.")
     screen.print(f"Models: {result.folder}", style="bold")
     screen.print("  pairs.csv, nets.csv, summary.json; weights, outputs and history of each net")

@@ -1,7 +1,12 @@
-"""The package's own exceptions: each says what happened, why, and what to do next."""
+"""The package's own exceptions: each says what happened, why, and what to do next.
+
+Messages speak Python: a parameter stands in backquotes by its name, `shortlist` or `force=True`, and a call as `call`
+writes it. The command line turns both into its own words, `--shortlist` and `zeroshot train runs/a --force`.
+"""
 
 import difflib
 from collections.abc import Iterable
+from pathlib import PurePath
 
 
 class ZeroshotError(Exception):
@@ -63,6 +68,25 @@ def pip_install(extra: str) -> str:
     "In the source folder: pip install -e '.[mcu]'"
     """
     return f"In the source folder: pip install -e '.[{extra}]'"
+
+
+def call(function: str, *args: object, **options: object) -> str:
+    """A call of one of this package's functions, for a hint.
+
+    >>> call("train", "runs/a", force=True), call("search", ..., run="runs/a")
+    ("`zeroshot.train('runs/a', force=True)`", "`zeroshot.search(..., run='runs/a')`")
+
+    Args:
+        function: Its name.
+        args: What it is given; `...` for what the reader knows.
+        options: By name.
+    """
+
+    def shown(value: object) -> str:
+        return "..." if value is ... else repr(str(value) if isinstance(value, PurePath) else value)
+
+    inside = [shown(each) for each in args] + [f"{name}={shown(value)}" for name, value in options.items()]
+    return f"`zeroshot.{function}({', '.join(inside)})`"
 
 
 def unknown(kind: str, name: str, known: Iterable[str], where: str = "") -> UsageError:

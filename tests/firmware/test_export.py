@@ -147,7 +147,7 @@ def test_policies_that_no_device_has(run):
     table(run, policy="entropy", threshold_int8="-0.3")
     with pytest.raises(UsageError, match="Pair 1 escalates by entropy") as caught:
         unproved(run)
-    assert "--policy logit-gap" in caught.value.hint
+    assert "`policy` logit-gap" in caught.value.hint
 
 
 def test_damaged_tables(run):

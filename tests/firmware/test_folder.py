@@ -39,7 +39,7 @@ def out(tmp_path):
 
 
 def refused(folder, words, files=NEW):
-    """`--force` is refused with these words, and nothing is touched."""
+    """``force=True`` is refused with these words, and nothing is touched."""
     root = folder.parent
     before = everything(root)
     for call in (lambda: check_target(folder, force=True), lambda: write_project(files, folder, force=True)):

@@ -199,7 +199,7 @@ def test_folders_in_use_are_left_alone(one_input, tmp_path):
     (folder / "mine.txt").write_text("x")
     with pytest.raises(RunError, match="is not empty") as caught:
         write_project(files, folder)
-    assert "--force" in caught.value.hint
+    assert "`force=True`" in caught.value.hint
     with pytest.raises(RunError, match="mine.txt"):
         write_project(files, folder, force=True)
     assert (folder / "mine.txt").read_text() == "x"

@@ -171,7 +171,7 @@ def test_what_is_there_is_not_overwritten_unless_asked(run):
     first = half(run, epochs=1)
     with pytest.raises(RunError, match="holds .*pruned already") as caught:
         half(run, epochs=1)
-    assert "--force" in caught.value.hint
+    assert "`force=True`" in caught.value.hint
     with pytest.raises(RunError, match="epochs: 1 then, 2 now"):
         half(run, epochs=2, resume=True)
     other = half(run, epochs=2, force=True)
@@ -202,7 +202,7 @@ def _other_weights(run):
         ({"board": "pico"}, UsageError, "board 'pico'"),
         ({"multiple": 0}, UsageError, "multiple"),
         ({"lr": 0.0}, UsageError, "learning rate"),
-        ({"force": True, "resume": True}, UsageError, "--force"),
+        ({"force": True, "resume": True}, UsageError, "`force=True`"),
         ({"net": "2:little"}, UsageError, "no pair '2'"),
         ({"net": "0:little"}, UsageError, "no pair '0'"),
         ({"net": "x:little"}, UsageError, "no pair 'x'"),

@@ -329,7 +329,7 @@ def test_a_loss_that_is_no_number_stops(trained, split, monkeypatch, tmp_path):
     monkeypatch.setattr(Finetuner, "_step", step)
     with pytest.raises(TrainError, match=rf"{NETS['plain']} is no number any more in epoch 1, step 3 of") as caught:
         quantize_net(trained("plain"), split, QAT, folder=tmp_path)
-    assert "--lr" in caught.value.hint
+    assert "`lr`" in caught.value.hint
     assert list(tmp_path.iterdir()) == []
 
 
@@ -378,7 +378,7 @@ def test_bad_recipes_are_refused(values):
 def test_too_few_images_to_calibrate_on(trained, digits, split):
     with pytest.raises(DataError, match="Calibration needs 5000 training images; digits has 1295") as caught:
         quantize_net(trained("plain"), split, Int8Recipe(images=5000))
-    assert "--images" in caught.value.hint
+    assert "`images`" in caught.value.hint
     few = Split(digits, split.train[:20], split.validation)
     with pytest.raises(DataError, match="needs 32 training images; digits has 20"):
         quantize_net(trained("plain"), few, PTQ)
@@ -479,5 +479,5 @@ def test_a_full_disk(trained, split, tmp_path, monkeypatch):
     monkeypatch.setattr(runs.os, "replace", full)
     with pytest.raises(RunError, match="No space left") as caught:
         quantize_net(trained("plain"), split, PTQ, folder=tmp_path)
-    assert "--resume" in caught.value.hint
+    assert "`resume=True`" in caught.value.hint
     assert not list(tmp_path.iterdir())

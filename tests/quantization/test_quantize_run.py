@@ -365,7 +365,7 @@ def test_a_training_that_was_not_finished(run):
     (run / "models" / "pairs.csv").unlink()
     text = refused(run)
     assert "was not finished" in text
-    assert f"zeroshot train {run} --resume" in text
+    assert f"zeroshot train {run} `resume=True`" in text
 
 
 @pytest.mark.parametrize("text", ["rank,little\n1,x\n", "rank\nmany\n", "\xff\n", ""])
@@ -399,7 +399,7 @@ def test_data_that_changed(run, digits):
 
 def test_int8_nets_that_are_there(done):
     before = (done / "int8" / f"{stem(LITTLE)}.npz").read_bytes()
-    assert "--resume" in refused(done)
+    assert "`resume=True`" in refused(done)
     assert "epochs: 1 then, 0 now" in refused(done, resume=True)
     assert "threads: 1 then, 2 now" in refused(done, resume=True, recipe=QAT, threads=2)
     assert (done / "int8" / f"{stem(LITTLE)}.npz").read_bytes() == before

@@ -207,7 +207,7 @@ def test_a_line_that_is_no_score_is_reported(folder, line):
     (folder.path / "scores.csv").write_text("a,naswot,1.0,ok\n" + line)
     with pytest.raises(RunError, match=r"scores\.csv") as caught:
         folder.scores()
-    assert "--force" in caught.value.hint
+    assert "`force=True`" in caught.value.hint
 
 
 @pytest.mark.parametrize("name", ["scores.csv", "config.toml"])
@@ -234,7 +234,7 @@ def test_an_existing_run_is_neither_overwritten_nor_continued_unasked(folder):
     folder.write("pairs.csv", "precious")
     with pytest.raises(RunError, match="exists") as caught:
         open_run(folder.path, CONFIG, force=False, resume=False)
-    assert not [option for option in ("--resume", "--force", "--run") if option not in caught.value.hint]
+    assert not [option for option in ("`resume=True`", "`force=True`", "`run`") if option not in caught.value.hint]
     assert (folder.path / "pairs.csv").read_text() == "precious"
 
 
@@ -289,7 +289,7 @@ def test_resume_with_another_config_lists_every_difference_and_nothing_else(fold
     for words in ("seed: 0 then, 1 now", "batch: 'unset' then, 8 now", "latency_limit: 12.5 then, 'unset' now"):
         assert words in caught.value.message
     assert "digits" not in caught.value.message
-    assert "--force" in caught.value.hint
+    assert "`force=True`" in caught.value.hint
 
 
 # ---- a search, interrupted
@@ -395,7 +395,7 @@ def test_force_keeps_the_old_run_when_the_new_search_cannot_start(tmp_path, impo
 
 
 def test_force_and_resume_together_are_refused(folder):
-    with pytest.raises(UsageError, match="--resume") as caught:
+    with pytest.raises(UsageError, match="`resume=True`") as caught:
         open_run(folder.path, CONFIG, force=True, resume=True)
     assert "one of the two" in caught.value.hint
 

@@ -124,7 +124,7 @@ def test_tight_budgets_give_fewer_nets_but_some(limits):
 def test_a_budget_under_every_net_is_named(name, limit):
     with pytest.raises(InfeasibleError) as caught:
         drawn(Budgets(**{name: limit}))
-    option = "--" + name.replace("_", "-")
+    option = f"`{name}`"
     assert option in caught.value.message
     assert option in caught.value.hint
     assert caught.value.exit_code == 3
@@ -182,5 +182,5 @@ def test_budgets_that_each_alone_can_be_met_are_told_so():
     )
     error = infeasible(three, BARE, Budgets(worst_latency=3.0, flash=9500))
     assert "together" in error.message
-    assert "--flash is the tightest (9,500 bytes" in error.message
-    assert error.hint == "Raise --flash first."
+    assert "`flash` is the tightest (9,500 bytes" in error.message
+    assert error.hint == "Raise `flash` first."

@@ -393,8 +393,8 @@ def test_no_pair_left_after_probing_is_said_and_not_a_crash(monkeypatch, tmp_pat
 
 
 def test_remarks_name_missing_budgets_and_few_candidates(static, result):
-    assert any("--latency" in text for text in static.remarks)
-    assert not any("--latency" in text for text in result.remarks)
+    assert any("`latency`" in text for text in static.remarks)
+    assert not any("`latency`" in text for text in result.remarks)
     tight = search("digits", latency=0.6, **STATIC)
     (few,) = [text for text in tight.remarks if text.startswith("Only ")]
     little, big = map(int, re.findall(r"(\d+) (?:little|big)", few))
@@ -412,7 +412,7 @@ def test_an_impossible_budget_is_named_and_its_need_suffices(name, limit, tmp_pa
     """The oracle is the search itself: none under the stated need, and some a little above it."""
     with pytest.raises(InfeasibleError) as caught:
         search("digits", run=tmp_path / "run", **STATIC, **{name: limit})
-    option = "--" + name.replace("_", "-")
+    option = f"`{name}`"
     assert option in caught.value.message
     assert f"Raise {option} above" in caught.value.hint
     assert not (tmp_path / "run").exists()
@@ -427,16 +427,16 @@ def test_an_impossible_budget_is_named_and_its_need_suffices(name, limit, tmp_pa
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        ({"nets": 0}, ["--nets", "at least 1", "not 0"]),
-        ({"top": 0}, ["--top"]),
-        ({"per_net": 0}, ["--per-net"]),
-        ({"jobs": 0}, ["--jobs"]),
-        ({"batch": 0}, ["--batch"]),
-        ({"shortlist": -1}, ["--shortlist"]),
-        ({"seed": -1}, ["--seed"]),
-        ({"escalation": 0}, ["--escalation"]),
-        ({"escalation": 1.5}, ["--escalation 1.5"]),
-        ({"escalation": math.nan}, ["--escalation"]),
+        ({"nets": 0}, ["`nets`", "at least 1", "not 0"]),
+        ({"top": 0}, ["`top`"]),
+        ({"per_net": 0}, ["`per_net`"]),
+        ({"jobs": 0}, ["`jobs`"]),
+        ({"batch": 0}, ["`batch`"]),
+        ({"shortlist": -1}, ["`shortlist`"]),
+        ({"seed": -1}, ["`seed`"]),
+        ({"escalation": 0}, ["`escalation`"]),
+        ({"escalation": 1.5}, ["`escalation` 1.5"]),
+        ({"escalation": math.nan}, ["`escalation`"]),
         ({"board": "nucleo-l4r5z"}, ["board 'nucleo-l4r5z'", "Did you mean nucleo-l4r5zi?"]),
         ({"engine": "tflm-cmsis"}, ["engine 'tflm-cmsis'", "Did you mean tflm-cmsis-nn?"]),
         ({"space": "mcus"}, ["space 'mcus'", "Did you mean mcu?"]),
@@ -447,8 +447,8 @@ def test_an_impossible_budget_is_named_and_its_need_suffices(name, limit, tmp_pa
         ({"objectives": ["accuracy", "latency", "latency"]}, ["each once"]),
         ({"proxies": ["zico", "naswot"]}, ["static proxy", "Add macs"]),
         ({"proxies": []}, ["static proxy"]),
-        ({"flash": "12 parsecs"}, ["--flash", "128KiB"]),
-        ({"latency": -1}, ["--latency", "50ms"]),
+        ({"flash": "12 parsecs"}, ["`flash`", "128KiB"]),
+        ({"latency": -1}, ["`latency`", "50ms"]),
         ({"data": "digit"}, ["data set 'digit'", "Did you mean digits?"]),
     ],
 )
@@ -489,7 +489,7 @@ def test_plan_is_the_search_without_the_work(result, tmp_path):
     assert what["run"] == str(tmp_path / "run")
     assert not (tmp_path / "run").exists()
     assert plan(**STATIC)["probed_nets"] == 0
-    with pytest.raises(UsageError, match="--nets"):
+    with pytest.raises(UsageError, match="`nets`"):
         plan(nets=0)
 
 

@@ -127,8 +127,8 @@ def test_test_images_change_nothing():
 
 @pytest.mark.parametrize(
     ("options", "words"),
-    [({"calibrate": -1}, "--calibrate"), ({"calibrate": 41}, "--calibrate"), ({"calibrate": 0}, "--calibrate-epochs"),
-     ({"calibrate_epochs": 0}, "--calibrate-epochs"), ({"calibrate_epochs": -1}, "--calibrate-epochs")],
+    [({"calibrate": -1}, "`calibrate`"), ({"calibrate": 41}, "`calibrate`"), ({"calibrate": 0}, "`calibrate_epochs`"),
+     ({"calibrate_epochs": 0}, "`calibrate_epochs`"), ({"calibrate_epochs": -1}, "`calibrate_epochs`")],
 )  # fmt: skip
 def test_bad_numbers_are_refused_and_leave_nothing(options, words, tmp_path):
     with pytest.raises(UsageError, match=words):

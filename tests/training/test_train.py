@@ -419,7 +419,7 @@ def test_a_full_disk(digits, tmp_path, monkeypatch):
     monkeypatch.setattr(runs.os, "replace", full)
     with pytest.raises(RunError, match="No space left") as caught:
         train_net(NET, digits, SHORT, folder=tmp_path)
-    assert "--resume" in caught.value.hint
+    assert "`resume=True`" in caught.value.hint
     assert list(tmp_path.iterdir()) == []
 
 

@@ -187,7 +187,7 @@ def test_an_error_in_a_process_is_the_users_error(run, digits):
     models = run / "models"
     with pytest.raises(TrainError, match="no number") as caught:
         train_all(jobs, hold_out(digits, 0), models, 2, lambda what, done, total: None)
-    assert "--lr" in caught.value.hint
+    assert "`lr`" in caught.value.hint
 
 
 def test_progress_counts_epochs_and_guesses_the_rest(run):
@@ -293,14 +293,14 @@ def test_data_that_changed(run, digits):
 def test_data_that_must_be_given_again(run):
     text = (run / "config.toml").read_text().replace('"digits"', '"my-pictures"')
     (run / "config.toml").write_text(text)
-    assert "--data" in refused(run)
+    assert "`data`" in refused(run)
     assert train_pairs(run, top=1, data="digits", recipe=SHORT).nets
 
 
 def test_models_that_are_there(run):
     train_pairs(run, top=1, recipe=SHORT)
     before = weights(run)
-    assert "--resume" in refused(run)
+    assert "`resume=True`" in refused(run)
     assert "epochs: 2 then, 5 now" in refused(run, recipe=None, epochs=5, resume=True)
     assert "lr: None then, 0.1 now" in refused(run, recipe=replace(SHORT, lr=0.1), resume=True)
     assert "threads: 1 then, 2 now" in refused(run, threads=2, resume=True)

@@ -176,7 +176,7 @@ def _verdict(reference: _Reference, proxy: str) -> Verdict:
     for k in ks:
         if k > len(x):
             raise UsageError(
-                f"{proxy!r} has a score on {len(x)} of {len(truth)} nets; its best {k} were asked for.", "Lower --k."
+                f"{proxy!r} has a score on {len(x)} of {len(truth)} nets; its best {k} were asked for.", "Lower `k`."
             )
     whole, given, tau = reference.whole(x)
     spearman, kendall = {"all": whole}, {"all": tau}

@@ -125,7 +125,7 @@ def task_of(name: str) -> str:
 
 def _read(path: Path, columns: Sequence[str] | None, whole: bool = True) -> dict[str, FloatArray]:
     if not path.is_file():
-        raise UsageError(f"There is no file {path}.", "Name the folder with --data, or set ZEROSHOT_DATA.")
+        raise UsageError(f"There is no file {path}.", "Name the folder with `data`, or set ZEROSHOT_DATA.")
     try:
         with gzip.open(path, "rt", encoding="utf-8") as file:
             lines = list(csv.reader(file))

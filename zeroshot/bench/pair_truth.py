@@ -141,7 +141,7 @@ def load(folder: str | Path = FOLDER) -> Zoo:
     if not (where / files.LABELS).exists():
         raise RunError(
             f"There is no zoo in {where}.",
-            "It is part of the source repository; give its folder with --folder, or make one: "
+            "It is part of the source repository; give its folder with `folder`, or make one: "
             "python benchmarks/pair_truth/zoo.py train --hours 1",
         )
     labels = files.load_labels(where)

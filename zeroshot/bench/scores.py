@@ -280,7 +280,7 @@ def read(path: Path) -> CellScores:
         DataError: It is none of ours, or damaged.
     """
     if not path.is_file():
-        raise UsageError(f"There are no stored scores at {path}.", "Name the file with --scores.")
+        raise UsageError(f"There are no stored scores at {path}.", "Name the file with `scores`.")
     try:
         with np.load(path, allow_pickle=False) as file:
             about = json.loads(str(file["about"]))

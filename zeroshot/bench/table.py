@@ -94,7 +94,7 @@ def read_table(
         if wanted not in header:
             raise unknown("column", wanted, header, f"{path} has: {', '.join(header)}.")
     if not accuracy:
-        raise UsageError("No column of accuracies was named.", "Name it with --accuracy.")
+        raise UsageError("No column of accuracies was named.", "Name it with `accuracy`.")
     if "random" in header:
         raise UsageError(f"{path} has a column 'random', which is the name of the scores of chance.", "Rename it.")
     names = tuple(row[header.index(net)].strip() for row in rows)
@@ -157,7 +157,7 @@ def _parquet(path: Path) -> list[list[str]]:
     try:
         found = parquet.read_table(path)
     except FileNotFoundError:
-        raise UsageError(f"There is no file {path}.", "Name a CSV or Parquet file with --table.") from None
+        raise UsageError(f"There is no file {path}.", "Name a CSV or Parquet file with `table`.") from None
     except (OSError, ArrowException) as error:
         raise DataError(f"{path} cannot be read as Parquet: {error}.") from error
     columns = [["" if value is None else str(value) for value in column.to_pylist()] for column in found.columns]
@@ -169,7 +169,7 @@ def _csv(path: Path) -> list[list[str]]:
         with path.open(newline="", encoding="utf-8-sig") as file:
             return [row for row in csv.reader(file) if any(cell.strip() for cell in row)]
     except FileNotFoundError:
-        raise UsageError(f"There is no file {path}.", "Name a CSV or Parquet file with --table.") from None
+        raise UsageError(f"There is no file {path}.", "Name a CSV or Parquet file with `table`.") from None
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise DataError(f"{path} cannot be read as CSV: {error}.") from error
 

@@ -71,7 +71,7 @@ def read_elf(raw: bytes) -> Elf:
     except broken:
         ours = False
     if not ours:
-        raise ToolchainError("The linker's output is no 32-bit ARM ELF image.", "Check the compiler with --toolchain.")
+        raise ToolchainError("The linker's output is no 32-bit ARM ELF image.", "Check the compiler with `toolchain`.")
     try:
         return Elf(tuple(_segments(file)), tuple(_sections(file)), dict(_symbols(file)))
     except broken as error:

@@ -11,7 +11,7 @@ import numpy as np
 from zeroshot.cascade.policy import DEFAULT_POLICY
 from zeroshot.cost.boards import Board, load_board
 from zeroshot.data import Dataset, resized
-from zeroshot.errors import InfeasibleError, RunError, UsageError, VerifyError
+from zeroshot.errors import InfeasibleError, RunError, UsageError, VerifyError, call
 from zeroshot.firmware.answers import Images
 from zeroshot.firmware.c_cascade import OVERREAD, Cascade
 from zeroshot.firmware.c_model import model_bytes
@@ -166,21 +166,26 @@ def quantised_row(run_folder: Path, rank: int) -> dict[str, str]:
             rows = {int(row["rank"]): row for row in csv.DictReader(file)}
     except FileNotFoundError as error:
         raise RunError(
-            f"The nets of the run in {run_folder} are not quantised.", f"Quantise them: zeroshot quantize {run_folder}"
+            f"The nets of the run in {run_folder} are not quantised.", f"Quantise them: {call('quantize', run_folder)}"
         ) from error
     except (OSError, KeyError, ValueError, TypeError) as error:
-        raise RunError(f"{path} cannot be read: {error}.", "Quantise again: zeroshot quantize --force.") from error
+        raise RunError(
+            f"{path} cannot be read: {error}.", f"Quantise again: {call('quantize', run_folder, force=True)}."
+        ) from error
     if rank not in rows:
         known = ", ".join(map(str, sorted(rows))) or "none"
         raise RunError(f"The run has no quantised pair {rank}.", f"Its quantised pairs: {known}.")
     row = rows[rank]
     missing = {"little_model", "big_model", "policy", "threshold_int8", "escalation_rate_int8"} - set(row)
     if missing:
-        raise RunError(f"{path} lacks {', '.join(sorted(missing))}.", "Quantise again: zeroshot quantize --force.")
+        raise RunError(
+            f"{path} lacks {', '.join(sorted(missing))}.",
+            f"Quantise again: {call('quantize', run_folder, force=True)}.",
+        )
     if row["policy"] != DEFAULT_POLICY:
         raise UsageError(
             f"Pair {rank} escalates by {row['policy']}; firmware decides in integers, by {DEFAULT_POLICY} alone.",
-            f"Choose other thresholds: zeroshot quantize {run_folder} --resume --policy {DEFAULT_POLICY}",
+            f"Choose other thresholds: {call('quantize', run_folder, resume=True, policy=DEFAULT_POLICY)}.",
         )
     return row
 
@@ -204,7 +209,8 @@ def quantised_pair(run_folder: Path, row: Row) -> tuple[Cascade, list[QuantizedN
         return Cascade(little, big, thresholds, nets[0].pixels, nets[1].pixels), nets
     except (ValueError, UsageError) as error:
         raise RunError(
-            f"Pair {row['rank']} has no thresholds of a device: {error}.", "Quantise again: zeroshot quantize --force."
+            f"Pair {row['rank']} has no thresholds of a device: {error}.",
+            f"Quantise again: {call('quantize', run_folder, force=True)}.",
         ) from error
 
 
@@ -221,7 +227,7 @@ def first_images(cascade: Cascade, nets: list[QuantizedNet], dataset: Dataset, c
         if not np.array_equal(run(net.int8, inputs), net.outputs["test"][: len(inputs)]):
             raise VerifyError(
                 f"{net.name} answers test images otherwise than when it was quantised.",
-                "Quantise again: zeroshot quantize --force.",
+                "Quantise the run again with `force=True`.",
             )
         found.append(inputs)
     return Images(found[0], found[0] if cascade.shares_input else found[1])
@@ -236,13 +242,13 @@ def _check_board(cascade: Cascade, board: Board) -> None:
         raise InfeasibleError(
             f"The arena of {kib(plan.bytes)} does not fit the {kib(board.sram_bytes)} of {board.name}: the tightest "
             f"layer is row {row} of the {('little', 'big')[number]} net, {_tensors(net, row)}.",
-            "Take a pair with a smaller big net, or another --board.",
+            "Take a pair with a smaller big net, or another `board`.",
         )
     flash = sum(model_bytes(pack(net)) for net in (cascade.little, cascade.big))
     if flash > board.flash_bytes:
         raise InfeasibleError(
             f"Weights and tables of {kib(flash)} do not fit the {kib(board.flash_bytes)} of flash of {board.name}.",
-            "Take a pair with smaller nets, or another --board.",
+            "Take a pair with smaller nets, or another `board`.",
         )
 
 
@@ -261,5 +267,5 @@ def _check_needs(proof: Verification, board: Board) -> None:
             if used > there:
                 raise InfeasibleError(
                     f"The firmware needs {kib(used)} of {what} on a {needs.core}; {board.name} has {kib(there)}.",
-                    "Take a pair with smaller nets, or another --board.",
+                    "Take a pair with smaller nets, or another `board`.",
                 )

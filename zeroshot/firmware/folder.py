@@ -16,7 +16,7 @@ MARKER = "export.json"  # what an export wrote: SHA-256 of every file by its pat
 MADE_BY = {"made_by": "zeroshot export", "format": 1}
 VERIFICATION = "verification.json"
 CLAIMS = ("README.md", VERIFICATION)  # They say what was verified: written last and removed first.
-ELSEWHERE = "Name another folder with --out."
+ELSEWHERE = "Name another folder with `out`."
 
 
 def write_project(files: dict[str, bytes], folder: Path, *, force: bool = False) -> None:
@@ -61,16 +61,16 @@ def check_target(folder: Path, *, force: bool) -> None:
     """
     with _disk(f"Cannot write {folder}", ELSEWHERE):
         if folder.is_symlink():
-            raise RunError(f"{folder} is a symbolic link.", "Name the folder itself, or another one, with --out.")
+            raise RunError(f"{folder} is a symbolic link.", "Name the folder itself, or another one, with `out`.")
         if folder.exists() and not folder.is_dir():
-            raise RunError(f"{folder} is not a folder.", "Name another one with --out.")
+            raise RunError(f"{folder} is not a folder.", "Name another one with `out`.")
         if not folder.exists():
             return
         if any(folder.iterdir()):
             if not force:
                 raise RunError(
                     f"The folder {folder} is not empty.",
-                    "Name another one with --out; --force replaces an earlier export.",
+                    "Name another one with `out`; `force=True` replaces an earlier export.",
                 )
             _check_export(folder)
         if Path.cwd().is_relative_to(folder.resolve()):
@@ -83,14 +83,14 @@ def _check_export(folder: Path) -> None:
     if listed is None:
         raise RunError(
             f"No export made the folder {folder}, or one that did not leave its list of files, {MARKER}.",
-            "Name another folder with --out; if nothing in this one is needed, remove it yourself.",
+            "Name another folder with `out`; if nothing in this one is needed, remove it yourself.",
         )
     strange = [path for path in _contents(folder) if path != MARKER and _digest(folder / path) != listed.get(path)]
     if strange:
         more = f" and {len(strange) - 5} more" if len(strange) > 5 else ""
         raise RunError(
             f"{folder} holds what the export did not write, or what was changed since: {', '.join(strange[:5])}{more}.",
-            "Move it elsewhere (make clean there removes what make built), or name another folder with --out.",
+            "Move it elsewhere (make clean there removes what make built), or name another folder with `out`.",
         )
 
 

@@ -174,7 +174,7 @@ def _run(command: Sequence[str]) -> None:
     try:
         done = subprocess.run(command, capture_output=True, text=True, timeout=SECONDS, check=False)
     except (OSError, subprocess.TimeoutExpired) as error:
-        raise ToolchainError(f"The compiler did not run: {error}.", "Try another one with --toolchain.") from error
+        raise ToolchainError(f"The compiler did not run: {error}.", "Try another one with `toolchain`.") from error
     if done.returncode:
         lines = [line for line in done.stderr.splitlines() if "error" in line] or done.stderr.splitlines()[-3:]
-        raise ToolchainError(f"The compiler failed: {' '.join(lines[:3])}", "Try another one with --toolchain.")
+        raise ToolchainError(f"The compiler failed: {' '.join(lines[:3])}", "Try another one with `toolchain`.")

@@ -189,7 +189,7 @@ def _check(rounds: int, epochs: int, threads: int, saliency: str, force: bool, r
     if saliency not in SALIENCIES:
         raise unknown("saliency", saliency, SALIENCIES)
     if force and resume:
-        raise UsageError("--resume continues a training, --force replaces it.", "Give one of the two.")
+        raise UsageError("`resume=True` continues a training, `force=True` replaces it.", "Give one of the two.")
 
 
 def _rank(net: str) -> int:

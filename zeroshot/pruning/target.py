@@ -94,8 +94,8 @@ def make_target(
         UsageError: No target at all, a quantity that is none, an unknown board or engine.
     """
     return Target(
-        to_count(macs, "--macs"), to_bytes(weights, "--weights"), to_bytes(flash, "--flash"),
-        to_ms(latency, "--latency"), load_board(board), load_engine(engine),
+        to_count(macs, "`macs`"), to_bytes(weights, "`weights`"), to_bytes(flash, "`flash`"),
+        to_ms(latency, "`latency`"), load_board(board), load_engine(engine),
     )  # fmt: skip
 
 

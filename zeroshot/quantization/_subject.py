@@ -76,7 +76,7 @@ class Subject:
         if not FEWEST <= wanted <= there:
             raise DataError(
                 f"Calibration needs {max(wanted, FEWEST)} training images; {self.data.dataset.name} has {there}.",
-                "Give fewer with --images." if there >= FEWEST else "Use a larger data set.",
+                "Give fewer with `images`." if there >= FEWEST else "Use a larger data set.",
             )
         rows = np.random.default_rng([seed, 1]).permutation(there)[:wanted]
         x = self.data.images("train")[np.sort(rows)]

@@ -96,7 +96,7 @@ class Finetuner:
         return TrainError(
             f"The loss of {self.subject.trained.net} is no number any more in epoch {number}, step {step + 1} of "
             f"{self.batches.count}, of its finetuning for int8.",
-            "Quantise with a lower --lr, or with --no-qat; nets that are done are kept.",
+            "Quantise with a lower `lr`, or with `epochs=0`; nets that are done are kept.",
         )
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from zeroshot.data import Dataset
-from zeroshot.errors import RunError, UsageError
+from zeroshot.errors import RunError, UsageError, call
 from zeroshot.quantization._curves import plot_curves
 from zeroshot.quantization._pairs import ROLES, measure_pairs
 from zeroshot.quantization._subject import pixel_table
@@ -142,9 +142,9 @@ def quantize_run(
 
 def _check(threads: int | None, force: bool, resume: bool) -> None:
     if force and resume:
-        raise UsageError("--resume continues a quantisation, --force replaces it.", "Give one of the two.")
+        raise UsageError("`resume=True` continues a quantisation, `force=True` replaces it.", "Give one of the two.")
     if threads is not None and threads < 1:
-        raise UsageError(f"--threads must be at least 1, not {threads}.", "Give a larger number.")
+        raise UsageError(f"`threads` must be at least 1, not {threads}.", "Give a larger number.")
 
 
 def _step(report: Progress, done_nets: int, n_nets: int) -> Callable[[int, int], None]:
@@ -170,15 +170,17 @@ def trained_pairs(folder: Path) -> dict[int, dict[str, str | None]]:
         found = {int(row["rank"]): {role: row[f"{role}_model"] or None for role in ROLES} for row in rows}
     except FileNotFoundError as error:
         if folder.exists():
-            hint = f"Finish it first: zeroshot train {folder.parent} --resume."
+            hint = f"Finish it first: {call('train', folder.parent, resume=True)}."
             raise RunError(f"The training in {folder} was not finished: it has no pairs.csv.", hint) from error
         raise RunError(
-            f"The nets of the run in {folder.parent} are not trained.", f"Train them: zeroshot train {folder.parent}"
+            f"The nets of the run in {folder.parent} are not trained.", f"Train them: {call('train', folder.parent)}"
         ) from error
     except (OSError, KeyError, ValueError, TypeError) as error:
-        raise RunError(f"{path} cannot be read: {error}.", "Train again: zeroshot train --force.") from error
+        raise RunError(
+            f"{path} cannot be read: {error}.", f"Train again: {call('train', folder.parent, force=True)}."
+        ) from error
     if not found or any(roles["little"] is None or roles["big"] is None for roles in found.values()):
-        raise RunError(f"{path} lists no trained pairs.", "Train again: zeroshot train --force.")
+        raise RunError(f"{path} lists no trained pairs.", f"Train again: {call('train', folder.parent, force=True)}.")
     return found
 
 
@@ -196,20 +198,24 @@ def _plan(
     if not resume:
         if not force and folder.exists() and any(folder.iterdir()):
             raise RunError(
-                f"{folder} holds int8 nets already.", "Continue with --resume, or replace them with --force."
+                f"{folder} holds int8 nets already.", "Continue with `resume=True`, or replace them with `force=True`."
             )
         return recipe or Int8Recipe(), threads or 1
     if not (folder / PLAN).exists():
-        raise RunError(f"There is no quantisation to resume in {folder}.", "Leave --resume out.")
+        raise RunError(f"There is no quantisation to resume in {folder}.", "Leave `resume=True` out.")
     before = disk.read_about(folder, Path(PLAN).stem)
     try:
         stored, its_threads = Int8Recipe(**before["recipe"]), int(before["threads"])
     except (KeyError, TypeError, ValueError, UsageError) as error:
-        raise RunError(f"{folder / PLAN} is no plan of a quantisation: {error}.", "Start over with --force.") from error
+        raise RunError(
+            f"{folder / PLAN} is no plan of a quantisation: {error}.", "Start over with `force=True`."
+        ) from error
     now = {"recipe": (recipe or stored).values(), "threads": threads or its_threads}
     lines = disk.differences(before, now)
     if lines:
-        raise RunError(f"The nets in {folder} were quantised otherwise. {lines}.", "Leave that out, or use --force.")
+        raise RunError(
+            f"The nets in {folder} were quantised otherwise. {lines}.", "Leave that out, or use `force=True`."
+        )
     return stored, its_threads
 
 

@@ -30,7 +30,7 @@ from zeroshot.training.trained import PARTS, TrainedNet
 from zeroshot.types import Int8Array
 
 Progress = Callable[[int, int], None]
-AGAIN = "Delete its .json to quantise that net again, or start over with --force."
+AGAIN = "Delete its .json to quantise that net again, or start over with `force=True`."
 
 
 @dataclass(frozen=True, eq=False)
@@ -140,7 +140,8 @@ def load_quantized(folder: str | Path, name: str, expected: Row | None = None) -
     lines = disk.differences(about, expected or {})
     if lines:
         raise RunError(
-            f"{where / stem}.npz was quantised otherwise. {lines}.", "Use the same settings, or --force to start over."
+            f"{where / stem}.npz was quantised otherwise. {lines}.",
+            "Use the same settings, or `force=True` to start over.",
         )
     path = where / f"{stem}.outputs.npz"
     try:
@@ -166,7 +167,9 @@ def _is_there(folder: Path, name: str, about: Row, resume: bool) -> bool:
     if not (folder / f"{disk.stem(name)}.json").exists():
         return False
     if not resume:
-        raise RunError(f"{folder} holds {name} already.", "Continue with --resume, or start over with --force.")
+        raise RunError(
+            f"{folder} holds {name} already.", "Continue with `resume=True`, or start over with `force=True`."
+        )
     return True
 
 

@@ -58,7 +58,7 @@ class Rule:
         if self.per_class and self.accuracy is not None:
             raise UsageError(
                 "Thresholds a class share out a rate of escalations; an accuracy floor names none.",
-                "Give --rate, --latency or --energy with --per-class.",
+                "Give `rate`, `latency` or `energy` with `per_class=True`.",
             )
         to_ms(self.latency, "Latency")
         to_mj(self.energy, "Energy")

@@ -20,7 +20,7 @@ from zeroshot.runs.folder import RunFolder
 
 Row = dict[str, Any]
 Tensors = dict[str, torch.Tensor]
-AGAIN = "Delete it and its .json to train that net again, or start over with --force."
+AGAIN = "Delete it and its .json to train that net again, or start over with `force=True`."
 
 
 def stem(net: str) -> str:
@@ -41,7 +41,7 @@ def write(folder: Path, name: str, data: bytes | str) -> Path:
     try:
         return RunFolder(folder, made_here=False).write(name, data)
     except RunError as error:
-        hint = "Free some space or mend the permissions there, then continue with --resume."
+        hint = "Free some space or mend the permissions there, then continue with `resume=True`."
         raise RunError(error.message, hint) from error
 
 
@@ -142,7 +142,9 @@ def check_same(about: Mapping[str, Any], expected: Mapping[str, Any], path: Path
         raise RunError(f"{path} is a checkpoint of another net: {about.get('net')}, not {expected['net']}.", AGAIN)
     lines = differences(about, expected)
     if lines:
-        raise RunError(f"{path} was trained otherwise. {lines}.", "Use the same settings, or --force to start over.")
+        raise RunError(
+            f"{path} was trained otherwise. {lines}.", "Use the same settings, or `force=True` to start over."
+        )
 
 
 def differences(before: Mapping[str, Any], now: Mapping[str, Any]) -> str:

@@ -81,7 +81,9 @@ class RunFolder:
                 net, proxy, value, status = row
                 found.setdefault(net, {})[proxy] = Score(float(value), status)
             except ValueError as error:
-                raise RunError(f"{path} has a line that is no score: {row}.", "Start again with --force.") from error
+                raise RunError(
+                    f"{path} has a line that is no score: {row}.", "Start again with `force=True`."
+                ) from error
         return found
 
     def discard(self) -> None:
@@ -104,17 +106,17 @@ def check_run(path: Path, config: Row, *, force: bool, resume: bool) -> bool:
         RunError: The folder is in use and neither was asked for, is not a run, or holds another config.
     """
     if force and resume:
-        raise UsageError("--resume continues a run, --force replaces it.", "Give one of the two.")
+        raise UsageError("`resume=True` continues a run, `force=True` replaces it.", "Give one of the two.")
     with _disk(path):
         taken = path.exists() and (not path.is_dir() or any(path.iterdir()))
     if resume:
         _same_config(path, config)
     elif taken and not all((path / name).is_file() for name in (CONFIG, ENVIRONMENT)):
-        raise RunError(f"{path} exists and is not a run folder.", "Name another one with --run.")
+        raise RunError(f"{path} exists and is not a run folder.", "Name another one with `run`.")
     elif taken and not force:
         raise RunError(
             f"The run folder {path} exists.",
-            "Continue it with --resume, replace it with --force, or name another with --run.",
+            "Continue it with `resume=True`, replace it with `force=True`, or name another with `run`.",
         )
     return taken
 
@@ -146,16 +148,16 @@ def _same_config(path: Path, config: Row) -> None:
     try:
         before = tomllib.loads((path / CONFIG).read_text())
     except FileNotFoundError as error:
-        raise RunError(f"There is no run to resume in {path}.", "Name its folder with --run.") from error
+        raise RunError(f"There is no run to resume in {path}.", "Name its folder with `run`.") from error
     except (OSError, ValueError) as error:
-        raise RunError(f"{path / CONFIG} cannot be read: {error}.", "Start again with --force.") from error
+        raise RunError(f"{path / CONFIG} cannot be read: {error}.", "Start again with `force=True`.") from error
     now = tomllib.loads(to_toml(config))
     changed = [k for k in sorted(before | now) if before.get(k) != now.get(k)]
     if changed:
         lines = "; ".join(f"{k}: {before.get(k, 'unset')!r} then, {now.get(k, 'unset')!r} now" for k in changed)
         raise RunError(
             f"The run in {path} has another config. {lines}.",
-            "Use the same settings, or --force to start again.",
+            "Use the same settings, or `force=True` to start again.",
         )
 
 
@@ -211,8 +213,8 @@ def _disk(path: Path) -> Iterator[None]:
         yield
     except OSError as error:
         hint = (
-            "Free some space or name another folder with --run."
+            "Free some space or name another folder with `run`."
             if error.errno == 28
-            else "Name another folder with --run."
+            else "Name another folder with `run`."
         )
         raise RunError(f"Cannot write {path}: {error.strerror or error}.", hint) from error

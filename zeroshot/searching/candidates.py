@@ -131,7 +131,7 @@ def infeasible(corner: NetCosts, platform: Platform, budgets: Budgets) -> Infeas
     needs = {name: float(getattr(pairs, name).min()) for name in LIMITS}
     ratios = {name: needs[name] / getattr(budgets, name) for name in LIMITS}
     tightest = max(ratios, key=lambda name: ratios[name])
-    option, unit = "--" + tightest.replace("_", "-"), UNITS[tightest]
+    option, unit = f"`{tightest}`", UNITS[tightest]
     limit, need = f"{getattr(budgets, tightest):,.10g} {unit}", f"{_rounded_up(needs[tightest], unit)} {unit}"
     if ratios[tightest] > 1:
         return InfeasibleError(

@@ -327,7 +327,7 @@ def _remarks(
             f"among {found.drawn:,} drawn."
         )
     if not any(isfinite(getattr(s.budgets, name)) for name in ("latency", "energy", "worst_latency")):
-        remarks.append("No --latency, --energy or --worst-latency was given: the list favours large nets.")
+        remarks.append("No `latency`, `energy` or `worst_latency` was given: the list favours large nets.")
     if model.trust == 0:
         remarks.append("The accuracy model puts no trust in the ranks of these proxies: they do not count.")
     best_single = max(singles, key=lambda row: float(row["accuracy"]), default=None)

@@ -79,18 +79,18 @@ def resolve(
     counts = {"nets": nets, "top": top, "per_net": per_net, "jobs": 1 if jobs is None else jobs, "batch": batch}
     for name, value in counts.items():
         if value < 1:
-            raise UsageError(f"--{name.replace('_', '-')} must be at least 1, not {value}.", "Give a larger number.")
+            raise UsageError(f"`{name}` must be at least 1, not {value}.", "Give a larger number.")
     if shortlist < 0 or seed < 0:
-        raise UsageError("--shortlist and --seed must not be negative.", "Give 0 or more.")
+        raise UsageError("`shortlist` and `seed` must not be negative.", "Give 0 or more.")
     if not 0 <= calibrate <= nets:
-        raise UsageError(f"--calibrate must be from 0 to --nets, not {calibrate}.", "Eight nets are a good start.")
+        raise UsageError(f"`calibrate` must be from 0 to `nets`, not {calibrate}.", "Eight nets are a good start.")
     if calibrate_epochs is not None and not (calibrate and calibrate_epochs >= 1):
         raise UsageError(
-            f"--calibrate-epochs {calibrate_epochs} is for nets that --calibrate trains, 1 or more.",
-            "For example --calibrate 8 --calibrate-epochs 5.",
+            f"`calibrate_epochs` {calibrate_epochs} is for nets that `calibrate` trains, 1 or more.",
+            "For example `calibrate=8`, `calibrate_epochs=5`.",
         )
     if not 0 < escalation <= 1:
-        raise UsageError(f"--escalation {escalation} is not a rate between 0 and 1.", "For 30 % write 0.3.")
+        raise UsageError(f"`escalation` {escalation} is not a rate between 0 and 1.", "For 30 % write 0.3.")
     check_objectives(tuple(objectives))
     its_board, its_engine = load_board(board), load_engine(engine)
     if space not in SPACES:
@@ -104,10 +104,10 @@ def resolve(
     if not any(p.cost == "static" for p in chosen):
         raise UsageError("The first ranking of all pairs needs a static proxy.", "Add macs, params or nn_degree.")
     budgets = Budgets(
-        flash=min(to_bytes(flash, "--flash"), its_board.flash_bytes),
-        sram=min(to_bytes(sram, "--sram"), its_board.sram_bytes),
-        latency=to_ms(latency, "--latency"), energy=to_mj(energy, "--energy"),
-        worst_latency=to_ms(worst_latency, "--worst-latency"), escalation=escalation,
+        flash=min(to_bytes(flash, "`flash`"), its_board.flash_bytes),
+        sram=min(to_bytes(sram, "`sram`"), its_board.sram_bytes),
+        latency=to_ms(latency, "`latency`"), energy=to_mj(energy, "`energy`"),
+        worst_latency=to_ms(worst_latency, "`worst_latency`"), escalation=escalation,
     )  # fmt: skip
     dataset = data if isinstance(data, Dataset) else datasets.load(str(data), seed)
     limits = {f"{k}_limit": v if isfinite(v) else None for k, v in vars(budgets).items()}

@@ -50,10 +50,12 @@ def stored_plan(folder: Path, *, force: bool, resume: bool) -> Plan | None:
     """
     if not resume:
         if not force and folder.exists() and any(folder.iterdir()):
-            raise RunError(f"{folder} holds models already.", "Continue with --resume, or replace them with --force.")
+            raise RunError(
+                f"{folder} holds models already.", "Continue with `resume=True`, or replace them with `force=True`."
+            )
         return None
     if not (folder / PLAN).exists():
-        raise RunError(f"There is no training to resume in {folder}.", "Leave --resume out.")
+        raise RunError(f"There is no training to resume in {folder}.", "Leave `resume=True` out.")
     about = disk.read_about(folder, Path(PLAN).stem)
     try:
         distil, tuning = about.get("distil"), about.get("cascade_aware")
@@ -63,7 +65,9 @@ def stored_plan(folder: Path, *, force: bool, resume: bool) -> Plan | None:
             CascadeTuning(**tuning) if tuning is not None else None,
         )  # fmt: skip
     except (KeyError, TypeError, UsageError) as error:
-        raise RunError(f"{folder / PLAN} is no plan of a training: {error}.", "Start over with --force.") from error
+        raise RunError(
+            f"{folder / PLAN} is no plan of a training: {error}.", "Start over with `force=True`."
+        ) from error
 
 
 def _whole(value: object) -> int:
@@ -91,7 +95,7 @@ def resumed(
     )  # fmt: skip
     lines = disk.differences(plan.values(), asked.values())
     if lines:
-        raise RunError(f"The training in {folder} has another plan. {lines}.", "Leave that out, or use --force.")
+        raise RunError(f"The training in {folder} has another plan. {lines}.", "Leave that out, or use `force=True`.")
     return plan
 
 

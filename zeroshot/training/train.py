@@ -157,15 +157,15 @@ def _check(
 ) -> None:  # fmt: skip
     for name, value in (("top", top), ("epochs", epochs), ("threads", threads), ("jobs", jobs)):
         if value is not None and value < 1:
-            raise UsageError(f"--{name} must be at least 1, not {value}.", "Give a larger number.")
+            raise UsageError(f"`{name}` must be at least 1, not {value}.", "Give a larger number.")
     if minutes is not None and not 0 < minutes < 1e6:
-        raise UsageError(f"--minutes must be positive, not {minutes}.", "Give a larger number.")
+        raise UsageError(f"`minutes` must be positive, not {minutes}.", "Give a larger number.")
     if minutes is not None and epochs is not None:
-        raise UsageError("--minutes chooses the epochs, --epochs gives them.", "Give one of the two.")
+        raise UsageError("`minutes` chooses the epochs, `epochs` gives them.", "Give one of the two.")
     if force and resume:
-        raise UsageError("--resume continues a training, --force replaces it.", "Give one of the two.")
+        raise UsageError("`resume=True` continues a training, `force=True` replaces it.", "Give one of the two.")
     if minutes is not None and resume:
-        raise UsageError("--resume goes on with the epochs that were chosen then.", "Leave --minutes out.")
+        raise UsageError("`resume=True` goes on with the epochs that were chosen then.", "Leave `minutes` out.")
     if policy not in POLICIES:
         raise unknown("escalation policy", policy, POLICIES)
 
@@ -195,7 +195,7 @@ def _remarks(rows: list[Row], top: int, data: Split, trained: list[TrainedNet], 
     remarks += coarse(data)
     if not any(net.recipe.flip for net in trained) and data.dataset.name not in SOURCES:
         remarks.append(
-            "Images were not mirrored, since nobody can tell whether they mean the same in a mirror: --flip."
+            "Images were not mirrored, since nobody can tell whether they mean the same in a mirror: `flip=True`."
         )
     if plan.cascade_aware is not None:
         remarks.append(

@@ -105,7 +105,9 @@ def finished(job: Job, folder: Path, resume: bool) -> bool:
     net = job.name
     whole = (folder / f"{disk.stem(net)}.json").exists()
     if not resume and (whole or disk.epochs(folder, net)):
-        raise RunError(f"{folder} holds {net} already.", "Continue with --resume, or start over with --force.")
+        raise RunError(
+            f"{folder} holds {net} already.", "Continue with `resume=True`, or start over with `force=True`."
+        )
     if whole:
         disk.check_same(disk.read_about(folder, disk.stem(net)), job.identity(), folder / f"{disk.stem(net)}.json")
     return whole

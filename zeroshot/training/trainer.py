@@ -179,7 +179,7 @@ class Trainer:
     def _diverged(self, where: str) -> TrainError:
         return TrainError(
             f"The loss of {self.job.spec} is no number any more {where}.",
-            "Train with a lower --lr; the checkpoint of the epoch before it is kept.",
+            "Train with a lower `lr`; the checkpoint of the epoch before it is kept.",
         )
 
     def tensors(self) -> Tensors:
@@ -217,7 +217,7 @@ class Trainer:
         except (RuntimeError, KeyError, ValueError, IndexError, TypeError) as error:
             raise RunError(
                 f"The checkpoint of {self.job.spec} does not fit the net: {first_line(error)}",
-                "Start over with --force.",
+                "Start over with `force=True`.",
             ) from error
 
 
