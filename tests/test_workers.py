@@ -73,7 +73,10 @@ def test_the_program_reports_a_dead_worker_as_its_own_error(cli, monkeypatch):
 
 def test_the_program_itself_does_not_die_without_a_word(tmp_path):
     """With one job nets are probed in the program's own process: it says where it was."""
-    program = "import os, zeroshot.scoring.population as s; s.probe_net = lambda *_: os.abort(); from zeroshot.cli import main; main()"
+    program = (
+        "import os, zeroshot.scoring.population as s; s.probe_net = lambda *_: os.abort()\n"
+        "from zeroshot.cli import main; main()"
+    )
     arguments = [*SEARCH, "--jobs", "1"]
     done = subprocess.run(
         [sys.executable, "-c", program, *arguments], cwd=tmp_path, capture_output=True, text=True, timeout=120,

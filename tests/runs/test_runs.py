@@ -63,7 +63,7 @@ def test_a_new_run_holds_its_config_and_environment(folder):
 
 def test_environment_names_versions_and_processor():
     found = environment()
-    assert set(found) == {"python", "system", "processor", "cores", "packages"}
+    assert set(found) == {"format", "python", "system", "processor", "cores", "packages"}
     assert found["packages"]["numpy"] == np.__version__
     assert {"torch", "zeroshot-mcu"} <= set(found["packages"])
     assert found["python"].split(".")[0] == "3"

@@ -16,7 +16,7 @@ from typing import Any
 import torch
 
 from zeroshot.errors import RunError
-from zeroshot.runs.folder import RunFolder
+from zeroshot.runs.files import write_file
 
 Row = dict[str, Any]
 Tensors = dict[str, torch.Tensor]
@@ -38,11 +38,7 @@ def write(folder: Path, name: str, data: bytes | str) -> Path:
     Raises:
         RunError: The disk is full, or refuses.
     """
-    try:
-        return RunFolder(folder, made_here=False).write(name, data)
-    except RunError as error:
-        hint = "Free some space or mend the permissions there, then continue with `resume=True`."
-        raise RunError(error.message, hint) from error
+    return write_file(folder / name, data, "Free some space or mend the permissions there, then `resume=True`.")
 
 
 def save(folder: Path, name: str, tensors: Tensors, about: Mapping[str, Any]) -> None:

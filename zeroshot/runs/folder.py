@@ -6,20 +6,20 @@ import json
 import os
 import platform as host
 import shutil
-import tempfile
 import tomllib
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-import numpy as np
+import tomli_w
 
 from zeroshot.errors import RunError, UsageError
+from zeroshot.runs.files import disk, npz_bytes, write_file
+from zeroshot.runs.layout import CONFIG, ENVIRONMENT, FORMAT, SCORES
+from zeroshot.runs.reading import check_format
 from zeroshot.types import Score
 
-CONFIG, ENVIRONMENT, SCORES = "config.toml", "environment.json", "scores.csv"
 PACKAGES = ("torch", "torchvision", "numpy", "scipy", "numba", "scikit-learn", "joblib", "zeroshot-mcu")
 Row = Mapping[str, Any]
 
@@ -33,19 +33,7 @@ class RunFolder:
 
     def write(self, name: str, data: bytes | str) -> Path:
         """Write a file in one step: a reader sees the old one or the whole new one."""
-        raw = data.encode() if isinstance(data, str) else data
-        target = self.path / name
-        with _disk(target):
-            handle, temporary = tempfile.mkstemp(dir=self.path, prefix=f".{name}.")
-            try:
-                with os.fdopen(handle, "wb") as file:
-                    file.write(raw)
-                os.chmod(temporary, 0o644)
-                os.replace(temporary, target)
-            except BaseException:
-                Path(temporary).unlink(missing_ok=True)
-                raise
-        return target
+        return write_file(self.path / name, data)
 
     def write_table(self, name: str, rows: Sequence[Row]) -> Path:
         """Write rows as CSV; floats keep every digit, so equal runs give equal bytes."""
@@ -53,13 +41,11 @@ class RunFolder:
 
     def write_arrays(self, name: str, arrays: Mapping[str, Any]) -> Path:
         """Write arrays as .npz, without pickled objects."""
-        buffer = io.BytesIO()
-        np.savez_compressed(buffer, **arrays)
-        return self.write(name, buffer.getvalue())
+        return self.write(name, npz_bytes(arrays))
 
     def append_scores(self, net: str, scores: Mapping[str, Score]) -> None:
         """Add one net's probed scores to the append-only table: net, proxy, value, status."""
-        with _disk(self.path / SCORES), (self.path / SCORES).open("a", newline="") as file:
+        with disk(self.path / SCORES), (self.path / SCORES).open("a", newline="") as file:
             writer = csv.writer(file)
             for name, score in scores.items():
                 writer.writerow([net, name, repr(score.value), " ".join(score.status.split())])
@@ -70,7 +56,7 @@ class RunFolder:
         path = self.path / SCORES
         if not path.exists():
             return found
-        with _disk(path):
+        with disk(path):
             raw = path.read_bytes()
         text = raw.decode(errors="replace")
         whole = text[: text.rfind("\n") + 1]
@@ -107,7 +93,7 @@ def check_run(path: Path, config: Row, *, force: bool, resume: bool) -> bool:
     """
     if force and resume:
         raise UsageError("`resume=True` continues a run, `force=True` replaces it.", "Give one of the two.")
-    with _disk(path):
+    with disk(path):
         taken = path.exists() and (not path.is_dir() or any(path.iterdir()))
     if resume:
         _same_config(path, config)
@@ -130,7 +116,7 @@ def open_run(path: Path, config: Row, *, force: bool, resume: bool) -> RunFolder
     taken = check_run(path, config, force=force, resume=resume)
     if resume:
         return RunFolder(path, made_here=False)
-    with _disk(path):
+    with disk(path):
         if taken:
             shutil.rmtree(path)
         path.mkdir(parents=True, exist_ok=True)
@@ -145,6 +131,7 @@ def open_run(path: Path, config: Row, *, force: bool, resume: bool) -> RunFolder
 
 
 def _same_config(path: Path, config: Row) -> None:
+    check_format(path)
     try:
         before = tomllib.loads((path / CONFIG).read_text())
     except FileNotFoundError as error:
@@ -162,11 +149,8 @@ def _same_config(path: Path, config: Row) -> None:
 
 
 def to_toml(config: Row) -> str:
-    """A flat mapping of strings, numbers, booleans and lists of strings as TOML; None is left out."""
-    # JSON's strings, numbers, booleans and lists of these are TOML too.
-    # But for DEL, which TOML wants escaped.
-    lines = (f"{key} = {json.dumps(value, ensure_ascii=False)}\n" for key, value in config.items() if value is not None)
-    return "".join(lines).replace("\x7f", "\\u007f")
+    """A mapping of strings, numbers, booleans and lists of these as TOML; None is left out."""
+    return tomli_w.dumps({key: value for key, value in config.items() if value is not None})
 
 
 def to_csv(rows: Sequence[Row]) -> str:
@@ -182,6 +166,7 @@ def to_csv(rows: Sequence[Row]) -> str:
 def environment() -> dict[str, Any]:
     """Versions and processor, for whoever compares two runs."""
     return {
+        "format": FORMAT,
         "python": host.python_version(),
         "system": f"{host.system()} {host.release()} {host.machine()}",
         "processor": processor(),
@@ -205,16 +190,3 @@ def processor() -> str:
         lines = []
     names = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
     return names[0] if names else host.processor() or host.machine()
-
-
-@contextmanager
-def _disk(path: Path) -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        hint = (
-            "Free some space or name another folder with `run`."
-            if error.errno == 28
-            else "Name another folder with `run`."
-        )
-        raise RunError(f"Cannot write {path}: {error.strerror or error}.", hint) from error

@@ -7,7 +7,7 @@ from typing import Any
 
 from zeroshot.data import SOURCES, Dataset, load
 from zeroshot.errors import RunError, call
-from zeroshot.runs.folder import CONFIG
+from zeroshot.runs.layout import CONFIG
 from zeroshot.training.batches import Split
 from zeroshot.training.pair_figures import parsed
 

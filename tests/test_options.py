@@ -1,0 +1,83 @@
+"""Options of a stage: one dataclass that checks itself, whoever fills it."""
+
+import math
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from zeroshot.errors import UsageError
+from zeroshot.options import Options, option
+from zeroshot.units import Quantity
+
+
+@dataclass(frozen=True)
+class Stage(Options):
+    nets: int = option(10, "Nets.", least=1)
+    rate: float = option(0.5, "A rate.", above=0, most=1)
+    share: float | None = option(None, "A share.", least=0, below=1)
+    latency: Quantity = option(None, "A limit.", unit="time")
+    proxies: tuple[str, ...] = option(("macs",), "Names.", names=lambda: ("macs", "zico"))
+    qat: bool = option(True, "Finetune.")
+    folder: str | None = option(None, "A folder.")
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        ({"nets": 0}, ["`nets`", "at least 1", "0"]),
+        ({"nets": True}, ["`nets`", "True", "a whole number"]),
+        ({"nets": 2.0}, ["`nets`", "2.0", "a whole number"]),
+        ({"nets": "3"}, ["`nets`", "'3'", "a whole number"]),
+        ({"rate": 0.0}, ["`rate`", "above 0"]),
+        ({"rate": math.nan}, ["`rate`", "nan"]),
+        ({"rate": 1.5}, ["`rate`", "at most 1"]),
+        ({"share": 1.0}, ["`share`", "below 1"]),
+        ({"latency": "12 parsecs"}, ["`latency`", "12 parsecs", "50ms"]),
+        ({"latency": [1]}, ["`latency`", "a quantity"]),
+        ({"proxies": ["macs", 3]}, ["`proxies`", "a list of names"]),
+        ({"proxies": "macs,zicco"}, ["zicco", "zico"]),
+        ({"qat": "yes"}, ["`qat`", "true or false"]),
+        ({"folder": 3}, ["`folder`", "text"]),
+    ],
+)
+def test_what_is_wrong_is_named(given, words):
+    with pytest.raises(UsageError) as caught:
+        Stage(**given)
+    text = f"{caught.value.message} {caught.value.hint}"
+    assert [word for word in words if word not in text] == []
+
+
+def test_values_become_plain():
+    made = Stage(nets=np.int64(3), rate=1, proxies=["zico", "macs"], folder=Path("a") / "b", latency="5ms")
+    assert made == Stage(nets=3, rate=1.0, proxies="zico, macs,", folder="a/b", latency="5ms")
+    assert made.values() == {
+        "nets": 3, "rate": 1.0, "share": None, "latency": "5ms", "proxies": ["zico", "macs"], "qat": True,
+        "folder": "a/b",
+    }  # fmt: skip
+    assert type(made.nets) is int
+    assert made.differences(Stage(nets=3, rate=1.0, proxies="zico,macs", latency="5ms")) == {"folder": ("a/b", None)}
+
+
+def test_a_toml_file_may_have_dashes_and_is_named_in_errors(tmp_path):
+    path = tmp_path / "stage.toml"
+    path.write_text('nets = 4\nproxies = ["zico"]\n')
+    assert Stage.read(path) == Stage(nets=4, proxies=("zico",))
+    for text, words in (
+        ("net = 4", ["net", "nets", "stage.toml"]), ("nets = ", ["stage.toml", "TOML"]), ("nets = true", ["`nets`"]),
+    ):  # fmt: skip
+        path.write_text(text)
+        with pytest.raises(UsageError) as caught:
+            Stage.read(path)
+        assert [word for word in words if word not in f"{caught.value.message} {caught.value.hint}"] == []
+    with pytest.raises(UsageError, match="nowhere"):
+        Stage.read(tmp_path / "nowhere.toml")
+
+
+@given(st.integers(1, 10**6), st.floats(0, 1, exclude_min=True), st.lists(st.sampled_from(["macs", "zico"])))
+def test_stored_values_make_the_same_options(nets, rate, proxies):
+    made = Stage(nets=nets, rate=rate, proxies=tuple(proxies))
+    assert Stage.of(made.values()) == made

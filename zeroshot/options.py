@@ -1,0 +1,187 @@
+"""Options of a stage, each declared once: a field with its default, its help, its unit and its check.
+
+The Python call, the command line, a TOML file, the environment and the stored config of a run are all made from the
+one dataclass of a stage. Types are checked by msgspec, which starts in a third of pydantic's time and needs no model
+classes beside these dataclasses. Modules that declare options import nothing heavy: the command line reads them all.
+"""
+
+import dataclasses
+import os
+import tomllib
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Self, get_type_hints
+
+from zeroshot.errors import UsageError, unknown
+from zeroshot.units import Quantity, to_bytes, to_mj, to_ms
+
+KEY = "option"  # of a field's metadata
+EXPECTED: dict[Any, str] = {
+    str: 'text, like "nucleo-f446re"',
+    bool: "true or false",
+    int: "a whole number",
+    float: "a number",
+    Quantity: 'a quantity, like "50ms"',
+    tuple[str, ...]: 'a list of names, like ["zico", "params"]',
+}
+UNITS: dict[str, Callable[[Quantity, str], float]] = {"size": to_bytes, "time": to_ms, "energy": to_mj}
+
+
+@dataclass(frozen=True)
+class Option:
+    """What is known of an option beside its name, type and default.
+
+    Attributes:
+        help: One line for people.
+        metavar: What stands for the value in a command's help.
+        panel: Heading that it stands under there.
+        least: Smallest value.
+        most: Largest value.
+        above: What the value must be larger than.
+        below: What the value must be smaller than.
+        unit: `size`, `time` or `energy`, of a quantity.
+        names: Gives the known names; called only to check a value, so that it may import what it needs.
+        shown: What stands for a default of None in a command's help.
+        flag: How the command line spells it, where that is not by its name: "--verify/--no-verify".
+    """
+
+    help: str
+    metavar: str = ""
+    panel: str = "Options"
+    least: float | None = None
+    most: float | None = None
+    above: float | None = None
+    below: float | None = None
+    unit: str | None = None
+    names: Callable[[], Iterable[str]] | None = None
+    shown: str | None = None
+    flag: str | None = None
+
+
+def option(default: Any, help: str, **about: Any) -> Any:  # noqa: ANN401 - a dataclass field of any type
+    """Declare an option: a dataclass field. Arguments as the attributes of `Option`."""
+    return dataclasses.field(default=default, metadata={KEY: Option(help, **about)})
+
+
+@dataclass(frozen=True)
+class Options:
+    """Base of the options of a stage; values are checked when it is made.
+
+    Raises:
+        UsageError: A value of the wrong type, out of its range, or an unknown name.
+    """
+
+    def __post_init__(self) -> None:
+        """Check every field; lists and comma-separated names become tuples, paths text."""
+        for name, declared in self.declared().items():
+            value = _checked(name, getattr(self, name), types_of(type(self))[name], declared)
+            object.__setattr__(self, name, value)
+
+    @classmethod
+    def declared(cls) -> dict[str, Option]:
+        """Name -> option, in the order of the fields."""
+        return {each.name: each.metadata[KEY] for each in dataclasses.fields(cls) if KEY in each.metadata}
+
+    @classmethod
+    def of(cls, values: Mapping[str, object], where: str = "") -> Self:
+        """Options from a mapping.
+
+        Args:
+            values: Name -> value; names may have dashes.
+            where: For messages: where the values come from.
+
+        Raises:
+            UsageError: An unknown option, or a value that is refused.
+        """
+        known = cls.declared()
+        given = {key.replace("-", "_"): value for key, value in values.items()}
+        for key, name in zip(values, given, strict=True):
+            if name not in known:
+                raise unknown("option", key, known, where)
+        return cls(**given)
+
+    @classmethod
+    def read(cls, path: str | Path) -> Self:
+        """Options of a TOML file; errors as `read_toml` and `of`."""
+        return cls.of(read_toml(path), f"In {path}.")
+
+    def values(self) -> dict[str, Any]:
+        """As a mapping of plain values, for a stored config; tuples become lists."""
+        found = {name: getattr(self, name) for name in self.declared()}
+        return {name: list(value) if isinstance(value, tuple) else value for name, value in found.items()}
+
+    def differences(self, other: Self) -> dict[str, tuple[Any, Any]]:
+        """Option -> (own value, the other's), of those that differ."""
+        mine, theirs = self.values(), other.values()
+        return {name: (mine[name], theirs[name]) for name in mine if mine[name] != theirs[name]}
+
+
+def types_of(cls: type[Options]) -> dict[str, Any]:
+    """Name -> type of the declared options."""
+    hints = get_type_hints(cls)
+    return {name: hints[name] for name in cls.declared()}
+
+
+def read_toml(path: str | Path) -> dict[str, Any]:
+    """What a TOML file holds.
+
+    Raises:
+        UsageError: It cannot be read, or is no TOML.
+    """
+    try:
+        return tomllib.loads(Path(path).read_text(encoding="utf-8"))
+    except OSError as error:
+        raise UsageError(f"Cannot read the config file {path}: {error.strerror}.", "Check the path.") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise UsageError(f"{path} is not valid TOML: {error}.", "Correct that line.") from error
+
+
+def _checked(name: str, value: object, kind: Any, declared: Option) -> object:  # noqa: ANN401 - a type
+    import msgspec
+
+    if kind is object:  # a data set, a folder: whoever uses it says what is wrong with it
+        return value
+    if isinstance(value, os.PathLike):
+        value = os.fspath(value)
+    if type(value).__module__ == "numpy" and hasattr(value, "item"):
+        value = value.item()
+    if kind == tuple[str, ...] and isinstance(value, str):
+        value = [word.strip() for word in value.split(",") if word.strip()]
+    try:
+        found: object = msgspec.convert(value, kind, strict=True)
+    except msgspec.ValidationError:
+        raise UsageError(f"`{name}` is {value!r}.", f"It must be {_expected(kind)}.") from None
+    if found is not None:
+        _check_range(name, found, declared)
+        _check_meaning(name, found, declared)
+    return found
+
+
+def _expected(kind: Any) -> str:  # noqa: ANN401 - a type
+    for each, words in EXPECTED.items():
+        if kind == each or kind == each | None:
+            return words
+    raise TypeError(f"no words for the type {kind}")
+
+
+def _check_range(name: str, value: Any, declared: Option) -> None:  # noqa: ANN401 - a number where there is a range
+    # Written so that NaN fails.
+    if declared.least is not None and not value >= declared.least:
+        raise UsageError(f"`{name}` must be at least {declared.least:g}, not {value}.", "Give a larger number.")
+    if declared.above is not None and not value > declared.above:
+        raise UsageError(f"`{name}` must be above {declared.above:g}, not {value}.", "Give a larger number.")
+    if declared.most is not None and not value <= declared.most:
+        raise UsageError(f"`{name}` must be at most {declared.most:g}, not {value}.", "Give a smaller number.")
+    if declared.below is not None and not value < declared.below:
+        raise UsageError(f"`{name}` must be below {declared.below:g}, not {value}.", "Give a smaller number.")
+
+
+def _check_meaning(name: str, value: Any, declared: Option) -> None:  # noqa: ANN401 - as the option has it
+    if declared.unit is not None:
+        UNITS[declared.unit](value, f"`{name}`")
+    if declared.names is not None:
+        known = list(declared.names())
+        for each in value if isinstance(value, tuple) else (value,):
+            if each not in known:
+                raise unknown(name.replace("_", " "), each, known)

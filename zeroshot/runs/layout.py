@@ -1,0 +1,36 @@
+"""Names of everything in a run folder.
+
+config.toml environment.json        what was asked for, and on what machine
+candidates.csv candidates.npz       all nets that were drawn
+scores.csv                          probed scores, appended net by net
+pairs.csv front.csv singles.csv     what the search lists
+calibration.csv calibration/        nets that were trained briefly to anchor the accuracies
+summary.json pareto.png
+models/                             trained nets, their plan, pairs.csv, nets.csv, summary.json
+int8/                               int8 nets, their plan, pairs.csv, nets.csv, curves.png, summary.json
+firmware/pair-1/                    exported pairs
+"""
+
+# Raised when a version can no longer read what an earlier one wrote. 1: up to zeroshot 0.1.0, without a number.
+FORMAT = 2
+
+CONFIG = "config.toml"
+ENVIRONMENT = "environment.json"
+SCORES = "scores.csv"
+CANDIDATES, CANDIDATE_ARRAYS = "candidates.csv", "candidates.npz"
+PAIRS, FRONT, SINGLES, NETS = "pairs.csv", "front.csv", "singles.csv", "nets.csv"
+CALIBRATION, CALIBRATION_NETS = "calibration.csv", "calibration"
+SUMMARY = "summary.json"
+FRONT_PLOT, CURVES_PLOT = "pareto.png", "curves.png"
+MODELS, TRAINING_PLAN = "models", "train.json"
+INT8, QUANTIZATION_PLAN = "int8", "quantize.json"
+FIRMWARE = "firmware"
+
+
+def firmware_of(rank: int) -> str:
+    """Where the firmware of a pair goes by default, from the run folder on.
+
+    >>> firmware_of(3)
+    'firmware/pair-3'
+    """
+    return f"{FIRMWARE}/pair-{rank}"

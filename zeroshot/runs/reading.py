@@ -1,0 +1,113 @@
+"""What the stages of a run have left for those that come after them."""
+
+import json
+import tomllib
+from pathlib import Path
+from typing import Any, TypeVar
+
+from zeroshot.errors import RunError, call
+from zeroshot.runs import layout, rows
+from zeroshot.runs.rows import MeasuredPair, PredictedPair, QuantizedPair
+from zeroshot.runs.tables import Table
+
+T = TypeVar("T")
+NEEDED = ("data", "data_sha256", "seed")  # keys without which no later stage can work
+
+
+def check_format(run: Path) -> None:
+    """Insist that a run was written in the format that this version reads.
+
+    Raises:
+        RunError: It was not; the message names both, and the version that wrote it.
+    """
+    path = run / layout.ENVIRONMENT
+    try:
+        known = json.loads(path.read_text(encoding="utf-8"))
+    except (FileNotFoundError, NotADirectoryError):
+        return  # not the folder of a run: whoever reads on says so
+    except (OSError, ValueError) as error:
+        raise RunError(f"{path} cannot be read: {error}.", "Search again with `force=True`.") from error
+    found = known.get("format", 1) if isinstance(known, dict) else None
+    if found != layout.FORMAT:
+        packages = known.get("packages") if isinstance(known, dict) else None
+        writer = packages.get("zeroshot-mcu") if isinstance(packages, dict) else None
+        raise RunError(
+            f"The run in {run} has format {found}, written by zeroshot {writer or 'of an unknown version'}; this "
+            f"version reads format {layout.FORMAT}.",
+            f"Search again: {call('search', ..., run=run, force=True)}, or use the version that wrote it.",
+        )
+
+
+def read_config(run: Path) -> dict[str, Any]:
+    """The stored config of a search.
+
+    Raises:
+        RunError: There is no run, it has another format, or its config is damaged.
+    """
+    check_format(run)
+    path = run / layout.CONFIG
+    try:
+        config = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (FileNotFoundError, NotADirectoryError) as error:
+        raise RunError(f"{run} is not the folder of a run.", f"Make one: {call('search', ..., run=run)}.") from error
+    except (OSError, ValueError) as error:
+        raise RunError(f"{path} cannot be read: {error}.", "Search again with `force=True`.") from error
+    missing = [key for key in NEEDED if key not in config]
+    if missing:
+        again = call("search", ..., run=run, force=True)
+        raise RunError(f"{path} lacks {', '.join(missing)}.", f"Search again: {again}.")
+    return config
+
+
+def read_search(run: Path) -> tuple[dict[str, Any], list[PredictedPair]]:
+    """Config and pairs of a finished search, best first.
+
+    Raises:
+        RunError: There is no run, it was interrupted, it found no pairs, or its files are damaged.
+    """
+    config = read_config(run)
+    finish = f"Finish it first, with its settings: {call('search', ..., run=run, resume=True)}."
+    pairs = _read(run / layout.PAIRS, rows.PAIRS, "search", finish, "Search again with `force=True`.")
+    if not pairs:
+        raise RunError(f"The search in {run} found no pairs: there is nothing to train.", "Search with wider budgets.")
+    return config, pairs
+
+
+def read_training(run: Path) -> list[MeasuredPair]:
+    """The trained pairs of a run.
+
+    Raises:
+        RunError: Nothing was trained, the training is not finished, or its table is damaged.
+    """
+    folder = run / layout.MODELS
+    if not folder.exists():
+        raise RunError(f"The nets of the run in {run} are not trained.", f"Train them: {call('train', run)}.")
+    again = f"Train again: {call('train', run, force=True)}."
+    finish = f"Finish it first: {call('train', run, resume=True)}."
+    pairs = _read(folder / layout.PAIRS, rows.TRAINED_PAIRS, "training", finish, again)
+    if not pairs:
+        raise RunError(f"{folder / layout.PAIRS} lists no trained pairs.", again)
+    return pairs
+
+
+def read_quantization(run: Path) -> list[QuantizedPair]:
+    """The quantised pairs of a run.
+
+    Raises:
+        RunError: Nothing was quantised, the quantisation is not finished, or its table is damaged.
+    """
+    folder = run / layout.INT8
+    if not folder.exists():
+        raise RunError(f"The nets of the run in {run} are not quantised.", f"Quantise them: {call('quantize', run)}.")
+    again = f"Quantise again: {call('quantize', run, force=True)}."
+    finish = f"Finish it first: {call('quantize', run, resume=True)}."
+    return _read(folder / layout.PAIRS, rows.QUANTIZED_PAIRS, "quantisation", finish, again)
+
+
+def _read(path: Path, table: Table[T], stage: str, finish: str, again: str) -> list[T]:
+    try:
+        return table.from_csv(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise RunError(f"The {stage} in {path.parent} was not finished: it has no {path.name}.", finish) from error
+    except (OSError, ValueError) as error:
+        raise RunError(f"{path} cannot be read: {error}.", again) from error
