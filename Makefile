@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test test-slow test-random lint benchmarks clean
+.PHONY: demo test test-slow test-random test-lowest coverage lint benchmarks clean
 
 demo: $(VENV)/installed-mcu
 	$(BIN)/zeroshot demo --run runs/demo --force
@@ -11,8 +11,9 @@ demo: $(VENV)/installed-mcu
 	$(BIN)/zeroshot quantize runs/demo --force
 	$(BIN)/zeroshot export runs/demo --pair 1 --force
 
+# A process a core; a file's tests stay together, with the fixtures that they share.
 test: $(VENV)/installed-dev
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n auto --dist loadfile
 
 test-slow: $(VENV)/installed-dev
 	$(BIN)/python -m pytest -m slow
@@ -20,6 +21,20 @@ test-slow: $(VENV)/installed-dev
 # All properties with fresh seeds and ten times the examples; pytest prints how to repeat a failure.
 test-random: $(VENV)/installed-dev
 	$(BIN)/python -m pytest -m hypothesis --hypothesis-profile=random
+
+# With the oldest versions of the dependencies that pyproject.toml allows, in an environment of its own.
+test-lowest: $(VENV)/installed-dev
+	$(PYTHON) -m venv $(VENV)-lowest
+	$(BIN)/python tests/lowest.py > $(VENV)-lowest/constraints.txt
+	$(VENV)-lowest/bin/python -m pip install --disable-pip-version-check -q -c $(VENV)-lowest/constraints.txt -e '.[dev]'
+	$(VENV)-lowest/bin/python -m pytest -n auto --dist loadfile
+
+# Twice: compiled kernels are seen only in a pass that runs them as Python.
+KERNELS := tests/cascade tests/cost tests/int8 tests/spaces tests/test_net.py
+coverage: $(VENV)/installed-dev
+	$(BIN)/python -m coverage run -m pytest
+	NUMBA_DISABLE_JIT=1 $(BIN)/python -m coverage run --append -m pytest $(KERNELS)
+	$(BIN)/python -m coverage report --skip-covered
 
 lint: $(VENV)/installed-dev
 	$(BIN)/ruff check .

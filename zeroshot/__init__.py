@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from zeroshot.searching.results import SearchResult
     from zeroshot.searching.search import search
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 # Loaded when first asked for: importing the package must not import torch or numba.
 _HOMES = {
