@@ -251,7 +251,9 @@ def _count_kernel(values):  # type: ignore[no-untyped-def]
 
 
 @numba.njit(cache=True, inline="always")
-def _put(out, row, op, size, c_in, c_out, kernel, stride, groups, source, residual, cell):  # type: ignore[no-untyped-def]
+def put_row(out, row, layer) -> None:  # type: ignore[no-untyped-def]
+    """Write one layer of square tensors; its tuple says what, in the order unpacked here."""
+    op, size, c_in, c_out, kernel, stride, groups, source, residual, cell = layer
     after = (size + stride - 1) // stride
     out[row, OP] = op
     out[row, HEIGHT] = size
@@ -276,7 +278,7 @@ def _fill_kernel(values, ptr, image_channels, classes):  # type: ignore[no-untyp
         out = table[ptr[i] : ptr[i + 1]]
         size = values[i, 0]
         channels = values[i, 1]
-        _put(out, 0, CONV, size, image_channels, channels, 3, values[i, 2], 1, INPUT, NO_TENSOR, 0)
+        put_row(out, 0, (CONV, size, image_channels, channels, 3, values[i, 2], 1, INPUT, NO_TENSOR, 0))
         size = (size + values[i, 2] - 1) // values[i, 2]
         row = 1
         cell = 0
@@ -290,58 +292,47 @@ def _fill_kernel(values, ptr, image_channels, classes):  # type: ignore[no-untyp
                 entry = row - 1
                 cell += 1
                 if block == CONV_BLOCK:
-                    _put(out, row, square, size, channels, width, k, stride, 1, entry, NO_TENSOR, cell)
+                    put_row(out, row, (square, size, channels, width, k, stride, 1, entry, NO_TENSOR, cell))
                     row += 1
                 elif block == SEPARABLE_BLOCK:
-                    _put(
-                        out,
-                        row,
-                        DEPTHWISE,
-                        size,
-                        channels,
-                        channels,
-                        k,
-                        stride,
-                        channels,
-                        entry,
-                        NO_TENSOR,
-                        cell,
+                    put_row(
+                        out, row, (DEPTHWISE, size, channels, channels, k, stride, channels, entry, NO_TENSOR, cell)
                     )
-                    _put(out, row + 1, POINTWISE, after, channels, width, 1, 1, 1, row, NO_TENSOR, cell)
+                    put_row(out, row + 1, (POINTWISE, after, channels, width, 1, 1, 1, row, NO_TENSOR, cell))
                     row += 2
                 elif block == BOTTLENECK_BLOCK:
                     hidden = channels * expansion
                     if expansion > 1:
-                        _put(out, row, POINTWISE, size, channels, hidden, 1, 1, 1, entry, NO_TENSOR, cell)
+                        put_row(out, row, (POINTWISE, size, channels, hidden, 1, 1, 1, entry, NO_TENSOR, cell))
                         row += 1
-                    _put(out, row, DEPTHWISE, size, hidden, hidden, k, stride, hidden, row - 1, NO_TENSOR, cell)
-                    _put(out, row + 1, POINTWISE, after, hidden, width, 1, 1, 1, row, NO_TENSOR, cell)
+                    put_row(out, row, (DEPTHWISE, size, hidden, hidden, k, stride, hidden, row - 1, NO_TENSOR, cell))
+                    put_row(out, row + 1, (POINTWISE, after, hidden, width, 1, 1, 1, row, NO_TENSOR, cell))
                     row += 2
                     if same:
-                        _put(out, row, ADD, after, width, width, 1, 1, 1, row - 1, entry, cell)
+                        put_row(out, row, (ADD, after, width, width, 1, 1, 1, row - 1, entry, cell))
                         row += 1
                 else:
-                    _put(out, row, square, size, channels, width, k, stride, 1, entry, NO_TENSOR, cell)
-                    _put(out, row + 1, square, after, width, width, k, 1, 1, row, NO_TENSOR, cell)
+                    put_row(out, row, (square, size, channels, width, k, stride, 1, entry, NO_TENSOR, cell))
+                    put_row(out, row + 1, (square, after, width, width, k, 1, 1, row, NO_TENSOR, cell))
                     row += 2
                     body = row - 1
                     skip = entry
                     if not same:
-                        _put(out, row, POINTWISE, size, channels, width, 1, stride, 1, entry, NO_TENSOR, cell)
+                        put_row(out, row, (POINTWISE, size, channels, width, 1, stride, 1, entry, NO_TENSOR, cell))
                         skip = row
                         row += 1
-                    _put(out, row, ADD, after, width, width, 1, 1, 1, body, skip, cell)
+                    put_row(out, row, (ADD, after, width, width, 1, 1, 1, body, skip, cell))
                     row += 1
                 channels = width
                 size = after
         cell += 1
         head = values[i, 4]
         if head > 0:
-            _put(out, row, POINTWISE, size, channels, head, 1, 1, 1, row - 1, NO_TENSOR, cell)
+            put_row(out, row, (POINTWISE, size, channels, head, 1, 1, 1, row - 1, NO_TENSOR, cell))
             channels = head
             row += 1
-        _put(out, row, AVGPOOL, size, channels, channels, size, 1, 1, row - 1, NO_TENSOR, cell)
+        put_row(out, row, (AVGPOOL, size, channels, channels, size, 1, 1, row - 1, NO_TENSOR, cell))
         out[row, OUT_HEIGHT] = 1
         out[row, OUT_WIDTH] = 1
-        _put(out, row + 1, LINEAR, 1, channels, classes, 1, 1, 1, row, NO_TENSOR, cell)
+        put_row(out, row + 1, (LINEAR, 1, channels, classes, 1, 1, 1, row, NO_TENSOR, cell))
     return table
