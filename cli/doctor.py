@@ -86,7 +86,7 @@ def package(wanted: "Requirement") -> dict[str, Any]:
             import_torchvision()
         else:
             with quiet():
-                importlib.import_module(MODULES.get(name, name))
+                importlib.import_module(MODULES.get(name, name.replace("-", "_")))
     except PackageNotFoundError:
         return {"version": None, "ok": False, "problem": "not installed", "fix": f'pip install "{text}"'}
     except (ZeroshotError, ImportError, OSError, RuntimeError) as error:

@@ -1,43 +1,37 @@
 """`zeroshot proxies`, `boards` and `spaces`: what can be chosen."""
 
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from ._output import aligned, emit, table
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from rich.console import Console
 
+    from zeroshot.cost.boards import Board
+
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
-Row = dict[str, Any]
 
 
 def proxies(json: Json = False) -> None:
     """List the proxies: built-in ones and those of installed plug-ins."""
-    from zeroshot.scoring.plugins import load_proxies, providers
+    from zeroshot.catalogue import proxies as listed
 
-    sources = providers()
-    rows: list[Row] = [
-        {
-            "name": p.name, "cost": p.cost, "paper": p.paper, "summary": p.summary, "version": p.version,
-            "provider": asdict(sources[p.name]), "needs_labels": p.needs_labels, "batches": p.batches,
-            "readout": p.readout, "parts": p.parts,
-        }
-        for p in load_proxies()
-    ]  # fmt: skip
+    rows = listed()
 
     def human(screen: "Console") -> None:
         shown = table("proxy", "cost", "what it is", "paper", "provider")
         for row in rows:
-            cells = (row["cost"], row["summary"], row["paper"], sources[row["name"]])
-            shown.add_row(f"{row['name']}@{row['version']}", *map(str, cells))
+            shown.add_row(f"{row.name}@{row.version}", row.cost, row.summary, row.paper, str(row.provider))
         screen.print(shown, soft_wrap=False)
         screen.print("\nCost, from cheap to dear: static (no pass), forward, backward, per-sample.", style="dim")
         screen.print("An aggregate ranks several nets by the scores of its parts.", style="dim")
 
-    emit({"proxies": rows}, human, json=json)
+    emit({"proxies": [asdict(row) for row in rows]}, human, json=json)
 
 
 def boards(
@@ -45,44 +39,47 @@ def boards(
     json: Json = False,
 ) -> None:
     """List the boards; with a name, every figure of that board and its source."""
-    from zeroshot.cost.boards import board_names, load_board
+    from zeroshot.catalogue import boards as listed
+    from zeroshot.cost.boards import load_board
 
     if name is not None:
-        board = asdict(load_board(name))
-        emit(board, lambda screen: _print_board(screen, board), json=json)
+        board = load_board(name)
+        emit(asdict(board), lambda screen: _print_board(screen, board), json=json)
         return
-    rows = [asdict(load_board(each)) for each in board_names()]
-    emit({"boards": rows}, lambda screen: _print_boards(screen, rows), json=json)
+    rows = listed()
+    emit({"boards": [asdict(row) for row in rows]}, lambda screen: _print_boards(screen, rows), json=json)
 
 
-def _print_boards(screen: "Console", rows: list[Row]) -> None:
-    engines = list(dict.fromkeys(engine for row in rows for engine in row["cycles_per_instruction"]))
-    lines = [("", "", "flash", "SRAM", "", "power", "latency"), ("board", "MHz", "KiB", "KiB", "CPI", "mW", "± %")]
+def _print_boards(screen: "Console", rows: "Sequence[Board]") -> None:
+    engines = list(dict.fromkeys(engine for row in rows for engine in row.cycles_per_instruction))
+    lines: list[tuple[str, ...]] = [
+        ("", "", "flash", "SRAM", "", "power", "latency"),
+        ("board", "MHz", "KiB", "KiB", "CPI", "mW", "± %"),
+    ]
     for row in rows:
-        cycles = " / ".join(f"{row['cycles_per_instruction'].get(engine, '-')}" for engine in engines)
-        kib = [f"{row[key] / 1024:g}" for key in ("flash_bytes", "sram_bytes")]
+        cycles = " / ".join(f"{row.cycles_per_instruction.get(engine, '-')}" for engine in engines)
+        kib = [f"{size / 1024:g}" for size in (row.flash_bytes, row.sram_bytes)]
         lines.append(
-            (row["name"], f"{row['clock_mhz']:g}", *kib, cycles, f"{row['power_mw']:g}",
-             f"{100 * row['latency_error']:g}")
+            (row.name, f"{row.clock_mhz:g}", *kib, cycles, f"{row.power_mw:g}", f"{100 * row.latency_error:g}")
         )  # fmt: skip
     texts = aligned(lines, screen.width, left=1)
     screen.print("\n".join(texts[:2]), style="dim")
     for row, text in zip(rows, texts[2:], strict=True):
         screen.print(text)
-        screen.print(f"  {row['title']}, {row['cpu']}", style="dim")
+        screen.print(f"  {row.title}, {row.cpu}", style="dim")
     screen.print(f"\nCPI: cycles for each instruction of the model, with {' / '.join(engines)}.", style="dim")
     screen.print("zeroshot boards NAME shows where each figure comes from.", style="dim")
 
 
-def _print_board(screen: "Console", board: Row) -> None:
+def _print_board(screen: "Console", board: "Board") -> None:
     from zeroshot.cost.engines import figures
 
-    screen.print(f"{board['name']}: {board['title']}, {board['cpu']}", style="bold")
+    screen.print(f"{board.name}: {board.title}, {board.cpu}", style="bold")
     shown = table("figure", "value", "source")
-    for figure in figures(board):
-        table_name, _, key = figure.partition(".")
-        value = board[table_name][key] if key else board[figure]
-        shown.add_row(figure, f"{value:,}", board["sources"].get(figure, board["sources"].get(table_name, "")))
+    for figure in figures(asdict(board)):
+        name, _, key = figure.partition(".")
+        value = getattr(board, name)[key] if key else getattr(board, name)
+        shown.add_row(figure, f"{value:,}", board.sources.get(figure, board.sources.get(name, "")))
     screen.print(shown, soft_wrap=False)
 
 
@@ -91,26 +88,20 @@ def spaces(
     json: Json = False,
 ) -> None:
     """List the spaces, how many nets each has, and what varies in it."""
-    from zeroshot.spaces import PUBLISHED, SPACES
+    from zeroshot.catalogue import spaces as listed
 
-    rows: list[Row] = []
-    for name, space in SPACES.items():
-        built = space(side)
-        rows.append({"name": name, "searched": True, "side": side, "count": built.count(), "fields": asdict(built)})
-    for name, published in PUBLISHED.items():
-        cells = published()
-        rows.append({"name": name, "searched": False, "side": 32, "count": cells.count(), "fields": cells.fields()})
+    rows = listed(side)
 
     def human(screen: "Console") -> None:
         for row in rows:
-            what = f"nets for {side}x{side} images" if row["searched"] else "published cells, for judging proxies"
-            screen.print(f"{row['name']}: {row['count']:,} {what}", style="bold")
+            what = f"nets for {side}x{side} images" if row.searched else "published cells, for judging proxies"
+            screen.print(f"{row.name}: {row.count:,} {what}", style="bold")
             shown = table("field", "choices")
-            for field, choices in row["fields"].items():
+            for field, choices in row.fields.items():
                 shown.add_row(field, _choices(choices))
             screen.print(shown, soft_wrap=False)
 
-    emit({"spaces": rows}, human, json=json)
+    emit({"spaces": [asdict(row) for row in rows]}, human, json=json)
 
 
 def _choices(choices: object) -> str:

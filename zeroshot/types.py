@@ -2,6 +2,9 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from importlib import import_module
+from types import ModuleType
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -16,6 +19,14 @@ Int64Array = npt.NDArray[np.int64]
 
 # What is being done, how many steps are done, of how many.
 Progress = Callable[[str, int, int], None]
+
+
+class CallablePackage(ModuleType):
+    """A package that, called, lists what is in it: `zeroshot.spaces()`, as `zeroshot.catalogue.spaces()` does."""
+
+    def __call__(self, *args: Any, **options: Any) -> Any:  # noqa: ANN401 - as the function in the catalogue
+        """What the catalogue's function of this name gives."""
+        return getattr(import_module("zeroshot.catalogue"), self.__name__.rpartition(".")[2])(*args, **options)
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, fields
 
 from zeroshot.runs.tables import Column, Table
 
-Threshold = float | str  # a number, the word inf, or one number for each class with spaces between
+Threshold = float | int | str  # a number, the word inf, or one number for each class with spaces between
 # Stage of a measured pair -> the attribute that holds it, and how its columns are called.
 KINDS = {"test": "test", "float": "in_float", "int8": "int8"}
 

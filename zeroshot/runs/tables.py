@@ -1,12 +1,18 @@
-"""Rows that are dataclasses as CSV and as plain mappings, and back."""
+"""Rows that are dataclasses: as CSV and plain mappings, and back; as a data frame and as HTML."""
 
 import csv
+import html
 import io
 import types
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields, is_dataclass
 from operator import attrgetter
-from typing import Any, Generic, TypeVar, Union, get_args, get_origin, get_type_hints
+from typing import TYPE_CHECKING, Any, Generic, TypeVar, Union, get_args, get_origin, get_type_hints
+
+from zeroshot.errors import UsageError
+
+if TYPE_CHECKING:
+    from pandas import DataFrame
 
 T = TypeVar("T")
 Column = tuple[str, str]  # its name, and the path of the attribute that it holds
@@ -36,12 +42,18 @@ class Table(Generic[T]):
             }  # fmt: skip
         return found
 
+    def names(self, rows: Sequence[T]) -> list[str]:
+        """Names of the columns of some rows; of a field that is a mapping only rows tell them."""
+        return (
+            list(self.plain(rows[0])) if rows else [name for name, path in self._columns() if path not in self.prefix]
+        )
+
     def to_csv(self, rows: Sequence[T]) -> str:
         """CSV text with a header; "" without rows."""
         buffer = io.StringIO()
         if rows:
             lines = [self.plain(row) for row in rows]
-            writer = csv.DictWriter(buffer, list(lines[0]), lineterminator="\n")
+            writer = csv.DictWriter(buffer, self.names(rows), lineterminator="\n")
             writer.writeheader()
             writer.writerows(lines)
         return buffer.getvalue()
@@ -74,11 +86,62 @@ class Table(Generic[T]):
         return _made(self.row, tree, f"row {number}")
 
 
+class Rows(tuple[T, ...]):
+    """Rows of one table: a tuple that a notebook shows as a table, and that becomes a data frame."""
+
+    table: Table[T]
+
+    def __new__(cls, table: Table[T], rows: Iterable[T]) -> "Rows[T]":
+        """Rows in their order."""
+        made = super().__new__(cls, tuple(rows))
+        made.table = table
+        return made
+
+    def __reduce__(self) -> tuple[type, tuple[Table[T], tuple[T, ...]]]:
+        return type(self), (self.table, tuple(self))
+
+    def plain(self) -> list[dict[str, Any]]:
+        """Each row as column -> plain value."""
+        return [self.table.plain(row) for row in self]
+
+    def to_csv(self) -> str:
+        """As CSV text with a header."""
+        return self.table.to_csv(self)
+
+    def to_pandas(self) -> "DataFrame":
+        """As a data frame, a column for each of the table's.
+
+        Raises:
+            UsageError: pandas is not installed.
+        """
+        try:
+            from pandas import DataFrame
+        except ImportError:
+            raise UsageError("A data frame needs pandas, which is not installed.", "pip install pandas") from None
+        return DataFrame(self.plain(), columns=self.table.names(self))
+
+    def _repr_html_(self) -> str:
+        """As notebooks show it."""
+        names = self.table.names(self)
+        head = "".join(f"<th>{html.escape(name)}</th>" for name in names)
+        lines = ("".join(f"<td>{html.escape(_shown(row[name]))}</td>" for name in names) for row in self.plain())
+        body = "".join(f"<tr>{line}</tr>" for line in lines)
+        return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
+
+
+def _shown(value: object) -> str:
+    """A cell for people: four digits of a fraction, nothing for None."""
+    if value is None:
+        return ""
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
+
+
 def _made(row: type[T], values: Mapping[str, Any], where: str) -> T:
     """A dataclass of cells."""
     import msgspec
 
-    hints, found = get_type_hints(row), {}
+    hints = get_type_hints(row)
+    found: dict[str, Any] = {}
     for each in fields(row):  # type: ignore[arg-type]
         kind, value = hints[each.name], values[each.name]
         if isinstance(kind, type) and is_dataclass(kind):
@@ -86,6 +149,9 @@ def _made(row: type[T], values: Mapping[str, Any], where: str) -> T:
             continue
         if value == "" and _may_be_none(kind):
             value = None
+        if _is_union(kind) and {float, str} <= set(get_args(kind)):
+            found[each.name] = _number(value)
+            continue
         try:
             found[each.name] = msgspec.convert(value, _lenient(kind), strict=False)
         except msgspec.ValidationError:
@@ -93,8 +159,23 @@ def _made(row: type[T], values: Mapping[str, Any], where: str) -> T:
     return row(**found)
 
 
+def _number(text: str) -> float | int | str:
+    """The number that a text is, or the text: a threshold may be several numbers, or the word inf."""
+    for kind in (int, float):
+        try:
+            number = kind(text)
+        except ValueError:
+            continue
+        return number if repr(number) == text else text
+    return text
+
+
 def _may_be_none(kind: Any) -> bool:  # noqa: ANN401 - a type
-    return get_origin(kind) in (Union, types.UnionType) and type(None) in get_args(kind)
+    return _is_union(kind) and type(None) in get_args(kind)
+
+
+def _is_union(kind: Any) -> bool:  # noqa: ANN401 - a type
+    return get_origin(kind) in (Union, types.UnionType)
 
 
 def _lenient(kind: Any) -> Any:  # noqa: ANN401 - types

@@ -1,9 +1,13 @@
 """Search spaces; each can count, sample, enumerate, mutate and encode its nets."""
 
+import sys
 from collections.abc import Callable
 
 from zeroshot.spaces.mcu import McuSpace
 from zeroshot.spaces.nasbench201 import NasBench201
+from zeroshot.types import CallablePackage
+
+sys.modules[__name__].__class__ = CallablePackage  # `zeroshot.spaces()` lists them
 
 # Name -> the space for square images of a given side.
 SPACES: dict[str, Callable[[int], McuSpace]] = {"mcu": McuSpace.for_images}
