@@ -11,7 +11,7 @@ from regroup import GROUPS, WHOLE
 from scipy.special import ndtri
 from study import STATIC, Sample, regrouped, spearman
 
-from zeroshot.accuracy.calibration import anchor_by_training, calibrated, choose_design, updated
+from zeroshot.accuracy.calibration import Calibration, calibrated, choose_design, updated
 from zeroshot.accuracy.model import PROBED as SHIPPED
 from zeroshot.accuracy.model import Z80, AccuracyModel, expected_accuracy
 from zeroshot.cascade.copula import PRIOR_COUPLING, Coupling, cascade_accuracy
@@ -96,14 +96,15 @@ def searched(
         n: Nets to train.
         merit: Accuracies -> rows that the search would pick, best first.
     """
-    sizes = sizes_of(sample, model)
-    found = anchor_by_training(
-        model, sizes, n, anchor, len(sample.zoo.labels["validation"]), expect=lambda its: _mu(sample, its, anchor),
-        train=lambda rows: sample.validation[rows], merit=lambda mu: merit(accuracies(mu)),
-    )  # fmt: skip
+    images = len(sample.zoo.labels["validation"])
+    found = Calibration(model, model, sizes_of(sample, model), n, anchor, images)
+    rows = found.spread()
+    while len(rows):
+        found = found.told(rows, sample.validation[rows])
+        rows = found.next_best(merit(accuracies(found.hoped(_mu(sample, found.model, anchor)))))
     trained = np.zeros(len(sample), bool)
     trained[found.rows] = True
-    return Predicted(found.mu, trained, found.model)
+    return Predicted(found.posterior(_mu(sample, found.model, anchor)), trained, found.model)
 
 
 def _mu(sample: Sample, model: AccuracyModel, anchor: float) -> FloatArray:

@@ -14,8 +14,8 @@ so offset o and factor g have a normal posterior in closed form, and few measure
 e is learnt too: its prior weighs as much as `PRIOR_NETS` measured nets (inverse gamma, at the mean of o and g).
 """
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -34,59 +34,80 @@ ROUND = 2  # nets trained between two rankings
 
 
 @dataclass(frozen=True, eq=False)
-class Anchored:
-    """A population after some of it was trained.
+class Calibration:
+    """A population of which a few nets are trained, in rounds: it is asked for nets, and told their accuracies.
+
+        calibration = Calibration(prior, prior, sizes, n, anchor, images)
+        batch = calibration.spread()
+        while len(batch):
+            calibration = calibration.told(batch, train(batch))
+            batch = calibration.next_best(order by calibration.hoped(expected by calibration.model))
 
     Attributes:
-        model: Anchored.
-        rows: (n,) trained nets, in the order in which they were chosen.
-        spread: So many of the first were chosen by design, the others by optimistic merit.
-        accuracy: (n,) measured.
-        mu: (n_nets,) expected of all; where a net was trained, as `updated`.
-    """
-
-    model: AccuracyModel
-    rows: Int64Array
-    spread: int
-    accuracy: FloatArray
-    mu: FloatArray
-
-
-def anchor_by_training(
-    model: AccuracyModel, sizes: npt.ArrayLike, n: int, anchor: float, images: int,
-    expect: Callable[[AccuracyModel], FloatArray], train: Callable[[Int64Array], FloatArray],
-    merit: Callable[[FloatArray], Sequence[int]],
-) -> Anchored:  # fmt: skip
-    """Choose nets, have them trained, learn from them, and again.
-
-    Args:
-        model: The constants so far.
-        sizes: As `calibrated`.
-        n: Nets to train at most; fewer if those of merit are all trained.
+        prior: The constants that nothing was measured for.
+        model: Anchored by what was measured.
+        sizes: (n_nets,), as `calibrated`.
+        n: Nets to train at most.
         anchor: `task_anchor` of the data.
         images: On which accuracies are measured.
-        expect: What a model expects, (n_nets,) mu.
-        train: Rows -> measured accuracies inside (0, 1).
-        merit: (n_nets,) mu -> rows that would be picked, best first; asked with the upper ends of untrained nets.
-
-    Raises:
-        UsageError: There are fewer nets than n, or n is not positive.
+        rows: (n_trained,) trained nets, in the order in which they were chosen.
+        accuracy: (n_trained,) measured, inside (0, 1).
     """
-    if n < 1:
-        raise UsageError(f"{n} nets cannot anchor anything.", "Train one at least.")
-    rows = choose_design(sizes, max(1, n // SPREAD))
-    spread, accuracy = len(rows), train(rows)
-    while True:
-        its = calibrated(model, sizes, rows, accuracy, anchor, images)
-        mu = expect(its)
-        mu[rows] = updated(mu[rows], its, accuracy, images)
-        known = set(rows.tolist())
-        hoped = mu + Z80 * its.sd_net
-        hoped[rows] = mu[rows]
-        more = [row for row in dict.fromkeys(map(int, merit(hoped))) if row not in known][: min(ROUND, n - len(rows))]
-        if not more:
-            return Anchored(its, rows, spread, accuracy, mu)
-        rows, accuracy = np.append(rows, more), np.append(accuracy, train(np.array(more, np.int64)))
+
+    prior: AccuracyModel
+    model: AccuracyModel
+    sizes: FloatArray
+    n: int
+    anchor: float
+    images: int
+    rows: Int64Array = field(default_factory=lambda: np.zeros(0, np.int64))
+    accuracy: FloatArray = field(default_factory=lambda: np.zeros(0))
+
+    def __post_init__(self) -> None:
+        """Insist on a net to train.
+
+        Raises:
+            UsageError: There is none.
+        """
+        if self.n < 1:
+            raise UsageError(f"{self.n} nets cannot anchor anything.", "Train one at least.")
+
+    @property
+    def n_spread(self) -> int:
+        """So many of the first are chosen by design, the others by optimistic merit."""
+        return max(1, self.n // SPREAD)
+
+    def spread(self) -> Int64Array:
+        """The nets to train first, see `choose_design`."""
+        return choose_design(self.sizes, self.n_spread)
+
+    def told(self, rows: Int64Array, accuracy: FloatArray) -> "Calibration":
+        """With further nets trained, and the model anchored by all of them."""
+        rows, accuracy = np.append(self.rows, rows), np.append(self.accuracy, accuracy)
+        model = calibrated(self.prior, self.sizes, rows, accuracy, self.anchor, self.images)
+        return replace(self, rows=rows, accuracy=accuracy, model=model)
+
+    def posterior(self, expected: FloatArray) -> FloatArray:
+        """(n_nets,) mu, from what `model` expects: as it is, for trained nets as `updated`."""
+        mu = expected.copy()
+        mu[self.rows] = updated(mu[self.rows], self.model, self.accuracy, self.images)
+        return mu
+
+    def hoped(self, expected: FloatArray) -> FloatArray:
+        """(n_nets,) mu, from what `model` expects: trained nets as `posterior`, of others the upper ends."""
+        mu = expected + Z80 * self.model.sd_net
+        mu[self.rows] = self.posterior(expected)[self.rows]
+        return mu
+
+    def next_best(self, order: Iterable[int]) -> Int64Array:
+        """The next nets to train; none when all that may be are, or all of those of merit.
+
+        Args:
+            order: Rows that would be picked by `hoped`, best first.
+        """
+        trained = set(self.rows.tolist())
+        fresh = [row for row in dict.fromkeys(map(int, order)) if row not in trained]
+        return np.array(fresh[: min(ROUND, self.n - len(self.rows))], np.int64)
 
 
 def choose_design(predicted: npt.ArrayLike, n: int) -> Int64Array:
