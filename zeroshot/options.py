@@ -6,16 +6,20 @@ classes beside these dataclasses. Modules that declare options import nothing he
 """
 
 import dataclasses
+import functools
+import inspect
 import os
+import re
 import tomllib
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Self, get_type_hints
+from typing import Any, Self, TypeVar, get_type_hints
 
 from zeroshot.errors import UsageError, unknown
 from zeroshot.units import Quantity, to_bytes, to_mj, to_ms
 
+R = TypeVar("R")
 KEY = "option"  # of a field's metadata
 EXPECTED: dict[Any, str] = {
     str: 'text, like "nucleo-f446re"',
@@ -94,12 +98,22 @@ class Options:
         Raises:
             UsageError: An unknown option, or a value that is refused.
         """
-        known = cls.declared()
-        given = {key.replace("-", "_"): value for key, value in values.items()}
-        for key, name in zip(values, given, strict=True):
+        return cls(**cls.checked(values, where))
+
+    @classmethod
+    def checked(cls, values: Mapping[str, object], where: str = "") -> dict[str, Any]:
+        """Some of the options, each checked by itself; arguments and errors as `of`."""
+        known, types = cls.declared(), types_of(cls)
+        found = {}
+        for key, value in values.items():
+            name = key.replace("-", "_")
             if name not in known:
                 raise unknown("option", key, known, where)
-        return cls(**given)
+            try:
+                found[name] = _checked(name, value, types[name], known[name])
+            except UsageError as error:
+                raise UsageError(error.message, f"{error.hint} {where}".strip()) from None
+        return found
 
     @classmethod
     def read(cls, path: str | Path) -> Self:
@@ -185,3 +199,49 @@ def _check_meaning(name: str, value: Any, declared: Option) -> None:  # noqa: AN
         for each in value if isinstance(value, tuple) else (value,):
             if each not in known:
                 raise unknown(name.replace("_", " "), each, known)
+
+
+def takes_options(stage: type[Options], *by_place: str) -> Callable[[Callable[..., R]], Callable[..., R]]:
+    """Let a function of a stage's options be called with the options themselves.
+
+    Of `def search(options, *, force=False)` it makes `search("digits", latency="5ms", force=True)`; where the first
+    argument is an object of the stage, that is taken. Signature and docstring show each option.
+
+    Args:
+        stage: Whose options they are.
+        by_place: Names of those that may be given without their names.
+    """
+
+    def wrap(function: Callable[..., R]) -> Callable[..., R]:
+        _, *own = inspect.signature(function).parameters.values()
+
+        @functools.wraps(function)
+        def wrapped(*args: Any, **given: Any) -> R:  # noqa: ANN401 - what the options take
+            rest = {each.name: given.pop(each.name) for each in own if each.name in given}
+            if len(args) > (1 if args and isinstance(args[0], stage) else len(by_place)):
+                raise UsageError(f"`{function.__name__}` got {len(args)} values without names.", "Name the others.")
+            if not args or not isinstance(args[0], stage):
+                return function(stage.of(dict(zip(by_place, args, strict=False)) | given), **rest)
+            if given:
+                raise UsageError(f"{', '.join(map(repr, given))} given beside a {stage.__name__}.", "Put it in there.")
+            return function(args[0], **rest)
+
+        wrapped.__signature__ = inspect.Signature(  # type: ignore[attr-defined]
+            [*_parameters(stage, by_place), *own], return_annotation=inspect.signature(function).return_annotation
+        )
+        lines = "\n".join(f"        {name}: {each.help}" for name, each in stage.declared().items())
+        wrapped.__doc__ = re.sub(r"^ +options: .*$", lambda _: lines, function.__doc__ or "", count=1, flags=re.MULTILINE)
+        return wrapped
+
+    return wrap
+
+
+def _parameters(stage: type[Options], by_place: tuple[str, ...]) -> list[inspect.Parameter]:
+    kinds, names = types_of(stage), [*by_place, *(name for name in stage.declared() if name not in by_place)]
+    places = {name: inspect.Parameter.POSITIONAL_OR_KEYWORD for name in by_place}
+    return [
+        inspect.Parameter(
+            name, places.get(name, inspect.Parameter.KEYWORD_ONLY), default=getattr(stage, name), annotation=kinds[name]
+        )
+        for name in names
+    ]

@@ -6,8 +6,7 @@ from importlib.metadata import EntryPoint, entry_points
 
 from zeroshot.errors import UsageError, unknown
 from zeroshot.probing.probe import Proxy
-
-DEFAULT_PROXIES = ("params", "macs", "nn_degree", "zico", "naswot", "linear_readout")
+from zeroshot.scoring.defaults import DEFAULT_PROXIES as DEFAULT_PROXIES
 
 GROUP = "zeroshot.proxies"
 

@@ -1,0 +1,101 @@
+"""The options of a search."""
+
+import os
+from dataclasses import dataclass
+
+from zeroshot.cost.boards import DEFAULT_BOARD
+from zeroshot.cost.engines import DEFAULT_ENGINE
+from zeroshot.errors import UsageError
+from zeroshot.options import Options, option
+from zeroshot.scoring.defaults import DEFAULT_PROXIES
+from zeroshot.units import Quantity
+
+TASK, BUDGETS, SEARCH, RUN = "Task", "Budgets", "Search", "Run and output"
+
+
+@dataclass(frozen=True)
+class SearchOptions(Options):
+    """What to search for, how, and where to put it; values are checked when it is made.
+
+    `data` is a `Dataset`, or what `zeroshot.load` understands. Without `run`, nothing is written. Names of boards,
+    engines, spaces, proxies and objectives are looked up when the search starts.
+
+    Raises:
+        UsageError: A value of the wrong type or out of its range, or two that do not go together.
+    """
+
+    data: object = option(
+        "digits", "digits, cifar10, cifar100, fashion-mnist, an .npz file or an image folder.", metavar="DATA",
+        panel=TASK,
+    )  # fmt: skip
+    board: str = option(DEFAULT_BOARD, "Name of a board, or a .toml file.", metavar="NAME", panel=TASK)
+    engine: str = option(DEFAULT_ENGINE, "Inference engine that all costs are of.", metavar="NAME", panel=TASK)
+    space: str = option("mcu", "Search space.", metavar="NAME", panel=TASK)
+
+    flash: Quantity = option(
+        None, "Both models and the runtime, like 512KiB; the board's if lower.", metavar="SIZE", panel=BUDGETS,
+        unit="size",
+    )  # fmt: skip
+    sram: Quantity = option(
+        None, "Working memory, like 128KiB; the board's if lower.", metavar="SIZE", panel=BUDGETS, unit="size"
+    )
+    latency: Quantity = option(
+        None, "Expected latency, like 50ms.", metavar="TIME", panel=BUDGETS, unit="time"
+    )  # fmt: skip
+    energy: Quantity = option(None, "Expected energy, like 2mJ.", metavar="ENERGY", panel=BUDGETS, unit="energy")
+    worst_latency: Quantity = option(
+        None, "Latency when the big net runs, like 200ms.", metavar="TIME", panel=BUDGETS, unit="time"
+    )
+    # Beyond one half a second model rarely earns its flash.
+    escalation: float = option(
+        0.5, "Highest rate at which the big net runs, 0.3 for 30 %.", metavar="RATE", panel=BUDGETS
+    )
+
+    nets: int = option(1000, "Little candidates, and big ones as many.", metavar="N", panel=SEARCH, least=1)
+    top: int = option(10, "Pairs to list.", metavar="N", panel=SEARCH, least=1)
+    per_net: int = option(
+        2, "No net stands in more than so many listed pairs.", metavar="N", panel=SEARCH, least=1
+    )  # fmt: skip
+    shortlist: int = option(
+        64, "Little, big and single nets to probe, N of each; 0: static proxies alone.", metavar="N", panel=SEARCH,
+        least=0,
+    )  # fmt: skip
+    proxies: tuple[str, ...] = option(
+        DEFAULT_PROXIES, "Names of proxies whose ranks are fused, or all.", metavar="A,B,...", panel=SEARCH
+    )
+    objectives: tuple[str, ...] = option(
+        ("accuracy", "latency"), "Of the Pareto front: accuracy and one or more costs.", metavar="A,B,...", panel=SEARCH
+    )
+    batch: int = option(32, "Images a batch; two batches a probed net.", metavar="N", panel=SEARCH, least=1)
+    calibrate: int = option(
+        0, "Train N nets briefly to anchor all expected accuracies; 0 trains none.", metavar="N", panel=SEARCH, least=0
+    )
+    calibrate_epochs: int | None = option(
+        None, "Epochs of each of them.", metavar="N", panel=SEARCH, least=1,
+        shown="5 to 30, the fewer the more images",
+    )  # fmt: skip
+    seed: int = option(0, "The one seed.", metavar="N", panel=SEARCH, least=0)
+    jobs: int | None = option(
+        None, "Processes that probe and train nets; results do not depend on it.", metavar="N", panel=SEARCH, least=1,
+        shown="as many as pay off",
+    )  # fmt: skip
+    run: str | None = option(
+        None, "Folder for the results.", metavar="DIR", panel=RUN, shown="runs/<date>-<time>-<data>"
+    )
+
+    def __post_init__(self) -> None:
+        """Check every field, and those that depend on each other."""
+        super().__post_init__()
+        if isinstance(self.data, os.PathLike):
+            object.__setattr__(self, "data", os.fspath(self.data))
+        if not 0 < self.escalation <= 1:
+            raise UsageError(f"`escalation` {self.escalation} is not a rate between 0 and 1.", "For 30 % write 0.3.")
+        if self.calibrate > self.nets:
+            raise UsageError(
+                f"`calibrate` must be from 0 to `nets`, not {self.calibrate}.", "Eight nets are a good start."
+            )
+        if self.calibrate_epochs is not None and not self.calibrate:
+            raise UsageError(
+                f"`calibrate_epochs` {self.calibrate_epochs} is for nets that `calibrate` trains.",
+                "For example `calibrate=8`, `calibrate_epochs=5`.",
+            )
