@@ -1,8 +1,9 @@
 """A finished search for people: the listed pairs, the front beside single nets, and where the figures come from."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from zeroshot.runs import layout
 from zeroshot.units import kib, ms, si
 
 from ._dialect import spoken
@@ -11,10 +12,14 @@ from ._output import aligned, prose
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from zeroshot.searching.results import Row, SearchResult
+    from zeroshot.runs.rows import CalibrationNet, PredictedPair
+    from zeroshot.searching.plan import SearchPlan
+    from zeroshot.searching.results import SearchResult
 
-FILES = "pairs.csv, front.csv, singles.csv, candidates.csv, summary.json, pareto.png"
-TRAINED = ", calibration.csv"
+FILES = ", ".join(
+    (layout.PAIRS, layout.FRONT, layout.SINGLES, layout.CANDIDATES, layout.SUMMARY, layout.FRONT_PLOT)
+)  # fmt: skip
+TRAINED = f", {layout.CALIBRATION}"
 FRONT_POINTS = 6
 HEADERS = (
     ("", "#"), ("accuracy", "%"), ("gain", "points"), ("big", "runs %"), ("latency", "ms"), ("worst", "ms"),
@@ -36,14 +41,14 @@ def in_kib(n_bytes: float) -> str:
     return three(n_bytes / 1024)
 
 
-# Objective -> its header, its key in a row, and how it is written.
-COSTS: dict[str, tuple[tuple[str, str], str, Callable[[float], str]]] = {
-    "latency": (("latency", "ms"), "latency_ms", three),
-    "worst_latency": (("worst", "ms"), "worst_latency_ms", three),
-    "energy": (("energy", "mJ"), "energy_mj", three),
-    "macs": (("", "MACs"), "macs", si),
-    "flash": (("flash", "KiB"), "flash_bytes", in_kib),
-    "sram": (("SRAM", "KiB"), "sram_bytes", in_kib),
+# Objective -> its header, and the cell of a pair.
+COSTS: "dict[str, tuple[tuple[str, str], Callable[[PredictedPair], str]]]" = {
+    "latency": (("latency", "ms"), lambda pair: three(pair.latency_ms)),
+    "worst_latency": (("worst", "ms"), lambda pair: three(pair.worst_latency_ms)),
+    "energy": (("energy", "mJ"), lambda pair: three(pair.energy_mj)),
+    "macs": (("", "MACs"), lambda pair: si(pair.macs)),
+    "flash": (("flash", "KiB"), lambda pair: in_kib(pair.flash_bytes)),
+    "sram": (("SRAM", "KiB"), lambda pair: in_kib(pair.sram_bytes)),
 }
 
 
@@ -76,22 +81,22 @@ def print_result(screen: "Console", result: "SearchResult") -> None:
         screen.print(f"  {FILES}{TRAINED if result.trained else ''}")
 
 
-def print_plan(screen: "Console", plan: dict[str, Any]) -> None:
+def print_plan(screen: "Console", plan: "SearchPlan") -> None:
     """Print what a search would do."""
-    config = plan["config"]
+    config = plan.config
     screen.print(f"Would search {config['data']} on {config['board']}; nothing was done.", style="bold")
-    screen.print(f"  space    {plan['space']:,} nets, of which {plan['candidates']:,} candidates are drawn")
-    screen.print(f"  pairs    {plan['pairs']:,} ranked, {plan['probed_nets']} nets probed at most")
-    if plan["trained_nets"]:
-        screen.print(f"  trained  {plan['trained_nets']} nets for a few epochs each, minutes that are not in the time")
+    screen.print(f"  space    {plan.space:,} nets, of which {plan.candidates:,} candidates are drawn")
+    screen.print(f"  pairs    {plan.pairs:,} ranked, {plan.probed_nets} nets probed at most")
+    if plan.trained_nets:
+        screen.print(f"  trained  {plan.trained_nets} nets for a few epochs each, minutes that are not in the time")
     screen.print(f"  budgets  {_budgets(config)}")
     screen.print(f"  proxies  {', '.join(config['proxies'])}")
-    screen.print(f"  time     about {plan['seconds_about']} s")
-    how = " (resumed)" if plan["resumes"] else " (an earlier run there would be replaced)" if plan["replaces"] else ""
-    screen.print(f"  writes   {plan['run']}{how}: {FILES}{TRAINED if plan['trained_nets'] else ''}")
+    screen.print(f"  time     about {plan.seconds_about} s")
+    how = " (resumed)" if plan.resumes else " (an earlier run there would be replaced)" if plan.replaces else ""
+    screen.print(f"  writes   {plan.run}{how}: {FILES}{TRAINED if plan.trained_nets else ''}")
 
 
-def _budgets(config: "Row") -> str:
+def _budgets(config: Mapping[str, Any]) -> str:
     words = []
     for name, word in (("latency", "latency"), ("worst_latency", "worst latency")):
         if config.get(f"{name}_limit") is not None:
@@ -103,18 +108,18 @@ def _budgets(config: "Row") -> str:
     return ", ".join([*words, f"flash {kib(config['flash_limit'])}", f"SRAM {kib(config['sram_limit'])}"])
 
 
-def _print_pairs(screen: "Console", pairs: "list[Row]") -> None:
+def _print_pairs(screen: "Console", pairs: "Sequence[PredictedPair]") -> None:
     texts = aligned([*zip(*HEADERS, strict=True), *map(_figures, pairs)], screen.width)
     screen.print("\n".join(texts[:2]), style="dim")
     for row, text in zip(pairs, texts[2:], strict=True):
         screen.print(text, style="bold")
-        screen.print(f"    little {_percent(row['little_accuracy'])}  {row['little']}")
-        screen.print(f"    big    {_percent(row['big_accuracy'])}  {row['big']}")
-        if row["single"] is None:
+        screen.print(f"    little {_percent(row.little_accuracy)}  {row.little}")
+        screen.print(f"    big    {_percent(row.big_accuracy)}  {row.big}")
+        if row.single is None:
             screen.print("    single    -  no single net is as fast")
         else:
-            screen.print(f"    single {_percent(row['single_accuracy'])}  {row['single']}  ", end="")
-            screen.print(_verdict(row), style="green" if row["pays"] else "yellow")
+            screen.print(f"    single {_percent(row.single_accuracy)}  {row.single}  ", end="")
+            screen.print(_verdict(row), style="green" if row.pays else "yellow")
     prose(
         screen,
         "\nlittle, big: the pair, and what each net is expected to reach alone. single: the best single net "
@@ -123,31 +128,33 @@ def _print_pairs(screen: "Console", pairs: "list[Row]") -> None:
     )
 
 
-def _figures(row: "Row") -> list[str]:
-    cells = [three(row[key]) for key in ("latency_ms", "worst_latency_ms", "energy_mj", "worst_energy_mj")]
-    sizes = [in_kib(row[key]) for key in ("flash_bytes", "sram_bytes")]
+def _figures(row: "PredictedPair") -> list[str]:
+    cells = [three(cost) for cost in (row.latency_ms, row.worst_latency_ms, row.energy_mj, row.worst_energy_mj)]
+    sizes = [in_kib(row.flash_bytes), in_kib(row.sram_bytes)]
     return [
-        f"{row['rank']:2}", _accuracy(row), _gain(row), _percent(row["escalation_rate"]), *cells, si(row["macs"]),
+        f"{row.rank:2}", _accuracy(row), _gain(row), _percent(row.escalation_rate), *cells, si(row.macs),
         *sizes,
     ]  # fmt: skip
 
 
-def _accuracy(row: "Row") -> str:
-    return f"{_percent(row['accuracy'])} ± {100 * (row['accuracy'] - row['accuracy_low']):.1f}"
+def _accuracy(row: "PredictedPair") -> str:
+    return f"{_percent(row.accuracy)} ± {100 * (row.accuracy - row.accuracy_low):.1f}"
 
 
-def _gain(row: "Row") -> str:
-    return "-" if row["gain"] is None else f"{round(100 * row['gain'], 1) + 0.0:+.1f} ± {100 * row['gain_error']:.1f}"
+def _gain(row: "PredictedPair") -> str:
+    if row.gain is None or row.gain_error is None:
+        return "-"
+    return f"{round(100 * row.gain, 1) + 0.0:+.1f} ± {100 * row.gain_error:.1f}"
 
 
 def _percent(fraction: float | None) -> str:
     return "-" if fraction is None else f"{100 * fraction:.1f}"
 
 
-def _verdict(row: "Row") -> str:
-    if not row["pays"]:
+def _verdict(row: "PredictedPair") -> str:
+    if not row.pays or row.gain is None or row.gain_error is None:
         return "the pair does not pay"
-    return "the pair pays" if row["gain"] > row["gain_error"] else "the pair may pay"
+    return "the pair pays" if row.gain > row.gain_error else "the pair may pay"
 
 
 def _print_front(screen: "Console", result: "SearchResult") -> None:
@@ -155,7 +162,7 @@ def _print_front(screen: "Console", result: "SearchResult") -> None:
     chosen = [front[round(i * (len(front) - 1) / max(n - 1, 1))] for i in range(n)]
     costs = [COSTS[name] for name in result.config["objectives"] if name != "accuracy"]
     headers = [
-        *(header for header, _, _ in costs),
+        *(header for header, _ in costs),
         ("pair", "%"),
         ("big", "runs %"),
         ("single", "%"),
@@ -163,8 +170,8 @@ def _print_front(screen: "Console", result: "SearchResult") -> None:
     ]
     rows = [
         [
-            *(write(row[key]) for _, key, write in costs), _accuracy(row), _percent(row["escalation_rate"]),
-            _percent(row["single_accuracy"]), _gain(row),
+            *(cell(row) for _, cell in costs), _accuracy(row), _percent(row.escalation_rate),
+            _percent(row.single_accuracy), _gain(row),
         ]
         for row in chosen
     ]  # fmt: skip
@@ -174,28 +181,27 @@ def _print_front(screen: "Console", result: "SearchResult") -> None:
     screen.print("\n".join(texts[2:]) + "\n")
 
 
-def _print_trained(screen: "Console", rows: "list[Row]") -> None:
+def _print_trained(screen: "Console", rows: "Sequence[CalibrationNet]") -> None:
     headers = (("expected", "%"), ("anchored", "%"), ("measured", "%"), ("chosen", "for"))
-    keys = ("expected_before", "expected", "measured")
-    figures = [[*(_percent(row[key]) for key in keys), row["chosen"]] for row in rows]
+    figures = [[*map(_percent, (row.expected_before, row.expected, row.measured)), row.chosen] for row in rows]
     texts = aligned([*zip(*headers, strict=True), *figures], screen.width)
     prose(
         screen,
-        f"{_nets(len(rows))} trained for {_epochs(rows[0]['epochs'])}, measured on {rows[0]['validation_images']:,} "
+        f"{_nets(len(rows))} trained for {_epochs(rows[0].epochs)}, measured on {rows[0].validation_images:,} "
         "validation images",
         "bold",
     )
     screen.print("\n".join(texts[:2]), style="dim")
     for row, text in zip(rows, texts[2:], strict=True):
-        screen.print(f"{text}  {row['net']}")
+        screen.print(f"{text}  {row.net}")
     screen.print()
 
 
-def _where_from(trained: "list[Row]") -> str:
+def _where_from(trained: "Sequence[CalibrationNet]") -> str:
     if not trained:
         return "Accuracy is expected, not measured: none of these nets was trained."
     return (
-        f"Accuracy is expected, not measured, and is that after {_epochs(trained[0]['epochs'])}: anchored "
+        f"Accuracy is expected, not measured, and is that after {_epochs(trained[0].epochs)}: anchored "
         f"by {_nets(len(trained))} that were trained."
     )
 

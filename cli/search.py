@@ -3,93 +3,89 @@
 import re
 import shlex
 import time
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import typer
 
 from zeroshot.errors import UsageError
+from zeroshot.searching.options import RUN, SearchOptions
 
 from . import _options as opt
-from ._config import SETTINGS
+from ._config import config_file
+from ._declared import takes
 from ._errors import Interrupted
 from ._output import console, emit, progress, prose
 
-ACTIONS = ("force", "resume", "json", "quiet", "dry_run")
-DEMO = {"data": "digits", "board": "nucleo-l4r5zi", "latency": "5ms"}
+ACTIONS = ("force", "resume", "json", "quiet", "dry_run", "run")
+DEMO = ("nets", "shortlist", "seed", "jobs", "run")
+DEMO_LATENCY = "5ms"
 
 
+def _flag(name: str, text: str) -> Any:  # noqa: ANN401 - as typer.Option
+    return opt.option(name, "", text, rich_help_panel=RUN)
+
+
+Force = Annotated[bool, _flag("--force", "Replace an earlier run in that folder.")]
+Resume = Annotated[bool, _flag("--resume", "Continue an interrupted run; takes the same settings and --run.")]
+Json = Annotated[bool, _flag("--json", "Print one JSON object.")]
+Quiet = Annotated[bool, _flag("--quiet", "No progress; print only where the run folder is.")]
+DryRun = Annotated[bool, _flag("--dry-run", "Say what would be done and written, and do nothing.")]
+Config = Annotated[str | None, config_file(SearchOptions, RUN)]
+
+
+@takes(SearchOptions, settings=True)
 def search(
     ctx: typer.Context,
-    data: opt.Data = "digits",
-    board: opt.Board = "nucleo-l4r5zi",
-    engine: opt.Engine = "c99",
-    space: opt.Space = "mcu",
-    flash: opt.Flash = None,
-    sram: opt.Sram = None,
-    latency: opt.Latency = None,
-    energy: opt.Energy = None,
-    worst_latency: opt.WorstLatency = None,
-    escalation: opt.Escalation = 0.5,
-    nets: opt.Nets = 1000,
-    top: opt.Top = 10,
-    per_net: opt.PerNet = 2,
-    shortlist: opt.Shortlist = 64,
-    proxies: opt.Proxies = "params,macs,nn_degree,zico,naswot,linear_readout",
-    objectives: opt.Objectives = "accuracy,latency",
-    batch: opt.Batch = 32,
-    calibrate: opt.Calibrate = 0,
-    calibrate_epochs: opt.CalibrateEpochs = None,
-    seed: opt.Seed = 0,
-    jobs: opt.Jobs = None,
-    run: opt.Run = None,
-    force: opt.Force = False,
-    resume: opt.Resume = False,
-    json: opt.Json = False,
-    quiet: opt.Quiet = False,
-    dry_run: opt.DryRun = False,
-    config: opt.Config = None,
+    options: SearchOptions,
+    force: Force = False,
+    resume: Resume = False,
+    json: Json = False,
+    quiet: Quiet = False,
+    dry_run: DryRun = False,
+    config: Config = None,
 ) -> None:
     """Rank big-little pairs for a data set on a board, without training a net (or with a few: --calibrate).
 
     Every setting can also stand in a TOML file (--config), or in the environment:
     ZEROSHOT_BOARD, ZEROSHOT_SEED and so on; ZEROSHOT_DATASET for --data.
     A flag wins over the environment, the environment over the file.
+
+    zeroshot boards, spaces and proxies list what there is to name.
     """
-    settings = {name: ctx.params[name] for name in SETTINGS if name != "run"}
+    where = _folder(options, str(options.data), force=force, resume=resume)
+    options = replace(options, run=str(where))
     if dry_run:
-        _show_plan(settings, _folder(run, data, resume, force), force, resume, json)
+        _show_plan(options, force=force, resume=resume, json=json)
     else:
-        _search(ctx, settings, _folder(run, data, resume, force))
+        _search(ctx, options, where)
 
 
+@takes(SearchOptions, only=DEMO, settings=True)
 def demo(
     ctx: typer.Context,
-    nets: opt.Nets = 1000,
-    shortlist: opt.Shortlist = 64,
-    seed: opt.Seed = 0,
-    jobs: opt.Jobs = None,
-    run: opt.Run = None,
-    force: opt.Force = False,
-    resume: opt.Resume = False,
-    json: opt.Json = False,
-    quiet: opt.Quiet = False,
+    options: SearchOptions,
+    force: Force = False,
+    resume: Resume = False,
+    json: Json = False,
+    quiet: Quiet = False,
 ) -> None:
     """Search pairs for the digits data set on a Cortex-M4 board: offline, in under a minute."""
+    where = _folder(options, "demo", force=force, resume=resume)
     if not (json or quiet):
         prose(
             console(),
             "Searching pairs of nets that read handwritten digits (1,797 grey 8x8 images, shipped with scikit-learn) "
             "on an ST NUCLEO-L4R5ZI within 5 ms on average. No net is trained, nothing is downloaded.\n",
         )
-    settings = DEMO | {"nets": nets, "shortlist": shortlist, "seed": seed, "jobs": jobs}
-    _search(ctx, settings, _folder(run, "demo", resume, force))
+    _search(ctx, replace(options, latency=DEMO_LATENCY, run=str(where)), where)
     if not (json or quiet):
         typer.echo("\nNext: zeroshot search --data YOUR_IMAGES --board BOARD --latency 50ms")
         typer.echo("      YOUR_IMAGES holds one folder of images a class; zeroshot boards lists the boards.")
 
 
-def _search(ctx: typer.Context, settings: dict[str, Any], run: Path) -> None:
+def _search(ctx: typer.Context, options: SearchOptions, run: Path) -> None:
     from zeroshot.searching.search import search as engine_search
 
     from ._pairs import print_result
@@ -104,9 +100,7 @@ def _search(ctx: typer.Context, settings: dict[str, Any], run: Path) -> None:
             bar(what, done, total)
 
         try:
-            result = engine_search(
-                **_arguments(settings), run=run, force=given["force"], resume=given["resume"], progress=report
-            )
+            result = engine_search(options, force=given["force"], resume=given["resume"], progress=report)
         except KeyboardInterrupt:
             raise _interrupted(ctx, saved, run) from None
     emit(
@@ -115,46 +109,30 @@ def _search(ctx: typer.Context, settings: dict[str, Any], run: Path) -> None:
     )  # fmt: skip
 
 
-def _show_plan(settings: dict[str, Any], run: Path, force: bool, resume: bool, json: bool) -> None:
-    from zeroshot.searching.search import plan
+def _show_plan(options: SearchOptions, *, force: bool, resume: bool, json: bool) -> None:
+    from zeroshot.searching.plan import plan
 
     from ._pairs import print_plan
 
-    planned = plan(**_arguments(settings), run=run, force=force, resume=resume)
-    emit(planned, lambda screen: print_plan(screen, planned), json=json)
+    planned = plan(options, force=force, resume=resume)
+    emit(planned.summary(), lambda screen: print_plan(screen, planned), json=json)
 
 
-def _arguments(settings: dict[str, Any]) -> dict[str, Any]:
-    """Settings as the engine takes them: lists for comma-separated names, `all` spelled out."""
-    found = dict(settings)
-    for name in ("proxies", "objectives"):
-        if name in found:
-            found[name] = opt.words(found[name])
-    if found.get("proxies") == ["all"]:
-        from zeroshot.scoring.plugins import load_proxies
-
-        found["proxies"] = [proxy.name for proxy in load_proxies()]
-    return found
-
-
-def _folder(run: str | None, data: str, resume: bool, force: bool) -> Path:
+def _folder(options: SearchOptions, name: str, *, force: bool, resume: bool) -> Path:
+    """Where the run goes; by default into a new folder called after its data."""
     if resume and force:
         raise UsageError("--resume continues a run, --force replaces it.", "Give one of the two.")
-    if run is not None:
-        return Path(run)
+    if options.run is not None:
+        return Path(options.run)
     if resume:
         raise UsageError("--resume needs the folder of the run.", "Name it with --run.")
-    name = re.sub(r"[^\w.-]+", "-", Path(data).stem).strip("-.") or "data"
-    return Path("runs") / f"{time.strftime('%Y%m%d-%H%M%S')}-{name}"
+    plain = re.sub(r"[^\w.-]+", "-", Path(name).stem).strip("-.") or "data"
+    return Path("runs") / f"{time.strftime('%Y%m%d-%H%M%S')}-{plain}"
 
 
 def _interrupted(ctx: typer.Context, saved: int | None, run: Path) -> Interrupted:
     if saved is None:
         return Interrupted("interrupted before the first net was probed; nothing was written.")
-    words = [
-        "zeroshot",
-        str(ctx.info_name),
-        *opt.typed(ctx, (name for name in ctx.params if name not in (*ACTIONS, "run"))),
-    ]
-    again = shlex.join([*words, "--resume", "--run", str(run)])
+    typed = opt.typed(ctx, (name for name in ctx.params if name not in ACTIONS))
+    again = shlex.join(["zeroshot", str(ctx.info_name), *typed, "--resume", "--run", str(run)])
     return Interrupted(f"interrupted; {saved} nets probed so far are saved in {run}.", f"continue with: {again}")

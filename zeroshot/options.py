@@ -230,7 +230,9 @@ def takes_options(stage: type[Options], *by_place: str) -> Callable[[Callable[..
             [*_parameters(stage, by_place), *own], return_annotation=inspect.signature(function).return_annotation
         )
         lines = "\n".join(f"        {name}: {each.help}" for name, each in stage.declared().items())
-        wrapped.__doc__ = re.sub(r"^ +options: .*$", lambda _: lines, function.__doc__ or "", count=1, flags=re.MULTILINE)
+        wrapped.__doc__ = re.sub(
+            r"^ +options: .*$", lambda _: lines, function.__doc__ or "", count=1, flags=re.MULTILINE
+        )
         return wrapped
 
     return wrap

@@ -2,9 +2,12 @@
 
 import io
 import warnings
-from typing import TYPE_CHECKING, Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
+
+from zeroshot.runs.rows import PredictedNet, PredictedPair
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -28,13 +31,12 @@ def plot_fronts(result: "SearchResult") -> bytes:
     axes = figure.add_subplot()
     axes.set_xscale("log")
     _steps(axes, result.singles, SINGLE, "best single nets", "s")
-    front = [row for row in result.front if row["latency_ms"]]
-    _steps(axes, sorted(front, key=lambda row: float(row["latency_ms"])), PAIR, "best pairs", "o")
+    _steps(axes, sorted(result.front, key=lambda row: row.latency_ms), PAIR, "best pairs", "o")
     if result.pairs:
         best = result.pairs[0]
-        x, y = best["latency_ms"], 100 * best["accuracy"]
-        bar = [[100 * abs(best["accuracy"] - best[side])] for side in ("accuracy_low", "accuracy_high")]
-        others = [(row["latency_ms"], 100 * row["accuracy"]) for row in result.pairs]
+        x, y = best.latency_ms, 100 * best.accuracy
+        bar = [[100 * abs(best.accuracy - side)] for side in (best.accuracy_low, best.accuracy_high)]
+        others = [(row.latency_ms, 100 * row.accuracy) for row in result.pairs]
         axes.plot(
             *zip(*others, strict=True), "D", color="black", mfc="none", ms=5, label=f"listed pairs ({len(others)})"
         )
@@ -80,11 +82,11 @@ def _label_log_axis(axes: "Axes") -> None:
     axes.xaxis.set_minor_formatter(NullFormatter())
 
 
-def _steps(axes: "Axes", rows: list[dict[str, Any]], color: str, label: str, marker: str) -> None:
+def _steps(axes: "Axes", rows: Sequence[PredictedPair | PredictedNet], color: str, label: str, marker: str) -> None:
     """A front as a staircase: what a given latency buys; points of a front over other costs lie below it, paler."""
     if rows:
-        x = np.array([row["latency_ms"] for row in rows])
-        y = np.array([100 * row["accuracy"] for row in rows])
+        x = np.array([row.latency_ms for row in rows])
+        y = np.array([100 * row.accuracy for row in rows])
         best = np.maximum.accumulate(y)
         axes.step([*x, RIGHT * x[-1]], [*best, best[-1]], where="post", color=color, lw=1.2)
         axes.plot(x[y == best], y[y == best], marker, color=color, ms=3, label=label)

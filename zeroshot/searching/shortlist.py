@@ -1,6 +1,5 @@
-"""From the first ranking of all pairs to the nets that are worth probing, and their fused ranks."""
+"""From the first ranking of all pairs to the nets that are worth probing."""
 
-from contextlib import closing
 from dataclasses import dataclass
 from math import inf
 
@@ -8,14 +7,10 @@ import numpy as np
 
 from zeroshot.cascade.pairs import Ranking
 from zeroshot.cost.nets import NetCosts
-from zeroshot.probing.probe import Score
-from zeroshot.runs.folder import RunFolder
-from zeroshot.scoring.population import ProbeImages, score_aggregate, score_probed
-from zeroshot.scoring.ranking import fuse_ranks
-from zeroshot.searching.candidates import Candidates
-from zeroshot.searching.results import Population, single_fits, single_front
-from zeroshot.searching.settings import Setting
-from zeroshot.types import FloatArray, Int64Array, Progress
+from zeroshot.searching.layers import LayerScores
+from zeroshot.searching.population import best_singles
+from zeroshot.searching.problem import SearchProblem
+from zeroshot.types import FloatArray, Int64Array
 
 
 @dataclass(frozen=True, eq=False)
@@ -23,66 +18,46 @@ class Shortlist:
     """The nets that the final ranking is about.
 
     Attributes:
-        rows: Of the candidates.
+        rows: (n,) sorted rows of the candidates.
         littles: Of these, those that may be little.
         bigs: Those that may be big.
-        fused: Of `rows`, their fused ranks.
-        scores: Probed proxy -> its scores of `rows`.
-        undefined: Probed proxy -> nets on which it has no meaning.
     """
 
     rows: Int64Array
     littles: Int64Array
     bigs: Int64Array
-    fused: FloatArray
-    scores: dict[str, FloatArray]
-    undefined: dict[str, int]
 
 
-def probed(
-    s: Setting, images: dict[int, ProbeImages], found: Candidates, names: list[str], static: FloatArray,
-    accuracy: FloatArray, first: Ranking, folder: RunFolder | None, report: Progress,
-) -> Shortlist:  # fmt: skip
-    """Choose the nets worth probing, and probe them.
+def shorten(problem: SearchProblem, layers: LayerScores, ranking: Ranking) -> Shortlist:
+    """Choose the nets worth probing; all candidates where nothing is probed.
 
     Args:
-        s: The setting; it has probed proxies.
-        images: Resolution -> labelled images.
-        found: All candidates.
-        names: Their short specs.
-        static: (n_nets, n_static) float64, static scores.
-        accuracy: (n_nets,) float64, expected from them.
-        first: The ranking by that accuracy.
-        folder: Keeps the scores; those that it holds are not computed again.
-        report: Progress.
+        problem: What the search is about.
+        layers: All candidates.
+        ranking: Of their pairs, from the layers alone.
     """
-    littles = _shortlist(s, found, accuracy, first, "little")
-    bigs = _shortlist(s, found, accuracy, first, "big")
+    candidates, n = layers.candidates, problem.options.shortlist
+    if not problem.proxies.probed:
+        return Shortlist(np.arange(len(candidates.values)), candidates.littles, candidates.bigs)
+    littles, bigs = _of_role(layers, ranking, "little", n), _of_role(layers, ranking, "big", n)
     # Single nets get places of their own: a pair must beat the best of them, not the best of what pairs left.
-    static_alone = Population(names, found.costs, accuracy)
-    best_alone = single_front(static_alone, single_fits(found.costs, s.platform, s.budgets))
-    alone_rows = shortlist(found.costs, accuracy, best_alone, best_alone[:0], s.shortlist)
-    rows = np.unique(np.concatenate([littles, bigs, alone_rows]))
-    scores = _probe(s, images, [names[i] for i in rows], folder, report)
-    known = {p.name: static[rows, i] for i, p in enumerate(s.static)}
-    known |= {p.name: scores[:, i] for i, p in enumerate(s.probed)}
-    known |= {p.name: score_aggregate(p, known) for p in s.aggregates}
-    fused = fuse_ranks(np.column_stack([known[name] for name in s.fused]))
-    undefined = {p.name: int(np.isnan(column).sum()) for p, column in zip(s.probed, scores.T, strict=True)}
-    return Shortlist(rows, littles, bigs, fused, {p.name: known[p.name] for p in s.probed}, undefined)
+    best_alone = best_singles(problem, layers.contenders.nets)
+    alone = worth_probing(candidates.costs, layers.contenders.nets.accuracy, best_alone, best_alone[:0], n)
+    return Shortlist(np.unique(np.concatenate([littles, bigs, alone])), littles, bigs)
 
 
-def _shortlist(s: Setting, found: Candidates, accuracy: FloatArray, ranking: Ranking, role: str) -> Int64Array:
+def _of_role(layers: LayerScores, ranking: Ranking, role: str, n: int) -> Int64Array:
     """Candidates of one role to probe; those of the best pairs, then those of the front, are listed first."""
-    rows: Int64Array = getattr(found, role + "s")
+    rows: Int64Array = getattr(layers.candidates, role + "s")
     both = np.concatenate([getattr(ranking.top, role), getattr(ranking.front, role)])
     _, first = np.unique(both, return_index=True)
     listed = rows[both[np.sort(first)]]
-    return shortlist(found.costs, accuracy, rows[getattr(ranking, role + "_fits")], listed, s.shortlist)
+    nets = layers.contenders.nets
+    return worth_probing(nets.costs, nets.accuracy, rows[getattr(ranking, role + "_fits")], listed, n)
 
 
-def shortlist(costs: NetCosts, accuracy: FloatArray, allowed: Int64Array, listed: Int64Array, n: int) -> Int64Array:
-    """Nets worth probing: half the places for those in the best pairs so far, the rest by Pareto layers.
+def worth_probing(costs: NetCosts, accuracy: FloatArray, allowed: Int64Array, listed: Int64Array, n: int) -> Int64Array:
+    """Half the places for nets in the best pairs so far, the rest by Pareto layers.
 
     Args:
         costs: Of all candidates.
@@ -106,21 +81,3 @@ def shortlist(costs: NetCosts, accuracy: FloatArray, allowed: Int64Array, listed
         chosen += rest[layer][places].tolist()
         rest = rest[~layer]
     return np.array(sorted(chosen), np.int64)
-
-
-def _probe(
-    s: Setting, images: dict[int, ProbeImages], names: list[str], folder: RunFolder | None, report: Progress
-) -> FloatArray:
-    """(n_nets, n_proxies) probed scores; those already in the run folder are not computed again."""
-    wanted = [p.name for p in s.probed]
-    done: dict[str, dict[str, Score]] = folder.scores() if folder is not None else {}
-    missing = [net for net in names if any(name not in done.get(net, {}) for name in wanted)]
-    report("probing nets", len(names) - len(missing), len(names))
-    # Closed by name: an interrupt must stop the workers now, not when the garbage is collected.
-    with closing(score_probed(missing, s.classes, images, s.probed, s.seed, s.jobs)) as results:
-        for i, result in enumerate(results, len(names) - len(missing) + 1):
-            if folder is not None:
-                folder.append_scores(result.net, result.scores)
-            done[result.net] = dict(result.scores)
-            report("probing nets", i, len(names))
-    return np.array([[done[net][name].value for name in wanted] for net in names])

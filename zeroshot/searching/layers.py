@@ -1,0 +1,73 @@
+"""What the layers of the candidates say: static scores, features, and the accuracies expected from these alone."""
+
+from dataclasses import dataclass
+
+from zeroshot.accuracy.features import features
+from zeroshot.accuracy.model import STATIC, expected_accuracy
+from zeroshot.net import layer_table, spec_of
+from zeroshot.runs import layout
+from zeroshot.runs.folder import RunFolder
+from zeroshot.runs.rows import CANDIDATES, Candidate
+from zeroshot.scoring.population import score_static
+from zeroshot.scoring.ranking import fuse_ranks
+from zeroshot.searching.candidates import Candidates
+from zeroshot.searching.population import Contenders, Population
+from zeroshot.searching.problem import SearchProblem
+from zeroshot.searching.task import TaskSample
+from zeroshot.types import FloatArray
+
+
+@dataclass(frozen=True, eq=False)
+class LayerScores:
+    """The candidates before any net is built.
+
+    Attributes:
+        candidates: What was drawn.
+        contenders: The same with the accuracies that are expected of them.
+        features: Feature -> (n_nets,) float64.
+        scores: Static proxy -> (n_nets,) float64.
+    """
+
+    candidates: Candidates
+    contenders: Contenders
+    features: dict[str, FloatArray]
+    scores: dict[str, FloatArray]
+
+    def rows(self) -> list[Candidate]:
+        """The candidates as rows of their table."""
+        nets = self.contenders.nets
+        costs = nets.costs
+        return [
+            Candidate(
+                net=name, latency_ms=float(costs.latency[i]), energy_mj=float(costs.energy[i]),
+                macs=int(costs.macs[i]), model_flash_bytes=int(costs.flash[i]), arena_bytes=int(costs.arena[i]),
+                persistent_bytes=int(costs.persistent[i]), input_bytes=int(costs.input[i]),
+                holding_bytes=int(costs.holding[i]),
+                scores={proxy: float(column[i]) for proxy, column in self.scores.items()},
+                static_accuracy=float(nets.accuracy[i]),
+            )
+            for i, name in enumerate(nets.names)
+        ]  # fmt: skip
+
+
+def score_layers(problem: SearchProblem, task: TaskSample, candidates: Candidates) -> LayerScores:
+    """Score the layers of all candidates, and expect accuracies from that."""
+    table = layer_table(candidates.values, problem.channels, problem.classes)
+    proxies = problem.proxies.static
+    static, known = score_static(table, proxies), features(table)
+    fused = fuse_ranks(static[:, [i for i, p in enumerate(proxies) if p.name in problem.proxies.names]])
+    accuracy = expected_accuracy(fused, known, task.difficulty, problem.classes, STATIC)
+    nets = Population([str(spec_of(row)) for row in candidates.values], candidates.costs, accuracy)
+    scores = {p.name: static[:, i] for i, p in enumerate(proxies)}
+    return LayerScores(candidates, Contenders(nets, candidates.littles, candidates.bigs), known, scores)
+
+
+def write_candidates(layers: LayerScores, rows: list[Candidate], folder: RunFolder) -> None:
+    """Write all candidates, as a table and as arrays."""
+    folder.write(layout.CANDIDATES, CANDIDATES.to_csv(rows))
+    drawn = layers.candidates
+    folder.write_arrays(layout.CANDIDATE_ARRAYS, {
+        **vars(drawn.costs), **{f"score_{name}": column for name, column in layers.scores.items()},
+        "static_accuracy": layers.contenders.nets.accuracy,
+        "littles": drawn.littles, "bigs": drawn.bigs, "specs": drawn.values,
+    })  # fmt: skip

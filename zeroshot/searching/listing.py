@@ -1,0 +1,75 @@
+"""The rows that a search lists: pairs, each beside the best single net, and single nets, with 80 % intervals."""
+
+from typing import Any
+
+import numpy as np
+
+from zeroshot.accuracy.model import Z80, AccuracyModel
+from zeroshot.cascade.copula import Coupling
+from zeroshot.cascade.pairs import Pairs
+from zeroshot.cost.nets import Platform
+from zeroshot.runs.rows import PredictedNet, PredictedPair
+from zeroshot.searching.population import Contenders, Population
+from zeroshot.searching.spreads import net_spread, pair_spread
+
+ALONE = ("single", "single_accuracy", "single_latency_ms", "gain", "gain_error", "pays")
+
+
+def pair_rows(
+    pairs: Pairs, contenders: Contenders, singles: Population, model: AccuracyModel, coupling: Coupling
+) -> list[PredictedPair]:
+    """Pairs as rows, each beside the best single net at the same expected latency.
+
+    Args:
+        pairs: The pairs; indices point into the littles and bigs of the contenders.
+        contenders: The nets.
+        singles: The Pareto front of nets that may stand alone, by rising latency.
+        model: Gives the error bars: 80 % intervals.
+        coupling: The copula's constants.
+    """
+    nets, little, big = contenders.nets, contenders.littles[pairs.little], contenders.bigs[pairs.big]
+    a_l, a_b = nets.accuracy[little], nets.accuracy[big]
+    net_sd, sd = pair_spread(a_l, a_b, pairs.p, model, coupling)
+    beside = np.searchsorted(singles.costs.latency, pairs.latency, side="right") - 1
+    return [
+        PredictedPair(
+            rank=i + 1, little=nets.names[little[i]], big=nets.names[big[i]],
+            accuracy=float(pairs.accuracy[i]),
+            accuracy_low=max(0.0, float(pairs.accuracy[i] - Z80 * sd[i])),
+            accuracy_high=min(1.0, float(pairs.accuracy[i] + Z80 * sd[i])),
+            little_accuracy=float(a_l[i]), big_accuracy=float(a_b[i]), escalation_rate=float(pairs.p[i]),
+            latency_ms=float(pairs.latency[i]), worst_latency_ms=float(pairs.worst_latency[i]),
+            energy_mj=float(pairs.energy[i]), worst_energy_mj=float(pairs.worst_energy[i]),
+            macs=float(pairs.macs[i]), flash_bytes=int(pairs.flash[i]), sram_bytes=int(pairs.sram[i]),
+            **_beside(singles, int(beside[i]), float(pairs.accuracy[i]), float(net_sd[i]), model),
+        )
+        for i in range(len(pairs))
+    ]  # fmt: skip
+
+
+def _beside(singles: Population, single: int, accuracy: float, net_sd: float, model: AccuracyModel) -> dict[str, Any]:
+    """The single net beside a pair; -1 for none."""
+    if single < 0:
+        return dict.fromkeys(ALONE)
+    alone = singles.accuracy[single]
+    gain = float(accuracy - alone)
+    error = float(Z80 * np.hypot(net_sd, net_spread(alone, model.sd_net)))
+    figures = (singles.names[single], float(alone), float(singles.costs.latency[single]), gain, error, gain > 0)
+    return dict(zip(ALONE, figures, strict=True))
+
+
+def single_rows(nets: Population, platform: Platform, model: AccuracyModel) -> list[PredictedNet]:
+    """Single nets as rows."""
+    costs, accuracy = nets.costs, nets.accuracy
+    sd = np.hypot(net_spread(accuracy, model.sd_net), net_spread(accuracy, model.sd_task))
+    return [
+        PredictedNet(
+            net=name, accuracy=float(accuracy[i]),
+            accuracy_low=max(0.0, float(accuracy[i] - Z80 * sd[i])),
+            accuracy_high=min(1.0, float(accuracy[i] + Z80 * sd[i])),
+            latency_ms=float(costs.latency[i]), energy_mj=float(costs.energy[i]), macs=int(costs.macs[i]),
+            flash_bytes=int(costs.flash[i] + platform.runtime[costs.ops[i]]),
+            sram_bytes=int(costs.arena[i] + costs.persistent[i]),
+        )
+        for i, name in enumerate(nets.names)
+    ]  # fmt: skip

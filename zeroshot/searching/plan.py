@@ -1,0 +1,77 @@
+"""What a search would do, without doing it."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from zeroshot.options import takes_options
+from zeroshot.runs.folder import check_run
+from zeroshot.searching.options import SearchOptions
+from zeroshot.searching.problem import resolve
+
+
+@dataclass(frozen=True)
+class SearchPlan:
+    """How much work a search would be, and where its results would go.
+
+    Attributes:
+        space: Nets in the space.
+        candidates: Nets to draw at most.
+        pairs: Pairs to rank at most.
+        probed_nets: At most.
+        trained_nets: To anchor the accuracies.
+        seconds_about: A rough guess, without the trainings.
+        run: The run folder, if one was asked for.
+        replaces: Whether an earlier run there would be lost.
+        resumes: Whether an earlier run there would be continued.
+        config: The options as they are resolved.
+    """
+
+    space: int
+    candidates: int
+    pairs: int
+    probed_nets: int
+    trained_nets: int
+    seconds_about: int
+    run: str | None
+    replaces: bool
+    resumes: bool
+    config: Mapping[str, Any]
+
+    def summary(self) -> dict[str, Any]:
+        """As plain values, for JSON."""
+        return asdict(self)
+
+
+@takes_options(SearchOptions, "data", "board")
+def plan(options: SearchOptions, *, force: bool = False, resume: bool = False) -> SearchPlan:
+    """Say what a search with these options would do.
+
+    Args:
+        options: As `zeroshot.search`.
+        force: Replace an earlier run in that folder.
+        resume: Continue an interrupted run in that folder.
+
+    Raises:
+        UsageError: Unknown name or a value out of range.
+        DataError: The data cannot be used.
+        RunError: The run folder cannot be used.
+    """
+    problem, _ = resolve(options)
+    in_use = options.run is not None and check_run(Path(options.run), problem.config, force=force, resume=resume)
+    probed = 3 * options.shortlist if problem.proxies.probed else 0
+    # Measured on nets of CIFAR-10, one thread: a net's default passes, and those of its readout.
+    each = 0.06 + 0.2 * any(p.readout for p in problem.proxies.probed)
+    return SearchPlan(
+        space=problem.space.count(),
+        candidates=2 * options.nets,
+        pairs=options.nets**2,
+        probed_nets=probed,
+        trained_nets=options.calibrate,
+        seconds_about=round(6 + options.nets / 500 + each * probed),
+        run=options.run,
+        replaces=force and in_use,
+        resumes=resume,
+        config=problem.config,
+    )

@@ -1,0 +1,147 @@
+"""What a search is about: its options with every name looked up, before any work is done."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields
+from math import isfinite
+from typing import Any
+
+from zeroshot import data as datasets
+from zeroshot.accuracy.model import prior_for
+from zeroshot.cascade.copula import PRIOR_COUPLING
+from zeroshot.cascade.pairs import Budgets, check_objectives
+from zeroshot.cost.boards import Board, load_board
+from zeroshot.cost.engines import load_engine
+from zeroshot.cost.nets import NetCosts, Platform, net_costs, platform
+from zeroshot.data import Dataset
+from zeroshot.errors import UsageError, unknown
+from zeroshot.net import layer_table
+from zeroshot.probing.probe import Proxy
+from zeroshot.scoring.plugins import load_proxies, with_parts
+from zeroshot.searching.options import SearchOptions
+from zeroshot.spaces import SPACES, McuSpace
+from zeroshot.types import Int32Array
+from zeroshot.units import to_bytes, to_mj, to_ms
+
+# Options that the stored config leaves out: the result depends on neither, and limits stand there resolved.
+NOT_STORED = ("run", "jobs", *(each.name for each in fields(Budgets)))
+
+
+@dataclass(frozen=True)
+class ProxySet:
+    """The proxies of a search, by what they need.
+
+    Attributes:
+        asked: Those whose ranks make the order.
+        static: Of the layer table, asked for or part of an aggregate.
+        probed: Of passes over the nets, asked for or part of an aggregate; none without a shortlist.
+        aggregates: Of the scores of others; none where nothing is probed.
+    """
+
+    asked: tuple[Proxy, ...]
+    static: tuple[Proxy, ...]
+    probed: tuple[Proxy, ...]
+    aggregates: tuple[Proxy, ...]
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Of those asked for."""
+        return tuple(p.name for p in self.asked)
+
+
+@dataclass(frozen=True)
+class SearchProblem:
+    """Everything that a search needs beside the images.
+
+    Attributes:
+        options: As given.
+        channels: Of the images.
+        classes: Of the data.
+        platform: Board, engine, and what is paid once on them.
+        space: What nets are drawn from.
+        budgets: Limits of every pair.
+        proxies: What nets are scored with.
+        config: What decides the result, as it is stored: plain values.
+    """
+
+    options: SearchOptions
+    channels: int
+    classes: int
+    platform: Platform
+    space: McuSpace
+    budgets: Budgets
+    proxies: ProxySet
+    config: dict[str, Any]
+
+    def cost_of(self, values: Int32Array) -> NetCosts:
+        """Costs of the nets of a spec array."""
+        return net_costs(layer_table(values, self.channels, self.classes), self.platform.board, self.platform.engine)
+
+
+def resolve(options: SearchOptions) -> tuple[SearchProblem, Dataset]:
+    """Look up what the options name, and load the data.
+
+    Raises:
+        UsageError: An unknown name, or proxies or objectives that do not suffice.
+        DataError: The data cannot be used.
+    """
+    check_objectives(options.objectives)
+    board, engine = load_board(options.board), load_engine(options.engine)
+    if options.space not in SPACES:
+        raise unknown("space", options.space, SPACES)
+    proxies = choose_proxies(options.proxies, probing=options.shortlist > 0)
+    budgets = _budgets(options, board)
+    dataset = options.data if isinstance(options.data, Dataset) else datasets.load(str(options.data), options.seed)
+    target = platform(board, engine, dataset.classes)
+    space = SPACES[options.space](dataset.side)
+    config = _config(options, dataset, target, budgets, proxies)
+    problem = SearchProblem(options, dataset.channels, dataset.classes, target, space, budgets, proxies, config)
+    return problem, dataset
+
+
+def choose_proxies(names: Sequence[str], *, probing: bool) -> ProxySet:
+    """Load proxies by name; `all` alone stands for every installed one.
+
+    Args:
+        names: Of those whose ranks are fused.
+        probing: Whether any net is probed.
+
+    Raises:
+        UsageError: An unknown name, or none of them is static.
+    """
+    asked = load_proxies(None if tuple(names) == ("all",) else names)
+    # An aggregate brings its parts along; they are computed, but only what was asked for is fused.
+    needed = with_parts(asked)
+    if not any(p.cost == "static" for p in asked):
+        raise UsageError("The first ranking of all pairs needs a static proxy.", "Add macs, params or nn_degree.")
+    static, probed = (tuple(p for p in needed if (p.cost == "static") is kind) for kind in (True, False))
+    if not (probing and probed):
+        return ProxySet(asked, static, probed=(), aggregates=())
+    return ProxySet(asked, static, probed, aggregates=tuple(p for p in asked if p.cost == "aggregate"))
+
+
+def _budgets(options: SearchOptions, board: Board) -> Budgets:
+    return Budgets(
+        flash=min(to_bytes(options.flash, "`flash`"), board.flash_bytes),
+        sram=min(to_bytes(options.sram, "`sram`"), board.sram_bytes),
+        latency=to_ms(options.latency, "`latency`"),
+        energy=to_mj(options.energy, "`energy`"),
+        worst_latency=to_ms(options.worst_latency, "`worst_latency`"),
+        escalation=options.escalation,
+    )
+
+
+def _config(
+    options: SearchOptions, dataset: Dataset, target: Platform, budgets: Budgets, proxies: ProxySet
+) -> dict[str, Any]:
+    """The options as given, and what became of those that name something or are a limit."""
+    given = {name: value for name, value in options.values().items() if name not in NOT_STORED}
+    # A file may be called like a named set and is another.
+    by_name = (dataset.name if isinstance(options.data, Dataset) else options.data) in datasets.SOURCES
+    resolved: Mapping[str, Any] = {
+        "data": dataset.name, "data_by_name": by_name, "data_sha256": dataset.digest,
+        "board": target.board.name, "engine": target.engine.name,
+        **{f"{name}_limit": limit if isfinite(limit) else None for name, limit in vars(budgets).items()},
+        "proxies": [f"{p.name}@{p.version}" for p in proxies.asked],
+        "accuracy_model": prior_for(p.name for p in proxies.probed).name, "cascade_model": PRIOR_COUPLING.name,
+    }  # fmt: skip
+    return given | dict(resolved)

@@ -1,0 +1,48 @@
+"""What a user should know about a search, beside its figures."""
+
+from collections.abc import Iterator
+from math import isfinite
+
+from zeroshot.searching.candidates import Candidates
+from zeroshot.searching.problem import SearchProblem
+from zeroshot.searching.results import SearchResult
+
+
+def remarks_on(problem: SearchProblem, candidates: Candidates, result: SearchResult, trust: float) -> list[str]:
+    """Remarks, in plain English.
+
+    Args:
+        problem: What the search was about.
+        candidates: What was drawn.
+        result: What it found.
+        trust: Of the accuracy model in the fused ranks.
+    """
+    return [
+        *_on_candidates(problem, candidates),
+        *(["The accuracy model puts no trust in the ranks of these proxies: they do not count."] if not trust else []),
+        *_on_pairs(result),
+        *(f"{name} is undefined on {n} probed nets; they rank last." for name, n in result.undefined.items()),
+    ]
+
+
+def _on_candidates(problem: SearchProblem, candidates: Candidates) -> Iterator[str]:
+    littles, bigs = len(candidates.littles), len(candidates.bigs)
+    if min(littles, bigs) < problem.options.nets:
+        yield (
+            f"Only {littles} little and {bigs} big nets inside the budgets were found among {candidates.drawn:,} drawn."
+        )
+    if not any(isfinite(getattr(problem.budgets, name)) for name in ("latency", "energy", "worst_latency")):
+        yield "No `latency`, `energy` or `worst_latency` was given: the list favours large nets."
+
+
+def _on_pairs(result: SearchResult) -> Iterator[str]:
+    pairs, single = result.pairs, max(result.singles, key=lambda row: row.accuracy, default=None)
+    if pairs and single and single.accuracy > pairs[0].accuracy:
+        yield (
+            f"One net does better inside the same budgets: {single.net}, {100 * single.accuracy:.1f} % "
+            f"expected, {single.latency_ms:.3g} ms."
+        )
+    if not pairs:
+        yield "In no pair of probed nets is the big net expected to beat the little one: use one net."
+    elif not any(row.pays for row in pairs):
+        yield "No listed pair is expected to beat the best single net at its cost: consider one net."

@@ -1,0 +1,52 @@
+"""What a search keeps of the data; the images themselves, hundreds of megabytes, are let go."""
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from zeroshot import data as datasets
+from zeroshot.accuracy.model import task_anchor
+from zeroshot.data import Dataset
+from zeroshot.scoring.population import ProbeImages, probe_images
+from zeroshot.searching.problem import SearchProblem
+
+if TYPE_CHECKING:
+    from zeroshot.training.batches import Split
+
+BATCHES = 2  # of labelled images for each probed net, unless a proxy wants more
+
+
+@dataclass(frozen=True, eq=False)
+class TaskSample:
+    """What is known of the task, and drawn from it.
+
+    Attributes:
+        difficulty: `task_anchor` of the data.
+        images: Resolution -> labelled images, for the probed proxies.
+        split: For the trainings of calibration nets; None where there are none.
+        remarks: What is odd about the data.
+    """
+
+    difficulty: float
+    images: dict[int, ProbeImages] = field(repr=False)
+    split: "Split | None" = field(repr=False)
+    remarks: list[str]
+
+
+def sample_task(problem: SearchProblem, dataset: Dataset) -> TaskSample:
+    """Measure how hard the task is, and draw the images that nets are probed on.
+
+    Raises:
+        DataError: There are too few images for that.
+    """
+    options, probed = problem.options, problem.proxies.probed
+    count = max([BATCHES, *(p.batches for p in probed)])
+    images = {
+        side: probe_images(dataset, side, options.batch, count, probed, options.seed)
+        for side in (problem.space.resolutions if probed else ())
+    }
+    split = None
+    if options.calibrate:
+        from zeroshot.searching.anchors import anchor_split
+
+        split = anchor_split(dataset, options.seed)
+    return TaskSample(task_anchor(dataset, options.seed), images, split, datasets.warnings_for(dataset))
