@@ -2,8 +2,8 @@
 
 >>> import zeroshot
 >>> result = zeroshot.search("digits", "nucleo-l4r5zi", latency="5ms", nets=100, shortlist=0)
->>> sorted(result.pairs[0])[:3]
-['accuracy', 'accuracy_high', 'accuracy_low']
+>>> [pair.rank for pair in result.pairs[:3]], result.pairs[0].latency_ms < 5
+([1, 2, 3], True)
 """
 
 from importlib import import_module
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from zeroshot.errors import ZeroshotError
     from zeroshot.net import NetSpec
     from zeroshot.scoring.modules import score, score_many
+    from zeroshot.searching.options import SearchOptions
     from zeroshot.searching.results import SearchResult
     from zeroshot.searching.search import search
 
@@ -22,6 +23,7 @@ __version__ = "0.2.0"
 # Loaded when first asked for: importing the package must not import torch or numba.
 _HOMES = {
     "search": "zeroshot.searching.search",
+    "SearchOptions": "zeroshot.searching.options",
     "SearchResult": "zeroshot.searching.results",
     "Dataset": "zeroshot.data",
     "load": "zeroshot.data",
@@ -32,7 +34,7 @@ _HOMES = {
 }
 
 __all__ = [
-    "Dataset", "NetSpec", "SearchResult", "ZeroshotError", "__version__", "load", "score", "score_many", "search",
+    "Dataset", "NetSpec", "SearchOptions", "SearchResult", "ZeroshotError", "__version__", "load", "score", "score_many", "search",
 ]  # fmt: skip
 
 

@@ -6,8 +6,8 @@ import pytest
 from typer.main import get_command
 
 from zeroshot.cli import app
-from zeroshot.cli._config import SETTINGS, read, variable
-from zeroshot.errors import UsageError
+from zeroshot.cli._config import variable
+from zeroshot.searching.options import SearchOptions
 
 # A valid value for every setting, unlike its default: as text, and as the resolved config or plan shows it.
 VALUES = {
@@ -26,15 +26,16 @@ def resolved(result, name):
     return json.loads(result.stdout)["config"][f"{name}_limit" if name in LIMITS else name]
 
 
-def test_tables_name_every_option():
+def test_the_command_has_every_declared_option_and_its_variable():
     command = get_command(app).commands["search"]
     options = {option.name: option for option in command.params}
-    assert set(SETTINGS) == set(options) - {"force", "resume", "json", "quiet", "dry_run", "config", "help"}
-    assert set(VALUES) == set(SETTINGS) - {"data", "jobs", "run"}
-    for name in SETTINGS:
+    declared = set(SearchOptions.declared())
+    assert declared == set(options) - {"force", "resume", "json", "quiet", "dry_run", "config", "help"}
+    assert set(VALUES) == declared - {"data", "jobs", "run"}
+    for name in declared:
         assert options[name].envvar == variable(name)
     # The tests' own variable is no setting.
-    assert "ZEROSHOT_DATA" not in {variable(name) for name in SETTINGS}
+    assert "ZEROSHOT_DATA" not in {variable(name) for name in declared}
 
 
 @pytest.mark.parametrize("name", VALUES)
@@ -106,11 +107,9 @@ def test_values_that_the_engine_refuses(cli, tmp_path, text):
     assert f"--{text.split()[0]}" in result.stderr
 
 
-def test_unreadable_files(tmp_path):
-    with pytest.raises(UsageError, match="No such file"):
-        read(tmp_path / "none.toml")
-    with pytest.raises(UsageError, match="directory"):
-        read(tmp_path)
+def test_unreadable_files(cli, tmp_path):
     (tmp_path / "b.toml").write_bytes(b"\xff\xfe")
-    with pytest.raises(UsageError, match="not valid TOML"):
-        read(tmp_path / "b.toml")
+    for name, words in (("none.toml", "No such file"), (".", "directory"), ("b.toml", "not valid TOML")):
+        result = cli("search", "--config", name)
+        assert result.exit_code == 2
+        assert words in result.stderr

@@ -8,7 +8,9 @@ import numpy as np
 import pytest
 
 from zeroshot.cli._pairs import FILES, print_result, three
-from zeroshot.searching.search import plan, search
+from zeroshot.runs.rows import PAIRS
+from zeroshot.searching.plan import plan
+from zeroshot.searching.search import search
 
 STATIC = ("--latency", "5ms", "--nets", 40, "--shortlist", 0)
 PROBED = ("--latency", "5ms", "--nets", 40, "--shortlist", 3, "--jobs", 1)
@@ -80,7 +82,7 @@ def test_all_proxies(cli):
 
 def test_dry_run_writes_nothing(cli):
     told = json.loads(cli("search", *STATIC, "--run", "r", "--dry-run", "--json").stdout)
-    assert told == plan(latency="5ms", nets=40, shortlist=0, run="r")
+    assert told == plan(latency="5ms", nets=40, shortlist=0, run="r").summary()
     text = cli("search", *STATIC, "--run", "r", "--dry-run").stdout
     assert f"{told['pairs']:,}" in text
     assert f"{told['seconds_about']} s" in text
@@ -97,7 +99,7 @@ def test_demo(cli):
     again = cli("demo", "--nets", 40, "--shortlist", 2, "--jobs", 1, "--run", "d", "--resume", "--json")
     told = json.loads(again.stdout)
     called = search("digits", "nucleo-l4r5zi", latency="5ms", nets=40, shortlist=2, jobs=1)
-    assert told["pairs"] == called.pairs
+    assert told["pairs"] == [PAIRS.plain(pair) for pair in called.pairs]
 
 
 @pytest.fixture
@@ -212,7 +214,7 @@ def test_pair_without_a_single_net(capsys):
 
     found = search("digits", latency="5ms", nets=30, shortlist=0)
     lone = dict.fromkeys(("single", "single_accuracy", "single_latency_ms", "gain", "gain_error", "pays"))
-    bare = replace(found, pairs=[found.pairs[0] | lone], front=[found.front[0] | lone])
+    bare = replace(found, pairs=[replace(found.pairs[0], **lone)], front=[replace(found.front[0], **lone)])
     print_result(Console(width=80, soft_wrap=True), bare)
     assert "no single net is as fast" in capsys.readouterr().out
 

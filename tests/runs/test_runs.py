@@ -1,7 +1,6 @@
 """The run folder under failure: full disks, cut-off lines, interrupted searches, changed settings."""
 
 import csv
-import importlib
 import io
 import json
 import math
@@ -18,12 +17,11 @@ from zeroshot.probing.probe import Score
 from zeroshot.runs import folder as runs
 from zeroshot.runs.folder import check_run, environment, open_run, processor, to_csv, to_toml
 from zeroshot.scoring.population import score_probed
+from zeroshot.searching import probes
 from zeroshot.searching.search import search
 
 from ..strategies import examples
 
-# The module; the package has a function of that name.
-SHORTLIST = importlib.import_module("zeroshot.searching.shortlist")
 CONFIG = {"seed": 0, "data": "digits", "latency_limit": 12.5}
 # "depth" beside macs: two static columns; zico and naswot are probed.
 OPTIONS = {
@@ -323,7 +321,7 @@ def test_an_interrupted_search_continues_to_the_same_bytes(tmp_path, whole, monk
         probed.extend(nets)
         return score_probed(nets, *args)
 
-    monkeypatch.setattr(SHORTLIST, "score_probed", counting)
+    monkeypatch.setattr(probes, "score_probed", counting)
     found = search("digits", jobs=1, run=path, resume=True, **OPTIONS)
     assert len(probed) == found.n_probed - count + bool(cut)
     for name in TABLES:
@@ -341,7 +339,7 @@ def test_resuming_a_finished_search_probes_nothing_and_changes_nothing(tmp_path,
         assert list(nets) == []
         return (net for net in ())
 
-    monkeypatch.setattr(SHORTLIST, "score_probed", nothing)
+    monkeypatch.setattr(probes, "score_probed", nothing)
     again = search("digits", jobs=1, run=path, resume=True, **OPTIONS)
     assert again.pairs == first.pairs
     assert {name: (path / name).read_bytes() for name in before} == before
@@ -378,7 +376,7 @@ def test_a_failure_while_resuming_keeps_the_scores(tmp_path, monkeypatch):
     def fails(*_):
         raise MemoryError
 
-    monkeypatch.setattr(SHORTLIST, "score_probed", fails)
+    monkeypatch.setattr(probes, "score_probed", fails)
     with pytest.raises(MemoryError):
         search("digits", jobs=1, run=path, resume=True, **OPTIONS)
     assert (path / "scores.csv").read_text().count("\n") == 2

@@ -73,7 +73,7 @@ def test_the_points_drawn_are_the_tables(result, axes):
         for xy in zip(line.get_xdata(), line.get_ydata(), strict=False)
     }
     for row in result.pairs + result.front + result.singles:
-        assert (round(row["latency_ms"], 9), round(100 * row["accuracy"], 9)) in points
+        assert (round(row.latency_ms, 9), round(100 * row.accuracy, 9)) in points
     assert drawn.get_xscale() == "log"
     assert any(set(np.ravel(line.get_xdata())) == {15.0} for line in drawn.get_lines())
     assert "nucleo-l4r5zi" in drawn.get_xlabel()
@@ -121,7 +121,7 @@ def test_a_script_that_the_font_lacks_is_no_warning(result):
 def test_the_labels_of_the_latency_axis_do_not_overlap(result, axes):
     """Their boxes are the oracle, over half a decade and over four."""
     for factor in (1.0, 300.0):
-        far = [row | {"latency_ms": row["latency_ms"] ** (1 if factor == 1 else 2)} for row in result.front]
+        far = [replace(row, latency_ms=row.latency_ms ** (1 if factor == 1 else 2)) for row in result.front]
         plot_fronts(replace(result, front=far))
         drawn = axes[-1]
         labels = [t for t in drawn.get_xticklabels(which="both") if t.get_text()]

@@ -16,17 +16,12 @@ from zeroshot.cascade.pairs import Budgets, describe_pairs
 from zeroshot.cost.boards import load_board
 from zeroshot.cost.engines import load_engine
 from zeroshot.cost.nets import NetCosts, platform
-from zeroshot.runs.folder import to_csv
-from zeroshot.searching.results import (
-    Population,
-    net_rows,
-    net_spread,
-    pair_rows,
-    pair_spread,
-    single_fits,
-    single_front,
-    single_rows,
-)
+from zeroshot.runs.rows import CANDIDATES, PAIRS, SINGLES
+from zeroshot.searching.candidates import Candidates
+from zeroshot.searching.layers import LayerScores
+from zeroshot.searching.listing import ALONE, pair_rows, single_rows
+from zeroshot.searching.population import Contenders, Population, single_fits, single_front
+from zeroshot.searching.spreads import net_spread, pair_spread
 
 PLATFORM = platform(load_board("nucleo-l4r5zi"), load_engine("tflm-cmsis-nn"), 10)
 N = 9
@@ -136,9 +131,9 @@ def test_the_escalation_limit_does_not_touch_single_nets():
 def test_rows_of_single_nets_by_hand():
     nets = population()
     c = nets.costs
-    (row,) = single_rows(nets, np.array([4]), PLATFORM, PROBED)
+    (row,) = single_rows(nets.take(np.array([4])), PLATFORM, PROBED)
     sd = np.hypot(*(net_spread(nets.accuracy[4:5], sd)[0] for sd in (PROBED.sd_net, PROBED.sd_task)))
-    assert row == {
+    assert SINGLES.plain(row) == {
         "net": "net4", "accuracy": nets.accuracy[4],
         "accuracy_low": pytest.approx(nets.accuracy[4] - Z80 * sd),
         "accuracy_high": pytest.approx(min(1, nets.accuracy[4] + Z80 * sd)),
@@ -158,8 +153,13 @@ def rows_of_pairs(singles, p=0.3):
     rate = np.full(N * N, p)
     accuracy = cascade_accuracy(littles.accuracy[little], bigs.accuracy[big], rate)
     pairs = describe_pairs(littles.costs, bigs.costs, little, big, rate, accuracy, PLATFORM)
-    front = single_front(singles, np.ones(len(singles.names), bool))
-    return pairs, pair_rows(pairs, littles, bigs, singles, front, PROBED, PRIOR_COUPLING)
+    both = Population(
+        littles.names + bigs.names, NetCosts.join([littles.costs, bigs.costs]),
+        np.concatenate([littles.accuracy, bigs.accuracy]),
+    )  # fmt: skip
+    contenders = Contenders(both, np.arange(N), np.arange(N, 2 * N))
+    front = singles.take(single_front(singles, np.ones(len(singles.names), bool)))
+    return pairs, pair_rows(pairs, contenders, front, PROBED, PRIOR_COUPLING)
 
 
 @pytest.mark.parametrize("seed", range(4))
@@ -170,17 +170,17 @@ def test_the_single_beside_a_pair_is_the_best_that_is_no_slower(seed):
     _, rows = rows_of_pairs(singles)
     beside = 0
     for row in rows:
-        no_slower = [i for i in range(N) if singles.costs.latency[i] <= row["latency_ms"]]
+        no_slower = [i for i in range(N) if singles.costs.latency[i] <= row.latency_ms]
         if not no_slower:
-            assert [row[k] for k in ("single", "single_accuracy", "gain", "gain_error", "pays")] == [None] * 5
+            assert [getattr(row, name) for name in ALONE] == [None] * 6
             continue
         best = max(no_slower, key=lambda i: singles.accuracy[i])
         beside += 1
-        assert row["single"] == singles.names[best]
-        assert row["single_accuracy"] == singles.accuracy[best]
-        assert row["single_latency_ms"] == singles.costs.latency[best] <= row["latency_ms"]
-        assert row["gain"] == row["accuracy"] - singles.accuracy[best]
-        assert row["pays"] is bool(row["gain"] > 0)
+        assert row.single == singles.names[best]
+        assert row.single_accuracy == singles.accuracy[best]
+        assert row.single_latency_ms == singles.costs.latency[best] <= row.latency_ms
+        assert row.gain == row.accuracy - singles.accuracy[best]
+        assert row.pays is bool(row.gain > 0)
     assert 0 < beside <= len(rows)
 
 
@@ -188,13 +188,13 @@ def test_a_single_exactly_as_fast_as_the_pair_stands_beside_it():
     pairs, _ = rows_of_pairs(population())
     one = Population(["equal"], replace(costs(1), latency=pairs.latency[:1]), np.array([0.6]))
     _, rows = rows_of_pairs(one)
-    assert rows[0]["single"] == "equal"
+    assert rows[0].single == "equal"
 
 
 def test_without_any_single_net_the_columns_stay():
     _, rows = rows_of_pairs(Population([], costs(0), np.zeros(0)))
-    assert {row["single"] for row in rows} == {None}
-    assert len({tuple(row) for row in rows}) == 1
+    assert {row.single for row in rows} == {None}
+    assert len({tuple(PAIRS.plain(row)) for row in rows}) == 1
 
 
 def test_the_interval_of_a_gain_covers_four_fifths_of_sampled_gains():
@@ -212,31 +212,34 @@ def test_the_interval_of_a_gain_covers_four_fifths_of_sampled_gains():
             ndtr(ndtri(a) + s) for a, s in zip((a_l[pairs.little[i]], a_b[pairs.big[i]], best), shift, strict=True)
         )
         gain = cascade_accuracy(little, big, 0.3, PRIOR_COUPLING) - single
-        inside.append((np.abs(gain - rows[i]["gain"]) <= rows[i]["gain_error"]).mean())
+        inside.append((np.abs(gain - rows[i].gain) <= rows[i].gain_error).mean())
     assert np.mean(inside) == pytest.approx(0.8, abs=0.04)
 
 
 def test_intervals_hold_the_accuracy_and_stay_fractions():
     _, rows = rows_of_pairs(population(), p=0.01)
     for row in rows:
-        assert 0 <= row["accuracy_low"] < row["accuracy"] < row["accuracy_high"] <= 1
+        assert 0 <= row.accuracy_low < row.accuracy < row.accuracy_high <= 1
     nets = replace(population(), accuracy=np.full(N, 0.985))
-    (row,) = single_rows(nets, np.array([0]), PLATFORM, replace(PROBED, sd_task=2.0))
-    assert row["accuracy_high"] == 1.0
+    (row,) = single_rows(nets.take(np.array([0])), PLATFORM, replace(PROBED, sd_task=2.0))
+    assert row.accuracy_high == 1.0
     low = replace(nets, accuracy=np.full(N, 0.01))
-    (row,) = single_rows(low, np.array([0]), PLATFORM, replace(PROBED, sd_task=2.0))
-    assert row["accuracy_low"] == 0.0
+    (row,) = single_rows(low.take(np.array([0])), PLATFORM, replace(PROBED, sd_task=2.0))
+    assert row.accuracy_low == 0.0
 
 
 def test_rows_hold_plain_values_that_csv_and_json_write_exactly():
     _, rows = rows_of_pairs(population())
-    nets = net_rows(["a", "b"], costs(2), {"score_x": np.array([1.5, 2.5])})
-    for row in rows + nets:
+    everyone = np.arange(2)
+    contenders = Contenders(Population(["a", "b"], costs(2), np.array([0.5, 0.6])), everyone, everyone)
+    drawn = Candidates(np.zeros((2, 1), np.int32), costs(2), everyone, everyone, corner=costs(1), drawn=2)
+    nets = LayerScores(drawn, contenders, {}, {"x": np.array([1.5, 2.5])}).rows()
+    for row in [*map(PAIRS.plain, rows), *map(CANDIDATES.plain, nets)]:
         assert {type(value) for value in row.values()} <= {int, float, str, bool, type(None)}
-    back = list(csv.DictReader(io.StringIO(to_csv(nets))))
-    assert [float(row["latency_ms"]) for row in back] == costs(2).latency.tolist()
+    back = list(csv.DictReader(io.StringIO(CANDIDATES.to_csv(nets))))
+    assert [float(row.latency_ms) for row in back] == costs(2).latency.tolist()
     assert [row["score_x"] for row in back] == ["1.5", "2.5"]
-    assert list(nets[0]) == [
+    assert list(back[0]) == [
         "net", "latency_ms", "energy_mj", "macs", "model_flash_bytes", "arena_bytes", "persistent_bytes",
-        "input_bytes", "holding_bytes", "score_x",
+        "input_bytes", "holding_bytes", "score_x", "static_accuracy",
     ]  # fmt: skip

@@ -1,7 +1,6 @@
 """A whole search on digits, against arithmetic redone from the tables that it writes."""
 
 import csv
-import importlib
 import itertools
 import json
 import math
@@ -25,16 +24,17 @@ from zeroshot.data import batches, load
 from zeroshot.errors import DataError, InfeasibleError, UsageError
 from zeroshot.net import NetSpec, layer_table, spec_array
 from zeroshot.probing.probe import Proxy, ProxyUndefined
+from zeroshot.runs.rows import CANDIDATES, PAIRS, SINGLES
 from zeroshot.scoring import plugins
 from zeroshot.scoring.plugins import load_proxies
 from zeroshot.scoring.population import ProbeImages, probe_net
-from zeroshot.searching import search as searching
-from zeroshot.searching.search import plan, search
+from zeroshot.searching import expectation, probes
+from zeroshot.searching.options import SearchOptions
+from zeroshot.searching.plan import plan
+from zeroshot.searching.search import search
 
 from .. import reference
 
-# The module; the package has a function of that name.
-SHORTLIST = importlib.import_module("zeroshot.searching.shortlist")
 ENGINE = "tflm-cmsis-nn"
 SMALL = {"nets": 40, "shortlist": 3, "latency": "15ms", "batch": 8, "jobs": 1, "engine": ENGINE, "escalation": 1.0}
 STATIC = {"nets": 40, "shortlist": 0, "jobs": 1, "engine": ENGINE, "escalation": 1.0}
@@ -137,9 +137,9 @@ def check_rows(rows, nets, board="nucleo-l4r5zi", engine=ENGINE):
     policy = 10 * e.policy_instructions_per_class * b.cycles_per_instruction[engine] / (b.clock_mhz * 1e3)
     costs = {row["net"]: {k: float(v) for k, v in row.items() if k != "net"} for row in nets}
     for row in rows:
-        little, big, p = costs[row["little"]], costs[row["big"]], row["escalation_rate"]
+        little, big, p = costs[row.little], costs[row.big], row.escalation_rate
         start, start_energy = little["latency_ms"] + policy, little["energy_mj"] + policy * b.power_mw / 1e3
-        used = operators(row["little"]) | operators(row["big"])
+        used = operators(row.little) | operators(row.big)
         waiting = max(little["arena_bytes"], big["arena_bytes"]) + big["input_bytes"]
         if engine == "c99":  # one arena for both nets
             same = little["input_bytes"] == big["input_bytes"]
@@ -154,16 +154,16 @@ def check_rows(rows, nets, board="nucleo-l4r5zi", engine=ENGINE):
             "flash_bytes": little["model_flash_bytes"] + big["model_flash_bytes"] + e.flash_base
             + sum(e.flash_kernel[op] for op in used),
             "sram_bytes": waiting + little["persistent_bytes"] + big["persistent_bytes"],
-            "accuracy": copula(row["little_accuracy"], row["big_accuracy"], p),
+            "accuracy": copula(row.little_accuracy, row.big_accuracy, p),
         }  # fmt: skip
-        assert {name: row[name] for name in figures} == pytest.approx(figures, rel=1e-6)
+        assert {name: getattr(row, name) for name in figures} == pytest.approx(figures, rel=1e-6)
         assert start < big["latency_ms"]
         assert 0 < p < 1 - start / big["latency_ms"] + 1e-12
-        assert 0 <= row["accuracy_low"] < row["accuracy"] < row["accuracy_high"] <= 1
-        if row["single"] is not None:
-            assert row["gain"] == pytest.approx(row["accuracy"] - row["single_accuracy"], abs=1e-15)
-            assert row["pays"] is (row["gain"] > 0)
-            assert row["gain_error"] > 0
+        assert 0 <= row.accuracy_low < row.accuracy < row.accuracy_high <= 1
+        if row.single is not None:
+            assert row.gain == pytest.approx(row.accuracy - row.single_accuracy, abs=1e-15)
+            assert row.pays is (row.gain > 0)
+            assert row.gain_error > 0
 
 
 def test_figures_of_pairs_and_front_follow_from_candidates_csv(result):
@@ -177,20 +177,17 @@ def test_figures_on_another_board_with_the_other_engine():
     found = search("digits", "Raspberry-Pi-Pico", **STATIC | {"engine": "c99"})
     assert found.config["board"] == "raspberry-pi-pico"
     assert found.config["data_by_name"] is True
-    check_rows(found.pairs, found.nets, "raspberry-pi-pico", "c99")
+    check_rows(found.pairs, [CANDIDATES.plain(net) for net in found.nets], "raspberry-pi-pico", "c99")
 
 
 def test_tables_have_all_columns_and_equal_the_files(result):
-    assert [list(row) for row in result.pairs + result.front] == [PAIR_COLUMNS] * (
-        len(result.pairs) + len(result.front)
-    )
-    for name in ("pairs", "front", "singles"):
-        rows = table(result.run / f"{name}.csv")
-        memory = [
-            {k: "" if v is None else str(v) for k, v in row.items()} for row in getattr(result, name)
-        ]  # fmt: skip
-        assert rows == memory
-    assert table(result.run / "candidates.csv") == [{k: str(v) for k, v in row.items()} for row in result.nets]
+    assert list(PAIRS.plain(result.pairs[0])) == PAIR_COLUMNS
+    tables = {"pairs": PAIRS, "front": PAIRS, "singles": SINGLES, "candidates": CANDIDATES}
+    for name, kind in tables.items():
+        held = result.nets if name == "candidates" else getattr(result, name)
+        assert held
+        rows = [{k: "" if v is None else str(v) for k, v in kind.plain(row).items()} for row in held]
+        assert table(result.run / f"{name}.csv") == rows
 
 
 def test_accuracies_follow_from_the_scores(result):
@@ -212,8 +209,8 @@ def test_accuracies_follow_from_the_scores(result):
     prior = prior_for(scores)
     assert [each.proxy for each in prior.evidence] == ["linear_readout"]
     want = dict(zip(names, expected(rows, names, anchor, prior, scores), strict=True))
-    got = {row[role]: row[f"{role}_accuracy"] for row in result.pairs for role in ("little", "big")}
-    got |= {row["net"]: row["accuracy"] for row in result.singles}
+    got = {getattr(row, role): getattr(row, f"{role}_accuracy") for row in result.pairs for role in ("little", "big")}
+    got |= {row.net: row.accuracy for row in result.singles}
     assert got == pytest.approx({net: want[net] for net in got}, abs=1e-12)
 
     first = expected([[float(r[s]) for s in static] for r in nets.values()], list(nets), anchor, prior_for([]))
@@ -222,7 +219,7 @@ def test_accuracies_follow_from_the_scores(result):
 
 def test_candidates_npz_holds_the_rows_of_candidates_csv(result):
     with np.load(result.run / "candidates.npz", allow_pickle=False) as arrays:
-        assert arrays["latency"].tolist() == [row["latency_ms"] for row in result.nets]
+        assert arrays["latency"].tolist() == [row.latency_ms for row in result.nets]
         assert arrays["score_macs"].tolist() == arrays["macs"].tolist()
         assert 0 < len(arrays["littles"]) <= 40
         roles = np.union1d(arrays["littles"], arrays["bigs"])
@@ -234,19 +231,19 @@ def test_candidates_npz_holds_the_rows_of_candidates_csv(result):
 def test_listed_pairs_are_in_order_and_capped(static):
     rows = static.pairs
     assert len(rows) == 30
-    assert [row["rank"] for row in rows] == list(range(1, 31))
-    accuracy = [row["accuracy"] for row in rows]
+    assert [row.rank for row in rows] == list(range(1, 31))
+    accuracy = [row.accuracy for row in rows]
     assert all(a >= b - 1e-5 for a, b in itertools.pairwise(accuracy))  # ranked by a table right to 1e-5
-    assert len({(row["little"], row["big"]) for row in rows}) == 30
+    assert len({(row.little, row.big) for row in rows}) == 30
     for role in ("little", "big"):
-        assert max(Counter(row[role] for row in rows).values()) == 2
+        assert max(Counter(getattr(row, role) for row in rows).values()) == 2
 
 
 @pytest.mark.parametrize("limits", [{}, {"latency": 8, "escalation": 0.4}, {"energy": 0.5, "worst_latency": 20}])
 def test_no_pair_on_a_grid_of_rates_beats_the_first(limits, tmp_path):
     """Exhaustive: every little, every big, 60 rates, the copula without its table."""
     found = search("digits", run=tmp_path / "run", **STATIC | limits)
-    nets = {key: np.array([row[key] for row in found.nets]) for key in found.nets[0]}
+    nets = {key: np.array([getattr(net, key) for net in found.nets]) for key in vars(found.nets[0])}
     with np.load(tmp_path / "run" / "candidates.npz", allow_pickle=False) as arrays:
         littles, bigs = np.isin(np.arange(len(found.nets)), arrays["littles"]), arrays["bigs"]
     latency, energy, accuracy = nets["latency_ms"], nets["energy_mj"], nets["static_accuracy"]
@@ -265,8 +262,8 @@ def test_no_pair_on_a_grid_of_rates_beats_the_first(limits, tmp_path):
         row, little = np.nonzero(legal)
         if len(row):
             best = max(best, cascade_accuracy(accuracy[little], accuracy[big], p[row, 0]).max())
-    assert found.pairs[0]["accuracy"] > best - 1e-4
-    assert found.pairs[0]["accuracy"] < best + 0.02
+    assert found.pairs[0].accuracy > best - 1e-4
+    assert found.pairs[0].accuracy < best + 0.02
 
 
 @pytest.mark.parametrize(
@@ -279,46 +276,46 @@ def test_no_pair_on_a_grid_of_rates_beats_the_first(limits, tmp_path):
 def test_front_is_free_of_dominated_pairs_and_reaches_every_listed_one(objectives):
     found = search("digits", objectives=objectives, worst_latency="200ms", **STATIC)
     costs = [COLUMN[name] for name in objectives if name != "accuracy"]
-    cost = np.array([[row[c] for c in costs] for row in found.front])
-    accuracy = np.array([row["accuracy"] for row in found.front])
+    cost = np.array([[getattr(row, c) for c in costs] for row in found.front])
+    accuracy = np.array([row.accuracy for row in found.front])
     assert len(cost) >= 3
     for mine, value in zip(cost, accuracy, strict=True):  # by more than the copula's table is wrong
         assert not ((cost <= mine).all(axis=1) & (accuracy > value + 1e-5)).any()
     assert (np.diff(cost[:, 0]) >= 0).all()
     for row in found.pairs:
-        no_dearer = (cost <= np.array([row[c] for c in costs]) * ULPS).all(axis=1)
-        assert accuracy[no_dearer].max() > row["accuracy"] - 1e-4
+        no_dearer = (cost <= np.array([getattr(row, c) for c in costs]) * ULPS).all(axis=1)
+        assert accuracy[no_dearer].max() > row.accuracy - 1e-4
     assert found.config["objectives"] == list(objectives)
 
 
 @pytest.mark.parametrize("name", ["flash", "sram", "latency", "energy", "worst_latency"])
 def test_every_listed_pair_and_single_keeps_a_budget(static, name):
     column = COLUMN[name]
-    limit = sorted(row[column] for row in static.front)[len(static.front) // 3]
-    assert any(row[column] > limit for row in static.pairs)  # the budget binds
+    limit = sorted(getattr(row, column) for row in static.front)[len(static.front) // 3]
+    assert any(getattr(row, column) > limit for row in static.pairs)  # the budget binds
     found = search("digits", **STATIC, **{name: limit})
     assert found.pairs
     assert found.n_feasible < found.n_pairs or name in {"latency", "energy"}
-    assert all(row[column] <= limit * ULPS for row in found.pairs + found.front)
-    singles = {row["net"]: row for row in found.singles}
+    assert all(getattr(row, column) <= limit * ULPS for row in found.pairs + found.front)
+    singles = {row.net: row for row in found.singles}
     alone = {"worst_latency": "latency_ms"}.get(name, column)
-    assert all(row[alone] <= limit for row in found.singles)
-    assert all(row["single"] is None or row["single"] in singles for row in found.pairs + found.front)
+    assert all(getattr(row, alone) <= limit for row in found.singles)
+    assert all(row.single is None or row.single in singles for row in found.pairs + found.front)
 
 
 def test_escalation_limit_is_kept_and_reached(static):
-    assert max(row["escalation_rate"] for row in static.pairs) > 0.1
+    assert max(row.escalation_rate for row in static.pairs) > 0.1
     found = search("digits", **STATIC | {"escalation": 0.1})
-    rates = [row["escalation_rate"] for row in found.pairs + found.front]
+    rates = [row.escalation_rate for row in found.pairs + found.front]
     assert max(rates) == pytest.approx(0.1)
     assert max(rates) <= 0.1
 
 
 def test_singles_are_the_front_of_the_fitting_nets(static):
     """Against the definition: no other net is at least as fast and more accurate."""
-    nets = [(row["latency_ms"], -row["static_accuracy"], row["net"]) for row in static.nets]
+    nets = [(row.latency_ms, -row.static_accuracy, row.net) for row in static.nets]
     want = [n for n in sorted(nets) if not any(o[0] <= n[0] and o[1] <= n[1] and o[:2] != n[:2] for o in nets)]
-    assert [row["net"] for row in static.singles] == [net for _, _, net in want]
+    assert [row.net for row in static.singles] == [net for _, _, net in want]
 
 
 @pytest.mark.parametrize("name", ["pairs", "front", "singles", "scores", "candidates"])
@@ -361,7 +358,7 @@ def test_the_run_folder_holds_what_it_should(result):
     }  # fmt: skip
     summary = json.loads((result.run / "summary.json").read_text())
     assert summary == result.summary()
-    assert summary["pairs"] == result.pairs
+    assert summary["pairs"] == [PAIRS.plain(pair) for pair in result.pairs]
     assert summary["seconds"] > 0
 
 
@@ -381,7 +378,7 @@ def test_no_pair_left_after_probing_is_said_and_not_a_crash(monkeypatch, tmp_pat
     def smallness(probe):
         return -float(sum(weight.numel() for weight in probe.weights))
 
-    monkeypatch.setattr(searching, "prior_for", lambda _: replace(prior_for([]), trust=1.0))
+    monkeypatch.setattr(expectation, "prior_for", lambda _: replace(prior_for([]), trust=1.0))
     doubters = [Proxy(f"doubt{i}", smallness, "forward", "nobody", "prefers small nets") for i in range(6)]
     with_proxy(monkeypatch, *doubters)
     options = SMALL | {"proxies": ["params", *(p.name for p in doubters)], "shortlist": 1}
@@ -467,7 +464,7 @@ def test_a_failure_while_probing_leaves_no_folder(tmp_path, monkeypatch):
 
     with pytest.raises(DataError, match="training images"):
         search("digits", run=tmp_path / "big", **SMALL | {"batch": 1000})
-    monkeypatch.setattr(SHORTLIST, "score_probed", fails)
+    monkeypatch.setattr(probes, "score_probed", fails)
     with pytest.raises(MemoryError):
         search("digits", run=tmp_path / "run", **SMALL)
     assert not list(tmp_path.iterdir())
@@ -483,12 +480,14 @@ def test_progress_counts_up_to_the_whole(tmp_path):
 
 
 def test_plan_is_the_search_without_the_work(result, tmp_path):
-    what = plan(data="digits", run=tmp_path / "run", progress=print, **SMALL)
-    assert what["config"] == result.config
-    assert (what["candidates"], what["pairs"], what["probed_nets"]) == (80, 1600, 9)
-    assert what["run"] == str(tmp_path / "run")
+    what = plan("digits", run=tmp_path / "run", **SMALL)
+    assert what == plan(SearchOptions(run=tmp_path / "run", **SMALL))
+    assert what.config == result.config
+    assert (what.candidates, what.pairs, what.probed_nets) == (80, 1600, 9)
+    assert what.run == str(tmp_path / "run")
+    assert what.summary()["pairs"] == 1600
     assert not (tmp_path / "run").exists()
-    assert plan(**STATIC)["probed_nets"] == 0
+    assert plan(**STATIC).probed_nets == 0
     with pytest.raises(UsageError, match="`nets`"):
         plan(nets=0)
 
@@ -522,12 +521,12 @@ def test_a_net_on_which_a_proxy_is_undefined_ranks_last_and_is_counted(monkeypat
     assert found.undefined == {"odd": len(bad)}
     assert any(f"odd is undefined on {len(bad)} probed nets" in text for text in found.remarks)
 
-    macs = {row["net"]: row["macs"] for row in found.nets}
+    macs = {row.net: row.macs for row in found.nets}
     rows = [[macs[net], scores[net][0]] for net in scores]
     want = expected(rows, list(scores), task_anchor(load("digits")), prior_for(["odd"]))
     want = dict(zip(scores, want, strict=True))
-    got = {row["net"]: row["accuracy"] for row in found.singles}
-    got |= {row[role]: row[f"{role}_accuracy"] for row in found.pairs for role in ("little", "big")}
+    got = {row.net: row.accuracy for row in found.singles}
+    got |= {getattr(row, role): getattr(row, f"{role}_accuracy") for row in found.pairs for role in ("little", "big")}
     assert len(got) >= 3
     assert got == pytest.approx({net: want[net] for net in got}, abs=1e-12)
 
@@ -539,9 +538,9 @@ def test_a_proxy_that_is_undefined_everywhere_changes_no_order(monkeypatch):
     with_proxy(monkeypatch, Proxy("never", never, "forward", "nobody", "undefined"))
     found = search("digits", **SMALL | {"proxies": ["macs", "never"], "shortlist": 2})
     assert found.undefined == {"never": found.n_probed}
-    nets = {row["net"]: row["macs"] for row in found.nets}
+    nets = {row.net: row.macs for row in found.nets}
     for row in found.pairs:
-        assert (row["big_accuracy"] > row["little_accuracy"]) == (nets[row["big"]] > nets[row["little"]])
+        assert (row.big_accuracy > row.little_accuracy) == (nets[row.big] > nets[row.little])
 
 
 @pytest.mark.parametrize("shortlist", [1, 2])
@@ -557,5 +556,5 @@ def test_the_smallest_shortlists_still_list_a_pair(shortlist):
 def test_a_model_without_trust_in_ranks_says_so(monkeypatch):
     words = "no trust in the ranks"
     assert not any(words in text for text in search("digits", **STATIC).remarks)
-    monkeypatch.setattr(searching, "prior_for", lambda _: replace(prior_for([]), trust=0.0))
+    monkeypatch.setattr(expectation, "prior_for", lambda _: replace(prior_for([]), trust=0.0))
     assert any(words in text for text in search("digits", **STATIC).remarks)

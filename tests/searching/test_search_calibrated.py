@@ -16,7 +16,8 @@ from zeroshot.data import Dataset, load
 from zeroshot.errors import DataError, UsageError
 from zeroshot.searching import anchors as _anchor_nets
 from zeroshot.searching.anchors import anchor_split, measure, short_epochs
-from zeroshot.searching.search import plan, search
+from zeroshot.searching.plan import plan
+from zeroshot.searching.search import search
 from zeroshot.training.batches import Split
 from zeroshot.training.recipe import Recipe
 from zeroshot.training.train import train_net
@@ -41,36 +42,42 @@ def anchored(run):
     return search("digits", run=run, **OPTIONS)
 
 
+def shown_accuracies(result):
+    """Net -> expected accuracy, of the nets that the fronts list."""
+    found = {row.net: row.accuracy for row in result.singles}
+    for pair in result.front:
+        found |= {pair.little: pair.little_accuracy, pair.big: pair.big_accuracy}
+    return found
+
+
 def test_a_row_says_of_each_training_what_was_expected_and_measured(anchored, run):
     with (run / "calibration.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))
-    assert [{key: str(value) for key, value in row.items()} for row in anchored.trained] == rows
+    assert [{key: str(value) for key, value in vars(row).items()} for row in anchored.trained] == rows
     assert len(rows) == len({row["net"] for row in rows}) == 3
     assert [row["chosen"] for row in rows] == ["spread", "merit", "merit"]
     split = anchor_split(load("digits", 1), 1)
     for row in anchored.trained:
-        assert (row["validation_images"], row["epochs"]) == (IMAGES, 1)
-        assert row["expected_before"] != row["expected"]
-        alone = train_net(row["net"], split, Recipe(epochs=1, patience=0), 1).validation_accuracy
-        assert row["measured"] == pytest.approx((alone * IMAGES + 0.5) / (IMAGES + 1), abs=1e-12)
+        assert (row.validation_images, row.epochs) == (IMAGES, 1)
+        assert row.expected_before != row.expected
+        alone = train_net(row.net, split, Recipe(epochs=1, patience=0), 1).validation_accuracy
+        assert row.measured == pytest.approx((alone * IMAGES + 0.5) / (IMAGES + 1), abs=1e-12)
 
 
 def test_untrained_nets_are_predicted_by_an_anchored_line(free, anchored):
     """Before and after are one straight line apart on the probit scale: offset and factor, no more."""
     lines = []
     for result in (free, anchored):
-        found = {row["net"]: row["accuracy"] for row in result.singles}
-        found |= {row[role]: row[f"{role}_accuracy"] for row in result.front for role in ("little", "big")}
-        lines.append(found)
-    skip = {row["net"] for row in anchored.trained}
+        lines.append(shown_accuracies(result))
+    skip = {row.net for row in anchored.trained}
     both = sorted(lines[0].keys() & lines[1].keys() - skip)
     assert len(both) >= 2  # a line; the three trained nets below are on it too
     before, after = (ndtri([line[net] for net in both]) for line in lines)
     slope, level = np.polyfit(before, after, 1)
     assert after == pytest.approx(slope * before + level, abs=1e-9)
     rows = anchored.trained
-    assert ndtri([r["expected"] for r in rows]) == pytest.approx(
-        slope * ndtri([r["expected_before"] for r in rows]) + level, abs=1e-9
+    assert ndtri([r.expected for r in rows]) == pytest.approx(
+        slope * ndtri([r.expected_before for r in rows]) + level, abs=1e-9
     )
     # One epoch is far worse than the prior believes: all expectations fall.
     assert (after < before).all()
@@ -78,14 +85,13 @@ def test_untrained_nets_are_predicted_by_an_anchored_line(free, anchored):
 
 def test_a_trained_net_stands_between_what_is_expected_and_what_was_measured(anchored):
     """Checked by hand for every trained net that a table shows."""
-    shown = {row["net"]: row["accuracy"] for row in anchored.singles}
-    shown |= {row[role]: row[f"{role}_accuracy"] for row in anchored.front for role in ("little", "big")}
-    seen = [row for row in anchored.trained if row["net"] in shown]
+    shown = shown_accuracies(anchored)
+    seen = [row for row in anchored.trained if row.net in shown]
     assert seen
     for row in seen:
-        low, high = sorted((row["expected"], row["measured"]))
-        assert low - 1e-12 <= shown[row["net"]] <= high + 1e-12
-        assert shown[row["net"]] not in (row["expected"], row["measured"])
+        low, high = sorted((row.expected, row.measured))
+        assert low - 1e-12 <= shown[row.net] <= high + 1e-12
+        assert shown[row.net] not in (row.expected, row.measured)
 
 
 def test_the_model_is_named_with_its_trainings(free, anchored):
@@ -103,7 +109,7 @@ def test_nothing_depends_on_the_run_folder_or_the_processes(anchored):
 
 def test_static_proxies_alone_can_be_anchored_too():
     result = search("digits", **OPTIONS | {"shortlist": 0, "calibrate": 2})
-    assert [row["chosen"] for row in result.trained] == ["spread", "merit"]
+    assert [row.chosen for row in result.trained] == ["spread", "merit"]
     assert result.n_probed == 0
     assert result.pairs
 
@@ -121,8 +127,8 @@ def test_test_images_change_nothing():
     data = load("digits", 1)
     other = replace(data, x_test=data.x_test[::-1].copy(), y_test=np.zeros_like(data.y_test))
     a, b = (search(each, **OPTIONS | {"shortlist": 0}) for each in (data, other))
-    assert [row["measured"] for row in a.trained] == [row["measured"] for row in b.trained]
-    assert [row["accuracy"] for row in a.pairs] == [row["accuracy"] for row in b.pairs]
+    assert [row.measured for row in a.trained] == [row.measured for row in b.trained]
+    assert [row.accuracy for row in a.pairs] == [row.accuracy for row in b.pairs]
 
 
 @pytest.mark.parametrize(
@@ -182,8 +188,8 @@ def test_the_weight_of_a_measurement_is_that_of_its_precision():
 
 
 def test_the_plan_says_what_would_be_trained():
-    assert plan(**OPTIONS)["trained_nets"] == 3
-    assert plan(**SMALL)["trained_nets"] == 0
+    assert plan(**OPTIONS).trained_nets == 3
+    assert plan(**SMALL).trained_nets == 0
 
 
 def test_the_command_shows_the_trained_nets(cli, tmp_path):
