@@ -34,7 +34,8 @@ _HOMES = {
 }
 
 __all__ = [
-    "Dataset", "NetSpec", "SearchOptions", "SearchResult", "ZeroshotError", "__version__", "load", "score", "score_many", "search",
+    "Dataset", "NetSpec", "SearchOptions", "SearchResult", "ZeroshotError", "__version__", "load", "score",
+    "score_many", "search",
 ]  # fmt: skip
 
 

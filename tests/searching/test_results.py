@@ -237,7 +237,7 @@ def test_rows_hold_plain_values_that_csv_and_json_write_exactly():
     for row in [*map(PAIRS.plain, rows), *map(CANDIDATES.plain, nets)]:
         assert {type(value) for value in row.values()} <= {int, float, str, bool, type(None)}
     back = list(csv.DictReader(io.StringIO(CANDIDATES.to_csv(nets))))
-    assert [float(row.latency_ms) for row in back] == costs(2).latency.tolist()
+    assert [float(row["latency_ms"]) for row in back] == costs(2).latency.tolist()
     assert [row["score_x"] for row in back] == ["1.5", "2.5"]
     assert list(back[0]) == [
         "net", "latency_ms", "energy_mj", "macs", "model_flash_bytes", "arena_bytes", "persistent_bytes",
