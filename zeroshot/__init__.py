@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from zeroshot.scoring.modules import score, score_many
     from zeroshot.searching.results import SearchResult
     from zeroshot.searching.search import search
+    from zeroshot.training.train import TrainedRun, train
 
 __version__ = "0.1.0"
 
@@ -23,6 +24,8 @@ __version__ = "0.1.0"
 _HOMES = {
     "search": "zeroshot.searching.search",
     "SearchResult": "zeroshot.searching.results",
+    "train": "zeroshot.training.train",
+    "TrainedRun": "zeroshot.training.train",
     "Dataset": "zeroshot.data",
     "load": "zeroshot.data",
     "NetSpec": "zeroshot.net",
@@ -32,7 +35,8 @@ _HOMES = {
 }
 
 __all__ = [
-    "Dataset", "NetSpec", "SearchResult", "ZeroshotError", "__version__", "load", "score", "score_many", "search",
+    "Dataset", "NetSpec", "SearchResult", "TrainedRun", "ZeroshotError", "__version__", "load", "score", "score_many",
+    "search", "train",
 ]  # fmt: skip
 
 

@@ -105,7 +105,7 @@ class Trainer:
         """Train one epoch, judge it on the validation images, and keep its weights if they are the best so far.
 
         Raises:
-            TrainError: The loss is no number any more.
+            TrainError: The loss becomes NaN.
         """
         number = len(self.history)
         self.module.train()
@@ -178,7 +178,7 @@ class Trainer:
 
     def _diverged(self, where: str) -> TrainError:
         return TrainError(
-            f"The loss of {self.job.spec} is no number any more {where}.",
+            f"The loss of {self.job.spec} is NaN or infinite {where}.",
             "Train with a lower `lr`; the checkpoint of the epoch before it is kept.",
         )
 
