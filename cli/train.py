@@ -7,14 +7,13 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from zeroshot.runs.layout import MODELS, TRAINING_PLAN
-from zeroshot.runs.rows import TRAINED_PAIRS
 from zeroshot.training.options import TrainOptions
 
 from ._declared import takes
 from ._dialect import spoken
 from ._errors import Interrupted
 from ._measured import HEADERS, table_line
-from ._options import option, typed
+from ._options import RUN, option, typed
 from ._output import aligned, emit, progress, prose
 
 if TYPE_CHECKING:
@@ -28,10 +27,12 @@ def train(
     ctx: typer.Context,
     run: Annotated[str, typer.Argument(metavar="RUN", help="Folder of a finished search.")],
     options: TrainOptions,
-    force: Annotated[bool, option("--force", "", "Replace the run's trained models.")] = False,
-    resume: Annotated[bool, option("--resume", "", "Go on after an interruption.")] = False,
-    json: Annotated[bool, option("--json", "", "Print one JSON object.")] = False,
-    quiet: Annotated[bool, option("--quiet", "", "No progress; print only where the models are.")] = False,
+    force: Annotated[bool, option("--force", "", "Replace the run's trained models.", rich_help_panel=RUN)] = False,
+    resume: Annotated[bool, option("--resume", "", "Go on after an interruption.", rich_help_panel=RUN)] = False,
+    json: Annotated[bool, option("--json", "", "Print one JSON object.", rich_help_panel=RUN)] = False,
+    quiet: Annotated[
+        bool, option("--quiet", "", "No progress; print only where the models are.", rich_help_panel=RUN)
+    ] = False,
 ) -> None:
     """Train the nets of a run's best pairs; print what was predicted beside what they do.
 
@@ -64,6 +65,8 @@ def _interrupted(ctx: typer.Context, run: Path) -> Interrupted:
 
 
 def _print(screen: "Console", result: "TrainedRun") -> None:
+    from zeroshot.runs.rows import TRAINED_PAIRS
+
     n = len(result.pairs)
     which = "The best pair" if n == 1 else f"The best {n} pairs"
     prose(screen, f"{which} for {result.config['data']}, predicted and trained", "bold")

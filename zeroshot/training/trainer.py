@@ -184,12 +184,12 @@ class Trainer:
 
     def tensors(self) -> Tensors:
         """Everything that the next epoch depends on, besides the number of epochs done."""
-        found = {f"net.{name}": tensor for name, tensor in self.module.state_dict().items()}
-        found |= {f"average.{name}": tensor for name, tensor in self.judged.state_dict().items()}
-        found |= {f"best.{name}": tensor for name, tensor in self.best.items()}
+        tensors = {f"net.{name}": tensor for name, tensor in self.module.state_dict().items()}
+        tensors |= {f"average.{name}": tensor for name, tensor in self.judged.state_dict().items()}
+        tensors |= {f"best.{name}": tensor for name, tensor in self.best.items()}
         for index, state in self.optimizer.state_dict()["state"].items():
-            found |= {f"optimizer.{index}.{key}": value for key, value in state.items() if value is not None}
-        return found
+            tensors |= {f"optimizer.{index}.{key}": value for key, value in state.items() if value is not None}
+        return tensors
 
     def progress(self) -> Row:
         """What of the state is not a tensor."""
