@@ -78,9 +78,10 @@ def show(title: str, header: tuple[str, ...], rows: list[tuple[str, ...]]) -> No
 def every_test_image(run: Path, pair: int, data: str | None) -> None:
     """Exits with an error where any number differs."""
     from zeroshot.firmware.export import EVERY, first_images, quantised_pair, quantised_row, shortest
-    from zeroshot.training.searched import read_run, run_dataset
+    from zeroshot.runs.reading import read_config
+    from zeroshot.training.run_data import run_dataset
 
-    config, _ = read_run(run, EVERY)
+    config = read_config(run)
     cascade, nets = quantised_pair(run, quantised_row(run, pair))
     images = first_images(cascade, nets, run_dataset(config, data), EVERY)
     expected = reference_answers(cascade, images)

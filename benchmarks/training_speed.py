@@ -23,8 +23,9 @@ from zeroshot.scoring.population import default_jobs
 from zeroshot.training.batches import Split, hold_out
 from zeroshot.training.recipe import fast_precision
 from zeroshot.training.train import Recipe
-from zeroshot.training.train_net import fixed_threads, job_of
+from zeroshot.training.train_net import job_of
 from zeroshot.training.trainer import Trainer
+from zeroshot.workers import torch_threads
 
 RESULTS = Path(__file__).with_name("results")
 SIDE, BATCH, IMAGES, CLASSES = 32, 128, 2560, 10
@@ -56,7 +57,7 @@ def images_per_second(
     """Median and best of some rounds of whole steps, after a warm-up."""
     trainer = job_of(spec, data.dataset, Recipe(batch=BATCH, precision=precision), 0, threads).trainer(data)
     rates = []
-    with fixed_threads(threads):
+    with torch_threads(threads):
         train(trainer, seconds / ROUNDS)
         for _ in range(ROUNDS):
             start = time.perf_counter()

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from zeroshot.options import Option, Options, types_of
+from zeroshot.options import Option, Options, first_option, nested, types_of
 from zeroshot.units import Quantity
 
 from ._config import variable
@@ -73,7 +73,10 @@ def _parameter(stage: type[Options], name: str, declared: Option, setting: bool)
 
 
 def _parsed(kind: Any) -> Any:  # noqa: ANN401 - types
-    """What the command line parses: quantities and lists of names are text there."""
+    """What the command line parses: quantities and lists of names are text there, of nested options the first."""
+    inner = nested(kind)
+    if inner is not None:
+        return first_option(inner)[1] | None
     if kind == Quantity:
         return str | None
     return str if kind in (NAMES, object) else kind

@@ -10,9 +10,9 @@ from zeroshot.errors import UsageError
 
 from ._dialect import spoken
 from ._errors import Interrupted
+from ._measured import HEADERS, table_line
 from ._options import option, typed
 from ._output import aligned, emit, progress, prose
-from .train import HEADERS, table_line
 
 if TYPE_CHECKING:
     from rich.console import Console

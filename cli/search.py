@@ -10,7 +10,8 @@ from typing import Annotated, Any
 import typer
 
 from zeroshot.errors import UsageError
-from zeroshot.searching.options import RUN, SearchOptions
+from zeroshot.options import RUN
+from zeroshot.searching.options import SearchOptions
 
 from . import _options as opt
 from ._config import config_file

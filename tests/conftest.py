@@ -14,7 +14,7 @@ from typer.testing import CliRunner, Result
 from zeroshot.cli import app
 from zeroshot.data import load
 from zeroshot.errors import DataError
-from zeroshot.scoring.population import one_thread
+from zeroshot.workers import torch_threads
 
 # A shell starts background jobs with interrupts ignored, and whatever these start inherits it. Tests send interrupts.
 signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -69,7 +69,7 @@ def cifar10(cifar10_module: ModuleType) -> Path:
 @pytest.fixture
 def torch_on_one_thread() -> Iterator[None]:
     """Sums in one order, as a search has them."""
-    with one_thread():
+    with torch_threads(1):
         yield
 
 

@@ -276,6 +276,7 @@ def python(*args: str) -> str:
         ("zeroshot.cli", ["torch", "numba", "numpy", "scipy", "sklearn", "matplotlib"]),
         ("zeroshot.probing.probe", ["torch", "numba", "sklearn", "matplotlib"]),
         ("zeroshot.data", ["torch", "torchvision", "numba", "sklearn", "PIL"]),
+        ("zeroshot.training.options", ["torch", "numba", "numpy", "scipy"]),
         ("zeroshot.cost.boards", ["torch", "sklearn", "matplotlib"]),
         ("zeroshot.searching.search", ["torch", "torchvision", "sklearn", "matplotlib", "joblib"]),
     ],

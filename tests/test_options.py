@@ -81,3 +81,37 @@ def test_a_toml_file_may_have_dashes_and_is_named_in_errors(tmp_path):
 def test_stored_values_make_the_same_options(nets, rate, proxies):
     made = Stage(nets=nets, rate=rate, proxies=tuple(proxies))
     assert Stage.of(made.values()) == made
+
+
+@dataclass(frozen=True)
+class Outer(Options):
+    inner: Stage = option(Stage(), "A stage.")
+    maybe: Stage | None = option(None, "Another.")
+
+
+def test_an_option_may_have_options_itself():
+    assert Outer() == Outer(Stage(), None)
+    assert Outer(inner=3).inner == Stage(nets=3)
+    assert Outer(maybe={"nets": 3, "rate": 1}).maybe == Stage(nets=3, rate=1.0)
+    made = Outer(maybe=Stage(proxies="zico"))
+    assert made.values() == {"inner": Stage().values(), "maybe": Stage(proxies="zico").values()}
+    assert Outer.of(made.values()) == made
+    assert Outer.called(made, {"inner": 5}) == Outer(Stage(nets=5), made.maybe)
+    assert Outer.called(None, {}) == Outer()
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        ({"inner": 0}, ["`inner`", "at least 1"]),
+        ({"inner": None}, ["`inner`", "None", "a whole number"]),
+        ({"maybe": "x"}, ["`maybe`", "'x'", "a whole number"]),
+        ({"maybe": {"rate": 0.0}}, ["`rate`", "above 0"]),
+        ({"maybe": {"net": 1}}, ["net", "nets", "In `maybe`."]),
+    ],
+)
+def test_what_is_wrong_inside_is_named(given, words):
+    with pytest.raises(UsageError) as caught:
+        Outer.called(None, given)
+    text = f"{caught.value.message} {caught.value.hint}"
+    assert [word for word in words if word not in text] == []

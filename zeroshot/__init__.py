@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from zeroshot.searching.options import SearchOptions
     from zeroshot.searching.results import SearchResult
     from zeroshot.searching.search import search
+    from zeroshot.training.train import TrainedRun, train
 
 __version__ = "0.2.0"
 
@@ -25,6 +26,8 @@ _HOMES = {
     "search": "zeroshot.searching.search",
     "SearchOptions": "zeroshot.searching.options",
     "SearchResult": "zeroshot.searching.results",
+    "train": "zeroshot.training.train",
+    "TrainedRun": "zeroshot.training.train",
     "Dataset": "zeroshot.data",
     "load": "zeroshot.data",
     "NetSpec": "zeroshot.net",
@@ -34,8 +37,8 @@ _HOMES = {
 }
 
 __all__ = [
-    "Dataset", "NetSpec", "SearchOptions", "SearchResult", "ZeroshotError", "__version__", "load", "score",
-    "score_many", "search",
+    "Dataset", "NetSpec", "SearchOptions", "SearchResult", "TrainedRun", "ZeroshotError", "__version__", "load",
+    "score", "score_many", "search", "train",
 ]  # fmt: skip
 
 

@@ -42,7 +42,7 @@ class InfeasibleError(ZeroshotError):
 
 
 class TrainError(ZeroshotError):
-    """A net's training went wrong: its loss is no number any more (exit code 1)."""
+    """A net's training went wrong: its loss becomes NaN (exit code 1)."""
 
 
 class WorkerError(ZeroshotError):

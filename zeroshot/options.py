@@ -14,13 +14,15 @@ import tomllib
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Self, TypeVar, get_type_hints
+from types import NoneType
+from typing import Any, Self, TypeVar, get_args, get_type_hints
 
 from zeroshot.errors import UsageError, unknown
 from zeroshot.units import Quantity, to_bytes, to_mj, to_ms
 
 R = TypeVar("R")
 KEY = "option"  # of a field's metadata
+RUN = "Run and output"  # the panel of what every command has
 EXPECTED: dict[Any, str] = {
     str: 'text, like "nucleo-f446re"',
     bool: "true or false",
@@ -72,6 +74,9 @@ def option(default: Any, help: str, **about: Any) -> Any:  # noqa: ANN401 - a da
 class Options:
     """Base of the options of a stage; values are checked when it is made.
 
+    An option may have options itself: a field whose type is another such class. It takes one of these, a mapping of
+    their options, or the value of their first one.
+
     Raises:
         UsageError: A value of the wrong type, out of its range, or an unknown name.
     """
@@ -120,10 +125,18 @@ class Options:
         """Options of a TOML file; errors as `read_toml` and `of`."""
         return cls.of(read_toml(path), f"In {path}.")
 
+    @classmethod
+    def called(cls, options: Self | None, changes: Mapping[str, object]) -> Self:
+        """What a stage was called with: options, by default all of them, with some changed by name.
+
+        Raises:
+            UsageError: As `of`.
+        """
+        return cls.of({**vars(options or cls()), **changes})
+
     def values(self) -> dict[str, Any]:
         """As a mapping of plain values, for a stored config; tuples become lists."""
-        found = {name: getattr(self, name) for name in self.declared()}
-        return {name: list(value) if isinstance(value, tuple) else value for name, value in found.items()}
+        return {name: _plain(getattr(self, name)) for name in self.declared()}
 
     def differences(self, other: Self) -> dict[str, tuple[Any, Any]]:
         """Option -> (own value, the other's), of those that differ."""
@@ -135,6 +148,17 @@ def types_of(cls: type[Options]) -> dict[str, Any]:
     """Name -> type of the declared options."""
     hints = get_type_hints(cls)
     return {name: hints[name] for name in cls.declared()}
+
+
+def nested(kind: Any) -> type[Options] | None:  # noqa: ANN401 - a type
+    """The class of an option that has options itself; None for any other."""
+    found = [each for each in (kind, *get_args(kind)) if isinstance(each, type) and issubclass(each, Options)]
+    return found[0] if found else None
+
+
+def first_option(stage: type[Options]) -> tuple[str, Any]:
+    """Name and type of the option that a bare value stands for."""
+    return next(iter(types_of(stage).items()))
 
 
 def read_toml(path: str | Path) -> dict[str, Any]:
@@ -154,6 +178,9 @@ def read_toml(path: str | Path) -> dict[str, Any]:
 def _checked(name: str, value: object, kind: Any, declared: Option) -> object:  # noqa: ANN401 - a type
     import msgspec
 
+    inner = nested(kind)
+    if inner is not None:
+        return None if value is None and NoneType in get_args(kind) else _made(name, value, inner)
     if kind is object:  # a data set, a folder: whoever uses it says what is wrong with it
         return value
     if isinstance(value, os.PathLike):
@@ -170,6 +197,22 @@ def _checked(name: str, value: object, kind: Any, declared: Option) -> object:  
         _check_range(name, found, declared)
         _check_meaning(name, found, declared)
     return found
+
+
+def _made(name: str, value: object, stage: type[Options]) -> Options:
+    """Options from whatever stands for them."""
+    if isinstance(value, stage):
+        return value
+    if isinstance(value, Mapping):
+        return stage.of(value, f"In `{name}`.")
+    first, kind = first_option(stage)
+    return stage(**{first: _checked(name, value, kind, stage.declared()[first])})
+
+
+def _plain(value: object) -> object:
+    if isinstance(value, Options):
+        return value.values()
+    return list(value) if isinstance(value, tuple) else value
 
 
 def _expected(kind: Any) -> str:  # noqa: ANN401 - a type

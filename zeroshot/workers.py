@@ -1,15 +1,29 @@
-"""Work on several nets in several processes, with an error that names the nets if one of these dies in native code."""
+"""Work on several nets in several processes, whose death in native code names the nets; and the threads of torch."""
 
 import os
 import tempfile
 import warnings
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
 from zeroshot.errors import WorkerError
 
 T = TypeVar("T")
+
+
+@contextmanager
+def torch_threads(count: int) -> Iterator[None]:
+    """Let torch work on so many threads, then on as many as before: another number takes sums in another order."""
+    import torch
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(count)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 def in_processes(

@@ -12,8 +12,9 @@ from zeroshot.data import load
 from zeroshot.errors import DataError, UsageError
 from zeroshot.probing.probe import Probe, evaluate
 from zeroshot.scoring.plugins import load_proxies
-from zeroshot.scoring.population import ProbeImages, net_seed, one_thread
+from zeroshot.scoring.population import ProbeImages, net_seed
 from zeroshot.spaces import nasbench201 as space
+from zeroshot.workers import torch_threads
 
 CHEAP = load_proxies(["l2_norm", "linear_regions"])
 
@@ -87,7 +88,7 @@ def test_a_score_is_that_of_the_net_without_dead_operations(images):
     seed = net_seed(0, space.to_string(digits))
     net = space.network(digits)
     initialise(net, torch.Generator().manual_seed(seed))
-    with one_thread():
+    with torch_threads(1):
         expected = evaluate(proxies, Probe(net, images.batches, seed, images.readout))
     assert found == {name: (score.value, score.status) for name, score in expected.items()}
 

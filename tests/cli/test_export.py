@@ -9,7 +9,7 @@ from zeroshot.data import load
 from zeroshot.firmware.export import export_pair
 from zeroshot.quantization.quantize import Int8Recipe, quantize_run
 from zeroshot.runs.folder import open_run
-from zeroshot.training.train import Recipe, train_pairs
+from zeroshot.training.train import train
 
 pytest.importorskip("ai_edge_litert", reason="needs ai-edge-litert")
 pytest.importorskip("unicorn", reason="needs the mcu extra")
@@ -23,13 +23,14 @@ def original(tmp_path_factory):
     row = {
         "rank": 1, "little": LITTLE, "big": BIG, "accuracy": 0.8, "accuracy_low": 0.7, "accuracy_high": 0.9,
         "little_accuracy": 0.6, "big_accuracy": 0.85, "escalation_rate": 0.3, "latency_ms": 4.0,
-        "worst_latency_ms": 11.0, "energy_mj": 0.4, "worst_energy_mj": 1.1, "single": None,
+        "worst_latency_ms": 11.0, "energy_mj": 0.4, "worst_energy_mj": 1.1,
+        "macs": 1.0, "flash_bytes": 1, "sram_bytes": 1, "pays": None, "single": None,
     }  # fmt: skip
     row |= dict.fromkeys(("single_accuracy", "single_latency_ms", "gain", "gain_error"))
     config = {"data": "digits", "data_sha256": load("digits").digest, "seed": 0, "board": "nucleo-f446re"}
     made = open_run(tmp_path_factory.mktemp("original") / "run", config, force=False, resume=False)
     made.write_table("pairs.csv", [row])
-    train_pairs(made.path, top=1, recipe=Recipe(epochs=1), jobs=1)
+    train(made.path, top=1, epochs=1, jobs=1)
     quantize_run(made.path, Int8Recipe(epochs=0))
     return made.path
 

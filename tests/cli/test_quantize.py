@@ -16,7 +16,7 @@ from zeroshot.data import load
 from zeroshot.quantization.quantize import Int8Recipe, Rule, load_quantized, quantize_run
 from zeroshot.runs.checkpoints import stem
 from zeroshot.runs.folder import open_run
-from zeroshot.training.train import Recipe, train_pairs
+from zeroshot.training.train import train
 
 NETS = ("r8-s4/2-c3w8x1", "r8-s8-c3w16x1/2", "r8-s8/2-c3w8x1")
 
@@ -28,13 +28,14 @@ def trained(tmp_path_factory):
     row = {
         "rank": 1, "little": little, "big": big, "accuracy": 0.8, "accuracy_low": 0.7, "accuracy_high": 0.9,
         "little_accuracy": 0.6, "big_accuracy": 0.85, "escalation_rate": 0.3, "latency_ms": 4.0,
-        "worst_latency_ms": 11.0, "energy_mj": 0.4, "worst_energy_mj": 1.1, "single": single, "single_accuracy": 0.75,
+        "worst_latency_ms": 11.0, "energy_mj": 0.4, "worst_energy_mj": 1.1,
+        "macs": 1.0, "flash_bytes": 1, "sram_bytes": 1, "pays": None, "single": single, "single_accuracy": 0.75,
         "single_latency_ms": 3.5, "gain": 0.05, "gain_error": 0.1,
     }  # fmt: skip
     config = {"data": "digits", "data_sha256": load("digits").digest, "seed": 0}
     made = open_run(tmp_path_factory.mktemp("trained") / "run", config, force=False, resume=False)
     made.write_table("pairs.csv", [row])
-    train_pairs(made.path, top=1, recipe=Recipe(epochs=2), jobs=1)
+    train(made.path, top=1, epochs=2, jobs=1)
     return made.path
 
 

@@ -11,42 +11,30 @@ import time
 import pytest
 import torch
 
-from zeroshot.data import load
-from zeroshot.runs.folder import open_run
-from zeroshot.training.train import train_pairs
+from zeroshot.runs.rows import TRAINED_PAIRS
+from zeroshot.training.train import train
+
+from ..run_folders import listed_pair, run_folder
 
 NETS = ("r8-s4/2-c3w8x1", "r8-s8-c3w16x1/2", "r8-s8/2-c3w8x1")
 
 
 @pytest.fixture
 def folder(tmp_path):
-    """A function: a run folder as a search leaves it, with nets that train in a moment."""
-    little, big, single = NETS
-    row = {
-        "rank": 1, "little": little, "big": big, "accuracy": 0.8, "accuracy_low": 0.7, "accuracy_high": 0.9,
-        "little_accuracy": 0.6, "big_accuracy": 0.85, "escalation_rate": 0.3, "latency_ms": 4.0,
-        "worst_latency_ms": 11.0, "energy_mj": 0.4, "worst_energy_mj": 1.1, "single": single, "single_accuracy": 0.75,
-        "single_latency_ms": 3.5, "gain": 0.05, "gain_error": 0.1,
-    }  # fmt: skip
-
-    def make(name="run", rows=(row,), **more):
-        config = {"data": "digits", "data_sha256": load("digits").digest, "seed": 0, **more}
-        made = open_run(tmp_path / name, config, force=False, resume=False)
-        made.write_table("pairs.csv", rows)
-        return made.path
-
-    return make
+    """A function: a run folder as a search leaves it."""
+    pair = listed_pair(1, *NETS)
+    return lambda name="run", pairs=(pair,), **more: run_folder(tmp_path / name, list(pairs), **more)
 
 
 def test_the_table_and_the_json_are_the_library_call(cli, folder):
-    expected = train_pairs(folder("a"), top=1, epochs=2)
+    expected = train(folder("a"), top=1, epochs=2)
     human = cli("train", folder("b"), "--top", 1, "--epochs", 2)
     assert human.exit_code == 0, human.stderr
     assert human.stderr == ""
     told = json.loads(cli("train", "b", "--resume", "--top", 1, "--json").stdout)
-    assert told["pairs"] == expected.pairs
+    assert told["pairs"] == expected.summary()["pairs"]
     assert told["recipe"] == expected.recipe.values()
-    (row,) = expected.pairs
+    (row,) = map(TRAINED_PAIRS.plain, expected.pairs)
     lines = human.stdout.splitlines()
     assert all(len(line) <= 80 for line in lines)
     assert "…" not in human.stdout
@@ -77,7 +65,10 @@ def test_recipe_options_reach_the_recipe(cli, folder):
     recipe = json.loads(result.stdout)["recipe"]
     assert (recipe["optimizer"], recipe["lr"], recipe["flip"], recipe["precision"]) == ("adamw", 0.02, True, "fp32")
     assert len(json.loads(result.stdout)["nets"]) == 2
-    assert cli("train", "run", "--resume", "--lr", 0.02).exit_code == 2
+    assert cli("train", "run", "--resume", "--lr", 0.02, "--no-singles").exit_code == 0
+    other = cli("train", "run", "--resume", "--lr", 0.1)
+    assert other.exit_code == 1
+    assert "lr: 0.02 then, 0.1 now" in other.stderr
 
 
 def test_lessons_reach_the_library_call(cli, folder):
@@ -109,7 +100,7 @@ def test_lessons_reach_the_library_call(cli, folder):
 )
 def test_errors(cli, folder, args, code, words):
     folder()
-    folder("empty", rows=())
+    folder("empty", pairs=())
     result = cli("train", *args)
     assert result.exit_code == code
     assert result.stdout == ""
@@ -139,7 +130,7 @@ def test_interrupted_by_a_signal_and_resumed_equals_uninterrupted(cli, folder, t
     again = shlex.split(err.splitlines()[-1].removeprefix("hint: continue with: "))
     assert again[0] == "zeroshot"
     assert cli(*again[1:]).exit_code == 0
-    train_pairs(whole, top=1, epochs=epochs)
+    train(whole, top=1, epochs=epochs)
     for path in (whole / "models").glob("*.pt"):
         expected, found = (torch.load(p, weights_only=True) for p in (path, run / "models" / path.name))
         assert all(torch.equal(expected[name], found[name]) for name in expected)
@@ -149,7 +140,7 @@ def test_interrupted_before_anything_was_written(cli, folder, monkeypatch):
     def stop(*args, **options):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("zeroshot.training.train.train_pairs", stop)
+    monkeypatch.setattr("zeroshot.training.train.train", stop)
     result = cli("train", folder())
     assert result.exit_code == 130
     assert "nothing was written" in result.stderr

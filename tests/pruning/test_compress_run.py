@@ -22,7 +22,8 @@ LITTLE, BIG = "r8-s8-c3w16x1/2-h24", "r8-s8-b3w8x1-m3e3w12x1/2"
 ROW = {
     "rank": 1, "little": LITTLE, "big": BIG, "accuracy": 0.8, "accuracy_low": 0.7, "accuracy_high": 0.9,
     "little_accuracy": 0.6, "big_accuracy": 0.85, "escalation_rate": 0.3, "latency_ms": 4.0,
-    "worst_latency_ms": 11.0, "energy_mj": 0.4, "worst_energy_mj": 1.1, "single": None, "single_accuracy": None,
+    "worst_latency_ms": 11.0, "energy_mj": 0.4, "worst_energy_mj": 1.1,
+        "macs": 1.0, "flash_bytes": 1, "sram_bytes": 1, "pays": None, "single": None, "single_accuracy": None,
     "single_latency_ms": None, "gain": None, "gain_error": None,
 }  # fmt: skip
 

@@ -16,8 +16,9 @@ from zeroshot.net import NetSpec, layer_table, spec_array
 from zeroshot.probing.probe import Probe, Proxy, Score, evaluate
 from zeroshot.scoring.modules import score, score_many
 from zeroshot.scoring.plugins import load_proxies
-from zeroshot.scoring.population import NetScores, joined, one_thread, score_aggregate
+from zeroshot.scoring.population import NetScores, joined, score_aggregate
 from zeroshot.testing._lab import changed, random_states, snapshot
+from zeroshot.workers import torch_threads
 
 TEXTS = ("r8-s8-c3w8x1-c3w8x1", "r8-s8/2-d3w8x1-m3e2w8x1-h16", "r8-s8-b3w12x1-c3w8x1")
 NAMES = ("macs", "zico", "naswot", "params", "linear_readout")
@@ -62,7 +63,7 @@ def test_scores_are_those_of_the_steps_by_hand(digits):
         (proxy,) = load_proxies([name])
         assert found[name] == Score(float(proxy.function(table)[0]))
     probed = load_proxies(["zico", "naswot", "linear_readout"])
-    with one_thread():
+    with torch_threads(1):
         want = evaluate(probed, Probe(net, batches(digits, 8, 16, 2, 3), 3, batches(digits, 8, 16, 32, 3)))
     assert {name: found[name] for name in want} == want
 

@@ -14,7 +14,6 @@ from zeroshot.errors import DataError, RunError, TrainError, UsageError
 from zeroshot.net import NetSpec
 from zeroshot.runs import checkpoints as disk
 from zeroshot.runs import folder as runs
-from zeroshot.training import recipe as _recipe
 from zeroshot.training.batches import TrainingBatches
 from zeroshot.training.recipe import fast_precision, learning_rate
 from zeroshot.training.train import Recipe, hold_out, load_net, train_net
@@ -143,7 +142,7 @@ def test_a_net_is_trained_at_its_own_resolution(digits):
 
 
 def test_what_a_recipe_leaves_open_is_decided_by_data_and_net(digits, monkeypatch):
-    monkeypatch.setattr(_recipe.torch.cpu, "get_capabilities", lambda: {"avx512_bf16": True}, raising=False)
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {"avx512_bf16": True}, raising=False)
     plain = Recipe().resolved(NetSpec.parse("r32-s8-c3w8x1"), tiny(4000, name="cifar10"))
     assert (plain.flip, plain.crop, plain.batch, plain.precision) == (True, 0.125, 128, "bf16")
     small = Recipe().resolved(NetSpec.parse("r8-s8-d3w8x1"), digits)
@@ -152,7 +151,7 @@ def test_what_a_recipe_leaves_open_is_decided_by_data_and_net(digits, monkeypatc
     assert small.resolved(NetSpec.parse("r8-s8-d3w8x1"), digits) == small
     asked = Recipe(flip=True, crop=0.2, batch=7, precision="bf16", lr=0.1, weight_decay=0.0)
     assert asked.resolved(NetSpec.parse("r8-s8-d3w8x1"), digits) == asked
-    monkeypatch.setattr(_recipe.torch.cpu, "get_capabilities", dict, raising=False)
+    monkeypatch.setattr(torch.cpu, "get_capabilities", dict, raising=False)
     assert fast_precision() == "fp32"
 
 
@@ -295,14 +294,14 @@ def test_the_best_row_wins_by_accuracy_then_loss(digits):
     assert found.validation_accuracy == best["validation_accuracy"]
 
 
-def test_a_loss_that_is_no_number_stops_and_keeps_the_last_checkpoint(digits, tmp_path, monkeypatch):
+def test_a_loss_that_is_nan_stops_and_keeps_the_last_checkpoint(digits, tmp_path, monkeypatch):
     real = Trainer._step
 
     def step(self, x, y, number):
         return real(self, x * math.nan if number == self.batches.count + 4 else x, y, number)
 
     monkeypatch.setattr(Trainer, "_step", step)
-    with pytest.raises(TrainError, match=rf"{NET} is no number any more in epoch 2, step 5 of"):
+    with pytest.raises(TrainError, match=rf"{NET} is NaN or infinite in epoch 2, step 5 of"):
         train_net(NET, digits, SHORT, folder=tmp_path)
     assert disk.epochs(tmp_path, NET) == [1]
     tensors, about = disk.load(tmp_path, disk.epoch_name(NET, 1))

@@ -14,11 +14,12 @@ from zeroshot.cascade.policy import logit_gap
 from zeroshot.data import Dataset, load
 from zeroshot.errors import RunError, UsageError
 from zeroshot.runs import checkpoints as disk
-from zeroshot.training._lesson import Pupil, lesson_job
-from zeroshot.training._teacher_view import Onlooker
+from zeroshot.training._lesson import Student, lesson_job
+from zeroshot.training._teacher import Teacher
 from zeroshot.training.batches import TrainingBatches, hold_out
-from zeroshot.training.cascade_loss import CascadeTuning, Deferral, Tuned, big_loss, deferral, little_loss
-from zeroshot.training.distillation import Distillation, distillation_loss, taught
+from zeroshot.training.cascade_loss import Deferral, Tuned, big_loss, deferral, little_loss
+from zeroshot.training.distillation import distillation_loss, taught
+from zeroshot.training.options import CascadeTuning, Distillation
 from zeroshot.training.train import Recipe, load_net, train_net, tune_pair
 from zeroshot.training.train_net import job_of
 
@@ -44,7 +45,7 @@ def little(split):
 
 
 @pytest.fixture(scope="module")
-def pupil(split, big):
+def student(split, big):
     return train_net(LITTLE, split, SHORT, teacher=big)
 
 
@@ -171,8 +172,8 @@ def test_another_resolution_shows_the_same_crop_and_mirror(own, other, big):
     module = torch.nn.Identity()
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(type(net), "module", lambda self: module)
-        onlooker = Onlooker(net, data, batches, own)
-    for (x, _), seen in zip(batches.epoch(3, 1), onlooker.epoch(3, 1), strict=True):
+        teacher = Teacher(net, data, batches)
+    for (x, _), seen in zip(batches.epoch(3, 1), teacher.epoch(3, 1), strict=True):
         for a, b in zip(x, seen, strict=True):
             margin = own // 4  # away from the grey border, values are places in the image
             mine = a[:2, margin:-margin, margin:-margin].mean(dim=(1, 2))
@@ -188,10 +189,10 @@ def test_squares_are_cut_at_the_same_places(big, split):
     batches = TrainingBatches(split, 8, recipe)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(type(big), "module", lambda self: torch.nn.Identity())
-        onlooker = Onlooker(replace(big, net="r16-s8-c3w16x1/2"), split, batches, 8)
+        teacher = Teacher(replace(big, net="r16-s8-c3w16x1/2"), split, batches)
     grey = batches.grey[0]
     x, _ = next(iter(batches.epoch(0, 0)))
-    seen = next(onlooker.epoch(0, 0))
+    seen = next(teacher.epoch(0, 0))
     value = (grey / 255 - batches.normalise.mean[0]) / batches.normalise.std[0]
     cut = (x[:, 0] - value).abs() < 1e-4
     assert cut.float().mean() > 0.1
@@ -202,14 +203,14 @@ def test_squares_are_cut_at_the_same_places(big, split):
 # ---- teachers
 
 
-def test_a_taught_net_is_another_net_beside_the_plain_one(split, big, little, pupil, tmp_path):
+def test_a_taught_net_is_another_net_beside_the_plain_one(split, big, little, student, tmp_path):
     train_net(LITTLE, split, SHORT, folder=tmp_path)
     again = train_net(LITTLE, split, SHORT, teacher=big, folder=tmp_path)
-    assert same(again, pupil)
-    assert pupil.name == f"{LITTLE}.distilled"
+    assert same(again, student)
+    assert student.name == f"{LITTLE}.distilled"
     assert same(load_net(tmp_path, LITTLE), little)
-    assert same(load_net(tmp_path, pupil.name), pupil)
-    assert pupil.digest != little.digest
+    assert same(load_net(tmp_path, student.name), student)
+    assert student.digest != little.digest
     assert train_net(BIG, split, SHORT, teacher=big).name == f"{BIG}.born-again"
 
 
@@ -239,11 +240,11 @@ def interrupted(work, stops):
     return work(stop)
 
 
-def test_a_taught_net_resumes_to_the_same_bits(split, big, pupil, tmp_path):
+def test_a_taught_net_resumes_to_the_same_bits(split, big, student, tmp_path):
     def work(stop):
         return train_net(LITTLE, split, SHORT, teacher=big, folder=tmp_path, resume=True, progress=stop)
 
-    assert same(interrupted(work, {1, 2}), pupil)
+    assert same(interrupted(work, {1, 2}), student)
     assert {path.suffix for path in tmp_path.iterdir()} == {".json", ".npz", ".pt"}
 
 
@@ -356,8 +357,8 @@ def test_bad_settings(values):
 
 def test_only_the_finetunes_share_of_the_learning_rate_is_used(split, little, big):
     job = job_of(LITTLE, split.dataset, SHORT, 0, 1)
-    pupil = Pupil(lesson_job(job, taught(LITTLE, big, Distillation()), lr=0.01), split)
-    assert pupil.recipe.lr == 0.01
+    student = Student(lesson_job(job, taught(LITTLE, big, Distillation()), lr=0.01), split)
+    assert student.recipe.lr == 0.01
     assert Tuned(little, big, BIG, "little", TUNING, 0.3, "logit-gap").values()["lr"] == TUNING.lr
     assert tune_pair(little, big, split, 0.3, TUNING)[0].recipe.lr == pytest.approx(0.4 * TUNING.lr)
 

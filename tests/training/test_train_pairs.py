@@ -1,6 +1,5 @@
 """Training a run's pairs: each net once, predicted beside measured, and runs that cannot be trained."""
 
-import csv
 import json
 import math
 from dataclasses import replace
@@ -13,32 +12,26 @@ from zeroshot.data import load
 from zeroshot.errors import RunError, TrainError, UsageError
 from zeroshot.runs import folder as runs
 from zeroshot.runs.checkpoints import stem
-from zeroshot.runs.folder import open_run
+from zeroshot.runs.reading import read_search, read_training
+from zeroshot.runs.rows import TRAINED_NETS, TRAINED_PAIRS
 from zeroshot.searching.search import search
 from zeroshot.training import side_by_side as _side_by_side
 from zeroshot.training import train as train_module
-from zeroshot.training.pair_figures import MAYBE, NUMBERS, TEXT
 from zeroshot.training.side_by_side import _Watch, epochs_in, processes, seconds_per_epoch, train_all
-from zeroshot.training.train import Recipe, hold_out, load_net, train_net, train_pairs
+from zeroshot.training.train import Recipe, TrainOptions, hold_out, load_net, train, train_net
 from zeroshot.training.train_net import job_of
 from zeroshot.training.trainer import Job, Trainer
+
+from ..run_folders import listed_pair, run_folder
 
 LITTLE, BIG, OTHER, ALONE = "r8-s4/2-c3w8x1", "r8-s8-c3w16x1/2", "r6-s4-d3w8x1", "r8-s8/2-c3w8x1"
 SHORT = Recipe(epochs=2)
 
 
-def pair(rank, little, big, single=ALONE):
-    row = {
-        "rank": rank, "little": little, "big": big, "accuracy": 0.8, "accuracy_low": 0.7, "accuracy_high": 0.9,
-        "little_accuracy": 0.6, "big_accuracy": 0.85, "escalation_rate": 0.3,
-        "latency_ms": 1.0 + 0.3 * 10, "worst_latency_ms": 11.0, "energy_mj": 0.1 + 0.3 * 1, "worst_energy_mj": 1.1,
-        "macs": 1, "single": single, "single_accuracy": 0.75, "single_latency_ms": 3.5, "gain": 0.05,
-        "gain_error": 0.1, "pays": True,
-    }  # fmt: skip
-    return row if single else row | dict.fromkeys(("single", *MAYBE))
-
-
-ROWS = [pair(1, LITTLE, BIG), pair(2, OTHER, BIG), pair(3, LITTLE, ALONE, None), pair(4, OTHER, ALONE)]
+ROWS = [
+    listed_pair(1, LITTLE, BIG, ALONE), listed_pair(2, OTHER, BIG, ALONE), listed_pair(3, LITTLE, ALONE),
+    listed_pair(4, OTHER, ALONE, ALONE),
+]  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -47,12 +40,8 @@ def digits():
 
 
 @pytest.fixture
-def run(tmp_path, digits):
-    """A run folder as a search leaves it, with nets that train in a moment."""
-    config = {"data": "digits", "data_sha256": digits.digest, "seed": 0}
-    folder = open_run(tmp_path / "run", config, force=False, resume=False)
-    folder.write_table("pairs.csv", ROWS)
-    return folder.path
+def run(tmp_path):
+    return run_folder(tmp_path / "run", ROWS)
 
 
 def weights(run):
@@ -75,24 +64,25 @@ def test_each_net_is_trained_once(run, monkeypatch):
         real(self, job, data)
 
     monkeypatch.setattr(Trainer, "__init__", init)
-    result = train_pairs(run, top=3, recipe=SHORT, jobs=1)
+    result = train(run, top=3, epochs=2, jobs=1)
     assert sorted(started) == sorted([LITTLE, BIG, OTHER, ALONE])
-    assert [row["net"] for row in result.nets] == [LITTLE, BIG, ALONE, OTHER]
-    assert [(row["little"], row["big"]) for row in result.pairs] == [(r["little"], r["big"]) for r in ROWS[:3]]
+    assert [row.net for row in result.nets] == [LITTLE, BIG, ALONE, OTHER]
+    assert [row.predicted for row in result.pairs] == ROWS[:3]
 
 
 def test_without_single_nets_there_is_no_verdict(run):
-    result = train_pairs(run, top=1, recipe=SHORT, singles=False)
-    assert [row["net"] for row in result.nets] == [LITTLE, BIG]
-    assert result.pairs[0]["verdict"] is None
-    assert result.pairs[0]["single"] == ALONE
+    result = train(run, top=1, epochs=2, singles=False)
+    assert [row.net for row in result.nets] == [LITTLE, BIG]
+    assert result.pairs[0].test.verdict is None
+    assert result.pairs[0].models.single is None
+    assert result.pairs[0].predicted.single == ALONE
     assert any("verdict" in remark for remark in result.remarks)
 
 
 def test_figures_are_those_of_the_cascade_run_by_hand(run, digits):
-    result = train_pairs(run, top=3, recipe=SHORT)
+    result = train(run, top=3, epochs=2)
     split = hold_out(digits, 0)
-    for row in result.pairs:
+    for row in map(TRAINED_PAIRS.plain, result.pairs):
         little, big = (train_net(row[role], digits, SHORT) for role in ("little", "big"))
 
         def gaps(net, part):
@@ -123,45 +113,58 @@ def test_figures_are_those_of_the_cascade_run_by_hand(run, digits):
 
 def test_the_threshold_does_not_see_the_test_images(run, digits):
     """Other test images, the same run but for its digest: nothing that was chosen may change."""
-    first = train_pairs(run, top=1, recipe=SHORT)
+    first = train(run, top=1, epochs=2)
     changed = replace(digits, x_test=digits.x_test[::-1].copy(), y_test=(digits.y_test + 1) % 10)
     text = (run / "config.toml").read_text().replace(digits.digest, changed.digest)
     (run / "config.toml").write_text(text)
-    second = train_pairs(run, top=1, data=changed, recipe=SHORT, force=True)
-    assert first.pairs[0]["threshold"] == second.pairs[0]["threshold"]
+    second = train(run, top=1, data=changed, epochs=2, force=True)
+    assert first.pairs[0].test.threshold == second.pairs[0].test.threshold
     for key in ("best_epoch", "validation_accuracy"):
-        assert [row[key] for row in first.nets] == [row[key] for row in second.nets]
-    assert first.pairs[0]["accuracy_test"] != second.pairs[0]["accuracy_test"]
+        assert [getattr(row, key) for row in first.nets] == [getattr(row, key) for row in second.nets]
+    assert first.pairs[0].test.accuracy != second.pairs[0].test.accuracy
 
 
 def test_what_is_written(run):
-    result = train_pairs(run, top=1, recipe=SHORT)
+    result = train(run, top=1, epochs=2)
     models = run / "models"
     stems = [stem(net) for net in (LITTLE, BIG, ALONE)]
     expected = {f"{name}.{kind}" for name in stems for kind in ("pt", "json", "npz")}
     assert {p.name for p in models.iterdir()} == expected | {"train.json", "pairs.csv", "nets.csv", "summary.json"}
     told = json.loads((models / "summary.json").read_text())
-    assert told["pairs"] == result.pairs
+    assert told["pairs"] == list(map(TRAINED_PAIRS.plain, result.pairs))
+    assert told["nets"] == list(map(TRAINED_NETS.plain, result.nets))
     assert told["recipe"] == SHORT.values()
-    with (models / "pairs.csv").open() as file:
-        (row,) = csv.DictReader(file)
-    assert float(row["accuracy_test"]) == result.pairs[0]["accuracy_test"]
+    assert TRAINED_PAIRS.to_csv(read_training(run)) == (models / "pairs.csv").read_text()
+    assert TRAINED_PAIRS.to_csv(result.pairs) == (models / "pairs.csv").read_text()
+    assert TRAINED_NETS.from_csv((models / "nets.csv").read_text()) == result.nets
     assert load_net(models, BIG).recipe.batch is not None
 
 
-def test_a_run_of_a_search_has_all_columns(tmp_path):
-    """`parsed` reads what `pair_rows` writes."""
-    found = search("digits", nets=30, shortlist=0, latency="15ms", proxies=["macs"], run=tmp_path / "run", top=1)
-    assert {*TEXT, *NUMBERS, *MAYBE, "rank"} <= set(found.pairs[0])
-    _, rows = train_module.read_run(tmp_path / "run", 1)
-    assert rows == [{key: found.pairs[0][key] for key in rows[0]}]
+def test_the_run_of_a_search_can_be_trained(tmp_path):
+    search("digits", nets=30, shortlist=0, latency="15ms", proxies=["macs"], run=tmp_path / "run", top=1)
+    (pair,) = train(tmp_path / "run", top=1, epochs=1).pairs
+    assert [pair.predicted] == read_search(tmp_path / "run")[1]
+
+
+def test_options_are_one_object_or_names(run):
+    asked = TrainOptions(top=1, epochs=1, lr=0.2, distil="big", cascade_aware={"epochs": 2, "kept": 0.5})
+    result = train(run, asked, singles=False)
+    assert (result.recipe.epochs, result.recipe.lr) == (1, 0.2)
+    assert result.recipe == replace(Recipe(), epochs=1, lr=0.2)
+    assert (result.distil.teacher, result.cascade_aware.epochs, result.cascade_aware.kept) == ("big", 2, 0.5)
+    assert len(result.pairs) == 1
+    assert result.pairs[0].models.single is None
+    plan = json.loads((run / "models" / "train.json").read_text())
+    assert list(plan) == ["recipe", "threads", "seed", "distil", "cascade_aware"]
+    assert plan["recipe"] == result.recipe.values()
+    assert plan["cascade_aware"] == result.cascade_aware.values()
 
 
 # ---- interruption, resumption, processes
 
 
 def test_resumed_after_an_interruption_and_in_processes_equals_uninterrupted(run, tmp_path, digits):
-    whole = train_pairs(run, top=2, recipe=SHORT, jobs=1)
+    whole = train(run, top=2, epochs=2, jobs=1)
     expected = weights(run)
 
     def stop(what, done, total):
@@ -169,30 +172,30 @@ def test_resumed_after_an_interruption_and_in_processes_equals_uninterrupted(run
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        train_pairs(run, top=2, recipe=SHORT, jobs=1, force=True, progress=stop)
+        train(run, top=2, epochs=2, jobs=1, force=True, progress=stop)
     (run / "models" / ".half.pt.x").write_bytes(b"")
     assert not (run / "models" / "pairs.csv").exists()
-    resumed = train_pairs(run, top=2, resume=True, jobs=2)
+    resumed = train(run, top=2, resume=True, jobs=2)
     assert equal(weights(run), expected)
     assert resumed.pairs == whole.pairs
     assert resumed.recipe == SHORT
     assert not list((run / "models").glob(".*"))
     # More pairs later cost only the nets that are new.
-    more = train_pairs(run, top=4, resume=True)
+    more = train(run, top=4, resume=True)
     assert more.pairs[:2] == whole.pairs
 
 
 def test_an_error_in_a_process_is_the_users_error(run, digits):
     jobs = [job_of(net, digits, Recipe(epochs=2, lr=900.0, weight_decay=900.0), 0, 1) for net in (LITTLE, BIG)]
     models = run / "models"
-    with pytest.raises(TrainError, match="no number") as caught:
+    with pytest.raises(TrainError, match="NaN") as caught:
         train_all(jobs, hold_out(digits, 0), models, 2, lambda what, done, total: None)
     assert "`lr`" in caught.value.hint
 
 
 def test_progress_counts_epochs_and_guesses_the_rest(run):
     seen = []
-    train_pairs(run, top=1, recipe=SHORT, jobs=1, progress=lambda *what: seen.append(what))
+    train(run, top=1, epochs=2, jobs=1, progress=lambda *what: seen.append(what))
     assert [done for _, done, _ in seen] == sorted(done for _, done, _ in seen)
     assert seen[0] == ("training 3 nets", 0, 6)
     assert seen[-1] == ("training 3 nets", 6, 6)
@@ -228,8 +231,8 @@ def test_an_epoch_is_timed(digits):
 
 def test_minutes_become_epochs_that_a_resumption_keeps(run, monkeypatch):
     monkeypatch.setattr(train_module, "epochs_in", lambda *args: 3)
-    assert train_pairs(run, top=1, minutes=0.5).recipe.epochs == 3
-    assert train_pairs(run, top=1, resume=True).recipe.epochs == 3
+    assert train(run, top=1, minutes=0.5).recipe.epochs == 3
+    assert train(run, top=1, resume=True).recipe.epochs == 3
 
 
 def test_processes_pay_only_for_long_trainings(digits, monkeypatch):
@@ -251,7 +254,7 @@ def test_processes_pay_only_for_long_trainings(digits, monkeypatch):
 
 def refused(run, error=RunError, **options):
     with pytest.raises(error) as caught:
-        train_pairs(run, **({"recipe": SHORT, "top": 1} | options))
+        train(run, **({"epochs": 2, "top": 1} | options))
     assert caught.value.hint
     return f"{caught.value.message} {caught.value.hint}"
 
@@ -294,18 +297,18 @@ def test_data_that_must_be_given_again(run):
     text = (run / "config.toml").read_text().replace('"digits"', '"my-pictures"')
     (run / "config.toml").write_text(text)
     assert "`data`" in refused(run)
-    assert train_pairs(run, top=1, data="digits", recipe=SHORT).nets
+    assert train(run, top=1, data="digits", epochs=2).nets
 
 
 def test_models_that_are_there(run):
-    train_pairs(run, top=1, recipe=SHORT)
+    train(run, top=1, epochs=2)
     before = weights(run)
     assert "`resume=True`" in refused(run)
-    assert "epochs: 2 then, 5 now" in refused(run, recipe=None, epochs=5, resume=True)
-    assert "lr: None then, 0.1 now" in refused(run, recipe=replace(SHORT, lr=0.1), resume=True)
+    assert "epochs: 2 then, 5 now" in refused(run, epochs=5, resume=True)
+    assert "lr: None then, 0.1 now" in refused(run, lr=0.1, resume=True)
     assert "threads: 1 then, 2 now" in refused(run, threads=2, resume=True)
     assert equal(weights(run), before)
-    assert train_pairs(run, top=1, recipe=Recipe(epochs=1), force=True).recipe.epochs == 1
+    assert train(run, top=1, epochs=1, force=True).recipe.epochs == 1
 
 
 def test_nothing_to_resume(run):
@@ -314,9 +317,9 @@ def test_nothing_to_resume(run):
 
 @pytest.mark.parametrize("text", ["{", "[]", '{"recipe": 3}', '{"recipe": {"epochs": 0}, "threads": 1}'])
 def test_a_damaged_plan(run, text):
-    train_pairs(run, top=1, recipe=SHORT)
+    train(run, top=1, epochs=2)
     (run / "models" / "train.json").write_text(text)
-    refused(run, resume=True, recipe=None)
+    refused(run, resume=True, epochs=None)
 
 
 def test_a_full_disk(run, monkeypatch):
@@ -328,7 +331,7 @@ def test_a_full_disk(run, monkeypatch):
 
 
 def test_more_pairs_than_there_are(run):
-    result = train_pairs(run, top=9, recipe=Recipe(epochs=1))
+    result = train(run, top=9, epochs=1)
     assert len(result.pairs) == 4
     assert any("only 4 pairs" in remark for remark in result.remarks)
 
@@ -338,10 +341,12 @@ def test_more_pairs_than_there_are(run):
     [
         {"top": 0}, {"epochs": 0}, {"threads": 0}, {"jobs": 0}, {"minutes": 0}, {"minutes": math.nan},
         {"minutes": 1, "epochs": 1}, {"force": True, "resume": True}, {"minutes": 1, "resume": True},
-        {"policy": "margin"},
+        {"policy": "margin"}, {"distil": "little"}, {"distil": {"weight": 0.0}}, {"cascade_aware": 0},
+        {"cascade_aware": {"speed": 1}}, {"lr": 0.0}, {"precision": "fp8"}, {"patients": 3}, {"data": 3},
     ],
     ids=str,
 )  # fmt: skip
 def test_bad_options(run, options):
-    refused(run, UsageError, **options)
+    text = refused(run, UsageError, **({"epochs": None} | options))
+    assert text
     assert not (run / "models").exists()

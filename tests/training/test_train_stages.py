@@ -9,9 +9,8 @@ from zeroshot.cascade.measure import outcome, threshold_for_rate
 from zeroshot.data import load
 from zeroshot.errors import RunError
 from zeroshot.runs.checkpoints import stem
-from zeroshot.runs.folder import open_run
-from zeroshot.training import train as train_module
-from zeroshot.training._stages import dearer, nets_of, teachers
+from zeroshot.training._plan import Plan
+from zeroshot.training._stages import Training, all_nets, teachers
 from zeroshot.training.side_by_side import epochs_in, net_macs
 from zeroshot.training.train import (
     CascadeTuning,
@@ -19,29 +18,21 @@ from zeroshot.training.train import (
     Recipe,
     hold_out,
     load_net,
+    train,
     train_net,
-    train_pairs,
     tune_pair,
 )
 from zeroshot.training.train_net import job_of
+
+from ..run_folders import listed_pair, run_folder
 
 LITTLE, BIG, OTHER, ALONE = "r8-s4/2-c3w8x1", "r8-s8-c3w16x1/2", "r6-s4-d3w8x1", "r8-s8/2-c3w8x1"
 SHORT, TUNING = Recipe(epochs=2), CascadeTuning(epochs=1)
 BY_BIG, BY_SELF = Distillation("big"), Distillation("self")
 
 
-def pair(rank, little, big, single=ALONE, rate=0.3):
-    row = {
-        "rank": rank, "little": little, "big": big, "accuracy": 0.8, "accuracy_low": 0.7, "accuracy_high": 0.9,
-        "little_accuracy": 0.6, "big_accuracy": 0.85, "escalation_rate": rate,
-        "latency_ms": 1.0 + rate * 10, "worst_latency_ms": 11.0, "energy_mj": 0.1 + rate, "worst_energy_mj": 1.1,
-        "single": single, "single_accuracy": 0.75, "single_latency_ms": 3.5, "gain": 0.05, "gain_error": 0.1,
-    }  # fmt: skip
-    return row if single else row | {"single": None}
-
-
 # The second pair's little net has its teacher from the first; the third's big net is a little net elsewhere.
-ROWS = [pair(1, LITTLE, BIG), pair(2, LITTLE, ALONE, None), pair(3, OTHER, LITTLE, None)]
+ROWS = [listed_pair(1, LITTLE, BIG, ALONE), listed_pair(2, LITTLE, ALONE), listed_pair(3, OTHER, LITTLE)]
 
 
 @pytest.fixture(scope="module")
@@ -50,19 +41,13 @@ def digits():
 
 
 @pytest.fixture
-def run(tmp_path, digits):
-    def make(rows=ROWS, name="run"):
-        config = {"data": "digits", "data_sha256": digits.digest, "seed": 0}
-        folder = open_run(tmp_path / name, config, force=False, resume=False)
-        folder.write_table("pairs.csv", rows)
-        return folder.path
-
-    return make
+def run(tmp_path):
+    return lambda rows=ROWS, name="run": run_folder(tmp_path / name, rows)
 
 
 def of(result):
     """Pair -> the names of its nets."""
-    return [tuple(row[f"{role}_model"] for role in ("little", "big", "single")) for row in result.pairs]
+    return [(pair.models.little, pair.models.big, pair.models.single) for pair in result.pairs]
 
 
 def files(run):
@@ -70,9 +55,9 @@ def files(run):
 
 
 def test_without_lessons_the_models_are_the_nets(run):
-    result = train_pairs(run(), top=2, recipe=SHORT)
+    result = train(run(), top=2, epochs=2)
     assert of(result) == [(LITTLE, BIG, ALONE), (LITTLE, ALONE, None)]
-    assert [row["stage"] for row in result.nets] == ["", "", ""]
+    assert [row.stage for row in result.nets] == ["", "", ""]
     assert result.summary()["distil"] is None
 
 
@@ -80,12 +65,12 @@ def test_who_teaches_whom():
     assert teachers(ROWS, True, None) == {}
     assert teachers(ROWS, True, BY_BIG) == {LITTLE: BIG, ALONE: BIG, OTHER: LITTLE}
     assert teachers(ROWS, False, BY_BIG) == {LITTLE: BIG, OTHER: LITTLE}
-    assert teachers(ROWS, True, BY_SELF) == {net: net for net in nets_of(ROWS, True)}
+    assert teachers(ROWS, True, BY_SELF) == {net: net for net in all_nets(ROWS, True)}
 
 
 def test_big_nets_teach_and_stay_as_they_are(run, digits):
     folder = run()
-    result = train_pairs(folder, top=3, recipe=SHORT, distil=BY_BIG)
+    result = train(folder, top=3, epochs=2, distil=BY_BIG)
     taught = {net: f"{net}.distilled" for net in (LITTLE, ALONE, OTHER)}
     assert of(result) == [
         (taught[LITTLE], BIG, taught[ALONE]), (taught[LITTLE], ALONE, None), (taught[OTHER], LITTLE, None)
@@ -96,52 +81,52 @@ def test_big_nets_teach_and_stay_as_they_are(run, digits):
     expected = train_net(LITTLE, digits, SHORT, teacher=big, distil=BY_BIG)
     found = load_net(folder / "models", taught[LITTLE])
     assert found.digest == expected.digest
-    row = next(row for row in result.nets if row["net"] == LITTLE and row["stage"] == "distilled")
-    assert row["test_accuracy"] == expected.test_accuracy == result.pairs[0]["little_accuracy_test"]
-    assert row["file"] == f"{stem(taught[LITTLE])}.pt"
-    assert result.pairs[0]["big_accuracy_test"] == big.test_accuracy
-    assert [row["little"] for row in result.pairs] == [LITTLE, LITTLE, OTHER]
+    row = next(row for row in result.nets if row.net == LITTLE and row.stage == "distilled")
+    assert row.test_accuracy == expected.test_accuracy == result.pairs[0].test.little_accuracy
+    assert row.file == f"{stem(taught[LITTLE])}.pt"
+    assert result.pairs[0].test.big_accuracy == big.test_accuracy
+    assert [row.predicted.little for row in result.pairs] == [LITTLE, LITTLE, OTHER]
 
 
 def test_models_do_not_depend_on_how_many_pairs_are_trained(run):
     folder = run()
-    few = train_pairs(folder, top=1, recipe=SHORT, distil=BY_BIG)
-    more = train_pairs(folder, top=3, resume=True)
+    few = train(folder, top=1, epochs=2, distil=BY_BIG)
+    more = train(folder, top=3, resume=True)
     assert more.pairs[:1] == few.pairs
 
 
 def test_every_net_teaches_itself(run, digits):
-    result = train_pairs(run(), top=1, recipe=SHORT, distil=BY_SELF)
+    result = train(run(), top=1, epochs=2, distil=BY_SELF)
     assert of(result) == [tuple(f"{net}.born-again" for net in (LITTLE, BIG, ALONE))]
     first = train_net(BIG, digits, SHORT)
-    assert result.pairs[0]["big_accuracy_test"] == train_net(BIG, digits, SHORT, teacher=first).test_accuracy
+    assert result.pairs[0].test.big_accuracy == train_net(BIG, digits, SHORT, teacher=first).test_accuracy
 
 
 @pytest.mark.parametrize("distil", [None, BY_BIG], ids=["plain", "distilled"])
 def test_pairs_are_finetuned_for_their_rate(run, digits, distil):
     split = hold_out(digits, 0)
-    result = train_pairs(run(), top=1, recipe=SHORT, distil=distil, cascade_aware=TUNING)
+    result = train(run(), top=1, epochs=2, distil=distil, cascade_aware=TUNING)
     big = train_net(BIG, split, SHORT)
     little = train_net(LITTLE, split, SHORT, teacher=big if distil else None)
     expected = tune_pair(little, big, split, 0.3, TUNING)
     assert of(result)[0][:2] == tuple(net.name for net in expected)
     (row,) = result.pairs
-    assert row["little_accuracy_test"] == expected[0].test_accuracy
-    assert row["big_accuracy_test"] == expected[1].test_accuracy
+    assert row.test.little_accuracy == expected[0].test_accuracy
+    assert row.test.big_accuracy == expected[1].test_accuracy
     found = outcome(*(net.outputs["validation"] for net in expected), split.labels("validation"))
-    assert row["threshold"] == threshold_for_rate(found.score, 0.3)
+    assert row.test.threshold == threshold_for_rate(found.score, 0.3)
     assert any("single nets not: 1" in remark for remark in result.remarks)
 
 
 def test_a_pair_that_decides_nothing_is_left_alone(run):
-    result = train_pairs(run([pair(1, LITTLE, BIG, rate=1.0)]), top=1, recipe=SHORT, cascade_aware=TUNING)
+    result = train(run([listed_pair(1, LITTLE, BIG, ALONE, rate=1.0)]), top=1, epochs=2, cascade_aware=TUNING)
     assert of(result) == [(LITTLE, BIG, ALONE)]
     assert any("not finetuned" in remark for remark in result.remarks)
 
 
 def test_interrupted_anywhere_and_in_processes_it_gives_the_same_models(run):
     whole = run(name="whole")
-    expected = train_pairs(whole, top=2, recipe=SHORT, distil=BY_BIG, cascade_aware=TUNING, jobs=1)
+    expected = train(whole, top=2, epochs=2, distil=BY_BIG, cascade_aware=TUNING, jobs=1)
     other, stops = run(name="other"), {("training", 1), ("distilling", 3), ("finetuning", 1)}
 
     def stop(what, done, total):
@@ -150,12 +135,12 @@ def test_interrupted_anywhere_and_in_processes_it_gives_the_same_models(run):
             stops.remove(key)
             raise KeyboardInterrupt
 
-    options = {"recipe": SHORT, "distil": BY_BIG, "cascade_aware": TUNING, "jobs": 1}
+    options = {"epochs": 2, "distil": BY_BIG, "cascade_aware": TUNING, "jobs": 1}
     while stops:
         with pytest.raises(KeyboardInterrupt):
-            train_pairs(other, top=2, progress=stop, **options)
+            train(other, top=2, progress=stop, **options)
         options = {"resume": True, "jobs": 1}
-    found = train_pairs(other, top=2, resume=True, jobs=2)
+    found = train(other, top=2, resume=True, jobs=2)
     assert found.pairs == expected.pairs
     assert files(whole) == files(other)
     for name in files(whole):
@@ -165,43 +150,44 @@ def test_interrupted_anywhere_and_in_processes_it_gives_the_same_models(run):
 
 def test_lessons_can_be_added_and_not_changed(run):
     folder = run()
-    plain = train_pairs(folder, top=1, recipe=SHORT)
+    plain = train(folder, top=1, epochs=2)
     before = files(folder)
-    taught = train_pairs(folder, top=1, distil=BY_BIG, resume=True)
-    tuned = train_pairs(folder, top=1, cascade_aware=TUNING, resume=True)
+    taught = train(folder, top=1, distil=BY_BIG, resume=True)
+    tuned = train(folder, top=1, cascade_aware=TUNING, resume=True)
     assert before < files(folder)
     assert of(plain)[0][0] == LITTLE
     assert of(taught)[0][0] == f"{LITTLE}.distilled"
     assert of(tuned)[0][0] == f"{LITTLE}.distilled.little-with.{BIG}"
     assert json.loads((folder / "models" / "train.json").read_text())["distil"] == BY_BIG.values()
     with pytest.raises(RunError, match="teacher: 'big' then, 'self' now"):
-        train_pairs(folder, top=1, distil=BY_SELF, resume=True)
+        train(folder, top=1, distil=BY_SELF, resume=True)
     with pytest.raises(RunError, match="epochs: 1 then, 5 now"):
-        train_pairs(folder, top=1, cascade_aware=CascadeTuning(epochs=5), resume=True)
+        train(folder, top=1, cascade_aware=CascadeTuning(epochs=5), resume=True)
 
 
 @pytest.mark.parametrize("more", [{"distil": 3}, {"distil": {"weight": 9}}, {"cascade_aware": {"speed": 1}}], ids=str)
 def test_a_damaged_plan(run, more):
     folder = run()
-    train_pairs(folder, top=1, recipe=Recipe(epochs=1))
+    train(folder, top=1, epochs=1)
     path = folder / "models" / "train.json"
     path.write_text(json.dumps(json.loads(path.read_text()) | more))
     with pytest.raises(RunError, match="no plan"):
-        train_pairs(folder, top=1, resume=True)
+        train(folder, top=1, resume=True)
 
 
 def test_minutes_count_the_lessons(run, digits, monkeypatch):
-    jobs = {net: job_of(net, digits, SHORT, 0, 1) for net in nets_of(ROWS[:1], True)}
+    jobs = {net: job_of(net, digits, SHORT, 0, 1) for net in all_nets(ROWS[:1], True)}
     little, big, alone = net_macs(list(jobs.values()))
     sizes = little + big + alone
 
-    def plan(distil=None, tuning=None):
-        return train_module.Plan(SHORT, 1, 0, distil, tuning)
+    def cost(distil=None, tuning=None):
+        plan = Plan(SHORT, 1, 0, distil, tuning)
+        return Training(ROWS[:1], True, jobs, plan, "logit-gap").relative_cost()
 
-    assert dearer(ROWS[:1], True, jobs, plan()) == (1, 0)
-    more, beside = dearer(ROWS[:1], True, jobs, plan(BY_BIG, CascadeTuning(epochs=6)))
+    assert cost() == (1, 0)
+    more, beside = cost(BY_BIG, CascadeTuning(epochs=6))
     assert more == pytest.approx((sizes + 2 * big / 3) / sizes)
     assert beside == pytest.approx(6 * 4 / 3 * (little + big) / sizes)
-    assert dearer(ROWS[:1], True, jobs, plan(BY_SELF))[0] == pytest.approx(7 / 3)
+    assert cost(BY_SELF)[0] == pytest.approx(7 / 3)
     monkeypatch.setattr("zeroshot.training.side_by_side.seconds_per_epoch", lambda job, data: 2.0)
     assert epochs_in(1.0, list(jobs.values())[:2], hold_out(digits, 0), 1, 1.5, 3.0) == 8

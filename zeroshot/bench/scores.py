@@ -20,9 +20,10 @@ from zeroshot.errors import DataError, UsageError
 from zeroshot.probing.probe import Probe, Proxy, evaluate
 from zeroshot.runs.folder import RunFolder, processor
 from zeroshot.scoring.plugins import load_proxies
-from zeroshot.scoring.population import ProbeImages, default_jobs, net_seed, one_thread, probe_images
+from zeroshot.scoring.population import ProbeImages, default_jobs, net_seed, probe_images
 from zeroshot.spaces import nasbench201
 from zeroshot.types import BoolArray, Float32Array, FloatArray, Int64Array
+from zeroshot.workers import torch_threads
 
 DRAW = 0
 TWICE = ("grasp",)  # differentiates twice, in passes of its own
@@ -145,7 +146,7 @@ def score_cell(
 
     digits = nasbench201.live(nasbench201.decode([cell]))[0].tolist()
     seed = net_seed(protocol.seed, nasbench201.to_string(digits))
-    with one_thread():
+    with torch_threads(1):
         module = nasbench201.network(digits)
         initialise(module, torch.Generator().manual_seed(seed))
         found = evaluate(list(proxies), Probe(module, images.batches, seed, images.readout))

@@ -25,7 +25,8 @@ from zeroshot.firmware.verify import ENGINE, Verification, verify
 from zeroshot.int8.execute import quantize_pixels, run
 from zeroshot.net import INPUT, OPS
 from zeroshot.quantization.quantize import INT8, QuantizedNet, load_quantized
-from zeroshot.training.searched import read_run, run_dataset
+from zeroshot.runs.reading import read_search
+from zeroshot.training.run_data import run_dataset
 from zeroshot.types import Progress
 from zeroshot.units import kib
 
@@ -124,7 +125,7 @@ def export_pair(
     target = Path(out) if out is not None else path / "firmware" / f"pair-{pair}"
     check_target(target, force=force)
     compiler = find_toolchain(toolchain) if verified else None
-    config, _ = read_run(path, EVERY)
+    config, _ = read_search(path)
     row = quantised_row(path, pair)
     its_board = load_board(board or config["board"]) if board or "board" in config else None
     cascade, nets = quantised_pair(path, row)

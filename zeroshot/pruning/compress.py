@@ -8,6 +8,7 @@ their MACs were 4.9 to 9.2 points better than the same specs trained afresh for 
 import json
 import re
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -25,11 +26,13 @@ from zeroshot.pruning.prune import MULTIPLE, Pruned, prune
 from zeroshot.pruning.saliency import DEFAULT_SALIENCY, SALIENCIES, Batch
 from zeroshot.pruning.target import Target, make_target
 from zeroshot.runs import checkpoints as disk
+from zeroshot.runs.layout import MODELS
+from zeroshot.runs.reading import read_search
+from zeroshot.runs.rows import PairForecast
 from zeroshot.scoring.population import net_seed
 from zeroshot.training.batches import Split, hold_out, inputs, logits
 from zeroshot.training.recipe import Recipe
-from zeroshot.training.searched import read_run, run_dataset
-from zeroshot.training.train import MODELS
+from zeroshot.training.run_data import run_dataset
 from zeroshot.training.train_net import load_net, train_job
 from zeroshot.training.trained import TrainedNet
 from zeroshot.types import Progress
@@ -139,11 +142,11 @@ def compress_run(
         RunError: No run, no such trained net, other data than the search had, pruned nets that are there already or
             were made otherwise, a damaged file, or a full disk.
         DataError: The data cannot be used.
-        TrainError: The loss is no number any more; the last checkpoint is kept.
+        TrainError: The loss becomes NaN; the last checkpoint is kept.
     """
     started = time.perf_counter()
     _check(rounds, epochs, threads, saliency, force, resume)
-    config, pairs = read_run(Path(run), _rank(net))
+    config, pairs = read_search(Path(run))
     its_board = board or config.get("board", DEFAULT_BOARD)
     target = make_target(macs, weights, flash, latency, its_board, engine or config.get("engine", DEFAULT_ENGINE))
     source = load_net(Path(run) / MODELS, _name(net, pairs))
@@ -192,22 +195,16 @@ def _check(rounds: int, epochs: int, threads: int, saliency: str, force: bool, r
         raise UsageError("`resume=True` continues a training, `force=True` replaces it.", "Give one of the two.")
 
 
-def _rank(net: str) -> int:
-    """How many pairs have to be read to know the net."""
-    match = re.fullmatch("([1-9][0-9]{0,5}):[a-z]+", net)
-    return int(match[1]) if match else 1
-
-
-def _name(net: str, pairs: list[Row]) -> str:
+def _name(net: str, pairs: Sequence[PairForecast]) -> str:
     """The short spec of a net that may be given by its place."""
     number, colon, role = net.partition(":")
     if not colon:
         return net
     if role not in ROLES:
         raise unknown("place in a pair", role, ROLES, "Write it like 1:little.")
-    if number != str(_rank(net)) or len(pairs) < int(number):
+    if not re.fullmatch("[1-9][0-9]{0,5}", number) or len(pairs) < int(number):
         raise UsageError(f"There is no pair {number!r} in the run.", "Pairs are counted from 1; see its pairs.csv.")
-    found = pairs[int(number) - 1][role]
+    found = getattr(pairs[int(number) - 1], role)
     if found is None:
         raise UsageError(f"There is no {role} net beside pair {number}.", "Name another one.")
     return str(found)

@@ -100,7 +100,7 @@ def finetune(
 
     Raises:
         UsageError: A value is out of range.
-        TrainError: The loss is no number any more; the last checkpoint is kept.
+        TrainError: The loss becomes NaN; the last checkpoint is kept.
         RunError: As `train_net`.
     """
     check_seed_and_threads(seed, threads)

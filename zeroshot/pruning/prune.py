@@ -16,9 +16,9 @@ from zeroshot.pruning._shrink import shrink
 from zeroshot.pruning.saliency import DEFAULT_SALIENCY, Batch, channel_saliency
 from zeroshot.pruning.target import Target
 from zeroshot.runs.checkpoints import Tensors, first_line
-from zeroshot.scoring.population import one_thread
 from zeroshot.training.trained import TrainedNet
 from zeroshot.types import FloatArray
+from zeroshot.workers import torch_threads
 
 Row = dict[str, Any]
 MULTIPLE = 4  # channels; kernels for microcontrollers take four at once
@@ -88,7 +88,7 @@ def prune(
     its_spec, weights = _source(net, spec)
     module, image = _module(its_spec, weights), _image(weights)
     wiring = wire(its_spec, *image)
-    with one_thread():  # gradients are sums that another number of threads would round otherwise
+    with torch_threads(1):  # gradients are sums that another number of threads would round otherwise
         scores = channel_saliency(wiring, module, saliency, batch)
     smaller = shrink(its_spec, wiring, scores, target, multiple, image)
     table = table_of(smaller, *image)

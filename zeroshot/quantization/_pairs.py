@@ -1,7 +1,7 @@
 """The pairs of a quantised run: predicted, float and int8 figures beside each other."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy.typing as npt
@@ -11,13 +11,21 @@ from zeroshot.errors import InfeasibleError
 from zeroshot.quantization._curves import PairCurves
 from zeroshot.quantization.quantize_net import QuantizedNet
 from zeroshot.quantization.thresholds import Rule, device_threshold, scored
+from zeroshot.runs.rows import (
+    PAIRS,
+    QUANTIZED_PAIRS,
+    MeasuredCascade,
+    PairForecast,
+    PairModels,
+    PredictedPair,
+    QuantizedPair,
+)
 from zeroshot.training.batches import Split
-from zeroshot.training.pair_figures import outcome_on, pair_figures
+from zeroshot.training.pair_figures import Judged, outcome_on, pair_figures
 from zeroshot.training.trained import PARTS, TrainedNet
 
 Row = dict[str, Any]
 ROLES = ("little", "big", "single")
-ONCE = ("threshold", "verdict", "escalation_rate_validation")  # columns that are not of the test images
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,13 +52,13 @@ class Measured:
 
 
 def measure_pairs(
-    rows: Sequence[Row], models: Mapping[int, Row], trained: Mapping[str, TrainedNet],
+    pairs: Sequence[PredictedPair], models: Mapping[int, Row], trained: Mapping[str, TrainedNet],
     nets: Mapping[str, QuantizedNet], data: Split, rule: Rule, seed: int,
 ) -> Measured:  # fmt: skip
     """Choose every pair's threshold and measure it on the test images.
 
     Args:
-        rows: Pairs as predicted, as `zeroshot.training.pair_figures.parsed` gives.
+        pairs: As predicted.
         models: Rank -> the names of the pair's nets by role; None for a single net that was not trained.
         trained: Name -> float net.
         nets: Name -> int8 net.
@@ -63,16 +71,23 @@ def measure_pairs(
     """
     whole = {name: _scored(net, rule.policy) for name, net in nets.items()}
     found, curves, errors = [], [], []
-    for row in rows:
-        named = row | models[row["rank"]]
+    for pair in pairs:
+        roles = models[pair.rank]
+        in_float, in_int8 = ({role: each[name] for role, name in roles.items() if name} for each in (trained, whole))
+        row, measured = PAIRS.plain(pair), None
         try:
-            measured = _pair(named, trained, whole, nets, data, rule, seed)
-            found.append(measured | {role: row[role] for role in ROLES} | _names(models[row["rank"]]))
+            measured = QUANTIZED_PAIRS.plain(
+                QuantizedPair(
+                    pair, rule.policy, *_pair(pair, in_float, in_int8, data, rule, seed),
+                    logit_scale=float(nets[roles["little"]].int8.scale[-1]), models=PairModels(**roles),
+                )
+            )  # fmt: skip
+            found.append(measured)
         except InfeasibleError as error:
-            measured = None
             errors.append(error)
-        pair = [{role: each[named[role]] for role in ("little", "big")} for each in (trained, whole)]
-        lines = [curve(outcome_on(each["little"], each["big"], data, "test", rule.policy)) for each in pair]
+        lines = [
+            curve(outcome_on(each["little"], each["big"], data, "test", rule.policy)) for each in (in_float, in_int8)
+        ]
         curves.append(PairCurves(row, measured, *lines))
     if errors and not found:
         raise errors[0]
@@ -84,38 +99,18 @@ def _scored(net: QuantizedNet, policy: str) -> Scored:
     return Scored(outputs, net.test_accuracy)
 
 
-def _names(models: Row) -> Row:
-    return {f"{role}_model": models[role] for role in ROLES}
-
-
 def _pair(
-    row: Row, trained: Mapping[str, TrainedNet], whole: Mapping[str, Scored], nets: Mapping[str, QuantizedNet],
-    data: Split, rule: Rule, seed: int,
-) -> Row:  # fmt: skip
-    choose = rule.chooser(row, data.dataset.classes)
-    int8 = pair_figures(row, whole, data, rule.policy, seed, choose)
+    pair: PairForecast, trained: Mapping[str, Judged], whole: Mapping[str, Judged], data: Split, rule: Rule, seed: int
+) -> tuple[MeasuredCascade, MeasuredCascade]:
+    """The pair in float and in int8."""
+    choose = rule.chooser(asdict(pair), data.dataset.classes)
+    int8 = pair_figures(pair, whole, data, rule.policy, seed, choose)
 
     def at_the_same_rate(found: Outcome, answers: npt.NDArray[Any]) -> float:
         # Float nets may not reach a floor that the int8 nets reach on these few images.
-        return threshold_for_rate(found.score, int8["escalation_rate_validation"])
+        return threshold_for_rate(found.score, int8.escalation_rate_validation)
 
     in_float = pair_figures(
-        row, trained, data, rule.policy, seed, choose if rule.accuracy is None else at_the_same_rate
+        pair, trained, data, rule.policy, seed, choose if rule.accuracy is None else at_the_same_rate
     )  # fmt: skip
-    return beside(in_float, int8) | {
-        "threshold_int8": device_threshold(int8["threshold"], rule.policy),
-        "logit_scale_int8": float(nets[row["little"]].int8.scale[-1]),
-    }
-
-
-def beside(in_float: Row, int8: Row) -> Row:
-    """One row of two that `pair_figures` gave: columns in `_test` become `_float` and `_int8`, of the test images."""
-    row: Row = {}
-    for key, value in int8.items():
-        if "_test" in key:
-            row |= {key.replace("_test", "_float"): in_float[key], key.replace("_test", "_int8"): value}
-        elif key in ONCE:
-            row |= {f"{key}_float": in_float[key], f"{key}_int8": value}
-        else:
-            row[key] = value
-    return row
+    return in_float, replace(int8, threshold=device_threshold(int8.threshold, rule.policy))

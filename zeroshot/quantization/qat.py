@@ -65,7 +65,7 @@ class Finetuner:
         """Train an epoch, counted from 1: the int8 net after it, and its row of the history.
 
         Raises:
-            TrainError: The loss is no number any more.
+            TrainError: The loss becomes NaN.
         """
         total = 0.0
         # Numbers that the net's own training did not have: other crops, another order.

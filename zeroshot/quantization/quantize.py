@@ -23,16 +23,16 @@ from zeroshot.quantization.recipe import Int8Recipe
 from zeroshot.quantization.thresholds import Rule
 from zeroshot.runs import checkpoints as disk
 from zeroshot.runs.folder import to_csv
+from zeroshot.runs.layout import MODELS
+from zeroshot.runs.reading import read_search
 from zeroshot.training.batches import hold_out
-from zeroshot.training.searched import coarse, read_run, run_dataset
-from zeroshot.training.train import MODELS
+from zeroshot.training.run_data import coarse, run_dataset
 from zeroshot.training.train_net import TrainedNet, load_net
 from zeroshot.training.trained import PARTS
 from zeroshot.types import Progress
 
 Row = dict[str, Any]
 INT8, PLAN, PLOT = "int8", "quantize.json", "curves.png"
-EVERY = 2**31  # pairs: all that the run lists
 
 __all__ = [
     "RANGES", "Int8Recipe", "QuantizeResult", "QuantizedNet", "Rule", "load_quantized", "pixel_table", "quantize_net",
@@ -105,12 +105,12 @@ def quantize_run(
         RunError: No finished run, no trained nets, other data, int8 nets that are there already or were made
             otherwise, a damaged file, or a full disk.
         DataError: The data cannot be used, or are too few to calibrate on.
-        TrainError: The loss of a net's finetuning is no number any more; nets that are done are kept.
+        TrainError: The loss of a net's finetuning becomes NaN; nets that are done are kept.
         InfeasibleError: No pair has a threshold that does what was asked for.
     """
     started, path, report = time.perf_counter(), Path(run), progress or (lambda what, done, total: None)
     _check(threads, force, resume)
-    config, listed = read_run(path, EVERY)
+    config, listed = read_search(path)
     models = trained_pairs(path / MODELS)
     dataset, folder, seed, its_rule = run_dataset(config, data), path / INT8, int(config["seed"]), rule or Rule()
     wanted, its_threads = _plan(folder, recipe, threads, force=force, resume=resume)
@@ -126,8 +126,8 @@ def quantize_run(
             trained[name], split, wanted, seed, threads=its_threads, folder=folder, resume=True,
             progress=_step(report, i, len(names)),
         )  # fmt: skip
-    rows = [row for row in listed if row["rank"] in models]
-    found = measure_pairs(rows, models, trained, nets, split, its_rule, seed)
+    pairs = [pair for pair in listed if pair.rank in models]
+    found = measure_pairs(pairs, models, trained, nets, split, its_rule, seed)
     result = QuantizeResult(
         pairs=found.pairs, nets=[_net_row(nets[name]) for name in names], recipe=wanted, rule=its_rule,
         remarks=found.remarks + coarse(split), config=config,

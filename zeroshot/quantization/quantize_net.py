@@ -25,9 +25,9 @@ from zeroshot.runs import checkpoints as disk
 from zeroshot.scoring.population import net_seed
 from zeroshot.training.batches import Split, hold_out
 from zeroshot.training.recipe import check_seed_and_threads
-from zeroshot.training.train_net import fixed_threads
 from zeroshot.training.trained import PARTS, TrainedNet
 from zeroshot.types import Int8Array
+from zeroshot.workers import torch_threads
 
 Progress = Callable[[int, int], None]
 AGAIN = "Delete its .json to quantise that net again, or start over with `force=True`."
@@ -109,7 +109,7 @@ def quantize_net(
     where = Path(folder) if folder is not None else None
     if where is not None and _is_there(where, trained.name, about, resume):
         return load_quantized(where, trained.name, about)
-    with fixed_threads(threads):
+    with torch_threads(threads):
         result = _quantize(Subject(trained, split), wanted, net_seed(seed, f"{trained.name} int8"), report)
     if where is not None:
         _write(result, about, where)

@@ -19,11 +19,11 @@ from zeroshot.scoring.population import (
     NetScores,
     ProbeImages,
     joined,
-    one_thread,
     probe_images,
     score_aggregate,
     score_static,
 )
+from zeroshot.workers import torch_threads
 
 if TYPE_CHECKING:
     from torch import nn
@@ -135,7 +135,7 @@ def _score(
     side = dataset.side if resolution is None else resolution
     images = probe_images(dataset, side, batch, batches, needed, seed)
     found: list[_Found] = []
-    with one_thread():
+    with torch_threads(1):
         for name, module in modules.items():
             try:
                 found.append(_one(module, images, needed, dataset.classes, seed, fresh))

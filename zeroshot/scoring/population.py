@@ -2,8 +2,8 @@
 
 import hashlib
 import os
-from collections.abc import Generator, Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager
+from collections.abc import Generator, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -13,7 +13,7 @@ from zeroshot.data import Dataset, batches
 from zeroshot.net import LayerTable, NetSpec
 from zeroshot.probing.probe import Proxy, Score
 from zeroshot.types import FloatArray
-from zeroshot.workers import in_processes
+from zeroshot.workers import in_processes, torch_threads
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -56,19 +56,6 @@ def joined(tables: Sequence[LayerTable]) -> LayerTable:
     """The nets of several tables, in that order, as one population; at least one table."""
     sizes = np.concatenate([np.diff(table.ptr) for table in tables])
     return LayerTable(np.concatenate([table.rows for table in tables]), np.concatenate([[0], np.cumsum(sizes)]))
-
-
-@contextmanager
-def one_thread() -> Iterator[None]:
-    """Let torch work on one thread: sums in one order, whatever the number of jobs and cores."""
-    import torch
-
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(threads)
 
 
 def net_seed(seed: int, net: str) -> int:
@@ -120,7 +107,7 @@ def probe_net(net: str, classes: int, images: ProbeImages, proxies: Sequence[Pro
     from zeroshot.probing.probe import Probe, evaluate
 
     own_seed = net_seed(seed, net)
-    with one_thread():
+    with torch_threads(1):
         module = build(NetSpec.parse(net), images.batches[0][0].shape[1], classes)
         initialise(module, torch.Generator().manual_seed(own_seed))
         probe = Probe(module, images.batches, own_seed, images.readout)

@@ -56,7 +56,7 @@ def measure(
         (n,) float64 inside (0, 1).
 
     Raises:
-        TrainError: The loss of a net is no number any more.
+        TrainError: The loss of a net becomes NaN.
         RunError: A checkpoint in the folder is damaged, or the disk is full.
     """
     recipe = Recipe(epochs=epochs, patience=0)

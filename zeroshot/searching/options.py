@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from zeroshot.cost.boards import DEFAULT_BOARD
 from zeroshot.cost.engines import DEFAULT_ENGINE
 from zeroshot.errors import UsageError
-from zeroshot.options import Options, option
+from zeroshot.options import RUN, Options, option
 from zeroshot.scoring.defaults import DEFAULT_PROXIES
 from zeroshot.units import Quantity
 
-TASK, BUDGETS, SEARCH, RUN = "Task", "Budgets", "Search", "Run and output"
+TASK, BUDGETS, SEARCH = "Task", "Budgets", "Search"
 
 
 @dataclass(frozen=True)

@@ -54,7 +54,7 @@ def search(
         DataError: The data cannot be used.
         InfeasibleError: No pair fits the budgets.
         RunError: The run folder cannot be used.
-        TrainError: The loss of a net that `calibrate` trains is no number any more.
+        TrainError: The loss of a net that `calibrate` trains becomes NaN.
     """
     started, report = time.perf_counter(), progress or (lambda what, done, total: None)
     problem, dataset = resolve(options)

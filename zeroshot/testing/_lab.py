@@ -141,17 +141,6 @@ def random_states_kept() -> Iterator[None]:
 
 
 @contextmanager
-def threads(count: int) -> Iterator[None]:
-    """Let torch work on so many threads."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(count)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
-
-
-@contextmanager
 def backward_calls() -> Iterator[list[str]]:
     """A list that grows whenever a backward pass reads what a forward pass saved for it."""
     calls: list[str] = []

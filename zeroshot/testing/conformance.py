@@ -27,8 +27,9 @@ from torch import nn
 
 from zeroshot.probing.probe import Probe, Proxy, ProxyUndefined, Score, evaluate
 from zeroshot.scoring.plugins import load_proxies, with_parts
-from zeroshot.scoring.population import joined, one_thread
+from zeroshot.scoring.population import joined
 from zeroshot.testing import _lab as lab
+from zeroshot.workers import torch_threads
 
 # One proxy for each view that many share: whoever spoils a view spoils one of them.
 NEIGHBOURS = ("naswot", "zico", "snip", "synflow")
@@ -93,7 +94,7 @@ class ProxyConformance:
         net, batches = self._one()
         scores = []
         for count in (1, 2):
-            with lab.threads(count):
+            with torch_threads(count):
                 scores.append(evaluate([self.proxy], Probe(net, batches))[self.proxy.name])
                 _need(torch.get_num_threads() == count, "the number of threads was changed")
         _need_close(scores[0], scores[1], "another number of threads")
@@ -113,7 +114,7 @@ class ProxyConformance:
         self._probed_only()
         others = [proxy for proxy in load_proxies(NEIGHBOURS) if proxy.name != self.proxy.name]
         net, batches = self._one()
-        with one_thread():
+        with torch_threads(1):
             alone = {p.name: evaluate([p], Probe(net, batches))[p.name] for p in [self.proxy, *others]}
             for order in ([self.proxy, *others, self.proxy], [*others, self.proxy]):
                 for name, score in evaluate(order, Probe(net, batches)).items():
@@ -150,7 +151,7 @@ class ProxyConformance:
         self._probed_only()
         for name, (net, batches) in lab.degenerate().items():
             try:
-                with warnings.catch_warnings(), one_thread():
+                with warnings.catch_warnings(), torch_threads(1):
                     warnings.simplefilter("error")
                     value = float(self.proxy.function(Probe(net, batches)))
             except ProxyUndefined as reason:
@@ -218,7 +219,7 @@ class ProxyConformance:
         return next(iter(self.nets().values()))
 
     def _score(self, net: nn.Module, batches: lab.Batches) -> Score:
-        with one_thread():  # as a search does
+        with torch_threads(1):  # as a search does
             return evaluate([self.proxy], Probe(net, batches))[self.proxy.name]
 
 

@@ -1,14 +1,17 @@
-"""Training that another net has a say in: a teacher, or the other net of a cascade."""
+"""Training with a teacher: a net that does not change, whose outputs on the same batch enter the loss.
+
+In distillation it is the target; in the finetune of a cascade it is the other net of the pair.
+"""
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from typing import Any, Protocol
 
 import torch
 from torch import nn
 
 from zeroshot.errors import UsageError
-from zeroshot.training._teacher_view import Onlooker
+from zeroshot.training._teacher import Teacher
 from zeroshot.training.batches import Split
 from zeroshot.training.trained import TrainedNet
 from zeroshot.training.trainer import Job, Trainer
@@ -17,16 +20,16 @@ Row = dict[str, Any]
 
 
 class Lesson(Protocol):
-    """What the other net says, made into a loss; frozen values that pickle.
+    """What the teacher says, made into a loss; frozen values that pickle.
 
     Attributes:
-        other: The net whose outputs on the same batch enter the loss. It does not change.
+        teacher: The net that does not change.
         start: Weights before the first step; None starts afresh.
         stage: In the names of the trained net's files.
     """
 
     @property
-    def other(self) -> TrainedNet: ...
+    def teacher(self) -> TrainedNet: ...
 
     @property
     def start(self) -> TrainedNet | None: ...
@@ -38,8 +41,8 @@ class Lesson(Protocol):
         """Its settings as plain values."""
         ...
 
-    def loss(self, out: torch.Tensor, other: torch.Tensor, y: torch.Tensor, smoothing: float) -> torch.Tensor:
-        """Scalar loss of a batch: outputs of both nets (n, classes) float32, labels (n,), label smoothing."""
+    def loss(self, out: torch.Tensor, teacher: torch.Tensor, y: torch.Tensor, smoothing: float) -> torch.Tensor:
+        """Scalar loss of a batch: outputs of student and teacher (n, classes) float32, labels (n,), label smoothing."""
         ...
 
     def judge(self, out: torch.Tensor, data: Split) -> Row:
@@ -49,7 +52,7 @@ class Lesson(Protocol):
 
 @dataclass(frozen=True, eq=False)
 class LessonJob(Job):
-    """A job whose weights depend on another net's, and maybe on start weights.
+    """A job whose weights depend on a teacher's, and maybe on start weights.
 
     Attributes:
         lesson: How.
@@ -63,9 +66,9 @@ class LessonJob(Job):
         return self.lesson.stage
 
     def identity(self) -> Row:
-        """As plain values, for a checkpoint: other weights of the other net make another job."""
-        other, start = self.lesson.other, self.lesson.start
-        lesson = {"stage": self.stage, **self.lesson.values(), "other": other.name, "other_sha256": other.digest}
+        """As plain values, for a checkpoint: other weights of the teacher make another job."""
+        teacher, start = self.lesson.teacher, self.lesson.start
+        lesson = {"stage": self.stage, **self.lesson.values(), "other": teacher.name, "other_sha256": teacher.digest}
         if start is not None:
             lesson |= {"start": start.name, "start_sha256": start.digest}
         return super().identity() | {"lesson": lesson}
@@ -79,31 +82,31 @@ class LessonJob(Job):
 
     def trainer(self, data: Split) -> Trainer:
         """Its training, before the first epoch."""
-        return Pupil(self, data)
+        return Student(self, data)
 
 
-class Pupil(Trainer):
-    """A training in which another net sees every batch. Start weights that no epoch betters are kept."""
+class Student(Trainer):
+    """A training in which a teacher sees every batch. Start weights that no epoch betters are kept."""
 
     job: LessonJob
 
     def __init__(self, job: LessonJob, data: Split) -> None:
         super().__init__(job, data)
         self.data = data
-        self.onlooker = Onlooker(job.lesson.other, data, self.batches, job.spec.resolution)
+        self.teacher = Teacher(job.lesson.teacher, data, self.batches)
         self.seen: Iterator[torch.Tensor | None] = iter(())
         if job.lesson.start is not None:
             self._keep(self._judged(0, 0.0))
 
     def epoch(self) -> Row:
         """As every training's."""
-        self.seen = self.onlooker.epoch(self.seed, len(self.history))
+        self.seen = self.teacher.epoch(self.seed, len(self.history))
         return super().epoch()
 
     def _loss(self, out: torch.Tensor, y: torch.Tensor, x: torch.Tensor) -> torch.Tensor:
         seen = next(self.seen)
-        other = self.onlooker.logits(x if seen is None else seen)
-        return self.job.lesson.loss(out, other, y, self.recipe.label_smoothing)
+        taught = self.teacher.logits(x if seen is None else seen)
+        return self.job.lesson.loss(out, taught, y, self.recipe.label_smoothing)
 
     def _judge(self, out: torch.Tensor) -> Row:
         return self.job.lesson.judge(out, self.data)
@@ -116,14 +119,15 @@ def lesson_job(job: Job, lesson: Lesson, **changes: Any) -> LessonJob:  # noqa: 
     """A job like this one, with a lesson; `changes` are of its recipe, which is resolved already.
 
     Raises:
-        UsageError: The other net is for other images or classes.
+        UsageError: The teacher is for other images or classes.
     """
-    other = lesson.other
-    if (other.channels, other.classes) != (job.channels, job.classes):
+    teacher = lesson.teacher
+    if (teacher.channels, teacher.classes) != (job.channels, job.classes):
         raise UsageError(
-            f"{other.net} is for images of {other.channels} channels and {other.classes} classes, {job.spec} for "
+            f"{teacher.net} is for images of {teacher.channels} channels and {teacher.classes} classes, {job.spec} for "
             f"{job.channels} and {job.classes}.",
             "Train both on the same data.",
         )
     recipe = replace(job.recipe, **changes)
-    return LessonJob(job.spec, recipe, job.seed, job.threads, job.channels, job.classes, job.data_sha256, lesson)
+    known = {each.name: getattr(job, each.name) for each in fields(Job)}
+    return LessonJob(**(known | {"recipe": recipe}), lesson=lesson)

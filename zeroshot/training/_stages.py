@@ -4,15 +4,17 @@ A stage needs the finished nets of the one before, and within a stage nets are t
 a net a pair ends up with does not depend on how many pairs are trained.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
+from zeroshot.runs.rows import PairForecast
 from zeroshot.training._lesson import lesson_job
 from zeroshot.training._plan import Plan
 from zeroshot.training.batches import Split
 from zeroshot.training.cascade_loss import Tuned
-from zeroshot.training.distillation import Distillation, taught
+from zeroshot.training.distillation import taught
+from zeroshot.training.options import CascadeTuning, Distillation
 from zeroshot.training.side_by_side import net_macs, train_all
 from zeroshot.training.train_net import load_net
 from zeroshot.training.trained import TrainedNet
@@ -20,19 +22,22 @@ from zeroshot.training.trainer import Job
 from zeroshot.training.tune_pair import tuned_job
 from zeroshot.types import Progress
 
-Row = dict[str, Any]
 Models = dict[str, TrainedNet]  # role -> net
-ROLES = ("little", "big", "single")
 FORWARD = 1 / 3  # of a training step's work; backward takes two thirds
 
 
-def nets_of(rows: Sequence[Row], singles: bool) -> list[str]:
+def nets_of(pair: PairForecast, singles: bool) -> dict[str, str]:
+    """Role -> net of a pair: `little`, `big`, and `single` where there is one and it is wanted."""
+    nets = {"little": pair.little, "big": pair.big}
+    return nets | {"single": pair.single} if singles and pair.single is not None else nets
+
+
+def all_nets(pairs: Sequence[PairForecast], singles: bool) -> list[str]:
     """The nets of some pairs, each once, in the order of the pairs."""
-    roles = ROLES if singles else ROLES[:2]
-    return list(dict.fromkeys(row[role] for row in rows for role in roles if row[role] is not None))
+    return list(dict.fromkeys(net for pair in pairs for net in nets_of(pair, singles).values()))
 
 
-def teachers(rows: Sequence[Row], singles: bool, distil: Distillation | None) -> dict[str, str]:
+def teachers(pairs: Sequence[PairForecast], singles: bool, distil: Distillation | None) -> dict[str, str]:
     """Net -> its teacher, of the nets that have one.
 
     With `big`, a net that is little in several pairs learns from the big net of the best-ranked one, and so does the
@@ -42,36 +47,90 @@ def teachers(rows: Sequence[Row], singles: bool, distil: Distillation | None) ->
     if distil is None:
         return {}
     if distil.teacher == "self":
-        return {net: net for net in nets_of(rows, singles)}
-    found: dict[str, str] = {}
-    for row in rows:
-        for role in ("little", "single") if singles else ("little",):
-            if row[role] is not None:
-                found.setdefault(row[role], row["big"])
-    return found
+        return {net: net for net in all_nets(pairs, singles)}
+    teacher_of: dict[str, str] = {}
+    for pair in pairs:
+        for role, net in nets_of(pair, singles).items():
+            if role != "big":
+                teacher_of.setdefault(net, pair.big)
+    return teacher_of
 
 
-def tunable(row: Row) -> bool:
+def tunable(pair: PairForecast) -> bool:
     """Whether a pair decides anything: it does not where no input escalates, or every one."""
-    return 0 < float(row["escalation_rate"]) < 1
+    return 0 < pair.escalation_rate < 1
 
 
-def train_stages(
-    rows: Sequence[Row], singles: bool, jobs: Mapping[str, Job], plan: Plan, data: Split, folder: Path,
-    n_processes: int, policy: str, report: Progress,
-) -> tuple[list[Models], list[TrainedNet]]:  # fmt: skip
-    """Train everything that a plan asks for, or go on with what is in the folder.
+@dataclass(frozen=True)
+class Training:
+    """What a run's training has to do.
 
-    Args:
-        rows: Pairs, best first.
+    Attributes:
+        pairs: Best first.
         singles: Also the single nets beside the pairs.
         jobs: Net -> its training on its own, of all nets of the pairs.
         plan: What is asked for.
+        policy: Score that decides on escalation.
+    """
+
+    pairs: Sequence[PairForecast]
+    singles: bool
+    jobs: Mapping[str, Job]
+    plan: Plan
+    policy: str
+
+    @property
+    def teacher_of(self) -> dict[str, str]:
+        """See `teachers`."""
+        return teachers(self.pairs, self.singles, self.plan.distil)
+
+    @property
+    def plain(self) -> list[str]:
+        """Nets that are trained on their own: those without a teacher, those that teach, and those that are big."""
+        teacher_of = self.teacher_of
+        needed = {*teacher_of.values(), *(pair.big for pair in self.pairs)}
+        return [net for net in self.jobs if net not in teacher_of or net in needed]
+
+    def relative_cost(self) -> tuple[float, float]:
+        """What lessons cost beside the training of every net on its own, estimated by MACs.
+
+        Returns:
+            The work of an epoch of everything, and the work of the finetune, both over that of an epoch of every net.
+        """
+        size = dict(zip(self.jobs, net_macs(list(self.jobs.values())), strict=True))
+        own = sum(size[net] for net in self.plain)
+        with_teacher = sum(size[net] + FORWARD * size[teacher] for net, teacher in self.teacher_of.items())
+        tuned = sum((1 + FORWARD) * (size[pair.little] + size[pair.big]) for pair in self.pairs if tunable(pair))
+        epochs = self.plan.cascade_aware.epochs if self.plan.cascade_aware else 0
+        whole = sum(size.values())
+        return (own + with_teacher) / whole, epochs * tuned / whole
+
+
+@dataclass(frozen=True)
+class SideBySide:
+    """Where nets are trained.
+
+    Attributes:
         data: The split.
         folder: Where the nets are kept.
         n_processes: Nets trained side by side.
-        policy: Score that decides on escalation.
         report: Progress; each stage counts its epochs from 0.
+    """
+
+    data: Split
+    folder: Path
+    n_processes: int
+    report: Progress
+
+    def train(self, jobs: Sequence[Job], what: str) -> dict[str, TrainedNet]:
+        """Name -> net, trained now or before."""
+        if jobs:
+            train_all(jobs, self.data, self.folder, min(self.n_processes, len(jobs)), self.report, what)
+        return {job.name: load_net(self.folder, job.name, job) for job in jobs}
+
+
+def train_stages(training: Training, place: SideBySide) -> tuple[list[Models], list[TrainedNet]]:
+    """Train everything that is asked for, or go on with what is in the folder.
 
     Returns:
         The final nets of each pair by role, and every net that was trained, in the order of the stages.
@@ -79,71 +138,52 @@ def train_stages(
     Raises:
         ZeroshotError: As `train_net`.
     """
-
-    def train(some: Sequence[Job], what: str) -> dict[str, TrainedNet]:
-        if some:
-            train_all(some, data, folder, min(n_processes, len(some)), report, what)
-        return {job.name: load_net(folder, job.name, job) for job in some}
-
-    teacher_of = teachers(rows, singles, plan.distil)
-    own = [job for net, job in jobs.items() if net not in teacher_of or net in _alone(rows, teacher_of)]
-    trained = train(own, "training")
-    pupils = {
-        net: lesson_job(jobs[net], taught(net, trained[teacher], plan.distil or Distillation()))
-        for net, teacher in teacher_of.items()
-    }
-    trained |= train(list(pupils.values()), "distilling")
-
-    def model(row: Row, role: str) -> TrainedNet:
-        net = row[role]
-        alone = role == "big" and plan.distil is not None and plan.distil.teacher == "big"
-        return trained[net if alone or net not in pupils else pupils[net].name]
-
-    roles = ROLES if singles else ROLES[:2]
-    models = [{role: model(row, role) for role in roles if row[role] is not None} for row in rows]
-    if plan.cascade_aware is not None:
-        trained |= _tune(rows, models, jobs, plan, policy, train)
+    trained = place.train([training.jobs[net] for net in training.plain], "training")
+    students = dict(_students(training, trained))
+    trained |= place.train(list(students.values()), "distilling")
+    models = [_models(training, pair, students, trained) for pair in training.pairs]
+    if training.plan.cascade_aware is not None:
+        trained |= _tune(training, training.plan.cascade_aware, models, place)
     return models, list(trained.values())
 
 
-def _alone(rows: Sequence[Row], teacher_of: Mapping[str, str]) -> set[str]:
-    """Nets that are trained on their own although they have a teacher: those that teach, and those that are big."""
-    return {*teacher_of.values(), *(row["big"] for row in rows)}
+def _students(training: Training, trained: Mapping[str, TrainedNet]) -> Iterator[tuple[str, Job]]:
+    """Nets that have a teacher, each with its training."""
+    how = training.plan.distil
+    if how is not None:
+        for net, teacher in training.teacher_of.items():
+            yield net, lesson_job(training.jobs[net], taught(net, trained[teacher], how))
+
+
+def _models(
+    training: Training, pair: PairForecast, students: Mapping[str, Job], trained: Mapping[str, TrainedNet]
+) -> Models:
+    """The versions of a pair's nets: a big net that teaches stays as it is."""
+    how = training.plan.distil
+    stays = "big" if how is not None and how.teacher == "big" else ""
+    return {
+        role: trained[students[net].name if net in students and role != stays else net]
+        for role, net in nets_of(pair, training.singles).items()
+    }
 
 
 def _tune(
-    rows: Sequence[Row], models: list[Models], jobs: Mapping[str, Job], plan: Plan, policy: str,
-    train: Callable[[Sequence[Job], str], dict[str, TrainedNet]],
+    training: Training, how: CascadeTuning, models: list[Models], place: SideBySide
 ) -> dict[str, TrainedNet]:  # fmt: skip
     """Finetune the pairs, all little nets first, and put the results into `models`."""
-    how = plan.cascade_aware
-    everything: dict[str, TrainedNet] = {}
+    tuned: dict[str, TrainedNet] = {}
     before = [dict(each) for each in models]
-    for role, other in (("little", "big"), ("big", "little")):
-        tuned = {}
-        for i, row in enumerate(rows):
-            if how is not None and tunable(row):
-                rate = float(row["escalation_rate"])
-                lesson = Tuned(before[i][role], models[i][other], before[i][other].name, role, how, rate, policy)
-                tuned[i] = tuned_job(jobs[row[role]], lesson)
-        found = train(list(tuned.values()), "finetuning")
-        for i, job in tuned.items():
-            models[i][role] = found[job.name]
-        everything |= found
-    return everything
-
-
-def dearer(rows: Sequence[Row], singles: bool, jobs: Mapping[str, Job], plan: Plan) -> tuple[float, float]:
-    """What lessons cost beside the training of every net on its own, estimated by MACs.
-
-    Returns:
-        The work of an epoch of everything, and the work of the finetune, both over that of an epoch of every net.
-    """
-    size = dict(zip(jobs, net_macs(list(jobs.values())), strict=True))
-    plain = sum(size.values())
-    teacher_of = teachers(rows, singles, plan.distil)
-    own = sum(m for net, m in size.items() if net not in teacher_of or net in _alone(rows, teacher_of))
-    with_teacher = sum(size[net] + FORWARD * size[teacher] for net, teacher in teacher_of.items())
-    tuned = sum((1 + FORWARD) * (size[row["little"]] + size[row["big"]]) for row in rows if tunable(row))
-    epochs = plan.cascade_aware.epochs if plan.cascade_aware else 0
-    return (own + with_teacher) / plain, epochs * tuned / plain
+    for role, partner in (("little", "big"), ("big", "little")):
+        jobs = {}
+        for i, pair in enumerate(training.pairs):
+            if tunable(pair):
+                lesson = Tuned(
+                    start=before[i][role], teacher=models[i][partner], partner=before[i][partner].name, role=role,
+                    how=how, rate=pair.escalation_rate, policy=training.policy,
+                )  # fmt: skip
+                jobs[i] = tuned_job(training.jobs[getattr(pair, role)], lesson)
+        done = place.train(list(jobs.values()), "finetuning")
+        for i, job in jobs.items():
+            models[i][role] = done[job.name]
+        tuned |= done
+    return tuned

@@ -13,7 +13,7 @@ little net's own loss counts less on inputs that it gives away, as in cascade-aw
 No temperature of the logits is learnt: the threshold is chosen anew afterwards.
 """
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
@@ -25,41 +25,10 @@ from zeroshot.cascade.measure import outcome, threshold_for_rate
 from zeroshot.cascade.policy import logit_gap
 from zeroshot.errors import UsageError
 from zeroshot.training.batches import Split
+from zeroshot.training.options import CascadeTuning
 from zeroshot.training.trained import TrainedNet
 
 Row = dict[str, Any]
-
-
-@dataclass(frozen=True)
-class CascadeTuning:
-    """How a pair is finetuned after the training of its nets.
-
-    Attributes:
-        epochs: Of each of the two nets; the best one is chosen by the cascade's accuracy on the validation images.
-        lr: Highest learning rate, as a share of the training's.
-        softness: tau, as a share of the standard deviation of the little net's logit gap.
-        rate_weight: Of the term that keeps the escalation rate.
-        kept: What an input that is never escalated weighs for the big net, against 1 for one that always is.
-    """
-
-    # Chosen on validation images by benchmarks/pair_training.py, but for the epochs.
-    epochs: int = 4
-    lr: float = 0.1
-    softness: float = 1.0
-    rate_weight: float = 1.0
-    kept: float = 0.25
-
-    def __post_init__(self) -> None:
-        if self.epochs < 1:
-            raise UsageError(f"A finetune needs at least 1 epoch, not {self.epochs}.", "Give a larger number.")
-        for name in ("lr", "softness", "rate_weight", "kept"):
-            value = getattr(self, name)
-            if not (0 < value < 1e3 or (name in ("rate_weight", "kept") and value == 0)):
-                raise UsageError(f"The finetune's {name} must be positive, not {value}.")
-
-    def values(self) -> Row:
-        """As a mapping of plain values."""
-        return asdict(self)
 
 
 @dataclass(frozen=True)
@@ -142,7 +111,7 @@ class Tuned:
 
     Attributes:
         start: The net that learns.
-        other: The other one of the pair.
+        teacher: The other one of the pair.
         partner: The other one's name before the finetune, for the names of files.
         role: Of the net that learns, `little` or `big`.
         how: Settings.
@@ -151,7 +120,7 @@ class Tuned:
     """
 
     start: TrainedNet
-    other: TrainedNet
+    teacher: TrainedNet
     partner: str
     role: str
     how: CascadeTuning
@@ -167,22 +136,22 @@ class Tuned:
     @cached_property
     def soft(self) -> Deferral:
         """The decision of the little net as it is now."""
-        return deferral(self.start if self.role == "little" else self.other, self.rate, self.how.softness)
+        return deferral(self.start if self.role == "little" else self.teacher, self.rate, self.how.softness)
 
     def values(self) -> Row:
         """Settings and rate."""
         return {**self.how.values(), "role": self.role, "rate": self.rate, "policy": self.policy}
 
-    def loss(self, out: torch.Tensor, other: torch.Tensor, y: torch.Tensor, smoothing: float) -> torch.Tensor:
+    def loss(self, out: torch.Tensor, teacher: torch.Tensor, y: torch.Tensor, smoothing: float) -> torch.Tensor:
         """`little_loss` or `big_loss`."""
         if self.role == "little":
-            return little_loss(out, other, y, self.soft, self.how.rate_weight, smoothing)
-        return big_loss(out, other, y, self.soft, self.how.kept, smoothing)
+            return little_loss(out, teacher, y, self.soft, self.how.rate_weight, smoothing)
+        return big_loss(out, teacher, y, self.soft, self.how.kept, smoothing)
 
     def judge(self, out: torch.Tensor, data: Split) -> Row:
         """Accuracy of the cascade on the validation images at the rate."""
-        mine, theirs = out.numpy(), self.other.outputs["validation"]
+        mine, theirs = out.numpy(), self.teacher.outputs["validation"]
         little, big = (mine, theirs) if self.role == "little" else (theirs, mine)
-        found = outcome(little, big, data.labels("validation"), self.policy)
-        up = found.score < threshold_for_rate(found.score, self.rate)
-        return {"cascade_accuracy": float(np.where(up, found.big, found.little).mean())}
+        done = outcome(little, big, data.labels("validation"), self.policy)
+        up = done.score < threshold_for_rate(done.score, self.rate)
+        return {"cascade_accuracy": float(np.where(up, done.big, done.little).mean())}

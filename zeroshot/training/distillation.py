@@ -1,47 +1,16 @@
 """Distillation: a net learns from another one's outputs beside the labels."""
 
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import Any
 
 import torch
 from torch.nn.functional import cross_entropy, kl_div, log_softmax
 
-from zeroshot.errors import UsageError, unknown
 from zeroshot.training.batches import Split
+from zeroshot.training.options import Distillation
 from zeroshot.training.trained import TrainedNet
 
 Row = dict[str, Any]
-TEACHERS = ("big", "self")
-
-
-@dataclass(frozen=True)
-class Distillation:
-    """Who teaches, and how much it counts (Hinton et al., arXiv 1503.02531).
-
-    Attributes:
-        teacher: `big`: a pair's big net teaches its little one, and the single net that the pair is judged by.
-            `self`: every net is trained twice, the second time from fresh weights with the first as its teacher
-            (born-again networks, Furlanello et al., arXiv 1805.04770).
-        weight: Of the teacher's term, in (0, 1]; the labels have the rest.
-        temperature: That both nets' logits are divided by in the teacher's term.
-    """
-
-    # Chosen on validation images by benchmarks/pair_training.py.
-    teacher: str = "big"
-    weight: float = 0.5
-    temperature: float = 4.0
-
-    def __post_init__(self) -> None:
-        if self.teacher not in TEACHERS:
-            raise unknown("teacher", self.teacher, TEACHERS)
-        if not 0 < self.weight <= 1:
-            raise UsageError(f"A teacher's weight must be above 0 and at most 1, not {self.weight}.", "Try 0.5.")
-        if not 0 < self.temperature < 1e3:
-            raise UsageError(f"A temperature must be positive, not {self.temperature}.", "Try 4.")
-
-    def values(self) -> Row:
-        """As a mapping of plain values."""
-        return asdict(self)
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,12 +18,12 @@ class Taught:
     """A lesson: the net starts afresh and learns from labels and a teacher.
 
     Attributes:
-        other: The teacher.
+        teacher: A trained net.
         how: Weight and temperature.
         stage: In the names of files.
     """
 
-    other: TrainedNet
+    teacher: TrainedNet
     how: Distillation
     stage: str
     start: None = field(default=None, init=False)
@@ -63,9 +32,9 @@ class Taught:
         """Weight and temperature; who teaches is told by its weights' SHA-256."""
         return {"weight": self.how.weight, "temperature": self.how.temperature}
 
-    def loss(self, out: torch.Tensor, other: torch.Tensor, y: torch.Tensor, smoothing: float) -> torch.Tensor:
+    def loss(self, out: torch.Tensor, teacher: torch.Tensor, y: torch.Tensor, smoothing: float) -> torch.Tensor:
         """`distillation_loss`."""
-        return distillation_loss(out, other, y, self.how.weight, self.how.temperature, smoothing)
+        return distillation_loss(out, teacher, y, self.how.weight, self.how.temperature, smoothing)
 
     def judge(self, out: torch.Tensor, data: Split) -> Row:
         """Nothing: the best epoch is chosen as for any net."""

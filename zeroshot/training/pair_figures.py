@@ -1,6 +1,7 @@
-"""What was predicted of a pair beside what its trained nets do: rows of a table."""
+"""What the trained nets of a pair do: the threshold from validation images, the figures from test images."""
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from math import isinf
 from typing import Any, Protocol
 
@@ -9,18 +10,12 @@ import numpy.typing as npt
 
 from zeroshot.cascade.measure import Outcome, expected_cost, hits, measure, outcome, threshold_for_rate, verdict
 from zeroshot.cascade.per_class import relative_to_class
+from zeroshot.runs.rows import MeasuredCascade, PairForecast, Threshold
 from zeroshot.training.batches import Split
+from zeroshot.types import FloatArray, Int64Array
 
-Row = dict[str, Any]
-Limit = float | npt.NDArray[np.float64]  # one threshold, or one for each class that the little net answers
-Choose = Callable[[Outcome, npt.NDArray[np.int64]], Limit]
-
-TEXT = ("little", "big", "single")
-NUMBERS = (
-    "accuracy", "accuracy_low", "accuracy_high", "little_accuracy", "big_accuracy", "escalation_rate", "latency_ms",
-    "worst_latency_ms", "energy_mj", "worst_energy_mj",
-)  # fmt: skip
-MAYBE = ("single_accuracy", "single_latency_ms", "gain", "gain_error")  # empty where no single net is as fast
+Limit = float | FloatArray  # one threshold, or one for each class that the little net answers
+Choose = Callable[[Outcome, Int64Array], Limit]
 
 
 class Judged(Protocol):
@@ -35,28 +30,15 @@ class Judged(Protocol):
         """A fraction."""
 
 
-def parsed(row: Mapping[str, str]) -> Row:
-    """A row of a run's pairs.csv with numbers as numbers, and None where a cell is empty.
-
-    Raises:
-        KeyError: A column is missing.
-        ValueError: A cell is no number.
-    """
-    found: Row = {"rank": int(row["rank"])}
-    found |= {key: row[key] or None for key in TEXT}
-    found |= {key: float(row[key]) for key in NUMBERS}
-    return found | {key: float(row[key]) if row[key] else None for key in MAYBE}
-
-
 def pair_figures(
-    predicted: Row, trained: Mapping[str, Judged], data: Split, policy: str, seed: int,
+    predicted: PairForecast, nets: Mapping[str, Judged], data: Split, policy: str, seed: int,
     choose: Choose | None = None,
-) -> Row:  # fmt: skip
-    """One pair, predicted and measured; `_test` figures are of the test images and decided nothing.
+) -> MeasuredCascade:  # fmt: skip
+    """Measure one pair: the threshold is chosen on the validation images, all other figures are of the test images.
 
     Args:
-        predicted: A row as `parsed` gives.
-        trained: Net -> its training; the single net may be missing.
+        predicted: What the search expected.
+        nets: `little`, `big` and maybe `single` -> the trained net.
         data: The split that they were trained on.
         policy: Score that decides on escalation.
         seed: Of the bootstrap.
@@ -64,44 +46,69 @@ def pair_figures(
             (n,) to them; by default the quantile of scores at the rate that the search had chosen, so that both
             columns speak of the same working point.
     """
-    little, big = trained[predicted["little"]], trained[predicted["big"]]
+    point = _working_point(predicted, nets["little"], nets["big"], data, policy, choose)
+    done = measure(point.tested, point.threshold, seed=seed)
+    rate = predicted.escalation_rate
+    return MeasuredCascade(
+        accuracy=done.accuracy, accuracy_low=done.accuracy_interval[0], accuracy_high=done.accuracy_interval[1],
+        little_accuracy=done.little_accuracy, big_accuracy=done.big_accuracy,
+        threshold=written(point.limit), escalation_rate_validation=point.rate,
+        escalation_rate=done.p, escalation_rate_low=done.p_interval[0], escalation_rate_high=done.p_interval[1],
+        little_escalated=done.little_escalated, big_escalated=done.big_escalated,
+        both_wrong=done.both_wrong, error_correlation=done.error_correlation,
+        latency_ms=cost_at(predicted.latency_ms, predicted.worst_latency_ms, rate, done.p),
+        energy_mj=cost_at(predicted.energy_mj, predicted.worst_energy_mj, rate, done.p),
+        **_against_single(nets.get("single"), point, data, seed),
+    )  # fmt: skip
+
+
+@dataclass(frozen=True, eq=False)
+class _WorkingPoint:
+    """Where a cascade works.
+
+    Attributes:
+        limit: The threshold, or one a class.
+        threshold: Of the scores in `tested`, which are counted from their class's threshold where there are several.
+        rate: Escalation rate on the validation images.
+        tested: Outcome on the test images.
+    """
+
+    limit: Limit
+    threshold: float
+    rate: float
+    tested: Outcome
+
+
+def _working_point(
+    predicted: PairForecast, little: Judged, big: Judged, data: Split, policy: str, choose: Choose | None
+) -> _WorkingPoint:
+    """Choose the threshold; arguments as `pair_figures`."""
     chosen, tested = (outcome_on(little, big, data, part, policy) for part in ("validation", "test"))
-    answers = {part: little.outputs[part].argmax(axis=1) for part in ("validation", "test")}
-    limit: Limit = threshold_for_rate(chosen.score, predicted["escalation_rate"])
-    if choose:
-        limit = choose(chosen, answers["validation"])
-    threshold = 0.0 if isinstance(limit, np.ndarray) else limit
-    if isinstance(limit, np.ndarray):  # scores are counted from their class's threshold then
-        chosen, tested = (
-            relative_to_class(found, answers[part], limit) for part, found in (("validation", chosen), ("test", tested))
-        )
-    found = measure(tested, threshold, seed=seed)
-    row: Row = {key: predicted[key] for key in ("rank", "little", "big")}
-    row |= {
-        "accuracy_predicted": predicted["accuracy"],
-        "accuracy_predicted_low": predicted["accuracy_low"], "accuracy_predicted_high": predicted["accuracy_high"],
-        "accuracy_test": found.accuracy,
-        "accuracy_test_low": found.accuracy_interval[0], "accuracy_test_high": found.accuracy_interval[1],
-        "little_accuracy_predicted": predicted["little_accuracy"], "little_accuracy_test": found.little_accuracy,
-        "big_accuracy_predicted": predicted["big_accuracy"], "big_accuracy_test": found.big_accuracy,
-        "policy": policy, "threshold": written(limit),
-        "escalation_rate_predicted": predicted["escalation_rate"],
-        "escalation_rate_validation": float((chosen.score < threshold).mean()),
-        "escalation_rate_test": found.p,
-        "escalation_rate_test_low": found.p_interval[0], "escalation_rate_test_high": found.p_interval[1],
-        "little_escalated_test": found.little_escalated, "big_escalated_test": found.big_escalated,
-        "both_wrong_test": found.both_wrong, "error_correlation_test": found.error_correlation,
+    answers, answers_on_test = (little.outputs[part].argmax(axis=1) for part in ("validation", "test"))
+    limit: Limit = threshold_for_rate(chosen.score, predicted.escalation_rate)
+    if choose is not None:
+        limit = choose(chosen, answers)
+    if not isinstance(limit, np.ndarray):
+        return _WorkingPoint(limit, limit, float((chosen.score < limit).mean()), tested)
+    relative = relative_to_class(chosen, answers, limit)
+    rate = float((relative.score < 0.0).mean())
+    return _WorkingPoint(limit, 0.0, rate, relative_to_class(tested, answers_on_test, limit))
+
+
+def _against_single(single: Judged | None, point: _WorkingPoint, data: Split, seed: int) -> dict[str, Any]:
+    """The columns that compare a pair with its single net; none where none was trained."""
+    if single is None:
+        return {}
+    alone = hits(single.outputs["test"], data.labels("test"))
+    against = verdict(point.tested, point.threshold, alone, seed=seed)
+    low, high = against.interval
+    return {
+        "single_accuracy": single.test_accuracy, "gain": against.gain, "gain_low": low, "gain_high": high,
+        "verdict": against.words,
     }  # fmt: skip
-    for cost, worst in (("latency_ms", "worst_latency_ms"), ("energy_mj", "worst_energy_mj")):
-        row |= {
-            f"{cost}_predicted": predicted[cost],
-            f"{cost}_test": cost_at(predicted[cost], predicted[worst], predicted["escalation_rate"], found.p),
-            worst: predicted[worst],
-        }
-    return row | _against_single(predicted, trained, tested, threshold, data, seed)
 
 
-def written(limit: Limit) -> float | str:
+def written(limit: Limit) -> Threshold:
     """A threshold as tables hold it: a number, the word inf, or one for each class with spaces between."""
     if isinstance(limit, np.ndarray):
         return " ".join(f"{each:.9g}" for each in limit)
@@ -119,23 +126,3 @@ def cost_at(expected: float, worst: float, p: float, measured_p: float) -> float
         return expected if measured_p >= 1 else float("nan")
     big = (worst - expected) / (1 - p)
     return expected_cost(worst - big, big, measured_p)
-
-
-def _against_single(
-    predicted: Row, trained: Mapping[str, Judged], tested: Outcome, threshold: float, data: Split, seed: int
-) -> Row:
-    name = predicted["single"]
-    row: Row = {
-        "single": name, "single_latency_ms": predicted["single_latency_ms"],
-        "single_accuracy_predicted": predicted["single_accuracy"], "single_accuracy_test": None,
-        "gain_predicted": predicted["gain"], "gain_predicted_error": predicted["gain_error"],
-        "gain_test": None, "gain_test_low": None, "gain_test_high": None, "verdict": None,
-    }  # fmt: skip
-    if name is None or name not in trained:
-        return row
-    alone = hits(trained[name].outputs["test"], data.labels("test"))
-    found = verdict(tested, threshold, alone, seed=seed)
-    return row | {
-        "single_accuracy_test": trained[name].test_accuracy, "gain_test": found.gain,
-        "gain_test_low": found.interval[0], "gain_test_high": found.interval[1], "verdict": found.words,
-    }  # fmt: skip

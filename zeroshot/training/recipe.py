@@ -1,14 +1,15 @@
 """How a net is trained: the recipe, what it leaves to the data and the net, and the learning rate of each step."""
 
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from math import cos, pi
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import torch
+from zeroshot.errors import UsageError
+from zeroshot.options import Options, option
 
-from zeroshot.data import Dataset
-from zeroshot.errors import UsageError, unknown
-from zeroshot.net import NetSpec
+if TYPE_CHECKING:
+    from zeroshot.data import Dataset
+    from zeroshot.net import NetSpec
 
 OPTIMIZERS, SCHEDULES, PRECISIONS = ("sgd", "adamw"), ("one-cycle", "cosine"), ("fp32", "bf16")
 # Named sets whose pictures mean the same in a mirror. Of other data nobody can tell: digits, letters and traffic
@@ -17,70 +18,69 @@ MIRRORED = ("cifar10", "cifar100", "fashion-mnist")
 WARM_UP = {"one-cycle": 0.3, "cosine": 0.05}  # share of the steps in which the learning rate rises
 SMALL = 16  # pixels, see `Recipe.crop`
 STEPS = 16  # an epoch has so many at least; with fewer a small data set hardly trains
+PANEL = "Recipe"
 
 
 @dataclass(frozen=True)
-class Recipe:
+class Recipe(Options):
     """How to train; stored with the result. None leaves a choice to the data or the net, see `resolved`.
 
-    Attributes:
-        epochs: Passes over the training images.
-        optimizer: `sgd` (Nesterov, momentum 0.9) or `adamw`.
-        schedule: `one-cycle` or `cosine` (with a short warm-up), down to 0.
-        lr: Highest learning rate; None is 0.4 for sgd, 1e-2 for adamw. Validation accuracy after 3 epochs of
-            CIFAR-10, a plain net of 0.70 M MACs and a depthwise one of 0.84 M: sgd with 0.2 57.3 and 62.3 %, with 0.4
-            59.0 and 65.2 %; adamw with 1e-2 55.9 % (the plain one).
-        weight_decay: Of convolutions and the last layer, not of batch norm and biases; None is 5e-4 or 0.02.
-        batch: Images a step; None is 128, or less on small data.
+    Attributes (with reasons for the defaults; the others are told by their help):
+        lr: None is 0.4 for sgd, 1e-2 for adamw. Validation accuracy after 3 epochs of CIFAR-10, a plain net of 0.70 M
+            MACs and a depthwise one of 0.84 M: sgd with 0.2 57.3 and 62.3 %, with 0.4 59.0 and 65.2 %; adamw with
+            1e-2 55.9 % (the plain one).
+        weight_decay: None is 5e-4 for sgd, 0.02 for adamw.
+        batch: None is 128, or less on small data.
         label_smoothing: 0 by default: smoothing makes the score of an answer tell less about whether it is right
             (Xia et al., arXiv 2403.14715), and a cascade lives on that.
-        ema: Decay a step of the averaged weights, which are the ones that are judged and kept; 0 for none.
-        crop: Padding before a random crop, as a share of the resolution; None is 1/8, and 0 below 16 pixels: on the
-            8x8 digits a shift by one pixel cost 1.4 to 8.4 points of validation accuracy (three nets, 20 epochs).
-        flip: Mirror half of the images left to right; None decides by the data set's name.
-        cutout: Side of a grey square, as a share of the resolution. 0 by default: nets of this size underfit, and
-            regularisation costs them accuracy (Cai et al., arXiv 2110.08890).
-        validation: Share of the training images held out, for choosing the epoch and the threshold.
-        patience: Epochs without a better validation accuracy before it stops; 0 never stops early.
-        precision: `fp32`, `bf16` (forward pass only, weights stay float32), or None.
+        ema: The averaged weights are the ones that are judged and kept.
+        crop: None is 1/8, and 0 below 16 pixels: on the 8x8 digits a shift by one pixel cost 1.4 to 8.4 points of
+            validation accuracy (three nets, 20 epochs).
+        cutout: 0 by default: nets of this size underfit, and regularisation costs them accuracy (Cai et al., arXiv
+            2110.08890).
+        validation: The best epoch and the threshold are chosen on these images.
+        precision: bf16 is of the forward pass only, weights stay float32.
     """
 
-    epochs: int = 30
-    optimizer: str = "sgd"
-    schedule: str = "one-cycle"
-    lr: float | None = None
-    weight_decay: float | None = None
-    batch: int | None = None
-    label_smoothing: float = 0.0
-    ema: float = 0.998
-    crop: float | None = None
-    flip: bool | None = None
-    cutout: float = 0.0
-    validation: float = 0.1
-    patience: int = 20
-    precision: str | None = None
+    epochs: int = option(30, "Passes over the training images.", metavar="N", panel=PANEL, least=1)
+    optimizer: str = option(
+        "sgd", "sgd (Nesterov, momentum 0.9) or adamw.", metavar="NAME", panel=PANEL, names=lambda: OPTIMIZERS
+    )
+    schedule: str = option(
+        "one-cycle", "one-cycle, or cosine with a short warm-up, down to 0.", metavar="NAME", panel=PANEL,
+        names=lambda: SCHEDULES,
+    )  # fmt: skip
+    lr: float | None = option(
+        None, "Highest learning rate.", metavar="RATE", panel=PANEL, above=0, below=1e3, shown="by optimizer"
+    )
+    weight_decay: float | None = option(
+        None, "Of convolutions and the last layer.", metavar="W", panel=PANEL, least=0, below=1e3, shown="by optimizer"
+    )
+    batch: int | None = option(None, "Images a step.", metavar="N", panel=PANEL, least=2, shown="128, less on few")
+    label_smoothing: float = option(0.0, "Of the loss.", metavar="SHARE", panel=PANEL, least=0, below=1)
+    ema: float = option(
+        0.998, "Decay a step of the averaged weights; 0 for none.", metavar="D", panel=PANEL, least=0, below=1
+    )
+    crop: float | None = option(
+        None, "Padding before a random crop, of the resolution.", metavar="SHARE", panel=PANEL, least=0, below=1,
+        shown="0.125; 0 below 16 pixels",
+    )  # fmt: skip
+    flip: bool | None = option(
+        None, "Mirror half of the images left to right.", panel=PANEL, shown="by the data's name"
+    )  # fmt: skip
+    cutout: float = option(
+        0.0, "Side of a grey square, of the resolution.", metavar="SHARE", panel=PANEL, least=0, below=1
+    )
+    validation: float = option(
+        0.1, "Training images held out for choices.", metavar="SHARE", panel=PANEL, above=0, below=0.5
+    )
+    patience: int = option(20, "Stop after N epochs without a better one; 0: never.", metavar="N", panel=PANEL, least=0)
+    precision: str | None = option(
+        None, "fp32 or bf16.", metavar="NAME", panel=PANEL, names=lambda: PRECISIONS,
+        shown="the faster one on this processor",
+    )  # fmt: skip
 
-    def __post_init__(self) -> None:
-        names = (("optimizer", OPTIMIZERS), ("schedule", SCHEDULES), ("precision", (*PRECISIONS, None)))
-        for name, known in names:
-            if getattr(self, name) not in known:
-                raise unknown(name, str(getattr(self, name)), [each for each in known if each is not None])
-        for name, least in (("epochs", 1), ("batch", 2), ("patience", 0)):
-            value = getattr(self, name)
-            if value is not None and value < least:
-                raise UsageError(f"{name} must be at least {least}, not {value}.", "Give a larger number.")
-        for name, most in (("label_smoothing", 1), ("ema", 1), ("crop", 1), ("cutout", 1), ("validation", 0.5)):
-            share = getattr(self, name)
-            if share is not None and not 0 <= share < most:
-                raise UsageError(f"{name} must be from 0 to below {most:g}, not {share}.", "It is a share.")
-        if self.validation == 0:
-            raise UsageError("validation must be above 0: the best epoch and the threshold are chosen on it.")
-        if self.lr is not None and not 0 < self.lr < 1e3:
-            raise UsageError(f"A learning rate must be positive, not {self.lr}.", "Try 0.4 with sgd, 0.01 with adamw.")
-        if self.weight_decay is not None and not 0 <= self.weight_decay < 1e3:
-            raise UsageError(f"A weight decay must not be negative, but it is {self.weight_decay}.")
-
-    def resolved(self, spec: NetSpec, dataset: Dataset) -> "Recipe":
+    def resolved(self, spec: "NetSpec", dataset: "Dataset") -> "Recipe":
         """The recipe with every choice made, for one net, one data set and this processor."""
         lr, decay = (0.01, 0.02) if self.optimizer == "adamw" else (0.4, 5e-4)
         return replace(
@@ -93,13 +93,9 @@ class Recipe:
             precision=self.precision or fast_precision(),
         )
 
-    def batch_for(self, dataset: Dataset) -> int:
+    def batch_for(self, dataset: "Dataset") -> int:
         """Images a step."""
         return self.batch or max(16, min(128, int(len(dataset.y_train) * (1 - self.validation) / STEPS)))
-
-    def values(self) -> dict[str, Any]:
-        """As a mapping of plain values."""
-        return asdict(self)
 
 
 def fast_precision() -> str:
@@ -110,9 +106,11 @@ def fast_precision() -> str:
     inverted bottlenecks 211 / 510, and with kernels of 5 and 7 366 / 642. The layers that are slower in bf16 stay
     in fp32, see `zeroshot.build.Conv2d`. Without instructions for bf16 everything is slower.
     """
+    import torch
+
     # Not every torch that works has this function; one without it gets the format that is right everywhere.
-    found: dict[str, Any] = getattr(torch.cpu, "get_capabilities", dict)()
-    return "bf16" if found.get("avx512_bf16") or found.get("amx_bf16") else "fp32"
+    able: dict[str, Any] = getattr(torch.cpu, "get_capabilities", dict)()
+    return "bf16" if able.get("avx512_bf16") or able.get("amx_bf16") else "fp32"
 
 
 def learning_rate(recipe: Recipe, done: float) -> float:

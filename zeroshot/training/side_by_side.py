@@ -11,10 +11,10 @@ from zeroshot.net import layer_table, spec_array
 from zeroshot.runs import checkpoints as disk
 from zeroshot.scoring.population import default_jobs
 from zeroshot.training.batches import Split
-from zeroshot.training.train_net import fixed_threads, train_job
+from zeroshot.training.train_net import train_job
 from zeroshot.training.trainer import Job
 from zeroshot.types import Progress
-from zeroshot.workers import in_processes
+from zeroshot.workers import in_processes, torch_threads
 
 # Training speed that decides only whether processes are worth their start: MACs of a forward pass a second on one
 # thread. Measured on an EPYC: 3e9 for depthwise-separable nets, 1e10 for plain ones.
@@ -154,7 +154,7 @@ def seconds_per_epoch(job: Job, data: Split) -> float:
         data.dataset, data.train[: max(2, int(part * len(data.train)))],
         data.validation[: max(1, int(part * len(data.validation)))],
     )  # fmt: skip
-    with fixed_threads(job.threads):
+    with torch_threads(job.threads):
         trainer = job.trainer(few)
         trainer.epoch()  # the first one also chooses kernels and allocates
         started = time.perf_counter()

@@ -1,26 +1,26 @@
 """Training of single nets: from a spec to weights on disk, and back."""
 
-import io
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
-import torch
 
 from zeroshot.data import Dataset
 from zeroshot.errors import RunError
 from zeroshot.net import NetSpec
 from zeroshot.runs import checkpoints as disk
+from zeroshot.runs.files import npz_bytes
 from zeroshot.training._lesson import lesson_job
 from zeroshot.training.batches import Split, hold_out, inputs, logits
-from zeroshot.training.distillation import Distillation, taught
+from zeroshot.training.distillation import taught
+from zeroshot.training.options import Distillation
 from zeroshot.training.recipe import Recipe, check_seed_and_threads
 from zeroshot.training.trained import PARTS, TrainedNet
 from zeroshot.training.trainer import Job, Trainer
+from zeroshot.workers import torch_threads
 
-__all__ = ["TrainedNet", "finished", "fixed_threads", "job_of", "load_net", "train_job", "train_net"]
+__all__ = ["TrainedNet", "finished", "job_of", "load_net", "train_job", "train_net"]
 
 
 def train_net(
@@ -54,7 +54,7 @@ def train_net(
     Raises:
         UsageError: A value is out of range, `spec` is none, or the teacher answers with other classes.
         DataError: A class has too few images for a validation split.
-        TrainError: The loss is no number any more; the last checkpoint is kept.
+        TrainError: The loss becomes NaN; the last checkpoint is kept.
         RunError: The folder holds this net already and `resume` was not asked for; a checkpoint is damaged or was
             made of something else; the disk is full.
     """
@@ -73,7 +73,7 @@ def train_job(
     """Train what a job describes; arguments, result and errors as `train_net`."""
     if where is not None and finished(job, where, resume):
         return load_net(where, job.name, job)
-    with fixed_threads(job.threads):
+    with torch_threads(job.threads):
         trainer, seconds = _start(job, split, where)
         while not trainer.done:
             started = time.perf_counter()
@@ -130,9 +130,9 @@ def load_net(folder: str | Path, net: str, job: Job | None = None) -> TrainedNet
     try:
         with np.load(where / f"{name}.npz", allow_pickle=False) as archive:
             outputs = {part: archive[part] for part in PARTS}
-        found = {key: about[key] for key in (*_KEPT, "channels", "classes")}
+        told = {key: about[key] for key in (*_KEPT, "channels", "classes")}
         recipe = Recipe(**about["recipe"])
-        result = TrainedNet(net=spec, recipe=recipe, weights=weights, outputs=outputs, stage=stage, **found)
+        result = TrainedNet(net=spec, recipe=recipe, weights=weights, outputs=outputs, stage=stage, **told)
         result.module()
     except Exception as error:  # damaged archives alone bring BadZipFile, zlib.error, EOFError, ValueError, OSError
         text = f"The files of {net} in {where} do not belong together: {disk.first_line(error)}"
@@ -141,17 +141,6 @@ def load_net(folder: str | Path, net: str, job: Job | None = None) -> TrainedNet
 
 
 _KEPT = ("best_epoch", "history", "validation_accuracy", "test_accuracy", "seconds", "images_per_second")
-
-
-@contextmanager
-def fixed_threads(wanted: int) -> Iterator[None]:
-    """Let torch use so many threads, then as many as before."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(wanted)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
 
 
 def _start(job: Job, data: Split, folder: Path | None) -> tuple[Trainer, float]:
@@ -192,8 +181,7 @@ def _result(trainer: Trainer, data: Split, seconds: float) -> TrainedNet:
 
 
 def _write(result: TrainedNet, job: Job, folder: Path) -> None:
-    name, buffer = disk.stem(result.name), io.BytesIO()
-    np.savez_compressed(buffer, allow_pickle=False, **result.outputs)
-    disk.write(folder, f"{name}.npz", buffer.getvalue())
+    name = disk.stem(result.name)
+    disk.write(folder, f"{name}.npz", npz_bytes(result.outputs))
     disk.save(folder, name, result.weights, job.identity() | {key: getattr(result, key) for key in _KEPT})
     disk.drop_epochs(folder, result.name)

@@ -105,7 +105,7 @@ class Trainer:
         """Train one epoch, judge it on the validation images, and keep its weights if they are the best so far.
 
         Raises:
-            TrainError: The loss is no number any more.
+            TrainError: The loss becomes NaN.
         """
         number = len(self.history)
         self.module.train()
@@ -178,18 +178,18 @@ class Trainer:
 
     def _diverged(self, where: str) -> TrainError:
         return TrainError(
-            f"The loss of {self.job.spec} is no number any more {where}.",
+            f"The loss of {self.job.spec} is NaN or infinite {where}.",
             "Train with a lower `lr`; the checkpoint of the epoch before it is kept.",
         )
 
     def tensors(self) -> Tensors:
         """Everything that the next epoch depends on, besides the number of epochs done."""
-        found = {f"net.{name}": tensor for name, tensor in self.module.state_dict().items()}
-        found |= {f"average.{name}": tensor for name, tensor in self.judged.state_dict().items()}
-        found |= {f"best.{name}": tensor for name, tensor in self.best.items()}
+        tensors = {f"net.{name}": tensor for name, tensor in self.module.state_dict().items()}
+        tensors |= {f"average.{name}": tensor for name, tensor in self.judged.state_dict().items()}
+        tensors |= {f"best.{name}": tensor for name, tensor in self.best.items()}
         for index, state in self.optimizer.state_dict()["state"].items():
-            found |= {f"optimizer.{index}.{key}": value for key, value in state.items() if value is not None}
-        return found
+            tensors |= {f"optimizer.{index}.{key}": value for key, value in state.items() if value is not None}
+        return tensors
 
     def progress(self) -> Row:
         """What of the state is not a tensor."""

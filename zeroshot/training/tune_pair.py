@@ -7,7 +7,8 @@ from zeroshot.cascade.policy import DEFAULT_POLICY, POLICIES
 from zeroshot.errors import unknown
 from zeroshot.training._lesson import LessonJob, lesson_job
 from zeroshot.training.batches import Split
-from zeroshot.training.cascade_loss import CascadeTuning, Tuned
+from zeroshot.training.cascade_loss import Tuned
+from zeroshot.training.options import CascadeTuning
 from zeroshot.training.train_net import job_of, train_job
 from zeroshot.training.trained import TrainedNet
 from zeroshot.training.trainer import Job
@@ -52,7 +53,7 @@ def tune_pair(
 
     Raises:
         UsageError: The rate is 0 or 1, an unknown policy, or the nets are for other data.
-        TrainError: The loss is no number any more.
+        TrainError: The loss becomes NaN.
         RunError: As `train_net`.
     """
     if policy not in POLICIES:
@@ -73,7 +74,7 @@ def tuned_job(job: Job, lesson: Tuned) -> LessonJob:
     """The finetune of a net that this job had trained, at its own share of the learning rate.
 
     Raises:
-        UsageError: The rate is 0 or 1, or the other net is for other data.
+        UsageError: The rate is 0 or 1, or the teacher is for other data.
     """
     lesson.soft  # noqa: B018 - an impossible rate is told before anything is trained
     top = (job.recipe.lr or 0.0) * lesson.how.lr

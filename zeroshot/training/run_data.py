@@ -1,0 +1,53 @@
+"""The data that a run was searched on, and how far choices on them can be trusted."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from zeroshot.data import SOURCES, Dataset, load
+from zeroshot.errors import RunError, UsageError
+from zeroshot.training.batches import Split
+
+COARSE = 500  # validation images; with fewer the threshold's rate is off by 2 points and more
+
+
+def run_dataset(config: Mapping[str, Any], data: object = None) -> Dataset:
+    """The data that a search had.
+
+    Args:
+        config: As `zeroshot.runs.reading.read_config` gives.
+        data: They, or where they are; None for a named set.
+
+    Raises:
+        RunError: They are not those of the search, or the run knows them by name only.
+        DataError: They cannot be used.
+    """
+    if data is None and not config.get("data_by_name", config["data"] in SOURCES):
+        raise RunError(
+            f"The run knows its data, {config['data']!r}, only by name.", "Give the file or folder with `data`."
+        )
+    source = config["data"] if data is None else data
+    dataset = source if isinstance(source, Dataset) else load(_path(source), int(config["seed"]))
+    if dataset.digest != config["data_sha256"]:
+        raise RunError(
+            f"{dataset.name} is not what the run was searched on, or it was changed: SHA-256 "
+            f"{config['data_sha256'][:12]} then, {dataset.digest[:12]} now.",
+            "Give the same data with `data`, or search again.",
+        )
+    return dataset
+
+
+def _path(source: object) -> str:
+    if not isinstance(source, str | Path):
+        raise UsageError(f"`data` is {source!r}.", "It must be a data set, a file, a folder or the name of a set.")
+    return str(source)
+
+
+def coarse(data: Split) -> list[str]:
+    """What a user should know of a small validation split: a remark, or none."""
+    if len(data.validation) >= COARSE:
+        return []
+    return [
+        f"Epochs and thresholds were chosen on {len(data.validation)} validation images only: the escalation "
+        "rate on the test images may differ from the one that was asked for."
+    ]
