@@ -44,6 +44,7 @@ class Option:
         names: Gives the known names; called only to check a value, so that it may import what it needs.
         shown: What stands for a default of None in a command's help.
         flag: How the command line spells it, where that is not by its name: "--verify/--no-verify".
+        one: What one of several names is called. The command line may then repeat the option, by this name.
     """
 
     help: str
@@ -57,6 +58,7 @@ class Option:
     names: Callable[[], Iterable[str]] | None = None
     shown: str | None = None
     flag: str | None = None
+    one: str | None = None
 
 
 def option(default: Any, help: str, **about: Any) -> Any:  # noqa: ANN401 - a dataclass field of any type
@@ -184,4 +186,4 @@ def _check_meaning(name: str, value: Any, declared: Option) -> None:  # noqa: AN
         known = list(declared.names())
         for each in value if isinstance(value, tuple) else (value,):
             if each not in known:
-                raise unknown(name.replace("_", " "), each, known)
+                raise unknown(declared.one or name.replace("_", " "), each, known)
