@@ -7,8 +7,6 @@ from contextlib import contextmanager
 from math import isfinite
 from typing import TYPE_CHECKING, Any
 
-from zeroshot.types import Progress
-
 if TYPE_CHECKING:
     from rich.console import Console
     from rich.table import Table

@@ -182,14 +182,14 @@ def size(known: Mapping[str, FloatArray], model: AccuracyModel) -> FloatArray:
     """
     parts = [term.weight * standardised(known[term.feature], term.centre, term.scale) for term in model.terms]
     own = np.asarray(np.sum(parts, axis=0), np.float64)
-    found = own
+    total = own
     for each in model.evidence:
         beyond = known[each.proxy] - each.slope * own
         defined = np.isfinite(beyond)
         if defined.any():
             steps = standardised(beyond, beyond[defined].mean(), each.scale)
-            found = found + each.weight * np.where(defined, steps, 0.0)
-    return found
+            total = total + each.weight * np.where(defined, steps, 0.0)
+    return total
 
 
 def standardised(x: FloatArray, centre: npt.ArrayLike, scale: npt.ArrayLike) -> FloatArray:

@@ -21,7 +21,7 @@ def _toolchains() -> Iterable[str]:
     return TOOLCHAINS
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class ExportOptions(Options):
     """How one quantised pair of a run becomes firmware.
 

@@ -43,7 +43,7 @@ def read_run(run: Path, top: int) -> tuple[Row, list[Row]]:
     return config, rows[:top]
 
 
-def run_dataset(config: Row, data: str | Path | Dataset | None) -> Dataset:
+def run_dataset(config: Row, data: object) -> Dataset:
     """The data that a search had.
 
     Args:
