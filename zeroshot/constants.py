@@ -5,7 +5,7 @@ from functools import cache
 from importlib.resources import files
 from typing import Any
 
-from zeroshot.schema import parse_toml, read_as
+from zeroshot.runs.schema import parse_toml, read_as
 
 FILE = "constants.toml"
 MODELS = ("static", "probed")  # of the accuracy

@@ -28,7 +28,7 @@ from zeroshot.accuracy.features import FEATURES
 from zeroshot.constants import FILE, RESTORE, shipped
 from zeroshot.data import Dataset, resized
 from zeroshot.errors import unknown
-from zeroshot.schema import Finite, Positive, Share, read_as
+from zeroshot.runs.schema import Finite, Positive, Share, read_as
 from zeroshot.types import FloatArray
 
 Z80 = 1.2815515655446004  # half width of a central 80 % interval, standard deviations

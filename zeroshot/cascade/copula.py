@@ -20,7 +20,7 @@ import numpy.typing as npt
 from scipy.special import ndtri
 
 from zeroshot.constants import FILE, RESTORE, shipped
-from zeroshot.schema import Finite, read_as
+from zeroshot.runs.schema import Finite, read_as
 from zeroshot.types import FloatArray
 
 _NODES, _WEIGHTS = np.polynomial.legendre.leggauss(20)

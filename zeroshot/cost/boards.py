@@ -13,7 +13,7 @@ from msgspec import Meta
 
 from zeroshot.cost.engines import check_sources, engine_names, figures
 from zeroshot.errors import UsageError, unknown
-from zeroshot.schema import Bytes, Positive, parse_toml, read_as
+from zeroshot.runs.schema import Bytes, Positive, parse_toml, read_as
 
 DEFAULT_BOARD = "nucleo-l4r5zi"
 

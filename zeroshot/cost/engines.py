@@ -10,7 +10,7 @@ from importlib.resources import files
 from typing import Any
 
 from zeroshot.errors import UsageError, unknown
-from zeroshot.schema import parse_toml, read_as
+from zeroshot.runs.schema import parse_toml, read_as
 
 # What `zeroshot` itself will write as firmware; the runtime of the other one alone takes 100 KB of flash.
 DEFAULT_ENGINE = "c99"

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from zeroshot.errors import UsageError
-from zeroshot.schema import Bytes, Finite, Positive, Share, parse_toml, read_as
+from zeroshot.runs.schema import Bytes, Finite, Positive, Share, parse_toml, read_as
 
 LARGEST = sys.float_info.max
 
