@@ -35,8 +35,9 @@ from zeroshot.cost.counts import layer_weights, macs, per_net
 from zeroshot.data import load
 from zeroshot.firmware.answers import Images, compare, reference_answers
 from zeroshot.firmware.c_cascade import Cascade
-from zeroshot.firmware.export import FEWEST, first_images
+from zeroshot.firmware.export import first_images
 from zeroshot.firmware.host import host_answers
+from zeroshot.firmware.options import FEWEST
 from zeroshot.firmware.toolchain import find_toolchain
 from zeroshot.firmware.verify import verify
 from zeroshot.net import LayerTable, NetSpec, layer_table, spec_array

@@ -77,13 +77,14 @@ def show(title: str, header: tuple[str, ...], rows: list[tuple[str, ...]]) -> No
 
 def every_test_image(run: Path, pair: int, data: str | None) -> None:
     """Exits with an error where any number differs."""
-    from zeroshot.firmware.export import EVERY, first_images, quantised_pair, quantised_row, shortest
+    from zeroshot.firmware.export import find_pair, first_images, load_cascade, shortest
     from zeroshot.runs.reading import read_config
     from zeroshot.training.run_data import run_dataset
 
     config = read_config(run)
-    cascade, nets = quantised_pair(run, quantised_row(run, pair))
-    images = first_images(cascade, nets, run_dataset(config, data), EVERY)
+    cascade, nets = load_cascade(run, find_pair(run, pair))
+    dataset = run_dataset(config, data)
+    images = first_images(cascade, nets, dataset, len(dataset.y_test))
     expected = reference_answers(cascade, images)
     started = time.perf_counter()
     found, sanitized = host_answers(cascade, images)

@@ -36,7 +36,7 @@ def takes(
 
         @functools.wraps(command)
         def wrapped(**given: Any) -> None:  # noqa: ANN401 - what typer parsed
-            options = stage.of({name: given.pop(name) for name in names})
+            options = stage.of({name: _joined(given.pop(name)) for name in names})
             command(options=options, **given)
 
         own = inspect.signature(command, eval_str=True)
@@ -60,16 +60,21 @@ def _parameter(stage: type[Options], name: str, declared: Option, setting: bool)
         about["show_default"] = False
     if setting:
         about |= {"envvar": variable(name), "show_envvar": False}
-    flag = declared.flag or f"--{name.replace('_', '-')}"
+    flag = declared.flag or f"--{(declared.one or name).replace('_', '-')}"
     if kind in (bool, bool | None):
         flag = flag if declared.flag or default is False else f"{flag}/--no-{name.replace('_', '-')}"
         about |= {"metavar": ""} if "/" not in flag else {}
     else:
         about |= {"metavar": declared.metavar}
-    text = ",".join(default) if kind == NAMES else default
-    parsed: Any = _parsed(kind)
+    text = ",".join(default) if kind == NAMES and not declared.one else default
+    parsed: Any = list[str] if declared.one else _parsed(kind)
     annotation: Any = Annotated[parsed, typer.Option(flag, **about)]
     return inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=text, annotation=annotation)
+
+
+def _joined(value: object) -> object:
+    """Names of an option that may be repeated, as one that is not has them."""
+    return ",".join(value) if isinstance(value, list) else value
 
 
 def _parsed(kind: Any) -> Any:  # noqa: ANN401 - types

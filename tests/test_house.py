@@ -22,13 +22,13 @@ FOLDERS = {"zeroshot": ROOT / "zeroshot", "zeroshot.proxies": ROOT / "proxies", 
 # Rooms, low to high: a room is a package, or a module that lies flat; those of one line are one room. A room imports
 # only rooms on lines above its own, and of another package never a module whose name starts with an underscore.
 ROOMS = (
-    "errors types _quiet units options constants workers strided",
+    "errors types _quiet units options workers strided",
     "net build",
     "tracing",
     "data",
     "runs",
     "spaces",
-    "cost",
+    "constants cost",
     "cascade",
     "int8",
     "probing",

@@ -23,6 +23,7 @@ class Stage(Options):
     proxies: tuple[str, ...] = option(("macs",), "Names.", names=lambda: ("macs", "zico"))
     qat: bool = option(True, "Finetune.")
     folder: str | None = option(None, "A folder.")
+    cores: tuple[str, ...] = option((), "Names.", one="core", names=lambda: ("m4", "m7"))
 
 
 @pytest.mark.parametrize(
@@ -40,6 +41,7 @@ class Stage(Options):
         ({"latency": [1]}, ["`latency`", "a quantity"]),
         ({"proxies": ["macs", 3]}, ["`proxies`", "a list of names"]),
         ({"proxies": "macs,zicco"}, ["zicco", "zico"]),
+        ({"cores": ["m4", "m8"]}, ["Unknown core 'm8'"]),
         ({"qat": "yes"}, ["`qat`", "true or false"]),
         ({"folder": 3}, ["`folder`", "text"]),
     ],
@@ -56,7 +58,7 @@ def test_values_become_plain():
     assert made == Stage(nets=3, rate=1.0, proxies="zico, macs,", folder="a/b", latency="5ms")
     assert made.values() == {
         "nets": 3, "rate": 1.0, "share": None, "latency": "5ms", "proxies": ["zico", "macs"], "qat": True,
-        "folder": "a/b",
+        "folder": "a/b", "cores": [],
     }  # fmt: skip
     assert type(made.nets) is int
     assert made.differences(Stage(nets=3, rate=1.0, proxies="zico,macs", latency="5ms")) == {"folder": ("a/b", None)}

@@ -1,15 +1,28 @@
 """The one file of fitted constants, `constants.toml`, which says where each comes from."""
 
-import tomllib
+from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
 from typing import Any
 
-from zeroshot.errors import UsageError
+from zeroshot.runs.schema import parse_toml, read_as
 
 FILE = "constants.toml"
-PARTS = ("provenance", "accuracy", "cascade")
 MODELS = ("static", "probed")  # of the accuracy
+RESTORE = "Restore it from the repository."
+
+
+@dataclass(frozen=True)
+class _Models:
+    static: dict[str, Any]
+    probed: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class _Parts:
+    provenance: dict[str, Any]
+    accuracy: _Models
+    cascade: dict[str, Any]
 
 
 @cache
@@ -26,14 +39,8 @@ def parse(text: str, where: str) -> dict[str, Any]:
         where: The file, for errors.
 
     Raises:
-        UsageError: It is no TOML, or a part is missing.
+        UsageError: It is no TOML, or a part is missing or unknown.
     """
-    try:
-        found = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise UsageError(f"{where} is damaged: {error}.", "Restore it from the repository.") from error
-    missing = [part for part in PARTS if not isinstance(found.get(part), dict)]
-    missing = missing or [f"accuracy.{m}" for m in MODELS if not isinstance(found["accuracy"].get(m), dict)]
-    if missing:
-        raise UsageError(f"{where} has no part [{missing[0]}].", "Restore it from the repository.")
-    return found
+    values = parse_toml(text, where, RESTORE)
+    read_as(_Parts, values, where, RESTORE)
+    return values

@@ -50,6 +50,7 @@ class Option:
         names: Gives the known names; called only to check a value, so that it may import what it needs.
         shown: What stands for a default of None in a command's help.
         flag: How the command line spells it, where that is not by its name: "--verify/--no-verify".
+        one: What one of several names is called. The command line may then repeat the option, by this name.
     """
 
     help: str
@@ -63,6 +64,7 @@ class Option:
     names: Callable[[], Iterable[str]] | None = None
     shown: str | None = None
     flag: str | None = None
+    one: str | None = None
 
 
 def option(default: Any, help: str, **about: Any) -> Any:  # noqa: ANN401 - a dataclass field of any type
@@ -241,7 +243,7 @@ def _check_meaning(name: str, value: Any, declared: Option) -> None:  # noqa: AN
         known = list(declared.names())
         for each in value if isinstance(value, tuple) else (value,):
             if each not in known:
-                raise unknown(name.replace("_", " "), each, known)
+                raise unknown(declared.one or name.replace("_", " "), each, known)
 
 
 def takes_options(stage: type[Options], *by_place: str) -> Callable[[Callable[..., R]], Callable[..., R]]:

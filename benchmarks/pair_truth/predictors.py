@@ -114,7 +114,7 @@ def model_of_ridge(
     columns = list(zip((*features, *proxies), fit.centre, fit.scale, fit.weight, strict=True))
     terms = tuple(Term(name, float(c), float(s), float(w)) for name, c, s, w in columns[: len(features)])
     shared = {key: getattr(SHIPPED_STATIC, key) for key in ("task_slope", "reference", "sd_net", "sd_task", "sd_slope")}
-    line = AccuracyModel("fit", "", fit.intercept, terms, (), trust, **shared)
+    line = AccuracyModel(name="fit", source="", intercept=fit.intercept, terms=terms, trust=trust, **shared)
     own = size(inputs.known, line)
     evidence, stretch = [], 1.0
     for name, _, scale, weight in columns[len(features) :]:

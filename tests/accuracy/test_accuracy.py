@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from sklearn.neighbors import KNeighborsClassifier
 
-import zeroshot.accuracy.model
+import zeroshot.constants
 from zeroshot.accuracy.model import (
     FARTHEST,
     PROBED,
@@ -40,7 +40,7 @@ TIED = hnp.arrays(np.float64, N, elements=st.sampled_from([-3.0, -2.0, -1.0, 0.0
 MACS = hnp.arrays(np.int64, N, elements=st.integers(10**3, 10**9))
 # One feature, and full trust in the ranks.
 MODEL = AccuracyModel(
-    "mine", "made up", intercept=0.5, terms=(Term("log_macs", 6.0, 1.0, 0.4),), evidence=(), trust=1.0,
+    name="mine", source="made up", intercept=0.5, terms=(Term("log_macs", 6.0, 1.0, 0.4),), trust=1.0,
     task_slope=0.6, reference=0.26, sd_net=0.2, sd_task=0.15, sd_slope=0.2,
 )  # fmt: skip
 
@@ -196,7 +196,7 @@ def test_matching_permutes_the_sizes_into_the_order_of_the_ranks(fused, sizes):
 
 
 def stored():
-    values = tomllib.loads((Path(zeroshot.accuracy.model.__file__).parent / "constants.toml").read_text())
+    values = tomllib.loads(Path(zeroshot.constants.__file__).with_suffix(".toml").read_text())
     return values["provenance"], values["accuracy"]
 
 
@@ -246,8 +246,10 @@ def test_a_file_without_a_model_is_refused(change, words):
 
 
 @pytest.mark.parametrize(("text", "words"), [
-    ("[accuracy", "damaged"), ("[accuracy]\n[cascade]\n", "provenance"),
-    ("[provenance]\n[accuracy]\nstatic = 1\n[cascade]\n", "accuracy.static"),
+    ("[accuracy", "not valid TOML"), ("[accuracy]\n[cascade]\n", "provenance"),
+    ("[provenance]\n[accuracy]\nstatic = 1\n[cascade]\n", r"lacks the key accuracy\.probed"),
+    ("[provenance]\n[accuracy]\nstatic = 1\nprobed = {}\n[cascade]\n", r"accuracy\.static in mine.toml must be"),
+    ("[provenance]\n[accuracy]\nstatic = {}\nprobed = {}\n[cascades]\n", "Unknown key 'cascades'"),
 ])  # fmt: skip
 def test_a_damaged_file_of_constants_is_refused(text, words):
     with pytest.raises(UsageError, match=words):

@@ -15,7 +15,7 @@ from zeroshot.accuracy.model import AccuracyModel, Term, size
 from zeroshot.errors import UsageError
 
 MODEL = AccuracyModel(
-    "mine", "made up", intercept=0.5, terms=(Term("log_macs", 6.0, 1.0, 0.4),), evidence=(), trust=0.0,
+    name="mine", source="made up", intercept=0.5, terms=(Term("log_macs", 6.0, 1.0, 0.4),), trust=0.0,
     task_slope=0.6, reference=0.26, sd_net=0.1, sd_task=0.3, sd_slope=0.2,
 )  # fmt: skip
 VALUES = hnp.arrays(np.float64, st.integers(1, 60), elements=st.floats(-3, 3))

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from scipy.special import ndtr, ndtri
 from scipy.stats import multivariate_normal
 
-import zeroshot.accuracy.model
+import zeroshot.constants
 from zeroshot.cascade.copula import (
     PRIOR_COUPLING,
     Coupling,
@@ -283,7 +283,7 @@ def test_a_coupling_is_fitted_by_least_squares():
 
 
 def test_the_shipped_coupling_is_that_of_the_file():
-    values = tomllib.loads((Path(zeroshot.accuracy.model.__file__).parent / "constants.toml").read_text())
+    values = tomllib.loads(Path(zeroshot.constants.__file__).with_suffix(".toml").read_text())
     assert vars(PRIOR_COUPLING) == {k: tuple(v) if isinstance(v, list) else v for k, v in values["cascade"].items()}
     assert values["provenance"]["nets"] >= 40
 

@@ -311,8 +311,11 @@ def one_pair(budgets=BUDGETS["none"], a_l=0.7, a_b=0.85, latency=(10.0, 100.0), 
     """One little and one big net with round figures: (ranking, its only listed pair or None)."""
 
     def net(ms, flash, arena, persistent, image, ops):
-        whole = [np.array([v]) for v in (int(ms * 1e5), flash, arena, persistent, image, arena, ops)]
-        return NetCosts(np.array([ms]), np.array([ms / 2]), *whole)
+        costs = {
+            "latency": ms, "energy": ms / 2, "macs": int(ms * 1e5), "flash": flash, "arena": arena,
+            "persistent": persistent, "input": image, "holding": arena, "ops": ops,
+        }  # fmt: skip
+        return NetCosts(**{name: np.array([value]) for name, value in costs.items()})
 
     parts = net(latency[0], 1000, 500, 10, 48, 0b000001), np.array([a_l])
     parts += net(latency[1], 9000, 700, 30, 192, 0b000011), np.array([a_b])
@@ -525,7 +528,7 @@ given = np.load(folder + "/given.npz")
 if "gain" in given:  # without the compiler the table alone would take minutes
     pairs.cascade_table = lambda coupling: copula.CascadeTable(given["gain"], given["best"])
 columns = NetCosts.__dataclass_fields__
-littles, bigs = (NetCosts(*(given[side + name] for name in columns)) for side in ("little_", "big_"))
+littles, bigs = (NetCosts(**{name: given[side + name] for name in columns}) for side in ("little_", "big_"))
 platform = Platform(None, None, given["runtime"], 0.05, 0.02)
 out = {}
 for objectives in (("accuracy", "latency"), ("accuracy", "energy", "flash")):

@@ -6,7 +6,7 @@ import shutil
 import pytest
 
 from zeroshot.data import load
-from zeroshot.firmware.export import export_pair
+from zeroshot.firmware.export import export
 from zeroshot.quantization.quantize import Int8Recipe, quantize_run
 from zeroshot.runs.folder import open_run
 from zeroshot.training.train import train
@@ -41,7 +41,7 @@ def run(original, tmp_path):
 
 
 def test_the_table_and_the_json_are_the_library_call(cli, run, tmp_path):
-    expected = export_pair(run, images=20, out=tmp_path / "expected")
+    expected = export(run, images=20, out=tmp_path / "expected")
     human = cli("export", "run", "--images", 20)
     assert human.exit_code == 0, human.stderr
     assert human.stderr == ""
@@ -69,12 +69,21 @@ def test_quiet_and_unverified(cli, run):
     assert "nothing was verified" in again.stdout
 
 
+@pytest.mark.parametrize("words", [["--core", "cortex-m3", "--core", "cortex-m4"], ["--core", "cortex-m3,cortex-m4"]])
+def test_several_cores(cli, run, words):
+    told = json.loads(cli("export", "run", "--images", 2, "--json", *words).stdout)
+    assert list(told["milliseconds"]) == ["cortex-m3", "cortex-m4"]
+
+
 @pytest.mark.parametrize(
     ("words", "code", "message"),
     [
         (["--pair", "2"], 1, "no quantised pair 2"),
         (["--name", "my-eye"], 2, "cannot be the prefix"),
-        (["--core", "z80"], 2, "Unknown core z80"),
+        (["--core", "z80"], 2, "Unknown core 'z80'"),
+        (["--core", "cortex-m4", "--core", "cortex-m8"], 2, "Unknown core 'cortex-m8'"),
+        (["--core", ""], 2, "no core to verify on"),
+        (["--images", "0"], 2, "--images must be at least 1"),
         (["--toolchain", "iar"], 2, "Unknown toolchain"),
         (["--out", "."], 1, "is not empty"),
         (["--out", ".", "--force"], 1, "No export made the folder"),

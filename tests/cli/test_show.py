@@ -8,7 +8,7 @@ from importlib.metadata import version
 import pytest
 from packaging.requirements import Requirement
 
-from zeroshot.cli import doctor
+from zeroshot.cli import _installation as installation
 from zeroshot.cost.boards import board_names, load_board
 from zeroshot.scoring.plugins import load_proxies
 from zeroshot.spaces import SPACES
@@ -85,16 +85,16 @@ def test_doctor(cli):
 
 @pytest.mark.parametrize(("name", "code"), [("no-such-package", 1), ("torchvision", 0)])
 def test_doctor_names_what_is_missing(cli, monkeypatch, name, code):
-    real = doctor.version
+    real = installation.version
     required = {each: Requirement(f"{each}>=1") for each in ("numpy", name)}
-    monkeypatch.setattr(doctor, "requirements", lambda: (required, {"x": [Requirement("gone")]}))
+    monkeypatch.setattr(installation, "requirements", lambda: (required, {"x": [Requirement("gone")]}))
 
     def version(wanted):
         if wanted in (name, "gone"):
-            raise doctor.PackageNotFoundError(wanted)
+            raise installation.PackageNotFoundError(wanted)
         return real(wanted)
 
-    monkeypatch.setattr(doctor, "version", version)
+    monkeypatch.setattr(installation, "version", version)
     result = cli("doctor")
     assert result.exit_code == code
     assert f'not installed -> pip install "{name}>=1"' in " ".join(result.stdout.split())
@@ -108,16 +108,16 @@ def test_doctor_on_a_package_that_does_not_import(cli, monkeypatch):
     def broken(name):
         raise ImportError("libthing.so: cannot open")
 
-    monkeypatch.setattr(doctor.importlib, "import_module", broken)
-    found = doctor.package(Requirement("numpy>=2.0"))
+    monkeypatch.setattr(installation.importlib, "import_module", broken)
+    found = installation.package(Requirement("numpy>=2.0"))
     assert not found["ok"]
     assert found["fix"] == 'pip install --force-reinstall "numpy>=2.0"'
 
 
 def installed(monkeypatch, **versions):
     """As if these versions were installed."""
-    real = doctor.version
-    monkeypatch.setattr(doctor, "version", lambda name: versions.get(name) or real(name))
+    real = installation.version
+    monkeypatch.setattr(installation, "version", lambda name: versions.get(name) or real(name))
 
 
 def test_doctor_on_an_outdated_package(cli, monkeypatch):
@@ -157,8 +157,8 @@ def test_doctor_on_an_outdated_package_of_an_extra(cli, monkeypatch):
 )  # fmt: skip
 def test_versions_are_compared_as_versions(monkeypatch, found, ok):
     installed(monkeypatch, numpy=found)
-    assert doctor.package(Requirement("numpy>=2.0"))["ok"] is ok
-    assert (not doctor.extra("x", [Requirement("numpy>=2.0")])["outdated"]) is ok
+    assert installation.package(Requirement("numpy>=2.0"))["ok"] is ok
+    assert (not installation.extra("x", [Requirement("numpy>=2.0")])["outdated"]) is ok
 
 
 def test_doctor_without_the_library_that_reads_versions(cli, monkeypatch):
@@ -182,8 +182,8 @@ Provides-Extra: empty
 
 
 def test_requirements_are_those_of_this_machine(monkeypatch):
-    monkeypatch.setattr(doctor, "metadata", lambda name: message_from_string(DECLARED))
-    required, extras = doctor.requirements()
+    monkeypatch.setattr(installation, "metadata", lambda name: message_from_string(DECLARED))
+    required, extras = installation.requirements()
     assert {name: str(each.specifier) for name, each in required.items()} == {"everywhere": ">=2", "here": ">=3"}
     ((each,), nothing) = extras["x"], extras["empty"]
     assert (each.name, each.specifier) == ("with-x", "<2,>=1")
@@ -191,7 +191,7 @@ def test_requirements_are_those_of_this_machine(monkeypatch):
 
 
 def test_requirements():
-    required, extras = doctor.requirements()
+    required, extras = installation.requirements()
     assert str(required["torch"].specifier).startswith(">=")
     assert "pytest" in [each.name for each in extras["dev"]]
     assert "pytest" not in required

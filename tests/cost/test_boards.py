@@ -114,7 +114,10 @@ def test_own_board_file(tmp_path):
         ("c99 = 1.5", "c99 = 0", "cycles_per_instruction.c99 .* must be a positive number"),
         ('power_mw = "guess: me"\n', "", "no source for power_mw"),
         ('power_mw = "guess: me"', 'power_mw = "me"', "source of power_mw"),
-        ('power_mw = "guess: me"', "power_mw = 3", "source of power_mw"),
+        ('power_mw = "guess: me"', "power_mw = 3", "sources.power_mw .* must be text"),
+        ("flash_bytes = 262144", "flash_bytes = 0", "flash_bytes .* must be whole bytes"),
+        ("clock_mhz = 100", "clock_mhz = inf", "clock_mhz .* must be a positive number"),
+        ("clock_mhz = 100", 'clock_mhz = 100\nname = "x"', "Unknown key 'name'"),
         ("[sources]", "[sources", "not valid TOML"),
     ],
 )

@@ -14,7 +14,8 @@ from zeroshot.cost.boards import load_board
 from zeroshot.data import load
 from zeroshot.errors import InfeasibleError, RunError, ToolchainError, UsageError, VerifyError
 from zeroshot.firmware import export as export_module
-from zeroshot.firmware.export import export_pair
+from zeroshot.firmware.export import export
+from zeroshot.firmware.options import ExportOptions
 from zeroshot.quantization.quantize import Int8Recipe, Rule, quantize_run
 from zeroshot.runs.folder import open_run
 from zeroshot.training.train import train
@@ -54,7 +55,7 @@ def run(original, tmp_path):
 
 
 def unproved(run, **options):
-    return export_pair(run, verified=False, **options)
+    return export(run, verify=False, **options)
 
 
 def quantised(run):
@@ -76,14 +77,14 @@ def table(run, **changes):
 def test_a_pair_becomes_a_verified_folder(run):
     pytest.importorskip("unicorn", reason="needs the mcu extra")
     pytest.importorskip("ziglang", reason="needs the mcu extra")
-    found = export_pair(run, images=30)
+    found = export(run, images=30)
     assert found.folder == run / "firmware" / "pair-1"
     row = quantised(run)[0]
     assert (found.little, found.big, found.thresholds) == (LITTLE, BIG, (int(row["threshold_int8"]),) * 10)
     stored = json.loads((found.folder / "verification.json").read_text())
     assert stored["images"] == 30
     assert stored == json.loads(json.dumps(found.verification.summary()))
-    assert f"= {{{', '.join([row['threshold_int8']] * 10)}}}" in (found.folder / "src" / "cascade.c").read_text()
+    assert in_c([row["threshold_int8"]] * 10) in (found.folder / "src" / "cascade.c").read_text()
     (needs,) = found.verification.needs
     board = load_board("nucleo-f446re")
     little, both = found.milliseconds(needs)
@@ -93,13 +94,32 @@ def test_a_pair_becomes_a_verified_folder(run):
     assert found.summary()["milliseconds"]["cortex-m4"] == [little, both]
 
 
+def in_c(thresholds):
+    return f"= {{{', '.join(map(str, thresholds))}}}"
+
+
 def test_a_threshold_a_class_reaches_the_device(run):
+    """As they were quantised; and ten different ones, each in its place."""
     quantize_run(run, rule=Rule(rate=0.3, per_class=True), resume=True)
-    row = quantised(run)[0]
-    found = unproved(run)
-    assert found.thresholds == tuple(map(int, row["threshold_int8"].split()))
-    assert len(set(found.thresholds)) > 1
-    assert f"= {{{', '.join(row['threshold_int8'].split())}}}" in (found.folder / "src" / "cascade.c").read_text()
+    chosen = tuple(map(int, quantised(run)[0]["threshold_int8"].split()))
+    assert len(chosen) == 10
+    different = (7, 0, 256, 3, 41, 1, 90, 8, 255, 2)
+    for thresholds in (chosen, different):
+        table(run, threshold_int8=" ".join(map(str, thresholds)))
+        firmware = unproved(run, force=True)
+        assert firmware.thresholds == thresholds
+        assert in_c(thresholds) in (firmware.folder / "src" / "cascade.c").read_text()
+    assert firmware.summary()["threshold_int8"] == "7 0 256 3 41 1 90 8 255 2"
+
+
+def test_options_may_come_in_one_object(run):
+    asked = ExportOptions(pair=2, name="eye", verify=False)
+    firmware = export(run, asked)
+    assert (firmware.rank, firmware.little, firmware.folder) == (2, SMALL, run / "firmware" / "pair-2")
+    assert (firmware.folder / "src" / "eye.c").is_file()
+    assert export(run, asked, name="ear", force=True).folder == firmware.folder
+    assert not (firmware.folder / "src" / "eye.c").exists()
+    assert (firmware.folder / "src" / "ear.c").is_file()
 
 
 @pytest.mark.parametrize("text", ["1 2 3", "many", "", "-1", "257"])
@@ -141,40 +161,60 @@ def test_what_is_missing_is_named(run, tmp_path):
     shutil.rmtree(run / "int8")
     with pytest.raises(RunError, match="are not quantised") as caught:
         unproved(run)
-    assert caught.value.hint == f"Quantise them: zeroshot quantize {run}"
+    assert caught.value.hint == f"Quantise them: `zeroshot.quantize({str(run)!r})`."
 
 
 def test_policies_that_no_device_has(run):
     table(run, policy="entropy", threshold_int8="-0.3")
     with pytest.raises(UsageError, match="Pair 1 escalates by entropy") as caught:
         unproved(run)
-    assert "`policy` logit-gap" in caught.value.hint
+    assert "resume=True, policy='logit-gap'" in caught.value.hint
 
 
-def test_damaged_tables(run):
-    path = run / "int8" / "pairs.csv"
-    path.write_text("rank,policy\n1,logit-gap\n")
-    with pytest.raises(RunError, match="lacks big_model"):
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [({"rank": "first"}, "row 1 has 'first' for rank"), ({"policy": None}, "row 1 has no column policy"),
+     ({"little_model": None}, "no column little_model"), ({"threshold_int8": None}, "no column threshold_int8"),
+     ({"escalation_rate_int8": "often"}, "'often' for escalation_rate")],
+)  # fmt: skip
+def test_damaged_tables(run, changes, words):
+    rows = [
+        {key: value for key, value in (row | changes).items() if value is not None} for row in quantised(run)
+    ]  # fmt: skip
+    with (run / "int8" / "pairs.csv").open("w", newline="") as file:
+        writer = csv.DictWriter(file, list(rows[0]))
+        writer.writeheader()
+        writer.writerows(rows)
+    with pytest.raises(RunError, match="cannot be read") as caught:
         unproved(run)
-    path.write_text("rank,policy\nfirst,logit-gap\n")
-    with pytest.raises(RunError, match="cannot be read"):
+    assert words in caught.value.message
+    assert caught.value.hint == f"Quantise again: `zeroshot.quantize({str(run)!r}, force=True)`."
+
+
+def test_a_quantisation_that_was_interrupted(run):
+    (run / "int8" / "pairs.csv").unlink()
+    with pytest.raises(RunError, match=r"was not finished: it has no pairs\.csv"):
         unproved(run)
 
 
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        ({"images": 0}, "Images to verify must be 1 or more"),
-        ({"cores": ("cortex-m5",)}, "Unknown core cortex-m5"),
-        ({"cores": ()}, "Unknown core"),
+        ({"images": 0}, "`images` must be at least 1"),
+        ({"images": 2.5}, "`images` is 2.5"),
+        ({"pair": 0}, "`pair` must be at least 1"),
+        ({"cores": ("cortex-m5",)}, "Unknown core 'cortex-m5'"),
+        ({"cores": "cortex-m4, z80"}, "Unknown core 'z80'"),
+        ({"cores": ()}, "no core to verify on"),
+        ({"core": "cortex-m4"}, "Unknown option 'core'"),
         ({"name": "int"}, "cannot be the prefix"),
         ({"board": "none-such"}, "Unknown board"),
-        ({"toolchain": "iar", "verified": True}, "Unknown toolchain"),
+        ({"toolchain": "iar"}, "Unknown toolchain"),
     ],
 )
 def test_values_out_of_range(run, options, words):
     with pytest.raises(UsageError, match=words):
-        export_pair(run, **({"verified": False} | options))
+        unproved(run, **options)
 
 
 def test_no_toolchain(run, monkeypatch):
@@ -183,7 +223,7 @@ def test_no_toolchain(run, monkeypatch):
 
     monkeypatch.setattr(export_module, "find_toolchain", missing)
     with pytest.raises(ToolchainError, match="No compiler"):
-        export_pair(run)
+        export(run)
     unproved(run)  # a folder that says that it is not verified needs none
 
 
@@ -205,7 +245,7 @@ def test_boards_that_are_too_small(run, tmp_path):
     pytest.importorskip("unicorn", reason="needs the mcu extra")
     pytest.importorskip("ziglang", reason="needs the mcu extra")
     with pytest.raises(InfeasibleError, match="of flash on a cortex-m4"):
-        export_pair(run, images=1, board=board_file(tmp_path, "flash_bytes", 6000))
+        export(run, images=1, board=board_file(tmp_path, "flash_bytes", 6000))
     assert not (run / "firmware").exists()
 
 

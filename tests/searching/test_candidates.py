@@ -176,7 +176,7 @@ def test_bytes_are_whole_numbers_in_the_message():
 
 def test_budgets_that_each_alone_can_be_met_are_told_so():
     """The fast pair is not the small pair: together they are impossible, neither is alone."""
-    three = NetCosts(*(np.concatenate([c, c[:1]]) for c in vars(TWO).values()))
+    three = NetCosts(**{name: np.concatenate([c, c[:1]]) for name, c in vars(TWO).items()})
     three = replace(
         three, macs=np.array([10, 30, 40]), flash=np.array([9000, 9000, 100]), latency=np.array([1.0, 1.5, 3.0])
     )

@@ -25,9 +25,10 @@ from scipy.spatial.distance import cdist
 from scipy.special import ndtr, ndtri
 
 from zeroshot.accuracy.features import FEATURES
-from zeroshot.constants import FILE, shipped
+from zeroshot.constants import FILE, RESTORE, shipped
 from zeroshot.data import Dataset, resized
-from zeroshot.errors import UsageError, unknown
+from zeroshot.errors import unknown
+from zeroshot.runs.schema import Finite, Positive, Share, read_as
 from zeroshot.types import FloatArray
 
 Z80 = 1.2815515655446004  # half width of a central 80 % interval, standard deviations
@@ -50,9 +51,9 @@ class Term:
     """
 
     feature: str
-    centre: float
-    scale: float
-    weight: float
+    centre: Finite
+    scale: Positive
+    weight: Finite
 
 
 @dataclass(frozen=True)
@@ -69,12 +70,12 @@ class Evidence:
     """
 
     proxy: str
-    slope: float
-    scale: float
-    weight: float
+    slope: Finite
+    scale: Positive
+    weight: Finite
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class AccuracyModel:
     """Constants of the prediction, on the probit scale mu = Phi^-1(accuracy).
 
@@ -96,15 +97,15 @@ class AccuracyModel:
 
     name: str
     source: str
-    intercept: float
+    intercept: Finite
     terms: tuple[Term, ...]
-    evidence: tuple[Evidence, ...]
-    trust: float
-    task_slope: float
-    reference: float
-    sd_net: float
-    sd_task: float
-    sd_slope: float
+    evidence: tuple[Evidence, ...] = ()
+    trust: Share
+    task_slope: Finite
+    reference: Finite
+    sd_net: Positive
+    sd_task: Positive
+    sd_slope: Positive
 
     @property
     def inputs(self) -> tuple[str, ...]:
@@ -133,34 +134,12 @@ def model_of(values: Mapping[str, Any], where: str = FILE) -> AccuracyModel:
         where: The file, for the error.
 
     Raises:
-        UsageError: A constant is missing, too many, no finite number or out of range, or a feature is unknown.
+        UsageError: A constant is missing, unknown, no finite number or out of range, or a feature is unknown.
     """
-    try:
-        terms = tuple(
-            Term(str(t["feature"]), *(float(t[key]) for key in ("centre", "scale", "weight"))) for t in values["terms"]
-        )
-        evidence = tuple(
-            Evidence(str(e["proxy"]), *(float(e[key]) for key in ("slope", "scale", "weight")))
-            for e in values.get("evidence", ())
-        )
-        named = {"name", "source", "terms", "evidence"}
-        rest = {key: float(value) for key, value in values.items() if key not in named}
-        model = AccuracyModel(
-            name=str(values["name"]), source=str(values["source"]), terms=terms, evidence=evidence, **rest
-        )
-    except (KeyError, TypeError, ValueError) as error:
-        raise UsageError(f"{where} holds no accuracy model: {error}.", "Restore it from the repository.") from error
-    for term in terms:
+    model = read_as(AccuracyModel, values, where, RESTORE)
+    for term in model.terms:
         if term.feature not in FEATURES:
-            raise unknown("feature", term.feature, FEATURES)
-    numbers = [*rest.values(), *(x for term in terms for x in (term.centre, term.scale, term.weight))]
-    numbers += [x for each in evidence for x in (each.slope, each.weight)]
-    spreads = [model.sd_net, model.sd_task, model.sd_slope, *(t.scale for t in terms), *(e.scale for e in evidence)]
-    if not np.isfinite(numbers).all() or min(spreads) <= 0 or not 0 <= model.trust <= 1:
-        raise UsageError(
-            f"{where} has a constant that is not finite, a spread that is not positive, or a trust outside 0 to 1.",
-            "Restore it from the repository.",
-        )
+            raise unknown("feature", term.feature, FEATURES, f"In {where}.")
     return model
 
 
@@ -203,14 +182,14 @@ def size(known: Mapping[str, FloatArray], model: AccuracyModel) -> FloatArray:
     """
     parts = [term.weight * standardised(known[term.feature], term.centre, term.scale) for term in model.terms]
     own = np.asarray(np.sum(parts, axis=0), np.float64)
-    found = own
+    total = own
     for each in model.evidence:
         beyond = known[each.proxy] - each.slope * own
         defined = np.isfinite(beyond)
         if defined.any():
             steps = standardised(beyond, beyond[defined].mean(), each.scale)
-            found = found + each.weight * np.where(defined, steps, 0.0)
-    return found
+            total = total + each.weight * np.where(defined, steps, 0.0)
+    return total
 
 
 def standardised(x: FloatArray, centre: npt.ArrayLike, scale: npt.ArrayLike) -> FloatArray:

@@ -19,8 +19,8 @@ import numpy as np
 import numpy.typing as npt
 from scipy.special import ndtri
 
-from zeroshot.constants import FILE, shipped
-from zeroshot.errors import UsageError
+from zeroshot.constants import FILE, RESTORE, shipped
+from zeroshot.runs.schema import Finite, read_as
 from zeroshot.types import FloatArray
 
 _NODES, _WEIGHTS = np.polynomial.legendre.leggauss(20)
@@ -77,8 +77,8 @@ class Coupling:
 
     name: str
     source: str
-    gamma: tuple[float, float]
-    kappa: tuple[float, float, float]
+    gamma: tuple[Finite, Finite]
+    kappa: tuple[Finite, Finite, Finite]
 
 
 def coupling_of(values: Mapping[str, Any], where: str = FILE) -> Coupling:
@@ -89,17 +89,9 @@ def coupling_of(values: Mapping[str, Any], where: str = FILE) -> Coupling:
         where: The file, for the error.
 
     Raises:
-        UsageError: A constant is missing or no finite number.
+        UsageError: A constant is missing, unknown or no finite number.
     """
-    try:
-        g0, g1 = map(float, values["gamma"])
-        k0, k1, k2 = map(float, values["kappa"])
-        name, source = str(values["name"]), str(values["source"])
-    except (KeyError, TypeError, ValueError) as error:
-        raise UsageError(f"{where} holds no coupling: {error}.", "Restore it from the repository.") from error
-    if not np.isfinite([g0, g1, k0, k1, k2]).all():
-        raise UsageError(f"{where} has a coupling that is not finite.", "Restore it from the repository.")
-    return Coupling(name, source, (g0, g1), (k0, k1, k2))
+    return read_as(Coupling, values, f"the coupling of {where}", RESTORE)
 
 
 PRIOR_COUPLING = coupling_of(shipped()["cascade"])

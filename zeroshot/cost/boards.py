@@ -3,24 +3,24 @@
 A user's own board is a file like those in `zeroshot/cost/boards/`.
 """
 
-import math
-import tomllib
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
-from typing import Any
+from typing import Annotated
+
+from msgspec import Meta
 
 from zeroshot.cost.engines import check_sources, engine_names, figures
 from zeroshot.errors import UsageError, unknown
+from zeroshot.runs.schema import Bytes, Positive, parse_toml, read_as
 
 DEFAULT_BOARD = "nucleo-l4r5zi"
 
-_NUMBERS = ("clock_mhz", "flash_bytes", "sram_bytes", "power_mw", "latency_error")
-_KEYS = ("title", "cpu", *_NUMBERS, "cycles_per_instruction", "sources")
+_ENTRIES = Meta(min_length=1, description="a table with at least one entry")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Board:
     """A microcontroller board.
 
@@ -41,13 +41,13 @@ class Board:
     name: str
     title: str
     cpu: str
-    clock_mhz: float
-    flash_bytes: int
-    sram_bytes: int
-    cycles_per_instruction: dict[str, float]
-    power_mw: float
-    latency_error: float
-    sources: dict[str, str]
+    clock_mhz: Positive
+    flash_bytes: Bytes
+    sram_bytes: Bytes
+    cycles_per_instruction: Annotated[dict[str, Positive], _ENTRIES]
+    power_mw: Positive
+    latency_error: Positive
+    sources: Annotated[dict[str, str], _ENTRIES]
 
 
 @cache
@@ -79,49 +79,10 @@ def load_board(name: str) -> Board:
 
 
 def _parse(name: str, text: str, where: str) -> Board:
-    try:
-        values = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise UsageError(f"{where} is not valid TOML: {error}.") from error
-    for key in values:
-        if key not in _KEYS:
-            raise unknown("key", key, _KEYS, f"In {where}.")
-    for key in _KEYS:
-        if key not in values:
-            raise UsageError(f"{where} lacks the key {key}.", f"A board file needs {', '.join(_KEYS)}.")
-    for key in ("title", "cpu"):
-        if not isinstance(values[key], str):
-            raise UsageError(f"{key} in {where} must be text, not {values[key]!r}.")
-    cycles = _table(values, "cycles_per_instruction", where)
-    for engine in cycles:
+    values = parse_toml(text, where)
+    board = read_as(Board, values, where, name=name)
+    for engine in board.cycles_per_instruction:
         if engine not in engine_names():
             raise unknown("engine", engine, engine_names(), f"In cycles_per_instruction of {where}.")
-    check_sources(figures(values), _table(values, "sources", where), where)
-    numbers = {key: _positive(values[key], key, where) for key in _NUMBERS}
-    cycles = {e: _positive(c, f"cycles_per_instruction.{e}", where) for e, c in cycles.items()}
-    return Board(
-        name=name, title=values["title"], cpu=values["cpu"], sources=values["sources"],
-        clock_mhz=numbers["clock_mhz"], power_mw=numbers["power_mw"], latency_error=numbers["latency_error"],
-        flash_bytes=_whole(numbers["flash_bytes"], "flash_bytes", where),
-        sram_bytes=_whole(numbers["sram_bytes"], "sram_bytes", where),
-        cycles_per_instruction=cycles,
-    )  # fmt: skip
-
-
-def _table(values: dict[str, Any], key: str, where: str) -> dict[str, Any]:
-    table = values[key]
-    if not isinstance(table, dict) or not table:
-        raise UsageError(f"{key} in {where} must be a table with at least one entry.")
-    return table
-
-
-def _positive(value: object, key: str, where: str) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < math.inf:
-        raise UsageError(f"{key} in {where} must be a positive number, not {value!r}.")
-    return float(value)
-
-
-def _whole(value: float, key: str, where: str) -> int:
-    if not value.is_integer():
-        raise UsageError(f"{key} in {where} must be whole bytes, not {value!r}.")
-    return int(value)
+    check_sources(figures(values), board.sources, where)
+    return board

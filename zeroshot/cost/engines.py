@@ -3,7 +3,6 @@
 Instructions are those of a Cortex-M4; a board turns them into cycles, with a factor for each engine.
 """
 
-import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -11,6 +10,7 @@ from importlib.resources import files
 from typing import Any
 
 from zeroshot.errors import UsageError, unknown
+from zeroshot.runs.schema import parse_toml, read_as
 
 # What `zeroshot` itself will write as firmware; the runtime of the other one alone takes 100 KB of flash.
 DEFAULT_ENGINE = "c99"
@@ -22,7 +22,7 @@ CLASSES = ("conv", "first_conv", "pointwise", "depthwise", "add", "avgpool", "li
 ORIGINS = ("published:", "fitted:", "guess:")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Engine:
     """An inference runtime. Every figure's origin is in `sources`.
 
@@ -80,7 +80,7 @@ class Engine:
 
 @cache
 def _shipped() -> dict[str, Any]:
-    return tomllib.loads(files("zeroshot.cost").joinpath("engines.toml").read_text(encoding="utf-8"))
+    return parse_toml(files("zeroshot.cost").joinpath("engines.toml").read_text(encoding="utf-8"), "engines.toml")
 
 
 def engine_names() -> tuple[str, ...]:
@@ -99,12 +99,10 @@ def load_engine(name: str) -> Engine:
     """
     if name.lower() not in _shipped():
         raise unknown("engine", name, engine_names())
-    values = dict(_shipped()[name.lower()])
-    values["instructions"] = {key: (float(a), float(b)) for key, (a, b) in values["instructions"].items()}
-    values["gather"] = {key: tuple(map(float, each)) for key, each in values["gather"].items()}
-    values["depthwise"] = tuple(map(float, values["depthwise"]))
-    check_sources(figures(values), values["sources"], f"engine {name}")
-    return Engine(name=name.lower(), **values)
+    values, where = _shipped()[name.lower()], f"engine {name}"
+    engine = read_as(Engine, values, where, name=name.lower())
+    check_sources(figures(values), engine.sources, where)
+    return engine
 
 
 def figures(values: Mapping[str, Any]) -> list[str]:
@@ -132,5 +130,5 @@ def check_sources(names: Iterable[str], sources: Mapping[str, str], where: str) 
         source = sources.get(name, sources.get(name.split(".")[0]))
         if source is None:
             raise UsageError(f"{where} has no source for {name}.", f'Add to [sources]: "{name}" = "guess: ...".')
-        if not isinstance(source, str) or not source.startswith(ORIGINS):
+        if not source.startswith(ORIGINS):
             raise UsageError(f"The source of {name} in {where} must start with {', '.join(ORIGINS)}.")

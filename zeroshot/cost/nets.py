@@ -14,7 +14,7 @@ from zeroshot.net import ADD, AVGPOOL, CONV, HEIGHT, IN_CH, OPS, WIDTH, LayerTab
 from zeroshot.types import FloatArray, Int64Array
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class NetCosts:
     """Costs of n nets; every field is one array of shape (n,).
 
@@ -51,7 +51,7 @@ class NetCosts:
     @staticmethod
     def join(parts: "list[NetCosts]") -> "NetCosts":
         """Concatenate populations."""
-        return NetCosts(*(np.concatenate([getattr(p, f) for p in parts]) for f in NetCosts.__dataclass_fields__))
+        return NetCosts(**{name: np.concatenate([getattr(p, name) for p in parts]) for name in vars(parts[0])})
 
 
 def net_costs(table: LayerTable, board: Board, engine: Engine) -> NetCosts:

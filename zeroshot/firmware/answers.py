@@ -101,34 +101,34 @@ def tflm_answers(cascade: Cascade, images: Images) -> Answers | None:
 
     def outputs(net: Int8Net, inputs: Int8Array) -> Int8Array:
         interpreter = runtime.Interpreter.from_bytes(to_tflite(net), arena_size=TFLM_ARENA)
-        found = np.empty((len(inputs), net.classes), np.int8)
+        logits = np.empty((len(inputs), net.classes), np.int8)
         for i in range(len(inputs)):
             interpreter.set_input(inputs[i : i + 1], 0)
             interpreter.invoke()
-            found[i] = interpreter.get_output(0)[0]
-        return found
+            logits[i] = interpreter.get_output(0)[0]
+        return logits
 
     return decide(cascade, outputs(cascade.little, images.little), outputs(cascade.big, images.big))
 
 
-def compare(who: str, expected: Answers, found: Answers) -> None:
+def compare(who: str, expected: Answers, other: Answers) -> None:
     """Insist that two computations agree in every number.
 
     Args:
-        who: What `found` is of, for the message.
+        who: What computed `other`, for the message.
         expected: By the integer reference.
-        found: By another.
+        other: By that one.
 
     Raises:
         VerifyError: They differ; the message names the first difference and how many images differ in all.
     """
-    if len(expected) != len(found):
-        raise VerifyError(f"{who} answered {len(found)} images of {len(expected)}.", "This is a defect; report it.")
+    if len(expected) != len(other):
+        raise VerifyError(f"{who} answered {len(other)} images of {len(expected)}.", "This is a defect; report it.")
     for name, what in (
         ("little", "logit {} of the little net"), ("big", "logit {} of the big net"), ("gap", "gap"),
         ("little_label", "answer of the little net"), ("escalated", "escalation"), ("label", "answer"),
     ):  # fmt: skip
-        ours, theirs = getattr(expected, name), getattr(found, name)
+        ours, theirs = getattr(expected, name), getattr(other, name)
         wrong = np.argwhere(ours != theirs)
         if len(wrong):
             at = tuple(wrong[0])

@@ -21,7 +21,7 @@ _RESULT = DATA  # images lie behind it
 _IMAGES = DATA + 2**16
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Needs:
     """What a cascade needs on a core.
 
@@ -122,8 +122,8 @@ class Device:
                 pixels = np.repeat(values, shape[2])
                 self.core.write(_IMAGES, pixels.tobytes())
                 self.core.call(name, _IMAGES, _IMAGES + pixels.size)
-                found = np.frombuffer(self.core.read(_IMAGES + pixels.size, pixels.size), np.int8)
-                if not np.array_equal(found.reshape(places, shape[2]), table[values]):
+                written = np.frombuffer(self.core.read(_IMAGES + pixels.size, pixels.size), np.int8)
+                if not np.array_equal(written.reshape(places, shape[2]), table[values]):
                     raise VerifyError(f"{name} turns pixels into other numbers than the reference.", "Report this.")
 
     def needs(self, images: Images) -> Needs:

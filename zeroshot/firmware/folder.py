@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from zeroshot.errors import RunError
+from zeroshot.runs.files import json_text
 
 MARKER = "export.json"  # what an export wrote: SHA-256 of every file by its path
 MADE_BY = {"made_by": "zeroshot export", "format": 1}
@@ -100,22 +101,22 @@ def _listed(folder: Path) -> dict[str, str] | None:
     if not marker.is_file() or marker.is_symlink():
         return None
     try:
-        found = json.loads(marker.read_bytes())
+        listed = json.loads(marker.read_bytes())
     except (ValueError, RecursionError):
         return None
-    if not isinstance(found, dict) or {key: found.get(key) for key in MADE_BY} != MADE_BY:
+    if not isinstance(listed, dict) or {key: listed.get(key) for key in MADE_BY} != MADE_BY:
         return None
-    files = found.get("files")
+    files = listed.get("files")
     return files if isinstance(files, dict) else None
 
 
 def _contents(folder: Path) -> list[str]:
     """Paths of all that is no folder; links are not followed."""
-    found = []
+    paths: list[Path] = []
     for parent, folders, files in os.walk(folder, onerror=_refuse):
         here = Path(parent)
-        found += [here / name for name in files] + [here / name for name in folders if (here / name).is_symlink()]
-    return sorted(path.relative_to(folder).as_posix() for path in found)
+        paths += [here / name for name in files] + [here / name for name in folders if (here / name).is_symlink()]
+    return sorted(path.relative_to(folder).as_posix() for path in paths)
 
 
 def _refuse(error: OSError) -> None:
@@ -130,7 +131,7 @@ def _digest(path: Path) -> str:
 def _fill(new: Path, files: dict[str, bytes]) -> None:
     """Write all files, each whole or not at all: the list first, what claims something last."""
     digests = {path: hashlib.sha256(raw).hexdigest() for path, raw in sorted(files.items())}
-    marker = (json.dumps(MADE_BY | {"files": digests}, indent=1) + "\n").encode()
+    marker = json_text(MADE_BY | {"files": digests}, indent=1).encode()
     new.mkdir()
     for path in [MARKER, *sorted(files, key=lambda path: CLAIMS.index(path) if path in CLAIMS else -1)]:
         (new / path).parent.mkdir(parents=True, exist_ok=True)

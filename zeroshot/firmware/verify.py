@@ -78,8 +78,8 @@ def verify(
     expected = reference_answers(cascade, images)
     equal, missing, needs = [], [], []
 
-    def check(who: str, found: Answers) -> None:
-        compare(who, expected, found)
+    def check(who: str, answers: Answers) -> None:
+        compare(who, expected, answers)
         equal.append(who)
 
     progress("TFLite Micro", 1, steps)
@@ -90,8 +90,8 @@ def verify(
         check("TFLite Micro", from_tflm)
     if host and has_host_compiler():
         progress("C on this machine", 2, steps)
-        found, sanitized = host_answers(cascade, images)
-        check("C on this machine" + (", sanitized" if sanitized else ""), found)
+        from_host, sanitized = host_answers(cascade, images)
+        check("C on this machine" + (", sanitized" if sanitized else ""), from_host)
     elif host:
         missing.append("C on this machine: it has no C compiler")
     for i, core in enumerate(cores):

@@ -1,0 +1,125 @@
+"""What of this installation is missing, outdated or broken, and the command that mends it."""
+
+import importlib
+import os
+import platform
+from importlib.metadata import PackageNotFoundError, metadata, version
+from typing import TYPE_CHECKING, Any
+
+from zeroshot._quiet import quiet
+from zeroshot.errors import ZeroshotError, pip_install
+
+if TYPE_CHECKING:
+    from packaging.requirements import Requirement
+
+DISTRIBUTION = "zeroshot-mcu"
+# Modules that are not called as their distribution.
+MODULES = {"scikit-learn": "sklearn", "pillow": "PIL"}
+# What works without: everything but the named data sets that are downloaded.
+OPTIONAL = ("torchvision",)
+
+
+def examine() -> dict[str, Any]:
+    """Everything that `zeroshot doctor --json` prints."""
+    required, extras = requirements()
+    packages = {name: package(wanted) for name, wanted in required.items()}
+    broken = [name for name, state in packages.items() if not state["ok"] and name not in OPTIONAL]
+    return {
+        "zeroshot": version(DISTRIBUTION),
+        "python": platform.python_version(),
+        "system": f"{platform.system()} {platform.release()} {platform.machine()}",
+        **({} if broken else machine()),
+        "packages": packages,
+        "extras": {name: extra(name, wanted) for name, wanted in extras.items()},
+        "usable": not broken,
+    }
+
+
+def requirements() -> tuple[dict[str, "Requirement"], dict[str, list["Requirement"]]]:
+    """Required distributions by name, and the distributions of each extra: those that this machine needs.
+
+    Raises:
+        ZeroshotError: The library that reads version ranges is missing itself.
+    """
+    try:
+        from packaging.requirements import Requirement
+    except ImportError as error:
+        raise ZeroshotError(
+            "The package packaging, which reads versions, is missing.", "pip install packaging"
+        ) from error
+
+    declared = metadata(DISTRIBUTION)
+    lines = [Requirement(line) for line in declared.get_all("Requires-Dist") or []]
+
+    def needed(extra: str) -> list[Requirement]:
+        return [line for line in lines if line.marker is None or line.marker.evaluate({"extra": extra})]
+
+    always = needed("")
+    names = declared.get_all("Provides-Extra") or []
+    return {line.name: line for line in always}, {name: [x for x in needed(name) if x not in always] for name in names}
+
+
+def package(wanted: "Requirement") -> dict[str, Any]:
+    """Version of a distribution and whether it is wanted and imports; otherwise why not, and the command that helps."""
+    name, text = wanted.name, _range(wanted)
+    try:
+        installed = version(name)
+        if not wanted.specifier.contains(installed, prereleases=True):
+            return {"version": installed, "ok": False, "problem": f"{text} is needed", "fix": f'pip install "{text}"'}
+        if name == "torchvision":
+            from zeroshot.data.torchvision import import_torchvision
+
+            import_torchvision()
+        else:
+            with quiet():
+                importlib.import_module(MODULES.get(name, name.replace("-", "_")))
+    except PackageNotFoundError:
+        return {"version": None, "ok": False, "problem": "not installed", "fix": f'pip install "{text}"'}
+    except (ZeroshotError, ImportError, OSError, RuntimeError) as error:
+        fix = f'pip install --force-reinstall "{text}"'
+        return {"version": installed, "ok": False, "problem": " ".join(str(error).split()), "fix": fix}
+    return {"version": installed, "ok": True, "problem": None, "fix": None}
+
+
+def extra(name: str, wanted: list["Requirement"]) -> dict[str, Any]:
+    """Which distributions of an extra are missing or outdated, and the command that installs it."""
+    missing, outdated = [], []
+    for each in wanted:
+        try:
+            installed = version(each.name)
+        except PackageNotFoundError:
+            missing.append(each.name)
+        else:
+            if not each.specifier.contains(installed, prereleases=True):
+                outdated.append(f"{each.name} {installed} ({_range(each)} is needed)")
+    return {"missing": missing, "outdated": outdated, "fix": pip_install(name) if missing or outdated else None}
+
+
+def _range(wanted: "Requirement") -> str:
+    return f"{wanted.name}{wanted.specifier}"
+
+
+def machine() -> dict[str, Any]:
+    """Processor, cores, threads, and where compiled kernels are kept."""
+    import torch
+
+    from zeroshot.runs.folder import processor
+    from zeroshot.scoring.population import default_jobs
+
+    return {
+        "processor": processor(),
+        "cores": os.cpu_count(),
+        "cores_usable": default_jobs(),
+        "torch_threads": torch.get_num_threads(),
+        "kernel_cache": kernel_cache(),
+    }
+
+
+def kernel_cache() -> dict[str, Any]:
+    """Folder of numba's cache; where it cannot be written, every start compiles again (20 s)."""
+    try:
+        from zeroshot.cascade.copula import bivariate_normal_cdf
+    except RuntimeError as error:  # numba: no locator available
+        return {"path": None, "writable": False, "problem": str(error)}
+    path = bivariate_normal_cdf.stats.cache_path
+    return {"path": path, "writable": path is not None and os.access(path, os.W_OK), "problem": None}
