@@ -2,11 +2,10 @@
 
 from collections.abc import Callable
 
-from benchmarks.prose_figures import (
+from benchmarks.prose_sources import (
     ALL,
     BENCH,
     ERROR,
-    FIGURES,
     FUSION,
     LATENCY,
     MACS,
@@ -31,6 +30,7 @@ WAYS = {
 def headlines() -> str:
     """Five figures of the README, each beside what it is measured against."""
     single, pairs = "Single nets", "Pairs, true single accuracies given"
+    resnet8 = tables(section("firmware.md", "Instructions of one inference"))[0]["ResNet8"]
     return markdown(
         ["", "zeroshot", "baseline"],
         [
@@ -57,19 +57,25 @@ def headlines() -> str:
             ],
             [
                 "instructions of ResNet8 in int8, Cortex-M4",
-                f"{FIGURES['cost.resnet8']()} M, generated C",
-                f"{FIGURES['cost.resnet8.tflm']()} M, TensorFlow Lite Micro with CMSIS-NN",
+                f"{resnet8['C99 cortex-m4']} M, generated C",
+                f"{resnet8['TFLM + CMSIS-NN, M4']} M, TensorFlow Lite Micro with CMSIS-NN",
             ],
         ],
     )
 
 
-def search_output() -> str:
-    """The first pair of the stored search, and what stands below its tables."""
+def first_pair() -> str:
+    """The command of the stored search and the first pair of its output."""
     lines = text("search_cifar10.txt").splitlines()
-    first = next(i for i, line in enumerate(lines) if line.startswith(" 2 "))
+    second = next(i for i, line in enumerate(lines) if line.startswith(" 2 "))
+    return "\n".join(["```text", *lines[:second], "```"])
+
+
+def search_output() -> str:
+    """The same, with what stands below the tables."""
+    lines = text("search_cifar10.txt").splitlines()
     last = next(i for i, line in enumerate(lines) if line.startswith("Accuracy is expected"))
-    return "\n".join(["```text", *lines[:first], "...", "", *lines[last : last + 3], "```"])
+    return "\n".join([first_pair().removesuffix("```") + "...", "", *lines[last : last + 3], "```"])
 
 
 def predictions() -> str:
@@ -290,7 +296,8 @@ def speed() -> str:
 
 
 TABLES: dict[str, Callable[[], str]] = {
-    "headlines": headlines, "search": search_output, "predictions": predictions, "copula": copula, "regret": regret,
+    "headlines": headlines, "search.first": first_pair,
+    "search": search_output, "predictions": predictions, "copula": copula, "regret": regret,
     "joint": joint, "nasbench201": nasbench201, "fidelity": fidelity, "generated-c": generated_c, "by-hand": by_hand,
     "training": training, "speed": speed,
 }  # fmt: skip
