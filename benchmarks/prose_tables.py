@@ -1,0 +1,303 @@
+"""The tables and blocks of output that the documents show: name -> Markdown, from what stands in results/."""
+
+from collections.abc import Callable
+
+from benchmarks.prose_sources import (
+    ALL,
+    BENCH,
+    ERROR,
+    FUSION,
+    LATENCY,
+    MACS,
+    PAIR,
+    TASKS,
+    TRUTH,
+    UNSEEN,
+    elsewhere,
+    gain,
+)
+from benchmarks.stored import Row, cell, found, markdown, record, records, section, tables, text
+
+# Ways to predict: what the documents call them -> their rows under "Single nets" and elsewhere.
+WAYS = {
+    "shipped, no training": ("fitted model", "no training"),
+    "MACs only": ("MACs only", "MACs only"),
+    "params only": ("params only", "params only"),
+    "depth only": ("depth only", "depth only"),
+}
+
+
+def headlines() -> str:
+    """Five figures of the README, each beside what it is measured against."""
+    single, pairs = "Single nets", "Pairs, true single accuracies given"
+    resnet8 = tables(section("firmware.md", "Instructions of one inference"))[0]["ResNet8"]
+    return markdown(
+        ["", "zeroshot", "baseline"],
+        [
+            [
+                "order of 64 trained nets, Spearman correlation",
+                cell(TRUTH, single, "fitted model", "Spearman"),
+                f"{cell(TRUTH, single, 'MACs only', 'Spearman')} number of MACs",
+            ],
+            [
+                "accuracy lost to the best pair, mean over 12 budgets of MACs",
+                f"{cell(TRUTH, MACS, 'no training', 'mean')} points",
+                f"{cell(TRUTH, MACS, 'MACs only', 'mean')} number of MACs, "
+                f"{cell(TRUTH, MACS, 'random', 'mean')} at random",
+            ],
+            [
+                "error of a pair's accuracy, its two nets' accuracies given",
+                f"{cell(TRUTH, pairs, 'fitted', ERROR)} points",
+                f"{cell(TRUTH, pairs, 'independence (kappa = 0)', ERROR)} if the nets erred independently",
+            ],
+            [
+                "int8 accuracy on CIFAR-10, a pair chosen by hand",
+                f"{_pair('one threshold')[0]} at {_pair('one threshold')[2]} MACs",
+                "85.6 % at 12.5 M MACs, ResNet8 of the ST model zoo",
+            ],
+            [
+                "instructions of ResNet8 in int8, Cortex-M4",
+                f"{resnet8['C99 cortex-m4']} M, generated C",
+                f"{resnet8['TFLM + CMSIS-NN, M4']} M, TensorFlow Lite Micro with CMSIS-NN",
+            ],
+        ],
+    )
+
+
+def first_pair() -> str:
+    """The command of the stored search and the first pair of its output."""
+    lines = text("search_cifar10.txt").splitlines()
+    second = next(i for i, line in enumerate(lines) if line.startswith(" 2 "))
+    return "\n".join(["```text", *lines[:second], "```"])
+
+
+def search_output() -> str:
+    """The same, with what stands below the tables."""
+    lines = text("search_cifar10.txt").splitlines()
+    last = next(i for i, line in enumerate(lines) if line.startswith("Accuracy is expected"))
+    return "\n".join([first_pair().removesuffix("```") + "...", "", *lines[last : last + 3], "```"])
+
+
+def predictions() -> str:
+    """How well single nets and pairs are predicted, beside counting alone."""
+    singles, pairs = (tables(section(TRUTH, name))[0] for name in ("Single nets", "Pairs, single accuracies predicted"))
+    macs, latency = (tables(section(TRUTH, name))[0] for name in (MACS, LATENCY))
+    rows = {
+        "single nets, Spearman": lambda s, p: singles[s]["Spearman"],
+        "single nets, mean error, points": lambda s, p: singles[s]["held-out MAE"],
+        "pairs, mean error, points": lambda s, p: pairs[p][ERROR],
+        "pairs, Kendall tau at equal escalation rate": lambda s, p: pairs[p]["Kendall, equal p"],
+        "pairs, Kendall tau at equal cost": lambda s, p: pairs[p]["Kendall, equal cost"],
+        "regret, points, mean over 12 budgets of MACs": lambda s, p: macs[p]["mean"],
+        "regret, points, mean over 12 budgets of latency, with flash and SRAM": lambda s, p: latency[p]["mean"],
+    }
+    body = [[label, *(value(*way) for way in WAYS.values())] for label, value in rows.items()]
+    return markdown(["64 held-out nets", *WAYS], body)
+
+
+def copula() -> str:
+    """Errors of the copula, of a constant correlation and of independence, on four tasks."""
+    places = {
+        "held-out pairs, CIFAR-10": ("Pairs, true single accuracies given", 0),
+        "handwritten digits, 496 pairs": ("digits", 1),
+        "CIFAR-10 grouped into five classes": ("five superclasses", 1),
+        "CIFAR-10 grouped into two classes": ("animals or vehicles", 1),
+    }
+    ways = ("fitted", "constant gamma and kappa", "independence (kappa = 0)")
+    body = [[label, *(cell(TRUTH, at, way, ERROR, n) for way in ways)] for label, (at, n) in places.items()]
+    return markdown(["the copula's mean error, points", "fitted", "constant", "independence"], body)
+
+
+def regret() -> str:
+    """Regret of several ways to pick a pair."""
+    ways = {
+        "a random pair": "random",
+        "from layers alone, nothing probed": "no training, layers alone",
+        "shipped, no training": "no training",
+        "the same, best of the first three, as `zeroshot train` trains them": "no training, best of the first 3 pairs",
+        "`--calibrate 8`": "--calibrate 8",
+        "`--calibrate 16`": "--calibrate 16",
+        "true accuracies of the single nets": "true single accuracies",
+    }
+    body = [
+        [label, *(f"{cell(TRUTH, at, way, 'mean')} ({cell(TRUTH, at, way, 'worst')})" for at in (MACS, LATENCY))]
+        for label, way in ways.items()
+    ]
+    return markdown(["regret, points, mean (worst) over 12 budgets", "MACs", "latency, with flash and SRAM"], body)
+
+
+def joint() -> str:
+    """What searching both nets jointly gains."""
+    ways = {"the truth, on one half of the images, judged on the other": "truth", "the prediction": "prediction"}
+
+    def shown(by: str, other: str, cost: str) -> str:
+        value, low, high, wins = gain(by, other, cost)
+        return f"{value} ({low} to {high})" + (", no clear winner" if wins == "no clear winner" else "")
+
+    heads = [
+        "chosen by",
+        "over little and big chosen separately: equal MACs", "equal latency, with flash and SRAM",
+        "over the best single net: equal MACs", "equal latency, with flash and SRAM",
+    ]  # fmt: skip
+    body = [
+        [label, *(shown(by, other, cost) for other in ("separate", "single") for cost in (MACS, LATENCY))]
+        for label, by in ways.items()
+    ]
+    return markdown(heads, body)
+
+
+# ---- NAS-Bench-201
+
+
+def _correlations(rows: list[Row], whole: str = "spearman", best: str = "top 5 %") -> list[str]:
+    return [f"{float(row[whole]):.3f} ({float(row[best]):.3f})" for row in rows]
+
+
+def _score(proxy: str) -> list[str]:
+    rows = [record(BENCH, nets=ALL, task=task, proxy=proxy) for task in TASKS]
+    return _correlations(rows, "spearman, all", "spearman, top 5 %")
+
+
+def best_single() -> str:
+    """The one score, not a combination, that is best on all three data sets.
+
+    Raises:
+        LookupError: There are several, and the table must say so.
+    """
+    best = set()
+    for task in TASKS:
+        rows = [r for r in records(BENCH) if (r["nets"], r["task"]) == (ALL, task)]
+        single = [r for r in rows if not r["proxy"].startswith(("fuse: ", "az_nas"))]
+        best.add(max(single, key=lambda r: float(r["spearman, all"]))["proxy"])
+    if len(best) != 1:
+        raise LookupError(f"No one score is best: {best}.")
+    return best.pop()
+
+
+def nasbench201() -> str:
+    """Correlations with accuracy on NAS-Bench-201: without labels, with those of another data set, with a few."""
+    own = {
+        "number of parameters": "params", "naswot": "naswot", "zico": "zico",
+        f"{best_single()}, the best single one": best_single(), "AZ-NAS, its four parts": "az_nas",
+        "four counts of the graph, equal votes": "fuse: graph", "fusion of nine parts, equal votes": FUSION,
+    }  # fmt: skip
+    rows = [[label, *_score(proxy)] for label, proxy in own.items()]
+    choices, weights = "proxy_bench_choices.csv", "proxy_bench_frozen.csv"
+    unseen = [record(choices, nets=ALL, **{"chosen on": UNSEEN, "reported on": task}) for task in TASKS]
+    other = [record(choices, nets=ALL, **{"chosen on": elsewhere(task), "reported on": task}) for task in TASKS]
+    learnt = [
+        record(weights, nets=ALL, labels="500", **{"found on": elsewhere(task), "reported on": task}) for task in TASKS
+    ]
+    rows += [
+        ["the same, on the half of the functions that was not looked at", *_correlations(unseen)],
+        ["parts chosen by labels of another data set, other half of the functions", *_correlations(other)],
+        ["weights found with 500 labels of another data set", *_correlations(learnt)],
+    ]
+    for labels in (25, 100, 1000):
+        kind = {"inputs of": "graph + scores", "labels": str(labels), "model": "gaussian process"}
+        process = [record("proxy_bench_calibrated.csv", nets=ALL, task=task, **kind) for task in TASKS]
+        rows.append([f"Gaussian process on graph and scores, {labels:,} labels", *_correlations(process)])
+    return markdown(["Spearman, all cells (best 5 %)", "CIFAR-10", "CIFAR-100", "ImageNet16-120"], rows)
+
+
+def fidelity() -> str:
+    """Our scores against those of NAS-Bench-Suite-Zero."""
+    kept = ["theirs (1)", "cells", "Spearman", "95 %", "bar", "ceiling"]
+    table = tables(section("fidelity.md", "Against NAS-Bench-Suite-Zero"))[0]
+    heads = ["ours", "theirs", *("target" if name == "bar" else name for name in kept[1:])]
+    return markdown(heads, [[ours, *(row[name] for name in kept)] for ours, row in table.items()])
+
+
+# ---- generated C, a pair chosen by hand, training, speed
+
+
+def generated_c() -> str:
+    """Instructions of one inference, and bytes on a Cortex-M4."""
+    inference, memory = (
+        tables(section("firmware.md", name))[0] for name in ("Instructions of one inference", "Memory, bytes")
+    )
+    rows = []
+    for net, row in inference.items():
+        dsp = sorted({row[f"C99 cortex-{core}"] for core in ("m4", "m7", "m33")}, key=float)
+        held = memory[net]
+        rows.append(
+            [f"{net}, {row['MACs']} M MACs", row["C99 cortex-m0plus"], row["C99 cortex-m3"]]
+            + [dsp[0] if len(dsp) == 1 else f"{dsp[0]} to {dsp[-1]}", row["TFLM + CMSIS-NN, M4"]]
+            + [
+                held[column]
+                for column in ("arena of the C99", "arena of TFLM", "code", "C99 flash, KiB", "TFLM flash, KiB")
+            ]
+        )
+    heads = [
+        "net", "Cortex-M0+", "Cortex-M3", "Cortex-M4, M7, M33", "TFLM, M4", "arena", "arena of TFLM", "code",
+        "flash, KiB", "flash with TFLM, KiB",
+    ]  # fmt: skip
+    return markdown(heads, rows)
+
+
+def _pair(rule: str, big: str = "rival") -> tuple[str, str, str, str]:
+    """Of the finetuned nets: accuracy, the same with its interval, expected MACs, and the share that escalates."""
+    columns = r"(\S+) % \| \[(\S+), (\S+)\] \| (\S+ %) \| (\S+ M) \|"
+    accuracy, low, high, share, macs = found(PAIR, rf"\| 0 \| finetuned \| little . {big} \| {rule} \| {columns}")
+    percent = f"{float(accuracy):.1f} %"
+    return percent, f"{percent} [{float(low):.1f}, {float(high):.1f}]", macs, share
+
+
+def by_hand() -> str:
+    """The int8 pair for CIFAR-10 that was chosen by hand."""
+    nets = {
+        name: found(PAIR, rf"\| 0 \| {name} \| `\S+` \| (\S+ M) \| (\S+ KiB) \| .* \| (\S+) % \|\n")
+        for name in ("little", "single", "rival")
+    }
+    alone = {name: [f"{float(accuracy):.1f} %", macs, weights] for name, (macs, weights, accuracy) in nets.items()}
+    small, both = found(PAIR, r"little \+ big has (\S+ KiB) and \S+ KiB, little \+ rival has (\S+ KiB) and")
+    rates = tables(text(PAIR))[3]
+    rows = [
+        ["little net of inverted bottlenecks, alone", *alone["little"]],
+        ["large net of inverted bottlenecks, alone", *alone["rival"]],
+    ]
+    for words, rule in (("threshold set", "one threshold"), ("a threshold a class, set", "a threshold a class")):
+        _, accuracy, macs, share = _pair(rule)
+        start = "the pair of both" if rule == "one threshold" else "the same"
+        rows.append([f"{start}, {words} on validation images: large runs for {share}", accuracy, macs, both])
+    for share in ("48.3 %", "18.1 %", "13.1 %"):
+        row = rates[share]
+        accuracy = f"{float(row['accuracy'].split()[0]):.1f} %"
+        rows.append([f"the same, rate picked on test images: {share}", accuracy, row["expected MACs"], both])
+    _, accuracy, macs, share = _pair("one threshold", "big")
+    rows += [
+        [f"the little net with a residual net of 15.9 M MACs, which runs for {share}", accuracy, macs, small],
+        ["one residual net, taught by the same teacher", *alone["single"]],
+        ["for comparison: ResNet8 of the ST model zoo", "85.6 %", "12.5 M", ""],
+    ]
+    return markdown(["int8, CIFAR-10 test images", "accuracy", "expected MACs", "weights"], rows)
+
+
+def training() -> str:
+    """What options of `zeroshot train` buy."""
+    options = {
+        "`zeroshot train --distil big`: the big net teaches the little one": "distilled",
+        "`--cascade-aware 4`: the two are finetuned for each other, 4 epochs more": "cascade-aware",
+        "both, 4 epochs more": "distilled, cascade-aware",
+        "`--distil self`: every net teaches itself": "self-distilled",
+        "for comparison: no option, 4 epochs more": "plain, longer",
+    }
+    rows = []
+    for label, way in options.items():
+        points = cell("pair_training.md", "Points against the plain pair", way, "mean of all")
+        verdict = cell("pair_training.md", "Points against the plain pair", way, "")
+        rows.append([label, points, verdict])
+    return markdown(["option", "points", ""], rows)
+
+
+def speed() -> str:
+    """The whole table of speed.md."""
+    return "\n".join(line for line in text("speed.md").splitlines() if line.startswith("|"))
+
+
+TABLES: dict[str, Callable[[], str]] = {
+    "headlines": headlines, "search.first": first_pair,
+    "search": search_output, "predictions": predictions, "copula": copula, "regret": regret,
+    "joint": joint, "nasbench201": nasbench201, "fidelity": fidelity, "generated-c": generated_c, "by-hand": by_hand,
+    "training": training, "speed": speed,
+}  # fmt: skip
