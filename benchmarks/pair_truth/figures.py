@@ -1,4 +1,4 @@
-"""The plots of `pair_truth.py`."""
+"""The plots of the report."""
 
 from collections.abc import Mapping
 from pathlib import Path

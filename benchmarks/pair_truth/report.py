@@ -1,4 +1,4 @@
-"""The tables of `pair_truth.py` as Markdown; a table that would stand on too few nets says so."""
+"""The tables of the report as Markdown; a table that would stand on too few nets says so."""
 
 from collections.abc import Iterable, Mapping, Sequence
 

@@ -214,7 +214,7 @@ def test_what_readme_says_of_regret(worth, report):
     assert (
         f"it is {layers}, of a random pair {chance}, of the best of the first three pairs of the list {three}." in words
     )
-    assert f"**``calibrate` 8`** brings it to {eight}," in words
+    assert f"**`--calibrate 8`** brings it to {eight}," in words
     row = tables(report["How many calibration nets"])[0]["64"]
     few = [row[f"regret, {cost}: mean (worst)"].split()[0] for cost in ("MACs", "latency")]
     error = row["MAE, points"]
