@@ -150,10 +150,10 @@ def test_repeats_stand_after_the_first_sixty_nets(plan, nets, more):
 @pytest.fixture
 def small(monkeypatch):
     """A draw of a moment."""
-    monkeypatch.setattr("POOL", 4000)
-    monkeypatch.setattr("NETS", 16)
-    monkeypatch.setattr("MORE", 4)
-    monkeypatch.setattr("REPEATS_AFTER", 14)
+    monkeypatch.setattr(drawing, "POOL", 4000)
+    monkeypatch.setattr(drawing, "NETS", 16)
+    monkeypatch.setattr(drawing, "MORE", 4)
+    monkeypatch.setattr(drawing, "REPEATS_AFTER", 14)
     return drawing
 
 
