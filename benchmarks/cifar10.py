@@ -1,6 +1,5 @@
-"""Unpack the CIFAR-10 of $ZEROSHOT_DATA into one .npz: python benchmarks/cifar10.py [--out FILE]."""
+"""Unpack the CIFAR-10 of $ZEROSHOT_DATA into one .npz: python -m benchmarks.cifar10 [--out FILE]."""
 
-import argparse
 import lzma
 import os
 import struct
@@ -11,8 +10,9 @@ from pathlib import Path
 import numba
 import numpy as np
 
+from benchmarks.script import Arguments, data_folder, exit_code, parser
 from zeroshot.data import cache_folder
-from zeroshot.errors import DataError, ZeroshotError
+from zeroshot.errors import DataError
 from zeroshot.types import ByteArray
 
 TRAIN = [f"cifar10_train_{i}.imgx" for i in range(1, 6)]
@@ -24,6 +24,19 @@ HEADER = struct.Struct("<8s5I")  # magic, images, height, width, channels, bytes
 def default_out() -> Path:
     """Where the .npz goes unless told otherwise."""
     return cache_folder() / "cifar10.npz"
+
+
+def cifar10_file(out: Path | None = None) -> Path:
+    """The .npz, unpacked from $ZEROSHOT_DATA unless it is there already.
+
+    Args:
+        out: Where it is or goes; `default_out` for None.
+
+    Raises:
+        DataError: It is not there, and neither is what it is made of.
+    """
+    out = out or default_out()
+    return out if out.exists() else cifar10_npz(data_folder("cifar10") / "cifar10", out)
 
 
 def cifar10_npz(folder: Path, out: Path) -> Path:
@@ -107,22 +120,12 @@ def _undo_prediction(residual):  # type: ignore[no-untyped-def]  # noqa: ANN001,
     return out
 
 
-def main() -> int:
+def main(arguments: Arguments = None) -> None:
     """Run as a script; the path of the .npz is printed."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--out", type=Path, default=default_out(), help="default: %(default)s")
-    out = parser.parse_args().out
-    root = os.environ.get("ZEROSHOT_DATA")
-    if not root and not out.exists():
-        print("ZEROSHOT_DATA is not set; it names the folder that holds cifar10/.", file=sys.stderr)
-        return 1
-    try:
-        print(cifar10_npz(Path(root or ".") / "cifar10", out))
-    except ZeroshotError as error:
-        print(error, error.hint, sep="\n", file=sys.stderr)
-        return 1
-    return 0
+    options = parser("cifar10", __doc__)
+    options.add_argument("--out", type=Path, default=default_out(), help="default: %(default)s")
+    print(cifar10_file(options.parse_args(arguments).out))
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(exit_code(main))

@@ -6,7 +6,6 @@ Every table names the engine that was measured. Fits used the rows marked "fit";
 import csv
 import gzip
 import json
-import os
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -14,6 +13,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from benchmarks.script import Arguments, data_folder, exit_code, parser, show
 from zeroshot.cost.boards import Board, load_board
 from zeroshot.cost.engines import Engine, load_engine
 from zeroshot.cost.latency import instructions, latency_ms
@@ -26,7 +26,7 @@ MOBILENET = "r96-s8/2-d3w16x1-d3w32x2/2-d3w64x2/2-d3w128x6/2-d3w256x2/2"
 # Width 0.3 at 64 pixels with channels rounded to multiples of 8.
 MOBILENET_V2 = "r64-s16/2-m3e1w8x1-m3e6w8x2/2-m3e6w16x3/2-m3e6w24x4/2-m3e6w32x3-m3e6w48x3/2-m3e6w96x1-h1280"
 
-# Millions of instructions, emulated Cortex-M4; those of the generated C are printed by benchmarks/firmware.py.
+# Millions of instructions, emulated Cortex-M4; those of the generated C are printed by firmware.py.
 EMULATED = {
     "small ResNet, 3.24 M": (SMALL_RESNET, 10, 11.0, 5.17),
     "ResNet8, 12.50 M": (RESNET8, 10, 29.9, 14.60),
@@ -68,12 +68,6 @@ def as_table(nets: Sequence[Sequence[Row]]) -> LayerTable:
 
 def spec_table(spec: str, classes: int) -> LayerTable:
     return layer_table(spec_array([NetSpec.parse(spec)]), 3, classes)
-
-
-def show(title: str, header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    print(f"\n## {title}\n\n| {' | '.join(header)} |\n|{'---|' * len(header)}")
-    for row in rows:
-        print(f"| {' | '.join(row)} |")
 
 
 def errors(predicted: npt.ArrayLike, measured: npt.ArrayLike) -> str:
@@ -263,12 +257,9 @@ def whole_nets(path: Path, board: Board, engine: Engine) -> None:
         print(f"\n{label}: {errors(*zip(*pairs[fit], strict=True))}.")
 
 
-def main() -> int:
-    folder = os.environ.get("ZEROSHOT_DATA")
-    if not folder or not (Path(folder) / "mcu").is_dir():
-        print("Set ZEROSHOT_DATA to the folder that holds mcu/ (measurements on boards).", file=sys.stderr)
-        return 2
-    data, engine = Path(folder) / "mcu", load_engine("tflm-cmsis-nn")
+def main(arguments: Arguments = None) -> None:
+    parser("cost_model", __doc__).parse_args(arguments)
+    data, engine = data_folder("mcu") / "mcu", load_engine("tflm-cmsis-nn")
     print("# Cost model against measurements")
     emulated()
     published(engine)
@@ -276,8 +267,7 @@ def main() -> int:
     whole_nets(data / "edgemark_mcu_results.csv", load_board("nucleo-l4r5zi"), engine)
     per_operator(data / "micronas_tflm_op_latency.csv.gz", engine)
     refit(data / "micronas_tflm_op_latency.csv.gz")
-    return 0
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(exit_code(main))

@@ -1,15 +1,14 @@
 """Our scores against NAS-Bench-Suite-Zero's published ones on the same NAS-Bench-201 cells, with real CIFAR-10.
 
-ZEROSHOT_DATA=... python benchmarks/fidelity.py [--score HOURS] [--rescore N]
+ZEROSHOT_DATA=... python -m benchmarks.fidelity [--score HOURS] [--rescore N]
 
 Without an option the table and the plot are made again from the stored scores, in seconds. `--score` adds scores that
 are missing, as long as the time allows; every score is stored as it comes, so it can be stopped and started at will.
 `--rescore` throws away the stored scores of the first N cells and computes them anew, to check that nothing moved.
 """
 
-import argparse
 import csv
-import os
+import io
 import sys
 import time
 from collections.abc import Iterator
@@ -18,18 +17,22 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from cifar10 import cifar10_npz, default_out
 from torch import nn
 
+from benchmarks.cifar10 import cifar10_file
+from benchmarks.fidelity_agreement import read_published
+from benchmarks.fidelity_report import report
+from benchmarks.script import RESULTS, Arguments, data_folder, exit_code, parser
 from zeroshot.build import initialise
 from zeroshot.data import Dataset, batches, channel_stats, load
 from zeroshot.probing.probe import Probe, Proxy, evaluate
+from zeroshot.runs.files import write_file
 from zeroshot.runs.folder import processor
 from zeroshot.scoring.plugins import load_proxies
 from zeroshot.scoring.population import Batches, net_seed
 from zeroshot.spaces import nasbench201
+from zeroshot.types import Int64Array
 
-RESULTS = Path(__file__).with_name("results")
 SCORES = RESULTS / "fidelity_scores.csv"
 DRAW, IMAGES, BATCHES = 0, 64, 2
 COLUMNS = ("index", "init", "seed", "batch_seed", "images", "proxy", "version", "value", "status")
@@ -94,7 +97,7 @@ PLANS = (
 )
 
 
-def drawn(published: np.ndarray) -> np.ndarray:
+def drawn(published: Int64Array) -> Int64Array:
     """The published cells' indices in the order of the draw."""
     return np.random.default_rng(DRAW).permutation(published)
 
@@ -154,20 +157,19 @@ def stored() -> list[dict[str, str]]:
 
 def keep(rows: list[dict[str, str]]) -> None:
     """Write the table of scores anew."""
-    partial = SCORES.with_suffix(".tmp")
-    with partial.open("w") as file:
-        file.write(
-            f"# NAS-Bench-201 cells by published index, CIFAR-10. {processor()}, torch {torch.__version__}.\n"
-            f"# Draw {DRAW} of the cells. {BATCHES} batches of {IMAGES} images, the first `images` of each are used.\n"
-            "# batch_seed own0, own1: every cell has images of its own. init default: torch's; kaiming: a search's.\n"
-        )
-        writer = csv.DictWriter(file, COLUMNS, lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(rows)
-    partial.replace(SCORES)
+    text = io.StringIO()
+    text.write(
+        f"# NAS-Bench-201 cells by published index, CIFAR-10. {processor()}, torch {torch.__version__}.\n"
+        f"# Draw {DRAW} of the cells. {BATCHES} batches of {IMAGES} images, the first `images` of each are used.\n"
+        "# batch_seed own0, own1: every cell has images of its own. init default: torch's; kaiming: a search's.\n"
+    )
+    writer = csv.DictWriter(text, COLUMNS, lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    write_file(SCORES, text.getvalue())
 
 
-def work(cells: np.ndarray, npz: Path, deadline: float) -> None:
+def work(cells: Int64Array, npz: Path, deadline: float) -> None:
     """Score what the plans ask for and the table lacks, until the deadline."""
     torch.set_num_threads(1)
     data = load(str(npz))
@@ -191,26 +193,20 @@ def work(cells: np.ndarray, npz: Path, deadline: float) -> None:
             print(time.strftime("%H:%M:%S"), plan, file=sys.stderr, flush=True)
 
 
-def main() -> None:
-    from fidelity_report import read_published, report
-
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--score", type=float, default=0.0, metavar="HOURS", help="add missing scores for that long")
-    parser.add_argument("--rescore", type=int, default=0, metavar="N", help="compute the first N cells' scores anew")
-    arguments = parser.parse_args()
-    folder = os.environ.get("ZEROSHOT_DATA")
-    if not folder:
-        sys.exit("Set ZEROSHOT_DATA to the folder that holds cifar10/ and nasbench201/.")
-    published = read_published(Path(folder) / "nasbench201")
+def main(arguments: Arguments = None) -> None:
+    options = parser("fidelity", __doc__)
+    options.add_argument("--score", type=float, default=0.0, metavar="HOURS", help="add missing scores for that long")
+    options.add_argument("--rescore", type=int, default=0, metavar="N", help="compute the first N cells' scores anew")
+    given = options.parse_args(arguments)
+    published = read_published(data_folder("nasbench201") / "nasbench201")
     cells = drawn(np.array(sorted(published)))
-    if arguments.rescore:
-        again = set(map(str, cells[: arguments.rescore].tolist()))
+    if given.rescore:
+        again = set(map(str, cells[: given.rescore].tolist()))
         keep([row for row in stored() if row["index"] not in again])
-    if arguments.score or arguments.rescore:
-        npz = cifar10_npz(Path(folder) / "cifar10", default_out())
-        work(cells, npz, time.monotonic() + 3600 * (arguments.score or 24))
+    if given.score or given.rescore:
+        work(cells, cifar10_file(), time.monotonic() + 3600 * (given.score or 24))
     report(stored(), published, cells[: PLANS[0].cells].tolist())
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(exit_code(main))

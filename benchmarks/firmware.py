@@ -7,7 +7,6 @@ Reference nets with random int8 weights: instructions do not depend on the numbe
 -128, which these have not. TFLM's figures were counted the same way on an emulated Cortex-M4 (its own build, GCC).
 """
 
-import argparse
 import sys
 import time
 from dataclasses import dataclass, replace
@@ -15,6 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
+from benchmarks.script import Arguments, exit_code, parser, show
 from zeroshot.cost.arena import arena_bytes
 from zeroshot.cost.counts import layer_macs, macs
 from zeroshot.firmware.answers import Images, compare, reference_answers
@@ -69,12 +69,6 @@ def measure(net: Int8Net, core: str) -> Needs:
     return device.needs(images)
 
 
-def show(title: str, header: tuple[str, ...], rows: list[tuple[str, ...]]) -> None:
-    print(f"\n## {title}\n\n| {' | '.join(header)} |\n|{'---|' * len(header)}")
-    for row in rows:
-        print(f"| {' | '.join(row)} |")
-
-
 def every_test_image(run: Path, pair: int, data: str | None) -> None:
     """Exits with an error where any number differs."""
     from zeroshot.firmware.export import find_pair, first_images, load_cascade, shortest
@@ -99,12 +93,12 @@ def every_test_image(run: Path, pair: int, data: str | None) -> None:
     show(f"Every test image of {config['data']}", header, rows)
 
 
-def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--run", type=Path, help="folder of a run whose pairs were quantised")
-    parser.add_argument("--pair", type=int, default=1)
-    parser.add_argument("--data", help="of the run, where it is a file or folder")
-    given = parser.parse_args()
+def main(arguments: Arguments = None) -> None:
+    options = parser("firmware", __doc__)
+    options.add_argument("--run", type=Path, help="folder of a run whose pairs were quantised")
+    options.add_argument("--pair", type=int, default=1)
+    options.add_argument("--data", help="of the run, where it is a file or folder")
+    given = options.parse_args(arguments)
     print(f"# Firmware\n\nBuilt with {find_toolchain().name}, emulated by unicorn, run on {processor()}; seed 0.")
     nets = {name: reference_net(spec, classes) for name, (spec, classes, _) in NETS.items()}
     needs = {(name, core): measure(net, core) for name, net in nets.items() for core in CORES}
@@ -145,8 +139,7 @@ def main() -> int:
         show(f"{name} by operator, Cortex-M4", ("operator", "layers", "million", "share", "instructions a MAC"), rows)
     if given.run is not None:
         every_test_image(given.run, given.pair, given.data)
-    return 0
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(exit_code(main))

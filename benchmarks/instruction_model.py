@@ -6,13 +6,13 @@ compared with all. A net's layers end at -128, as after a ReLU whose zero point 
 instructions an output more.
 """
 
-import argparse
 import sys
 from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy.optimize import nnls
 
+from benchmarks.script import Arguments, exit_code, parser, show
 from zeroshot.cost.arena import arena_bytes
 from zeroshot.cost.boards import load_board
 from zeroshot.cost.counts import macs
@@ -106,23 +106,17 @@ def rows_of(table: LayerTable) -> list[dict[str, int]]:
     return [dict(zip(COLUMNS, map(int, row), strict=True)) for row in table.rows]
 
 
-def show(title: str, header: tuple[str, ...], rows: list[tuple[str, ...]]) -> None:
-    print(f"\n## {title}\n\n| {' | '.join(header)} |\n|{'---|' * len(header)}")
-    for row in rows:
-        print(f"| {' | '.join(row)} |")
-
-
 def error(predicted: FloatArray, counted: FloatArray) -> tuple[str, str, str]:
     relative = predicted / counted - 1
     worst = relative[np.abs(relative).argmax()]
     return f"{np.abs(relative).mean():.2%}", f"{relative.mean():+.2%}", f"{worst:+.1%}"
 
 
-def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--pairs", type=int, default=24, help="pairs of random nets")
-    parser.add_argument("--seed", type=int, default=0)
-    given = parser.parse_args()
+def main(arguments: Arguments = None) -> None:
+    options = parser("instruction_model", __doc__)
+    options.add_argument("--pairs", type=int, default=24, help="pairs of random nets")
+    options.add_argument("--seed", type=int, default=0)
+    given = options.parse_args(arguments)
     engine = load_engine("c99")
     nets = emulate(given.pairs, given.seed)
     rows = [row for each in nets for row in rows_of(each.net.table)]
@@ -160,7 +154,6 @@ def main() -> int:
     table = [("held out", *error(totals[0][odd], whole[odd])), ("shipped engine, all nets", *error(totals[1], whole))]
     show("Whole nets", ("", "MAPE", "bias", "worst"), table)
     memory(nets)
-    return 0
 
 
 def memory(nets: list[Emulated]) -> None:
@@ -176,4 +169,4 @@ def memory(nets: list[Emulated]) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(exit_code(main))

@@ -1,6 +1,6 @@
 """What distillation and the cascade-aware finetune buy on CIFAR-10, at equal expected cost, over three seeds.
 
-python benchmarks/pair_training.py [--folder DIR] [--report]
+python -m benchmarks.pair_training [--folder DIR] [--report]
 
 One small pair, trained plainly and in every other way that `zeroshot train` knows, float weights, one thread. First the
 settings of each way are chosen on validation images of a seed of their own. Then cascades are compared on the test
@@ -10,26 +10,26 @@ Trained nets stay in the folder: started again, it goes on where it stopped. Eve
 minutes of one core. --report only writes the .md anew from the .csv.
 """
 
-import argparse
 import csv
-import os
 import sys
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TypeVar
 
 import numpy as np
 import torch
-from cifar10 import cifar10_npz, default_out
 from scipy.stats import t as student_t
 
+from benchmarks.cifar10 import cifar10_file
+from benchmarks.script import RESULTS, Arguments, exit_code, parser
 from zeroshot.cascade.measure import LEVEL, curve, expected_cost, outcome
 from zeroshot.cost.counts import macs, params
 from zeroshot.data import Dataset, cache_folder, load
 from zeroshot.net import NetSpec, layer_table, spec_array
-from zeroshot.runs.folder import RunFolder, processor, to_csv
+from zeroshot.runs.files import write_file
+from zeroshot.runs.folder import processor, to_csv
 from zeroshot.training.train import (
     CascadeTuning,
     Distillation,
@@ -41,7 +41,6 @@ from zeroshot.training.train import (
     tune_pair,
 )  # fmt: skip
 
-RESULTS = Path(__file__).with_name("results")
 LITTLE = "r32-s16/2-c3w32x1/2-c3w64x1/2"
 BIG = "r32-s16/2-b3w16x1-b3w32x1/2-b3w64x1/2"
 RECIPE, SEEDS, CHOICE_SEED = Recipe(epochs=12), (0, 1, 2), 100
@@ -52,7 +51,30 @@ TUNINGS = (
     CascadeTuning(softness=0.25, rate_weight=10.0), CascadeTuning(softness=0.25, kept=1.0),
 )  # fmt: skip
 PLAIN, LONGER = "plain", "plain, longer"
-Row = dict[str, Any]
+Setting = TypeVar("Setting", Distillation, CascadeTuning)
+
+
+@dataclass(frozen=True)
+class Row:
+    """A cascade at one escalation rate.
+
+    Attributes:
+        part: `validation` or `test`, the images.
+        seed: Of the training.
+        way: Of training, in words.
+        p: The rate.
+        accuracy: A fraction, as those below.
+        little: Of the little net alone.
+        big: Of the big net alone.
+    """
+
+    part: str
+    seed: int
+    way: str
+    p: float
+    accuracy: float
+    little: float
+    big: float
 
 
 @dataclass(frozen=True)
@@ -66,11 +88,16 @@ class Bench:
         """The training and validation images of a seed."""
         return hold_out(self.dataset, seed, RECIPE.validation)
 
-    def net(self, spec: str, seed: int, place: str = "", recipe: Recipe | None = None, **lesson: Any) -> TrainedNet:  # noqa: ANN401
-        """A net, trained now or before; `lesson` is a teacher and how it teaches."""
-        say(f"seed {seed} {place}: {spec} {'with a teacher' if lesson else ''}")
+    def net(
+        self, spec: str, seed: int, place: str = "", recipe: Recipe | None = None,
+        teacher: TrainedNet | None = None, distil: Distillation | None = None,
+    ) -> TrainedNet:  # fmt: skip
+        """A net, trained now or before, without a teacher or with one."""
+        say(f"seed {seed} {place}: {spec} {'with a teacher' if teacher else ''}")
         where = self.folder / f"seed-{seed}" / place
-        return train_net(spec, self.split(seed), recipe or RECIPE, seed, folder=where, resume=True, **lesson)
+        return train_net(
+            spec, self.split(seed), recipe or RECIPE, seed, teacher=teacher, distil=distil, folder=where, resume=True
+        )  # fmt: skip
 
     def tuned(
         self, little: TrainedNet, big: TrainedNet, seed: int, how: CascadeTuning, place: str = ""
@@ -90,11 +117,9 @@ def rows_of(bench: Bench, part: str, seed: int, way: str, little: TrainedNet, bi
     labels = bench.split(seed).labels(part)
     found = outcome(little.outputs[part], big.outputs[part], labels)
     points = curve(found)
+    little_alone, big_alone = float(found.little.mean()), float(found.big.mean())
     return [
-        {
-            "part": part, "seed": seed, "way": way, "p": p, "accuracy": float(np.interp(p, points.p, points.accuracy)),
-            "little": float(found.little.mean()), "big": float(found.big.mean()),
-        }
+        Row(part, seed, way, p, float(np.interp(p, points.p, points.accuracy)), little_alone, big_alone)
         for p in RATES
     ]  # fmt: skip
 
@@ -121,8 +146,8 @@ def words(how: Distillation | CascadeTuning) -> str:
 def chosen(rows: Sequence[Row]) -> tuple[Distillation, CascadeTuning]:
     """The distillation that is best over all rates, and the finetune that is best at its target."""
 
-    def best(settings: Sequence[Any], rates: Sequence[float]) -> Any:  # noqa: ANN401
-        means = [np.mean([r["accuracy"] for r in rows if r["way"] == words(s) and r["p"] in rates]) for s in settings]
+    def best(settings: Sequence[Setting], rates: Sequence[float]) -> Setting:
+        means = [np.mean([r.accuracy for r in rows if r.way == words(s) and r.p in rates]) for s in settings]
         return settings[int(np.argmax(means))]
 
     return best(DISTILLATIONS, RATES), best(TUNINGS, (TARGET,))
@@ -150,9 +175,9 @@ def difference(rows: Sequence[Row], way: str, rates: Sequence[float]) -> tuple[f
     """Mean over seeds of the accuracy minus the plain pair's, and half its t-interval (NaN for one seed)."""
 
     def by_seed(name: str) -> dict[int, float]:
-        mine = [r for r in rows if r["part"] == "test" and r["way"] == name and r["p"] in rates]
-        return {seed: float(np.mean([r["accuracy"] for r in mine if r["seed"] == seed])) for seed in SEEDS
-                if any(r["seed"] == seed for r in mine)}  # fmt: skip
+        mine = [r for r in rows if r.part == "test" and r.way == name and r.p in rates]
+        return {seed: float(np.mean([r.accuracy for r in mine if r.seed == seed])) for seed in SEEDS
+                if any(r.seed == seed for r in mine)}  # fmt: skip
 
     own, plain = by_seed(way), by_seed(PLAIN)
     gains = np.array([own[seed] - plain[seed] for seed in own if seed in plain])
@@ -173,13 +198,13 @@ def report(rows: Sequence[Row]) -> str:
     """The .md of some rows."""
     table = layer_table(spec_array([NetSpec.parse(spec) for spec in (LITTLE, BIG)]), 3, 10)
     cost, weights = macs(table) / 1e6, params(table)
-    tests = [r for r in rows if r["part"] == "test"]
-    seeds = sorted({r["seed"] for r in tests})
+    tests = [r for r in rows if r.part == "test"]
+    seeds = sorted({r.seed for r in tests})
     lines = [
         "# Better pairs: what each way of training buys",
         "",
         f"CIFAR-10, 45,000 training images, {RECIPE.epochs} epochs, float weights, seeds {', '.join(map(str, seeds))}; "
-        f"{processor()}, torch {torch.__version__}, one thread. Written by benchmarks/pair_training.py.",
+        f"{processor()}, torch {torch.__version__}, one thread. Written by `python -m benchmarks.pair_training`.",
         "",
         f"- little `{LITTLE}`: {cost[0]:.2f} M MACs, {weights[0]:,} weights",
         f"- big `{BIG}`: {cost[1]:.2f} M MACs, {weights[1]:,} weights",
@@ -209,20 +234,20 @@ def report(rows: Sequence[Row]) -> str:
         "",
         "| setting | little | big |" + "".join(f" p = {p:g} |" for p in RATES),
         "|---|---|---|" + "---|" * len(RATES),
-        *(_accuracies([r for r in rows if r["part"] == "validation"], way)
-          for way in ways([r for r in rows if r["part"] == "validation"])),
+        *(_accuracies([r for r in rows if r.part == "validation"], way)
+          for way in ways([r for r in rows if r.part == "validation"])),
     ]  # fmt: skip
     return "\n".join(lines) + "\n"
 
 
 def ways(rows: Sequence[Row]) -> list[str]:
-    return list(dict.fromkeys(r["way"] for r in rows))
+    return list(dict.fromkeys(r.way for r in rows))
 
 
 def _accuracies(rows: Sequence[Row], way: str) -> str:
-    mine = [r for r in rows if r["way"] == way]
-    singles = [f"{100 * np.mean([r[key] for r in mine]):.2f}" for key in ("little", "big")]
-    cells = [f"{100 * np.mean([r['accuracy'] for r in mine if r['p'] == p]):.2f}" for p in RATES]
+    mine = [r for r in rows if r.way == way]
+    singles = [f"{100 * np.mean([getattr(r, key) for r in mine]):.2f}" for key in ("little", "big")]
+    cells = [f"{100 * np.mean([r.accuracy for r in mine if r.p == p]):.2f}" for p in RATES]
     return "| " + " | ".join([way, *singles, *cells]) + " |"
 
 
@@ -233,31 +258,34 @@ def _differences(rows: Sequence[Row], way: str) -> str:
 
 
 def write(rows: Sequence[Row]) -> None:
-    folder = RunFolder(RESULTS, made_here=False)
-    folder.write("pair_training.csv", to_csv(rows))
-    folder.write("pair_training.md", report(rows))
+    write_file(RESULTS / "pair_training.csv", to_csv([asdict(row) for row in rows]))
+    write_file(RESULTS / "pair_training.md", report(rows))
 
 
 def read() -> list[Row]:
     with (RESULTS / "pair_training.csv").open(encoding="utf-8", newline="") as file:
-        numbers = {"seed": int, "p": float, "accuracy": float, "little": float, "big": float}
-        return [{key: numbers.get(key, str)(value) for key, value in row.items()} for row in csv.DictReader(file)]
+        return [
+            Row(
+                row["part"], int(row["seed"]), row["way"],
+                *(float(row[name]) for name in ("p", "accuracy", "little", "big")),
+            )
+            for row in csv.DictReader(file)
+        ]  # fmt: skip
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument(
+def main(arguments: Arguments = None) -> None:
+    options = parser("pair_training", __doc__)
+    options.add_argument(
         "--folder", type=Path, default=cache_folder() / "pair_training", help="of trained nets; default: %(default)s"
     )
-    parser.add_argument("--report", action="store_true", help="write the .md anew from the .csv, train nothing")
-    arguments = parser.parse_args()
-    if arguments.report:
+    options.add_argument("--report", action="store_true", help="write the .md anew from the .csv, train nothing")
+    given = options.parse_args(arguments)
+    if given.report:
         write(read())
         return
     torch.set_num_threads(1)
-    npz = cifar10_npz(Path(os.environ.get("ZEROSHOT_DATA", ".")) / "cifar10", default_out())
     # The recipe mirrors images of named sets that may be mirrored; an .npz has no such name.
-    bench = Bench(replace(load(str(npz)), name="cifar10"), arguments.folder)
+    bench = Bench(replace(load(str(cifar10_file())), name="cifar10"), given.folder)
     rows: list[Row] = []
     for found in choose(bench):
         rows += found
@@ -272,4 +300,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(exit_code(main))

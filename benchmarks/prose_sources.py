@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable
-from typing import NamedTuple
+from dataclasses import astuple, dataclass
 
 from benchmarks.stored import cell, found, record, records, section, tables, text
 
@@ -19,7 +19,8 @@ NEW = "new nets, ms a net"
 FIRST_PAIR = "search_cifar10_pairs.csv"
 
 
-class Cell(NamedTuple):
+@dataclass(frozen=True)
+class Cell:
     """A cell of a table as it stands there, without a plus sign or a unit."""
 
     name: str
@@ -30,10 +31,11 @@ class Cell(NamedTuple):
 
     def __call__(self) -> str:
         """What it says."""
-        return cell(*self).removeprefix("+").removesuffix("%").strip()
+        return cell(*astuple(self)).removeprefix("+").removesuffix("%").strip()
 
 
-class Found(NamedTuple):
+@dataclass(frozen=True)
+class Found:
     """Words of a file, found by a regular expression of one group."""
 
     name: str
@@ -41,7 +43,7 @@ class Found(NamedTuple):
 
     def __call__(self) -> str:
         """What stands there."""
-        (group,) = found(*self)
+        (group,) = found(*astuple(self))
         return group
 
 

@@ -82,7 +82,7 @@ def predictions() -> str:
     """How well single nets and pairs are predicted, beside counting alone."""
     singles, pairs = (tables(section(TRUTH, name))[0] for name in ("Single nets", "Pairs, single accuracies predicted"))
     macs, latency = (tables(section(TRUTH, name))[0] for name in (MACS, LATENCY))
-    rows = {
+    rows: dict[str, Callable[[str, str], str]] = {
         "single nets, Spearman": lambda s, p: singles[s]["Spearman"],
         "single nets, mean error, points": lambda s, p: singles[s]["held-out MAE"],
         "pairs, mean error, points": lambda s, p: pairs[p][ERROR],

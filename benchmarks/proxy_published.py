@@ -23,7 +23,7 @@ SUITE_ZERO = {
     "plain": -0.26, "snip": 0.58, "grasp": 0.51, "fisher_fan_in": 0.50, "epe_nas": 0.70, "jacob_cov": 0.75,
     "synflow": 0.73, "l2_norm": 0.68, "zen_running": 0.35, "params": 0.72, "macs": 0.69, "naswot": 0.77,
 }  # fmt: skip
-SOURCES = {
+SOURCES: dict[str, Mapping[str, tuple[float, ...]]] = {
     "ZiCo": ZICO, "Suite-Zero": {name: (value,) for name, value in SUITE_ZERO.items()},
     "AZ-NAS": {"az_nas": (0.913, 0.900, 0.886)}, "VKDNW": {"vkdnw_agg": (0.919, 0.919, 0.906)},
 }  # fmt: skip

@@ -1,33 +1,33 @@
 """Milliseconds a net and proxy, construction included, on one thread: one shared probe against one a proxy.
 
-python benchmarks/proxy_speed.py [--nets 30] [--cells 10]
+python -m benchmarks.proxy_speed [--nets 30] [--cells 10]
 
 Random nets of the mcu space at 32x32 of at most 5 million MACs, and NAS-Bench-201 cells, both drawn with seed 0, with
 standard normal images. Figures a net are processor time of the one thread, which other work on the machine disturbs
 little; the comparison of threads and processes needs the wall's clock and an idle machine.
 """
 
-import argparse
 import os
 import sys
 import time
 from collections.abc import Callable, Sequence
-from pathlib import Path
+from functools import partial
 
 import numpy as np
 import torch
 from torch import nn
 
+from benchmarks.script import RESULTS, Arguments, exit_code, parser
 from zeroshot.build import build, initialise
 from zeroshot.cost import counts
 from zeroshot.net import NetSpec, layer_table, spec_of
 from zeroshot.probing.probe import Probe, Proxy, evaluate
+from zeroshot.runs.files import write_file
 from zeroshot.runs.folder import processor
 from zeroshot.scoring.plugins import load_proxies
 from zeroshot.scoring.population import Batches, ProbeImages, default_jobs, score_probed
 from zeroshot.spaces import McuSpace, nasbench201
 
-RESULTS = Path(__file__).with_name("results")
 SIDE, CLASSES, SEED = 32, 10, 0
 READOUT = 512  # images beside the two batches, as in a search
 MAX_MACS = 5e6  # half of the space's nets have over 28 million at 32x32, no microcontroller's work
@@ -125,7 +125,8 @@ def section(title: str, makes: Sequence[Make], proxies: Sequence[Proxy], size: i
 
 def throughput(specs: list[str], proxies: Sequence[Proxy], size: int) -> list[str]:
     """Threads inside torch against processes, on nets that nobody has run yet, and on the same nets again."""
-    data, results = probe_set(size), []
+    data = probe_set(size)
+    results: list[tuple[str, ...]] = []
     known, new = specs[: len(specs) // 2], specs[len(specs) // 2 :]
 
     def timed(work: Callable[[], object]) -> str:
@@ -135,7 +136,7 @@ def throughput(specs: list[str], proxies: Sequence[Proxy], size: int) -> list[st
 
     def in_turn() -> None:
         for spec in new:
-            evaluate(proxies, prepared(lambda spec=spec: make_mcu(spec), data))
+            evaluate(proxies, prepared(partial(make_mcu, spec), data))
 
     def by_processes(nets: list[str]) -> None:
         list(score_probed(nets, CLASSES, {SIDE: data}, proxies, SEED, jobs=2))
@@ -161,7 +162,7 @@ def sizes(specs: list[str], proxies: Sequence[Proxy]) -> list[str]:
         data, taken = probe_set(size), []
         for spec in specs:
             start = time.process_time()
-            evaluate(proxies, prepared(lambda spec=spec: make_mcu(spec), data))
+            evaluate(proxies, prepared(partial(make_mcu, spec), data))
             taken.append(1e3 * (time.process_time() - start))
         lines.append(f"| {size} | {cells_of(taken)} |")
     return lines
@@ -180,32 +181,32 @@ def formats(specs: list[str], size: int) -> list[str]:
         for way, (layout, half) in ways.items():
             net = make_mcu(spec)
             initialise(net, torch.Generator().manual_seed(SEED))
-            net = net.to(memory_format=layout)
+            net = net.to(memory_format=layout)  # type: ignore[call-overload]
             batch = x.to(memory_format=layout).requires_grad_()
             for timed in (False, True):  # the first pass chooses kernels
                 start = time.process_time()
                 with torch.autocast("cpu", torch.bfloat16, enabled=half):
                     out = net(batch)
-                nn.functional.cross_entropy(out.float(), y).backward()
+                nn.functional.cross_entropy(out.float(), y).backward()  # type: ignore[no-untyped-call]
                 if timed:
                     taken[way].append(1e3 * (time.process_time() - start))
     lines = ["| layout and format | median | 90 % |", "|---|---|---|"]
     return lines + [f"| {way} | {cells_of(times)} |" for way, times in taken.items()]
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--nets", type=int, default=30, help="nets of the mcu space, default: %(default)s")
-    parser.add_argument("--cells", type=int, default=10, help="NAS-Bench-201 cells, default: %(default)s")
-    arguments = parser.parse_args()
+def main(arguments: Arguments = None) -> None:
+    options = parser("proxy_speed", __doc__)
+    options.add_argument("--nets", type=int, default=30, help="nets of the mcu space, default: %(default)s")
+    options.add_argument("--cells", type=int, default=10, help="NAS-Bench-201 cells, default: %(default)s")
+    given = options.parse_args(arguments)
     torch.set_num_threads(1)
     probed = [p for p in load_proxies() if p.cost not in ("static", "aggregate")]
     # The order of the costs, so that the sums of a cost class hold nothing of a dearer one.
     proxies = sorted(probed, key=lambda p: ("forward", "backward", "per-sample").index(p.cost))
     passes = [p for p in proxies if p.cost != "per-sample"]
-    specs = mcu_specs(arguments.nets)
-    makes = [lambda spec=spec: make_mcu(spec) for spec in specs]
-    cells = [lambda cell=cell: nasbench201.network(cell) for cell in cell_numbers(arguments.cells)]
+    specs = mcu_specs(given.nets)
+    makes = [partial(make_mcu, spec) for spec in specs]
+    cells = [partial(nasbench201.network, cell) for cell in cell_numbers(given.cells)]
     lines = [
         "# Speed of the proxies",
         "",
@@ -239,8 +240,8 @@ def main() -> None:
     ]
     text = "\n".join(lines) + "\n"
     print(text)
-    (RESULTS / "proxy_speed.md").write_text(text)
+    write_file(RESULTS / "proxy_speed.md", text)
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(exit_code(main))

@@ -1,6 +1,6 @@
 """Does pruning pay on CIFAR-10? A pruned and finetuned net against the same spec, trained from scratch for as long.
 
-ZEROSHOT_DATA=... python benchmarks/pruning.py [--folder DIR] [--report]
+ZEROSHOT_DATA=... python -m benchmarks.pruning [--folder DIR] [--report]
 
 Each source has about twice the MACs of the target and is trained for SOURCE epochs; it is pruned in several ways and
 finetuned for TUNE more. Its rival has the spec that pruning found and is trained for SOURCE + TUNE epochs with the same
@@ -9,24 +9,23 @@ source is there already. Finished nets stay in the folder and are not trained ag
 about 25 minutes of one idle core. --report only writes the .md anew from the .csv.
 """
 
-import argparse
 import csv
-import os
 import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import torch
-from cifar10 import cifar10_npz, default_out
 
+from benchmarks.cifar10 import cifar10_file
+from benchmarks.script import RESULTS, Arguments, exit_code, parser
 from zeroshot.data import Dataset, cache_folder, load
 from zeroshot.pruning.compress import Pruned, Target, finetune, prune
-from zeroshot.runs.folder import RunFolder, processor, to_csv
+from zeroshot.runs.files import write_file
+from zeroshot.runs.folder import processor, to_csv
 from zeroshot.training.train import Recipe, Split, TrainedNet, hold_out, train_net
 from zeroshot.units import si
 
-RESULTS = Path(__file__).with_name("results")
 SOURCES = {"plain": "r32-s16/2-c3w32x1-c3w64x1/2-c3w96x1/2", "residual": "r32-s16/2-b3w16x1-b3w32x1/2-b3w64x1/2"}
 SHARE = 0.5  # of the source's MACs
 SOURCE, TUNE = 8, 4  # epochs
@@ -89,7 +88,7 @@ def report(rows: list[Row]) -> str:
     lines = [
         "# Pruning against training from scratch, CIFAR-10",
         "",
-        f"`python benchmarks/pruning.py`, {processor()}, one thread, float weights, seed 0. Source: {SOURCE} epochs, "
+        f"`python -m benchmarks.pruning`, {processor()}, one thread, float weights, seed 0. Source: {SOURCE} epochs, "
         f"then pruned to {100 * SHARE:g} % of its MACs and finetuned for {TUNE} epochs (all rounds together). Scratch: "
         f"the very spec that pruning found, {SOURCE + TUNE} epochs, same recipe. Test accuracy in %, 10,000 images: a "
         "difference between two nets has a standard error of about 0.5 points, besides that of the seed. Pruning spent "
@@ -116,26 +115,23 @@ def report(rows: list[Row]) -> str:
     return "\n".join(lines)
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--folder", type=Path, default=cache_folder() / "pruning", help="default: %(default)s")
-    parser.add_argument("--report", action="store_true")
-    given = parser.parse_args()
+def main(arguments: Arguments = None) -> None:
+    options = parser("pruning", __doc__)
+    options.add_argument("--folder", type=Path, default=cache_folder() / "pruning", help="default: %(default)s")
+    options.add_argument("--report", action="store_true")
+    given = options.parse_args(arguments)
     torch.set_num_threads(1)
     table = RESULTS / "pruning.csv"
     if not given.report:
-        root = os.environ.get("ZEROSHOT_DATA")
-        if not root and not default_out().exists():
-            sys.exit("Set ZEROSHOT_DATA to the folder that holds cifar10/.")
-        dataset = load(str(cifar10_npz(Path(root or ".") / "cifar10", default_out())))
+        dataset = load(str(cifar10_file()))
         rows = [row for kind in SOURCES for row in compare(kind, dataset, given.folder)]
         RESULTS.mkdir(exist_ok=True)
-        RunFolder(RESULTS, made_here=False).write(table.name, to_csv(rows))
+        write_file(table, to_csv(rows))
     with table.open(encoding="utf-8", newline="") as file:
         text = report(list(csv.DictReader(file)))
-    RunFolder(RESULTS, made_here=False).write("pruning.md", text)
+    write_file(RESULTS / "pruning.md", text)
     print(text)
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(exit_code(main))

@@ -1,6 +1,6 @@
 """Run the search that the README shows and keep its output and plot beside this file.
 
-ZEROSHOT_DATA=... python benchmarks/readme.py
+ZEROSHOT_DATA=... python -m benchmarks.readme
 """
 
 import os
@@ -10,17 +10,16 @@ import sys
 import tempfile
 from pathlib import Path
 
-from cifar10 import cifar10_npz, default_out
+from benchmarks.cifar10 import cifar10_file
+from benchmarks.script import RESULTS, Arguments, exit_code, parser
+from zeroshot.runs.files import write_file
 
-RESULTS = Path(__file__).with_name("results")
 ARGUMENTS = {"board": "nucleo-l4r5zi", "flash": "256KiB", "sram": "64KiB", "latency": "100ms", "seed": "0"}
 
 
-def main() -> None:
-    folder = os.environ.get("ZEROSHOT_DATA")
-    if not folder:
-        sys.exit("Set ZEROSHOT_DATA to the folder that holds cifar10/.")
-    npz = cifar10_npz(Path(folder) / "cifar10", default_out())
+def main(arguments: Arguments = None) -> None:
+    parser("readme", __doc__).parse_args(arguments)
+    npz = cifar10_file()
     RESULTS.mkdir(exist_ok=True)
     zeroshot = Path(sys.executable).with_name("zeroshot")
     with tempfile.TemporaryDirectory() as scratch:
@@ -31,7 +30,7 @@ def main() -> None:
             [str(zeroshot), *command], cwd=scratch, stdout=subprocess.PIPE, text=True, check=True,
             env=os.environ | {"COLUMNS": "100"},
         )  # fmt: skip
-        (RESULTS / "search_cifar10.txt").write_text(f"$ zeroshot {' '.join(command)}\n{done.stdout}")
+        write_file(RESULTS / "search_cifar10.txt", f"$ zeroshot {' '.join(command)}\n{done.stdout}")
         for name in ("pairs.csv", "front.csv", "singles.csv"):
             shutil.copy(Path(scratch) / "run" / name, RESULTS / f"search_cifar10_{name}")
         shutil.copy(Path(scratch) / "run" / "pareto.png", RESULTS / "search_cifar10.png")
@@ -39,4 +38,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(exit_code(main))

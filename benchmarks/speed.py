@@ -1,9 +1,8 @@
 """How fast the parts are on this machine. Run it alone: other work on the cores shows in every figure.
 
-python benchmarks/speed.py [--quick]
+python -m benchmarks.speed [--quick]
 """
 
-import argparse
 import os
 import statistics
 import subprocess
@@ -16,9 +15,11 @@ from pathlib import Path
 
 import numpy as np
 
+from benchmarks.cifar10 import cifar10_file
+from benchmarks.script import Arguments, exit_code, parser
 from zeroshot.accuracy import model as accuracy
 from zeroshot.accuracy.features import features
-from zeroshot.cascade.pairs import Budgets, rank_pairs
+from zeroshot.cascade.pairs import Budgets, Ranking, rank_pairs
 from zeroshot.cost.boards import load_board
 from zeroshot.cost.engines import load_engine
 from zeroshot.cost.nets import NetCosts, net_costs, platform
@@ -28,7 +29,9 @@ from zeroshot.scoring.plugins import DEFAULT_PROXIES, load_proxies
 from zeroshot.scoring.population import default_jobs, score_static
 from zeroshot.scoring.ranking import fuse_ranks
 from zeroshot.spaces import McuSpace
+from zeroshot.types import FloatArray
 
+ROOT = Path(__file__).parent.parent
 STATIC = ("params", "macs", "depth", "nn_mass", "nn_degree")
 CHUNK = 10_000  # nets laid out at a time: the table of 100,000 at once would take 190 MB
 
@@ -48,7 +51,7 @@ def row(what: str, median: float, slowest: float, asked: str, note: str = "") ->
     print(f"| {what} | {median:.3g} s | {slowest:.3g} s | {asked} | {note} |", flush=True)
 
 
-def population(n: int, seed: int) -> tuple[NetCosts, np.ndarray]:
+def population(n: int, seed: int) -> tuple[NetCosts, FloatArray]:
     """Costs and prior accuracies of n nets of the mcu space at 32x32 on a NUCLEO-L4R5ZI."""
     board, engine = load_board("nucleo-l4r5zi"), load_engine("c99")
     table = layer_table(McuSpace.for_images(32).sample(n, np.random.default_rng(seed)), 3, 10)
@@ -61,7 +64,7 @@ def pairs(n: int, budgets: Budgets, repeats: int) -> tuple[float, float, str]:
     """Time of ranking n x n pairs."""
     (littles, little_accuracy), (bigs, big_accuracy) = population(n, 0), population(n, 1)
     fixed = platform(load_board("nucleo-l4r5zi"), load_engine("c99"), 10)
-    result = []
+    result: list[Ranking] = []
 
     def work() -> None:
         result[:] = [rank_pairs(littles, little_accuracy, bigs, big_accuracy, fixed, budgets, threads=default_jobs())]
@@ -132,12 +135,12 @@ def whole_search(data: str, folder: Path) -> None:
         row(name, taken, taken, "30 s", f"peak {peak:.0f} MiB in all processes (goal: 1,024)")
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument(
+def main(arguments: Arguments = None) -> None:
+    options = parser("speed", __doc__)
+    options.add_argument(
         "--quick", action="store_true", help="leave out 100 million pairs, the whole search, proxies and training"
     )
-    quick = parser.parse_args().quick
+    quick = options.parse_args(arguments).quick
     print(f"{processor()}, {default_jobs()} cores, Python {sys.version.split()[0]}\n")
     print("| what | median | slowest | goal | |\n|---|---|---|---|---|")
     tight = Budgets(flash=128 * 1024, sram=64 * 1024, latency=200.0)
@@ -155,15 +158,12 @@ def main() -> None:
     row("10,000 x 10,000 pairs, budgets as above", *(r := pairs(10_000, tight, 3))[:2], "3 s", r[2])
     with tempfile.TemporaryDirectory() as folder:
         whole_search("digits", Path(folder) / "digits")
-        if test_data := os.environ.get("ZEROSHOT_DATA"):
-            from cifar10 import cifar10_npz, default_out
-
-            npz = cifar10_npz(Path(test_data) / "cifar10", default_out())
-            whole_search(str(npz), Path(folder) / "cifar10")
+        if os.environ.get("ZEROSHOT_DATA"):
+            whole_search(str(cifar10_file()), Path(folder) / "cifar10")
     print(flush=True)
-    for script in ("proxy_speed.py", "training_speed.py"):
-        subprocess.run([sys.executable, str(Path(__file__).with_name(script))], check=True)
+    for script in ("proxy_speed", "training_speed"):
+        subprocess.run([sys.executable, "-m", f"benchmarks.{script}"], cwd=ROOT, check=True)
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(exit_code(main))

@@ -54,7 +54,7 @@ def tables(words: str) -> list[dict[str, Row]]:
 
     Of columns with one heading the last has that name, those before it "heading (1)", "heading (2)" and so on.
     """
-    all_of_them = []
+    all_of_them: list[dict[str, Row]] = []
     for block in re.findall(r"(?:^\|.*\n?)+", words, flags=re.MULTILINE):
         given, _, *body = [[cell.strip() for cell in line.strip("|").split("|")] for line in block.splitlines()]
         heads = [h if h not in given[i + 1 :] else f"{h} ({given[:i].count(h) + 1})" for i, h in enumerate(given)]

@@ -1,24 +1,25 @@
 """Training images a second: this package's own training step, on one and two threads of this machine.
 
-python benchmarks/training_speed.py [--seconds 3]
+python -m benchmarks.training_speed [--seconds 3]
 
 Batches of 128 images of 32x32x3, random pixels, with everything that a step of `zeroshot train` does: crop and mirror,
 normalisation, forward, backward, SGD, averaged weights. Run it alone: other work on the cores shows in every figure.
 """
 
-import argparse
 import os
 import statistics
+import sys
 import time
-from pathlib import Path
 
 import numpy as np
 import torch
 
+from benchmarks.script import RESULTS, Arguments, exit_code, parser
 from zeroshot.cost.counts import macs
 from zeroshot.data import Dataset
 from zeroshot.net import NetSpec, layer_table, spec_array
-from zeroshot.runs.folder import RunFolder, processor
+from zeroshot.runs.files import write_file
+from zeroshot.runs.folder import processor
 from zeroshot.scoring.population import default_jobs
 from zeroshot.training.batches import Split, hold_out
 from zeroshot.training.recipe import fast_precision
@@ -27,7 +28,6 @@ from zeroshot.training.train_net import job_of
 from zeroshot.training.trainer import Trainer
 from zeroshot.workers import torch_threads
 
-RESULTS = Path(__file__).with_name("results")
 SIDE, BATCH, IMAGES, CLASSES = 32, 128, 2560, 10
 ROUNDS = 5
 GOAL = 12_000  # images/s of the first net on two cores, from an early trial
@@ -72,7 +72,7 @@ def train(trainer: Trainer, seconds: float) -> int:
     while not epochs or time.perf_counter() - start < seconds:
         trainer.module.train()
         for i, (x, y) in enumerate(trainer.batches.epoch(trainer.seed, epochs)):
-            trainer._step(x, y, i)
+            trainer.step(x, y, i)
         epochs += 1
     return epochs * trainer.batches.count * trainer.batches.size
 
@@ -93,11 +93,11 @@ def table(seconds: float) -> list[str]:
     return lines
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--seconds", type=float, default=10.0, help="of each row; default: %(default)s")
+def main(arguments: Arguments = None) -> None:
+    options = parser("training_speed", __doc__)
+    options.add_argument("--seconds", type=float, default=10.0, help="of each row; default: %(default)s")
     load = os.getloadavg()[0]
-    lines = table(parser.parse_args().seconds)
+    lines = table(options.parse_args(arguments).seconds)
     text = [
         "# Speed of training",
         "",
@@ -108,8 +108,8 @@ def main() -> None:
         "",
         *lines,
     ]
-    RunFolder(RESULTS, made_here=False).write("training_speed.md", "\n".join(text) + "\n")
+    write_file(RESULTS / "training_speed.md", "\n".join(text) + "\n")
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(exit_code(main))

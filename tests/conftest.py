@@ -1,11 +1,9 @@
 """Fixtures that several test files share."""
 
-import importlib.util
 import os
 import signal
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from types import ModuleType
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -32,38 +30,18 @@ settings.register_profile("repeatable", settings.get_profile("random"), derandom
 settings.load_profile("repeatable")
 
 
-def _benchmark(name: str) -> ModuleType:
-    path = Path(__file__).parent.parent / "benchmarks" / f"{name}.py"
-    spec = importlib.util.spec_from_file_location(f"benchmarks_{name}", path)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
 @pytest.fixture(scope="session")
-def cifar10_module() -> ModuleType:
-    """benchmarks/cifar10.py, which is a script and in no package."""
-    return _benchmark("cifar10")
-
-
-@pytest.fixture(scope="session")
-def published_module() -> ModuleType:
-    """benchmarks/proxy_published.py."""
-    return _benchmark("proxy_published")
-
-
-@pytest.fixture(scope="session")
-def cifar10(cifar10_module: ModuleType) -> Path:
+def cifar10() -> Path:
     """CIFAR-10 as an .npz in the cache folder; skips without data. The first test run unpacks it (10 s)."""
+    from benchmarks.cifar10 import cifar10_npz, default_out
+
     root = os.environ.get("ZEROSHOT_DATA")
     if not root:
         pytest.skip("ZEROSHOT_DATA is not set: no CIFAR-10")
     folder = Path(root) / "cifar10"
     if not folder.is_dir():
         pytest.skip(f"{folder} does not exist: no CIFAR-10")
-    return cifar10_module.cifar10_npz(folder, cifar10_module.default_out())
+    return cifar10_npz(folder, default_out())
 
 
 @pytest.fixture

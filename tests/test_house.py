@@ -58,7 +58,16 @@ def modules() -> dict[str, Path]:
     return found
 
 
+def benchmarks() -> dict[str, Path]:
+    """Import name -> file of the scripts, which no wheel holds."""
+    names = {
+        path: ".".join(path.relative_to(ROOT).with_suffix("").parts) for path in (ROOT / "benchmarks").rglob("*.py")
+    }
+    return {name.removesuffix(".__init__"): path for path, name in sorted(names.items())}
+
+
 MODULES = modules()
+BENCHMARKS = benchmarks()
 ENGINE = {name: path for name, path in MODULES.items() if not name.startswith(("zeroshot.proxies", "zeroshot.cli"))}
 
 
@@ -145,6 +154,48 @@ def test_a_room_imports_only_rooms_below_it(name):
 @pytest.mark.parametrize("name", sorted(set(MODULES) - {"zeroshot"}))
 def test_a_package_keeps_its_private_modules(name):
     assert {other for other in imports(name) if other in MODULES and private(name, other)} == set()
+
+
+def private_uses(path: Path) -> set[str]:
+    """What a module takes from zeroshot that is not public: modules and names with an underscore, attributes of others.
+
+    Attributes of `self` and `cls` are a module's own; what another object keeps to itself may be zeroshot's.
+    """
+    found = set()
+    for node in ast.walk(tree(path)):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names if hidden(alias.name)}
+        elif isinstance(node, ast.ImportFrom):
+            found |= {f"{node.module}.{alias.name}" for alias in node.names if hidden(f"{node.module}.{alias.name}")}
+        elif isinstance(node, ast.Attribute) and hidden(node.attr) and ast.unparse(node.value) not in ("self", "cls"):
+            found.add(ast.unparse(node))
+    return found
+
+
+def hidden(name: str) -> bool:
+    """Whether a dotted name has a part with one underscore in front."""
+    return any(part.startswith("_") and not part.startswith("__") for part in name.split("."))
+
+
+def test_private_uses_are_seen(tmp_path):
+    """Else the test below could not fail."""
+    path = tmp_path / "x.py"
+    path.write_text(
+        "import zeroshot._a\nfrom zeroshot import _b\nfrom zeroshot.c._d import e\nfrom zeroshot.f import _g\n"
+        "from zeroshot.h import i\nself._mine = i\ni._j()\ni.__name__\n"
+    )
+    assert private_uses(path) == {"zeroshot._a", "zeroshot._b", "zeroshot.c._d.e", "zeroshot.f._g", "i._j"}
+
+
+@pytest.mark.parametrize("name", sorted(BENCHMARKS))
+def test_benchmarks_use_what_is_public(name):
+    assert private_uses(BENCHMARKS[name]) == set()
+
+
+def test_benchmarks_are_found_and_nothing_of_the_wheel_knows_them():
+    assert {"benchmarks", "benchmarks.cifar10", "benchmarks.pair_truth.__main__"} <= set(BENCHMARKS)
+    used = {(name, other) for name in MODULES for other in imports(name) if other.split(".")[0] == "benchmarks"}
+    assert used == set()
 
 
 def test_few_modules_lie_flat():

@@ -11,7 +11,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import numpy as np
-from market import (
+
+from benchmarks.pair_truth.market import (
     Answers,
     Chooser,
     Market,
@@ -25,8 +26,7 @@ from market import (
     single,
     tuned_shares,
 )
-from study import Sample
-
+from benchmarks.pair_truth.study import Sample
 from zeroshot.cascade.copula import Coupling
 from zeroshot.types import BoolArray, FloatArray
 
@@ -66,7 +66,7 @@ class Contest:
         return float(whole), float(low), float(high)
 
     def _served(self) -> BoolArray:
-        return np.isfinite(np.stack(list(self.accuracy.values()))).all(axis=0)
+        return np.asarray(np.isfinite(np.stack(list(self.accuracy.values()))).all(axis=0))
 
 
 def contest(sample: Sample, ways: dict[str, Judged], budgets: FloatArray, seed: int = 0) -> Contest:
@@ -147,12 +147,17 @@ class Regret:
         return float(np.nanmax(self.loss))
 
 
+def whatever_the_budget(values: FloatArray) -> Callable[[float], FloatArray]:
+    """The same values for every budget, as `regret_of` asks for them."""
+    return lambda _: values
+
+
 def regrets(on: Market, values: dict[str, FloatArray], budgets: FloatArray) -> list[Regret]:
     """Regret of the joint pick by each way's values, and of a pair drawn at random.
 
     The random pair is any that fits, with the threshold that the first way would give it.
     """
-    found = [regret_of(on, way, lambda _, value=value: value, budgets) for way, value in values.items()]
+    found = [regret_of(on, way, whatever_the_budget(value), budgets) for way, value in values.items()]
     best, _ = best_levels(on, on.truth, budgets)
     score, at = best_levels(on, next(iter(values.values())), budgets)
     fitting = np.where(score > -np.inf, on.truth[np.arange(len(at))[:, None], at], np.nan)

@@ -4,8 +4,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 from scipy.special import ndtr, ndtri
-from study import Sample, kendall
 
+from benchmarks.pair_truth.study import Sample, kendall
 from zeroshot.cascade.copula import Coupling, cascade_accuracy, fit_correlation, fit_coupling
 from zeroshot.net import NetSpec
 from zeroshot.types import BoolArray, FloatArray, Int64Array
@@ -138,7 +138,8 @@ def tau_at_cost(predicted: FloatArray, true: FloatArray, cost: FloatArray, budge
         budgets: How many.
     """
     taus = []
-    for budget in np.geomspace(*np.quantile(cost, [0.05, 0.95]), budgets):
+    low, high = np.quantile(cost, [0.05, 0.95])
+    for budget in np.geomspace(low, high, budgets):
         rows = np.flatnonzero((cost[:, 0] <= budget) & (cost[:, -1] >= budget))
         if len(rows) < 10:
             continue

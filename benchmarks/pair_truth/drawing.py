@@ -16,7 +16,6 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 
 from zeroshot.bench.pair_truth import HALVES
 from zeroshot.cost.boards import load_board
@@ -24,10 +23,9 @@ from zeroshot.cost.counts import layer_macs, layer_outputs, macs, per_net
 from zeroshot.cost.engines import engine_names, load_engine
 from zeroshot.cost.nets import net_costs, platform
 from zeroshot.net import BLOCKS, LayerTable, layer_table, spec_of
+from zeroshot.runs.files import write_file
 from zeroshot.spaces import McuSpace
-from zeroshot.types import FloatArray, Int32Array
-
-IntColumn = npt.NDArray[np.int64]
+from zeroshot.types import BoolArray, FloatArray, Int32Array, Int64Array
 
 LOWEST, HIGHEST = 0.05e6, 15e6  # MACs
 NETS = 128  # a power of two: every stratum of 1/128 of log MACs holds one net
@@ -121,10 +119,10 @@ class _Pool:
     """
 
     values: Int32Array
-    macs: IntColumn
-    flash: IntColumn
+    macs: Int64Array
+    flash: Int64Array
     share: FloatArray
-    stratum: IntColumn
+    stratum: Int64Array
 
     @staticmethod
     def drawn(space: McuSpace, strata: int, rng: np.random.Generator) -> "_Pool":
@@ -160,7 +158,7 @@ class _Pool:
         return int(rng.choice(part if len(part) else rows))
 
 
-def _fits(table: LayerTable) -> npt.NDArray[np.bool_]:
+def _fits(table: LayerTable) -> BoolArray:
     """Whether a net alone fits the device under both engines, and trains in bearable time."""
     board = load_board("nucleo-l4r5zi")  # of its costs only those are used that no board changes
     fits = per_net(table, layer_outputs(table)) <= WRITTEN
@@ -172,7 +170,7 @@ def _fits(table: LayerTable) -> npt.NDArray[np.bool_]:
     return fits
 
 
-def _flash(table: LayerTable) -> IntColumn:
+def _flash(table: LayerTable) -> Int64Array:
     return net_costs(table, load_board("nucleo-l4r5zi"), load_engine(engine_names()[0])).flash
 
 
@@ -217,7 +215,7 @@ def write_plan(path: Path, entries: Sequence[Entry]) -> None:
     writer = csv.DictWriter(text, list(Entry.__dataclass_fields__), lineterminator="\n")
     writer.writeheader()
     writer.writerows(asdict(entry) for entry in entries)
-    path.write_text(text.getvalue(), encoding="utf-8")
+    write_file(path, text.getvalue())
 
 
 def read_plan(path: Path) -> list[Entry]:

@@ -4,13 +4,22 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
-from couplings import Curves, Fit, accuracies, curves, independent, judge_pairs
-from fitting import Constants, fit_tasks, sizes_of, with_tasks
-from predictors import BASELINES, FEW_FEATURES, PROBED, WAYS, Judged, cross_validate, direct, judge
-from regroup import GROUPS, WHOLE
 from scipy.special import ndtri
-from study import STATIC, Sample, regrouped, spearman
 
+from benchmarks.pair_truth.couplings import Curves, Fit, accuracies, curves, independent, judge_pairs
+from benchmarks.pair_truth.fitting import Constants, fit_tasks, sizes_of, with_tasks
+from benchmarks.pair_truth.predictors import (
+    BASELINES,
+    FEW_FEATURES,
+    PROBED,
+    WAYS,
+    Judged,
+    cross_validate,
+    direct,
+    judge,
+)
+from benchmarks.pair_truth.regroup import GROUPS, WHOLE
+from benchmarks.pair_truth.study import STATIC, Sample, regrouped, spearman
 from zeroshot.accuracy.calibration import Calibration, calibrated, choose_design, updated
 from zeroshot.accuracy.model import PROBED as SHIPPED
 from zeroshot.accuracy.model import Z80, AccuracyModel, expected_accuracy
@@ -172,14 +181,14 @@ def proxies_alone(calibration: Sample, held: Sample) -> list[ProxyTest]:
     bars = [max(correlation(half, name) for name in ("macs", "params", "depth")) for half in halves]
     found = []
     for name in calibration.inputs.scores:
-        both = [correlation(half, name) for half in halves]
+        here, there = (correlation(half, name) for half in halves)
         undefined = sum(int(np.isnan(half.inputs.scores[name]).sum()) for half in halves)
         added = float("nan")
         if name in PROBED:
             way = direct(*FEW_FEATURES, name)
             added = judge(cross_validate(way, calibration.inputs, calibration.mu), calibration.mu).rmse
-        beats = sum(each > bar + 1e-9 for each, bar in zip(both, bars, strict=True))
-        found.append(ProxyTest(name, undefined, *both, beats, added))
+        beats = sum(each > bar + 1e-9 for each, bar in zip((here, there), bars, strict=True))
+        found.append(ProxyTest(name, undefined, here, there, beats, added))
     return sorted(found, key=lambda test: -np.nan_to_num(test.calibration, nan=-2.0))  # without a value last
 
 

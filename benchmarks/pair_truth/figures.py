@@ -1,16 +1,16 @@
-"""The plots of `pair_truth.py`."""
+"""The plots of the report."""
 
 from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
-from contest import Contest
-from couplings import RATES, Curves
-from market import Terms
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
+from benchmarks.pair_truth.contest import Contest
+from benchmarks.pair_truth.couplings import RATES, Curves
+from benchmarks.pair_truth.market import Terms
 from zeroshot.cascade.copula import Coupling, cascade_accuracy
 from zeroshot.types import FloatArray
 

@@ -7,8 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from couplings import Curves, couple
-from predictors import (
+from scipy.special import ndtri
+
+from benchmarks.pair_truth.couplings import Curves, couple
+from benchmarks.pair_truth.predictors import (
     SHIPPABLE,
     UNPROBED,
     WAYS,
@@ -19,19 +21,17 @@ from predictors import (
     judge,
     simplest,
 )
-from regroup import GROUPS, WHOLE
-from scipy.special import ndtri
-from study import ENOUGH, FEW, STATIC, Sample, regrouped
-
-from zeroshot import constants as _constants
+from benchmarks.pair_truth.regroup import GROUPS, WHOLE
+from benchmarks.pair_truth.study import ENOUGH, FEW, STATIC, Sample, regrouped
+from zeroshot import constants
 from zeroshot.accuracy.model import AccuracyModel, believed, model_of
 from zeroshot.cascade.copula import Coupling, coupling_of
 from zeroshot.errors import UsageError
-from zeroshot.runs.folder import RunFolder
+from zeroshot.runs.files import write_file
 from zeroshot.scoring.plugins import DEFAULT_PROXIES
 from zeroshot.types import FloatArray
 
-COMMAND = "python benchmarks/pair_truth.py --fit"
+COMMAND = "python -m benchmarks.pair_truth --fit"
 
 
 @dataclass(frozen=True, eq=False)
@@ -145,7 +145,7 @@ def check_enough(nets: int, draft: bool) -> None:
     if nets < ENOUGH and not draft:
         raise UsageError(
             f"Only {nets} calibration nets are trained; constants that are shipped need {ENOUGH}.",
-            "Train more (python benchmarks/pair_truth/zoo.py train), or look at a draft with --fit --draft.",
+            "Train more (python -m benchmarks.pair_truth.zoo train), or look at a draft with --fit --draft.",
         )
 
 
@@ -162,7 +162,7 @@ def to_text(found: Constants, zoo_sha256: str, date: str, draft: bool) -> str:
     coupling = found.coupling
     lines = [
         "# Constants of the accuracy and cascade predictions, and where they come from.",
-        "# `benchmarks/pair_truth.py --fit` writes this file from trained nets.", "",
+        "# `python -m benchmarks.pair_truth --fit` writes this file from trained nets.", "",
         "[provenance]", *_pairs({
             "zoo_sha256": zoo_sha256, "nets": len(next(iter(found.judged.values())).errors), "date": date,
             "command": COMMAND + (" --draft" if draft else ""),
@@ -201,11 +201,11 @@ def write(path: Path, text: str) -> None:
         UsageError: It cannot.
         RunError: The disk refuses.
     """
-    read = _constants.parse(text, str(path))
-    for part in _constants.MODELS:
+    read = constants.parse(text, str(path))
+    for part in constants.MODELS:
         model_of(read["accuracy"][part], str(path))
     coupling_of(read["cascade"], str(path))
-    RunFolder(path.parent, made_here=False).write(path.name, text)
+    write_file(path, text)
 
 
 def _pairs(values: Mapping[str, Any]) -> list[str]:

@@ -9,9 +9,9 @@ from dataclasses import dataclass, field, replace
 from math import inf
 
 import numpy as np
-from study import Sample
 
-from zeroshot.bench.pair_truth import LEVELS, Zoo, costs_on, pair_table
+from benchmarks.pair_truth.study import Sample
+from zeroshot.bench.pair_truth import LEVELS, Zoo, ZooNet, costs_on, pair_table
 from zeroshot.cascade.copula import Coupling, cascade_accuracy
 from zeroshot.cascade.pairs import describe_pairs
 from zeroshot.cost.boards import load_board
@@ -133,7 +133,7 @@ def on_images(sample: Sample, rows: Int64Array) -> Sample:
     """The same nets on some of the test images."""
     labels = {**sample.zoo.labels, "test": sample.zoo.labels["test"][rows]}
 
-    def kept(net):  # noqa: ANN001, ANN202 - a ZooNet
+    def kept(net: ZooNet) -> ZooNet:
         predicted = {**net.answers.predicted, "test": net.answers.predicted["test"][rows]}
         answers = replace(net.answers, predicted=predicted, levels={k: v[rows] for k, v in net.answers.levels.items()})
         return replace(net, answers=answers, test_accuracy=float((predicted["test"] == labels["test"]).mean()))

@@ -10,8 +10,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy.special import ndtr
-from study import Inputs, kendall, spearman
 
+from benchmarks.pair_truth.study import Inputs, kendall, spearman
 from zeroshot.accuracy.features import FEATURES
 from zeroshot.accuracy.model import STATIC as SHIPPED_STATIC
 from zeroshot.accuracy.model import AccuracyModel, Evidence, Term, believed, matched, size, standardised

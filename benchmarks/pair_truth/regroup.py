@@ -1,28 +1,26 @@
 """Other tasks without other trainings: CIFAR-10's classes in groups. A grouped answer is right if the group is.
 
-    python benchmarks/pair_truth/regroup.py      computes tasks.json, a few seconds; ZEROSHOT_DATA holds cifar10/
+    python -m benchmarks.pair_truth.regroup      computes tasks.json, a few seconds; ZEROSHOT_DATA holds cifar10/
 
 tasks.json holds how hard each task, and that of digits, is to a nearest-neighbour classifier
 (`zeroshot.accuracy.model.task_anchor`), from training images alone.
 """
 
 import json
-import os
 import sys
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
+
+from benchmarks.cifar10 import cifar10_file
+from benchmarks.script import Arguments, exit_code, parser
+from zeroshot.accuracy.model import task_anchor
+from zeroshot.data import Dataset, load
+from zeroshot.errors import RunError
+from zeroshot.runs.files import json_text, write_file
+
 HERE = Path(__file__).parent
-sys.path.insert(0, str(HERE.parent))  # for cifar10.py
-
-import numpy as np  # noqa: E402
-from cifar10 import cifar10_npz, default_out  # noqa: E402
-
-from zeroshot.accuracy.model import task_anchor  # noqa: E402
-from zeroshot.data import Dataset, load  # noqa: E402
-from zeroshot.errors import RunError  # noqa: E402
-from zeroshot.runs.folder import RunFolder  # noqa: E402
-
 TASKS = "tasks.json"
 WHOLE = "ten classes"
 # airplane automobile bird cat deer dog frog horse ship truck
@@ -61,16 +59,18 @@ def read_anchors(folder: Path = HERE) -> dict[str, float]:
         found = json.loads((folder / TASKS).read_text(encoding="utf-8"))
         return {name: float(found[name]) for name in (WHOLE, *GROUPS, DIGITS)}
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise RunError(f"{folder / TASKS} cannot be read: {error}.", "Run benchmarks/pair_truth/regroup.py.") from error
+        raise RunError(
+            f"{folder / TASKS} cannot be read: {error}.", "Run python -m benchmarks.pair_truth.regroup."
+        ) from error
 
 
-def main() -> None:
-    npz = cifar10_npz(Path(os.environ.get("ZEROSHOT_DATA", ".")) / "cifar10", default_out())
-    found = anchors(load(str(npz))) | {DIGITS: task_anchor(load("digits"))}
+def main(arguments: Arguments = None) -> None:
+    parser("pair_truth.regroup", __doc__).parse_args(arguments)
+    found = anchors(load(str(cifar10_file()))) | {DIGITS: task_anchor(load("digits"))}
     found = {name: round(value, 6) for name, value in found.items()}
-    RunFolder(HERE, made_here=False).write(TASKS, json.dumps(found, indent=1) + "\n")
+    write_file(HERE / TASKS, json_text(found, indent=1))
     print(json.dumps(found, indent=1))
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(exit_code(main))

@@ -1,15 +1,16 @@
-"""The tables of `pair_truth.py` as Markdown; a table that would stand on too few nets says so."""
+"""The tables of the report as Markdown; a table that would stand on too few nets says so."""
 
 from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
-from contest import Contest, Regret
-from couplings import FamilyTest, Fit
-from evaluation import Anchored, ProxyTest, Transfer
-from fitting import Constants
-from market import Terms
-from predictors import Judged
-from study import FEW
+
+from benchmarks.pair_truth.contest import Contest, Regret
+from benchmarks.pair_truth.couplings import FamilyTest, Fit
+from benchmarks.pair_truth.evaluation import Anchored, ProxyTest, Transfer
+from benchmarks.pair_truth.fitting import Constants
+from benchmarks.pair_truth.market import Terms
+from benchmarks.pair_truth.predictors import Judged
+from benchmarks.pair_truth.study import FEW
 
 Lines = list[str]
 DASH = "–"

@@ -1,8 +1,8 @@
 """Training-free scores of every net of the plan, computed as a search computes them, in one table.
 
-    python benchmarks/pair_truth/scores.py           half an hour of one core; goes on where it was interrupted
-    python benchmarks/pair_truth/scores.py digits    the default proxies of a search, on digits; a minute
-    python benchmarks/pair_truth/scores.py tasks     the readout of the other tasks, CIFAR-10's classes in groups
+    python -m benchmarks.pair_truth.scores           half an hour of one core; goes on where it was interrupted
+    python -m benchmarks.pair_truth.scores digits    the default proxies of a search, on digits; a minute
+    python -m benchmarks.pair_truth.scores tasks     the readout of the other tasks, CIFAR-10's classes in groups
 
 ZEROSHOT_DATA names the folder that holds cifar10/. Scores so far are in the cache folder; scores.csv appears when all
 are there, with scores.json beside it, which says how they were computed. Nets that the stored table has, and of these
@@ -11,7 +11,6 @@ the proxies in their present version, are not computed again.
 
 import csv
 import json
-import os
 import sys
 from collections.abc import Mapping, Sequence
 from contextlib import closing
@@ -19,24 +18,23 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
+from benchmarks.cifar10 import cifar10_file
+from benchmarks.pair_truth.drawing import CHANNELS, CLASSES, read_plan
+from benchmarks.pair_truth.regroup import GROUPS, grouped
+from benchmarks.script import Arguments, exit_code, parser
+from zeroshot import data
+from zeroshot.errors import RunError
+from zeroshot.net import NetSpec, layer_table, spec_array
+from zeroshot.probing.probe import Proxy
+from zeroshot.runs.files import json_text, write_file
+from zeroshot.runs.folder import RunFolder, open_run, processor, to_csv
+from zeroshot.scoring.plugins import DEFAULT_PROXIES, load_proxies
+from zeroshot.scoring.population import probe_images, score_aggregate, score_probed, score_static
 from zeroshot.types import FloatArray
 
 HERE = Path(__file__).parent
-sys.path.insert(0, str(HERE.parent))  # for cifar10.py
-
-import numpy as np  # noqa: E402
-from cifar10 import cifar10_npz, default_out  # noqa: E402
-from drawing import CHANNELS, CLASSES, read_plan  # noqa: E402
-from regroup import GROUPS, grouped  # noqa: E402
-
-from zeroshot import data  # noqa: E402
-from zeroshot.errors import RunError  # noqa: E402
-from zeroshot.net import NetSpec, layer_table, spec_array  # noqa: E402
-from zeroshot.probing.probe import Proxy  # noqa: E402
-from zeroshot.runs.folder import RunFolder, open_run, processor  # noqa: E402
-from zeroshot.scoring.plugins import DEFAULT_PROXIES, load_proxies  # noqa: E402
-from zeroshot.scoring.population import probe_images, score_aggregate, score_probed, score_static  # noqa: E402
-
 TABLE, ABOUT, TASK_READOUTS = "scores.csv", "scores.json", "task_readouts.csv"
 
 
@@ -80,7 +78,7 @@ class ScoreTable:
         at = {net: i for i, net in enumerate(self.nets)}
         missing = [net for net in nets if net not in at]
         if missing:
-            raise RunError(f"{TABLE} has no scores of {missing[0]}.", "Run benchmarks/pair_truth/scores.py.")
+            raise RunError(f"{TABLE} has no scores of {missing[0]}.", "Run python -m benchmarks.pair_truth.scores.")
         index = [at[net] for net in nets]
         return {name: column[index] for name, column in self.columns.items()}
 
@@ -203,12 +201,16 @@ def _probe(
 
 def write(folder: Path, table: ScoreTable) -> None:
     """Store a table: scores.csv, one row a net, every digit; then scores.json."""
-    here = RunFolder(folder, made_here=False)
-    here.write_table(TABLE, [
-        {"net": net, **{name: repr(float(column[i])) for name, column in table.columns.items()}}
-        for i, net in enumerate(table.nets)
+    write_file(folder / TABLE, rows_of(table.nets, table.columns))
+    write_file(folder / ABOUT, json_text(table.about, indent=1))
+
+
+def rows_of(nets: Sequence[str], columns: Mapping[str, FloatArray]) -> str:
+    """A table as CSV, one row a net, every digit."""
+    return to_csv([
+        {"net": net, **{name: repr(float(column[i])) for name, column in columns.items()}}
+        for i, net in enumerate(nets)
     ])  # fmt: skip
-    here.write(ABOUT, json.dumps(table.about, indent=1) + "\n")
 
 
 def read(folder: Path = HERE) -> ScoreTable:
@@ -225,7 +227,7 @@ def read(folder: Path = HERE) -> ScoreTable:
         return ScoreTable(tuple(row["net"] for row in rows), columns, about)
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise RunError(
-            f"{folder / TABLE} cannot be read: {error}.", "Restore it, or run benchmarks/pair_truth/scores.py."
+            f"{folder / TABLE} cannot be read: {error}.", "Restore it, or run python -m benchmarks.pair_truth.scores."
         ) from error
 
 
@@ -245,7 +247,7 @@ def read_readouts(folder: Path = HERE) -> dict[str, dict[str, float]]:
     except (OSError, ValueError, KeyError, TypeError, IndexError) as error:
         raise RunError(
             f"{folder / TASK_READOUTS} cannot be read: {error}.",
-            "Restore it, or run benchmarks/pair_truth/scores.py tasks.",
+            "Restore it, or run python -m benchmarks.pair_truth.scores tasks.",
         ) from error
 
 
@@ -254,28 +256,28 @@ def stored_table(folder: Path) -> ScoreTable | None:
     return read(folder) if (folder / TABLE).exists() else None
 
 
-def main() -> None:
+def main(arguments: Arguments = None) -> None:
+    options = parser("pair_truth.scores", __doc__)
+    options.add_argument("what", nargs="?", choices=("cifar10", "digits", "tasks"), default="cifar10")
+    what = options.parse_args(arguments).what
     nets = [entry.net for entry in read_plan(HERE / "plan.csv") if entry.seed == 0]
     scratch = data.cache_folder() / "pair_truth" / "scores"
-    if sys.argv[1:] == ["digits"]:
+    if what == "digits":
         (HERE / "digits").mkdir(exist_ok=True)
         own = HERE / "digits"
         wanted = load_proxies(DEFAULT_PROXIES)
         write(own, completed(stored_table(own), nets, data.load("digits"), wanted, scratch / "digits"))
         return
-    npz = cifar10_npz(Path(os.environ.get("ZEROSHOT_DATA", ".")) / "cifar10", default_out())
+    npz = cifar10_file()
     dataset = data.load(str(npz))
     if (dataset.channels, dataset.classes) != (CHANNELS, CLASSES):
         sys.exit(f"{npz} is not CIFAR-10.")
-    if sys.argv[1:] == ["tasks"]:
+    if what == "tasks":
         found = readouts(nets, {name: grouped(dataset, of) for name, of in GROUPS.items()}, scratch.with_name("tasks"))
-        RunFolder(HERE, made_here=False).write_table(TASK_READOUTS, [
-            {"net": net, **{name: repr(float(column[i])) for name, column in found.items()}}
-            for i, net in enumerate(nets)
-        ])  # fmt: skip
+        write_file(HERE / TASK_READOUTS, rows_of(nets, found))
         return
     write(HERE, completed(stored_table(HERE), nets, dataset, load_proxies(), scratch))
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(exit_code(main))

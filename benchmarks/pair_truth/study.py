@@ -4,15 +4,14 @@ import hashlib
 from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-import scores
 from scipy.special import ndtri
 from scipy.stats import kendalltau, spearmanr
 
+from benchmarks.pair_truth import scores
 from zeroshot.accuracy.features import features
-from zeroshot.bench.pair_truth import HALVES, Zoo, load
+from zeroshot.bench.pair_truth import HALVES, Zoo, ZooNet, load
 from zeroshot.net import NetSpec, layer_table, spec_array
 from zeroshot.scoring.plugins import DEFAULT_PROXIES
 from zeroshot.scoring.ranking import fuse_ranks
@@ -151,7 +150,7 @@ def regrouped(sample: Sample, groups: tuple[int, ...], task: str = "") -> Sample
     of = np.array(groups, np.uint8)
     labels = {part: of[truth] for part, truth in sample.zoo.labels.items()}
 
-    def moved(net: Any) -> Any:  # noqa: ANN401 - a ZooNet
+    def moved(net: ZooNet) -> ZooNet:
         predicted = {part: of[said] for part, said in net.answers.predicted.items()}
         right = {part: float((predicted[part] == labels[part]).mean()) for part in predicted}
         answers = replace(net.answers, predicted=predicted)

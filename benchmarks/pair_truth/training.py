@@ -6,11 +6,9 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import numpy.typing as npt
 import torch
-from drawing import CHANNELS, CLASSES, Entry
 
+from benchmarks.pair_truth.drawing import CHANNELS, CLASSES, Entry
 from zeroshot.cost.boards import load_board
 from zeroshot.cost.counts import layer_macs, layer_outputs, params
 from zeroshot.cost.engines import engine_names, load_engine
@@ -19,6 +17,7 @@ from zeroshot.data import load
 from zeroshot.net import DEPTHWISE, NetSpec, layer_table, spec_array
 from zeroshot.runs.folder import processor
 from zeroshot.training.train import Recipe, Split, TrainedNet, hold_out, train_net
+from zeroshot.types import Float32Array
 
 # One recipe for all nets. 5 epochs, because the zoo is to take hours of one core, not days, and nets differ more than
 # epochs do. Patience 0: none stops early.
@@ -42,7 +41,7 @@ class Trained:
 
     entry: Entry
     about: dict[str, Any]
-    logits: dict[str, npt.NDArray[np.float32]]
+    logits: dict[str, Float32Array]
 
 
 class _TimeIsUpError(Exception):

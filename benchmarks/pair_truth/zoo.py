@@ -1,17 +1,15 @@
 """Train the zoo of `zeroshot truth`, in as many sittings and on as many machines as it takes.
 
-    python benchmarks/pair_truth/zoo.py train --hours 2 --jobs 1       goes on where the last sitting stopped
-    python benchmarks/pair_truth/zoo.py train --hours 2 --part 1/3     every third net, for three machines
-    python benchmarks/pair_truth/zoo.py status                         what is there, and how long the rest takes
-    python benchmarks/pair_truth/zoo.py train --task digits            some held-out nets on another data set
-    python benchmarks/pair_truth/zoo.py draw                           how plan.csv was made; writes it anew
+    python -m benchmarks.pair_truth.zoo train --hours 2 --jobs 1       goes on where the last sitting stopped
+    python -m benchmarks.pair_truth.zoo train --hours 2 --part 1/3     every third net, for three machines
+    python -m benchmarks.pair_truth.zoo status                         what is there, and how long the rest takes
+    python -m benchmarks.pair_truth.zoo train --task digits            some held-out nets on another data set
+    python -m benchmarks.pair_truth.zoo draw                           how plan.csv was made; writes it anew
 
 ZEROSHOT_DATA names the folder that holds cifar10/. A finished net is stored in zoo/ at once; the checkpoints of the one
 in work are in the cache folder. Nets train on CPUs, one thread each: zeroshot's trainer knows no accelerator.
 """
 
-import argparse
-import os
 import re
 import sys
 import time
@@ -20,21 +18,20 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from benchmarks.cifar10 import cifar10_file
+from benchmarks.pair_truth import training
+from benchmarks.pair_truth.drawing import Entry, plan, read_plan, write_plan
+from benchmarks.pair_truth.training import Trained, epoch_seconds, split_of, train_entry
+from benchmarks.script import Arguments, exit_code, parser
+from zeroshot.bench import truth_files as files
+from zeroshot.cascade.policy import DEFAULT_POLICY, POLICIES
+from zeroshot.data import cache_folder
+from zeroshot.errors import RunError, UsageError
+from zeroshot.scoring.population import default_jobs
+from zeroshot.training.train import Recipe
+from zeroshot.types import ByteArray
+
 HERE = Path(__file__).parent
-sys.path.insert(0, str(HERE.parent))  # for cifar10.py
-
-import training  # noqa: E402
-from cifar10 import cifar10_npz, default_out  # noqa: E402
-from drawing import Entry, plan, read_plan, write_plan  # noqa: E402
-from training import Trained, epoch_seconds, split_of, train_entry  # noqa: E402
-
-from zeroshot.bench import truth_files as files  # noqa: E402
-from zeroshot.cascade.policy import DEFAULT_POLICY, POLICIES  # noqa: E402
-from zeroshot.data import cache_folder  # noqa: E402
-from zeroshot.errors import RunError, UsageError, ZeroshotError  # noqa: E402
-from zeroshot.scoring.population import default_jobs  # noqa: E402
-from zeroshot.training.train import Recipe  # noqa: E402
-
 PLAN, ZOO = HERE / "plan.csv", HERE / "zoo"
 DIGITS = HERE / "digits" / "zoo"
 DIGITS_FROM = 64  # first nets of the draw, of which those that are held out are trained on digits
@@ -136,7 +133,7 @@ def trained(
                 results.close()
 
 
-def store(found: Trained, zoo: Path, labels: dict[str, files.ByteArray]) -> None:
+def store(found: Trained, zoo: Path, labels: dict[str, ByteArray]) -> None:
     """Keep one net's answers; of repeats with another seed the default policy's scores alone."""
     policies = tuple(POLICIES) if found.entry.seed == 0 else (DEFAULT_POLICY,)
     files.save_net(zoo, name_of(found.entry), found.about, files.answers(found.logits, policies), labels)
@@ -146,10 +143,7 @@ def data_of(task: str) -> str:
     """What `zeroshot.data.load` reads a task's images from."""
     if task == "digits":
         return task
-    root = os.environ.get("ZEROSHOT_DATA")
-    if not root and not default_out().exists():
-        sys.exit("Set ZEROSHOT_DATA to the folder that holds cifar10/.")
-    return str(cifar10_npz(Path(root or ".") / "cifar10", default_out()))
+    return str(cifar10_file())
 
 
 def train(hours: float, jobs: int, backend: str, part: str, task: str = "cifar10") -> None:
@@ -186,32 +180,25 @@ def status(task: str = "cifar10") -> None:
         print(f"The stored ones took {taken / 3600:.2f} hours, {taken / model:.2f} times what an idle core takes.")
 
 
-def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    commands = parser.add_subparsers(dest="command", required=True)
+def main(arguments: Arguments = None) -> None:
+    options = parser("pair_truth.zoo", __doc__)
+    commands = options.add_subparsers(dest="command", required=True)
     commands.add_parser("draw")
-    commands.add_parser("status")
-    given_task = {"default": "cifar10", "choices": ("cifar10", "digits"), "help": "data set"}
-    commands.choices["status"].add_argument("--task", **given_task)
-    training = commands.add_parser("train")
-    training.add_argument("--task", **given_task)
-    training.add_argument("--hours", type=float, default=1.0, help="no epoch begins after them")
-    training.add_argument("--jobs", type=int, default=default_jobs(), help="nets side by side, one thread each")
-    training.add_argument("--backend", default="loky", choices=("loky", "dask", "ray"), help="of joblib")
-    training.add_argument("--part", default="1/1", metavar="I/N", help="every N-th training, from the I-th on")
-    given = parser.parse_args()
-    try:
-        if given.command == "draw":
-            write_plan(PLAN, plan())
-        elif given.command == "status":
-            status(given.task)
-        else:
-            train(given.hours, given.jobs, given.backend, given.part, given.task)
-    except ZeroshotError as error:
-        print(error.message, error.hint, sep="\n", file=sys.stderr)
-        return error.exit_code
-    return 0
+    status_options, train_options = commands.add_parser("status"), commands.add_parser("train")
+    for each in (status_options, train_options):
+        each.add_argument("--task", default="cifar10", choices=("cifar10", "digits"), help="data set")
+    train_options.add_argument("--hours", type=float, default=1.0, help="no epoch begins after them")
+    train_options.add_argument("--jobs", type=int, default=default_jobs(), help="nets side by side, one thread each")
+    train_options.add_argument("--backend", default="loky", choices=("loky", "dask", "ray"), help="of joblib")
+    train_options.add_argument("--part", default="1/1", metavar="I/N", help="every N-th training, from the I-th on")
+    given = options.parse_args(arguments)
+    if given.command == "draw":
+        write_plan(PLAN, plan())
+    elif given.command == "status":
+        status(given.task)
+    else:
+        train(given.hours, given.jobs, given.backend, given.part, given.task)
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(exit_code(main))

@@ -1,4 +1,4 @@
-"""The decoder of benchmarks/cifar10.py against an encoder in obvious Python."""
+"""The decoder of benchmarks.cifar10 against an encoder in obvious Python."""
 
 import lzma
 import struct
@@ -6,6 +6,8 @@ import struct
 import numpy as np
 import pytest
 
+from benchmarks import cifar10
+from benchmarks.script import exit_code
 from zeroshot.data import load
 from zeroshot.errors import DataError
 
@@ -31,14 +33,14 @@ def images():
 
 
 @pytest.fixture
-def packed(tmp_path, images, cifar10_module):
-    for name in [*cifar10_module.TRAIN, cifar10_module.TEST]:
+def packed(tmp_path, images):
+    for name in [*cifar10.TRAIN, cifar10.TEST]:
         (tmp_path / name).write_bytes(encoded(images, [0, 1, 2, 1]))
     return tmp_path
 
 
-def test_the_files_become_a_data_set(packed, images, cifar10_module):
-    out = cifar10_module.cifar10_npz(packed, packed / "new" / "cifar10.npz")
+def test_the_files_become_a_data_set(packed, images):
+    out = cifar10.cifar10_npz(packed, packed / "new" / "cifar10.npz")
     result = load(str(out))
     np.testing.assert_array_equal(result.x_train, np.concatenate([images] * 5))
     np.testing.assert_array_equal(result.x_test, images)
@@ -46,39 +48,43 @@ def test_the_files_become_a_data_set(packed, images, cifar10_module):
     assert [path.name for path in out.parent.iterdir()] == ["cifar10.npz"]
 
 
-def test_what_is_there_is_not_unpacked_again(tmp_path, cifar10_module):
+def test_what_is_there_is_not_unpacked_again(tmp_path):
     (tmp_path / "a.npz").write_bytes(b"kept")
-    cifar10_module.cifar10_npz(tmp_path / "nowhere", tmp_path / "a.npz")
+    cifar10.cifar10_npz(tmp_path / "nowhere", tmp_path / "a.npz")
     assert (tmp_path / "a.npz").read_bytes() == b"kept"
 
 
 @pytest.mark.parametrize("keep", [0, 20, 30, -5])
-def test_damaged_files_are_named_and_leave_nothing_behind(keep, packed, cifar10_module):
-    bad = packed / cifar10_module.TRAIN[2]
+def test_damaged_files_are_named_and_leave_nothing_behind(keep, packed):
+    bad = packed / cifar10.TRAIN[2]
     bad.write_bytes(bad.read_bytes()[:keep])
     with pytest.raises(DataError, match=bad.name):
-        cifar10_module.cifar10_npz(packed, packed / "a.npz")
+        cifar10.cifar10_npz(packed, packed / "a.npz")
     assert not list(packed.glob("a.npz*"))
 
 
-def test_another_format_is_refused(packed, cifar10_module):
-    bad = packed / cifar10_module.TEST
+def test_another_format_is_refused(packed):
+    bad = packed / cifar10.TEST
     bad.write_bytes(b"IMGPACK9" + bad.read_bytes()[8:])
     with pytest.raises(DataError, match="not a complete colour"):
-        cifar10_module.cifar10_npz(packed, packed / "a.npz")
+        cifar10.cifar10_npz(packed, packed / "a.npz")
 
 
-def test_the_script_says_what_it_needs(monkeypatch, tmp_path, capsys, packed, cifar10_module):
-    out = tmp_path / "out.npz"
-    monkeypatch.setattr("sys.argv", ["cifar10.py", "--out", str(out)])
+def test_the_script_says_what_it_needs(monkeypatch, tmp_path, capsys, packed):
+    given = ["--out", str(out := tmp_path / "out.npz")]
     monkeypatch.delenv("ZEROSHOT_DATA", raising=False)
-    assert cifar10_module.main() == 1
+    assert exit_code(cifar10.main, given) == 1
     assert "ZEROSHOT_DATA is not set" in capsys.readouterr().err
-    monkeypatch.setenv("ZEROSHOT_DATA", str(tmp_path / "nowhere"))
-    assert cifar10_module.main() == 1
-    assert "cannot be read" in capsys.readouterr().err
     (tmp_path / "data").mkdir()
-    (tmp_path / "data" / "cifar10").symlink_to(packed)
     monkeypatch.setenv("ZEROSHOT_DATA", str(tmp_path / "data"))
-    assert cifar10_module.main() == 0
+    assert exit_code(cifar10.main, given) == 1
+    assert "there is no cifar10/" in capsys.readouterr().err
+    (tmp_path / "data" / "cifar10").mkdir()
+    assert exit_code(cifar10.main, given) == 1
+    assert "cannot be read" in capsys.readouterr().err
+    (tmp_path / "data" / "cifar10").rmdir()
+    (tmp_path / "data" / "cifar10").symlink_to(packed)
+    assert exit_code(cifar10.main, given) == 0
     assert capsys.readouterr().out.strip() == str(out)
+    monkeypatch.delenv("ZEROSHOT_DATA")
+    assert exit_code(cifar10.main, given) == 0

@@ -2,6 +2,7 @@
 
 import pytest
 
+from benchmarks import proxy_published
 from zeroshot.bench.judge import Verdict
 from zeroshot.bench.seeds import OverSeeds
 from zeroshot.bench.statistics import Estimate
@@ -21,15 +22,13 @@ from zeroshot.bench.statistics import Estimate
         (0.05, float("nan"), 0.99, True, "no scores are published to tell which"),
     ],
 )
-def test_the_reason_is_the_first_that_is_measured(published_module, difference, same_rows, stability, on_all, words):
-    assert words in published_module.reason(difference, same_rows, stability, on_all)
+def test_the_reason_is_the_first_that_is_measured(difference, same_rows, stability, on_all, words):
+    assert words in proxy_published.reason(difference, same_rows, stability, on_all)
 
 
-def test_a_size_is_explained_as_far_as_counting_explains_it(published_module):
-    assert published_module.size_reason(0.753, 0.75, True).endswith("it is 0.753")
-    assert published_module.size_reason(0.753, 0.69, False).endswith(
-        "it is 0.753, which leaves -0.063 open: other rows"
-    )
+def test_a_size_is_explained_as_far_as_counting_explains_it():
+    assert proxy_published.size_reason(0.753, 0.75, True).endswith("it is 0.753")
+    assert proxy_published.size_reason(0.753, 0.69, False).endswith("it is 0.753, which leaves -0.063 open: other rows")
 
 
 def verdict(nets, task, proxy, value):
@@ -37,20 +36,20 @@ def verdict(nets, task, proxy, value):
     return Verdict(nets, task, proxy, 9, 9, 0, {"all": estimate}, {}, estimate, (), {}, {}, {})
 
 
-def test_figures_stand_beside_ours_on_their_rows(published_module):
-    verdicts = [verdict("all cells", task, p, 0.8) for task in published_module.TASKS for p in ("naswot", "params")]
+def test_figures_stand_beside_ours_on_their_rows():
+    verdicts = [verdict("all cells", task, p, 0.8) for task in proxy_published.TASKS for p in ("naswot", "params")]
     verdicts += [
         verdict("cells with every proxy", task, p, 0.7)
-        for task in published_module.TASKS
+        for task in proxy_published.TASKS
         for p in ("naswot", "gradsign")
     ]
     verdicts += [verdict("no dead operations", "cifar10", p, v) for p, v in (("naswot", 0.7), ("sz_nwot", 0.75))]
     seeds = [OverSeeds("naswot", 9, None, 0.0, 1.0, 0.5)]
-    counted = {("params", task): 0.751 for task in published_module.TASKS}
-    rows = published_module.compared(verdicts, seeds, counted, {("gradsign", "cifar10"): (0.6, 0.61)})
+    counted = {("params", task): 0.751 for task in proxy_published.TASKS}
+    rows = proxy_published.compared(verdicts, seeds, counted, {("gradsign", "cifar10"): (0.6, 0.61)})
     found = {(row["source"], row["proxy"], row["task"]): row for row in rows}
     assert set(found) == {
-        *(("ZiCo", p, task) for p in ("naswot", "params", "gradsign") for task in published_module.TASKS),
+        *(("ZiCo", p, task) for p in ("naswot", "params", "gradsign") for task in proxy_published.TASKS),
         ("Suite-Zero", "naswot", "cifar10"), ("Suite-Zero", "params", "cifar10"),
     }  # fmt: skip
     row = found["ZiCo", "naswot", "cifar10"]

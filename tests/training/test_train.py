@@ -295,12 +295,12 @@ def test_the_best_row_wins_by_accuracy_then_loss(digits):
 
 
 def test_a_loss_that_is_nan_stops_and_keeps_the_last_checkpoint(digits, tmp_path, monkeypatch):
-    real = Trainer._step
+    real = Trainer.step
 
     def step(self, x, y, number):
         return real(self, x * math.nan if number == self.batches.count + 4 else x, y, number)
 
-    monkeypatch.setattr(Trainer, "_step", step)
+    monkeypatch.setattr(Trainer, "step", step)
     with pytest.raises(TrainError, match=rf"{NET} is NaN or infinite in epoch 2, step 5 of"):
         train_net(NET, digits, SHORT, folder=tmp_path)
     assert disk.epochs(tmp_path, NET) == [1]

@@ -1,36 +1,27 @@
-"""benchmarks/pair_training.py on nets that train in a moment: the same figures as by hand, resumed, and its report."""
-
-import importlib.util
-import sys
-from pathlib import Path
+"""benchmarks.pair_training on nets that train in a moment: the same figures as by hand, resumed, and its report."""
 
 import numpy as np
 import pytest
 
+from benchmarks import pair_training
 from zeroshot.cascade.measure import curve, outcome
 from zeroshot.data import load
 from zeroshot.training.train import CascadeTuning, Distillation, Recipe, hold_out, train_net
 
-FOLDER = Path(__file__).parent.parent.parent / "benchmarks"
 LITTLE, BIG = "r8-s4/2-c3w8x1", "r8-s8-c3w16x1/2"
 
 
 @pytest.fixture
 def ablation(monkeypatch, tmp_path):
-    """The script as a module, small and writing elsewhere."""
-    monkeypatch.syspath_prepend(str(FOLDER))
-    spec = importlib.util.spec_from_file_location("pair_training_under_test", FOLDER / "pair_training.py")
-    module = importlib.util.module_from_spec(spec)
-    monkeypatch.setitem(sys.modules, spec.name, module)
-    spec.loader.exec_module(module)
+    """The script, small and writing elsewhere."""
     small = {
         "LITTLE": LITTLE, "BIG": BIG, "RECIPE": Recipe(epochs=2), "SEEDS": (0, 1), "RESULTS": tmp_path,
         "DISTILLATIONS": (Distillation(), Distillation(weight=0.1)),
         "TUNINGS": (CascadeTuning(epochs=1), CascadeTuning(epochs=1, softness=2.0)),
     }  # fmt: skip
     for name, value in small.items():
-        monkeypatch.setattr(module, name, value)
-    return module
+        monkeypatch.setattr(pair_training, name, value)
+    return pair_training
 
 
 def test_all_ways_are_trained_compared_and_reported(ablation, tmp_path):
@@ -41,15 +32,15 @@ def test_all_ways_are_trained_compared_and_reported(ablation, tmp_path):
     assert tuning in ablation.TUNINGS
     for seed in ablation.SEEDS:
         rows += [row for found in ablation.compare(bench, seed, distil, tuning) for row in found]
-    tests = [row for row in rows if row["part"] == "test"]
+    tests = [row for row in rows if row.part == "test"]
     assert len(tests) == 2 * 6 * len(ablation.RATES)
-    assert {row["seed"] for row in rows if row["part"] == "validation"} == {ablation.CHOICE_SEED}
+    assert {row.seed for row in rows if row.part == "validation"} == {ablation.CHOICE_SEED}
 
     # The plain pair of seed 1, by hand.
     split = hold_out(load("digits"), 1)
     little, big = (train_net(net, split, Recipe(epochs=2), 1) for net in (LITTLE, BIG))
     points = curve(outcome(little.outputs["test"], big.outputs["test"], split.labels("test")))
-    mine = {row["p"]: row["accuracy"] for row in tests if row["seed"] == 1 and row["way"] == ablation.PLAIN}
+    mine = {row.p: row.accuracy for row in tests if row.seed == 1 and row.way == ablation.PLAIN}
     assert mine == {p: np.interp(p, points.p, points.accuracy) for p in ablation.RATES}
 
     ablation.write(rows)
@@ -63,7 +54,7 @@ def test_all_ways_are_trained_compared_and_reported(ablation, tmp_path):
 
 
 def row(way, seed, accuracy, part="test", p=0.1):
-    return {"part": part, "seed": seed, "way": way, "p": p, "accuracy": accuracy, "little": 0.5, "big": 0.6}
+    return pair_training.Row(part, seed, way, p, accuracy, little=0.5, big=0.6)
 
 
 def test_differences_are_paired_by_seed(ablation, monkeypatch):

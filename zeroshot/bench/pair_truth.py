@@ -142,7 +142,7 @@ def load(folder: str | Path = FOLDER) -> Zoo:
         raise RunError(
             f"There is no zoo in {where}.",
             "It is part of the source repository; give its folder with `folder`, or make one: "
-            "python benchmarks/pair_truth/zoo.py train --hours 1",
+            "python -m benchmarks.pair_truth.zoo train --hours 1",
         )
     labels = files.load_labels(where)
     return Zoo(tuple(_net(where, name, labels) for name in files.names(where)), labels)

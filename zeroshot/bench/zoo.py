@@ -52,6 +52,8 @@ def _scores(path: Path, nets: tuple[str, ...]) -> dict[str, FloatArray]:
     at = {name: row for row, name in enumerate(names)}
     missing = [net for net in nets if net not in at]
     if missing:
-        raise DataError(f"{path} has no scores of {missing[0]}.", "Compute them: benchmarks/pair_truth/scores.py.")
+        raise DataError(
+            f"{path} has no scores of {missing[0]}.", "Compute them: python -m benchmarks.pair_truth.scores."
+        )
     rows = np.array([at[net] for net in nets])
     return {name: values[rows] for name, values in columns.items()}

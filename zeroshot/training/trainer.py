@@ -111,7 +111,7 @@ class Trainer:
         self.module.train()
         total = 0.0
         for i, (x, y) in enumerate(self.batches.epoch(self.seed, number)):
-            total += self._step(x, y, number * self.batches.count + i)
+            total += self.step(x, y, number * self.batches.count + i)
         row = self._judged(number + 1, total / self.batches.count)
         self.history.append(row)
         if not self.best_row or self._merit(row) > self._merit(self.best_row):
@@ -146,7 +146,20 @@ class Trainer:
         """The loss of a batch, a scalar: outputs (n, classes) float32, labels (n,), images as the net saw them."""
         return cross_entropy(out, y, label_smoothing=self.recipe.label_smoothing)
 
-    def _step(self, x: torch.Tensor, y: torch.Tensor, step: int) -> float:
+    def step(self, x: torch.Tensor, y: torch.Tensor, step: int) -> float:
+        """One batch forwards, backwards and into the weights.
+
+        Args:
+            x: Images as the net sees them, (n, channels, height, width).
+            y: Their labels, (n,).
+            step: Its number since the first epoch began, which sets the learning rate.
+
+        Returns:
+            The loss.
+
+        Raises:
+            TrainError: It is no number any more.
+        """
         recipe = self.recipe
         for group in self.optimizer.param_groups:
             group["lr"] = learning_rate(recipe, step / (recipe.epochs * self.batches.count))

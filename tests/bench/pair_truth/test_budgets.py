@@ -7,21 +7,22 @@ import numpy as np
 import pytest
 from scipy.special import ndtri
 
+from benchmarks.pair_truth import contest, evaluation, market
 from zeroshot.accuracy.model import PROBED
 from zeroshot.bench.pair_truth import outcome
 from zeroshot.cascade import measure
 
 
 @pytest.fixture(scope="module")
-def markets(scripts, sample):
+def markets(sample):
     """Eight held-out nets under both terms."""
     few = sample.of("held-out").take(np.arange(8))
-    return [scripts["market"].market(few, terms) for terms in scripts["market"].MARKETS]
+    return [market.market(few, terms) for terms in market.MARKETS]
 
 
 @pytest.mark.parametrize("which", [0, 1])
-def test_joint_picks_are_the_best_of_a_loop(scripts, markets, which):
-    market, on = scripts["market"], markets[which]
+def test_joint_picks_are_the_best_of_a_loop(markets, which):
+    on = markets[which]
     budgets = on.budgets()
     drawn = np.array([True] * 6 + [False] * 2)
     for budget, pick in zip(budgets, market.joint(on, on.truth, budgets)(drawn), strict=True):
@@ -42,8 +43,8 @@ def test_joint_picks_are_the_best_of_a_loop(scripts, markets, which):
             assert drawn[[pick.little, pick.big]].all()
 
 
-def test_the_truth_of_a_pair_is_its_measured_cascade(scripts, markets):
-    market, on = scripts["market"], markets[0]
+def test_the_truth_of_a_pair_is_its_measured_cascade(markets):
+    on = markets[0]
     for row in (0, len(on.little) // 2, len(on.little) - 1):
         pair = outcome(on.sample.zoo, on.little[row], on.big[row])
         for column in (0, 10, 40):
@@ -53,9 +54,8 @@ def test_the_truth_of_a_pair_is_its_measured_cascade(scripts, markets):
             assert market.Answers(on.sample).of(pick).mean() == pytest.approx(exact)
 
 
-def test_limits_are_kept(scripts, sample):
+def test_limits_are_kept(sample):
     """Tight terms: every pair that counts fits them by the formulas of a search."""
-    market = scripts["market"]
     few = sample.of("held-out").take(np.arange(8))
     loose, tight = (
         market.market(few, replace(market.MARKETS[1], flash=f, sram=s)) for f, s in ((inf, inf), (6e4, 3e4))
@@ -66,8 +66,8 @@ def test_limits_are_kept(scripts, sample):
         assert max(tight.flash[[tight.little[row], tight.big[row]]]) <= 6e4
 
 
-def test_the_separate_way_plans_and_the_single_net_is_the_best_that_fits(scripts, markets):
-    market, on = scripts["market"], markets[0]
+def test_the_separate_way_plans_and_the_single_net_is_the_best_that_fits(markets):
+    on = markets[0]
     budgets, accuracy, everyone = on.budgets(), on.sample.accuracy, np.ones(8, bool)
     for budget, pick in zip(budgets, market.single(on, accuracy, budgets)(everyone), strict=True):
         fits = [i for i in range(8) if on.net_cost[i] <= budget]
@@ -84,18 +84,18 @@ def test_the_separate_way_plans_and_the_single_net_is_the_best_that_fits(scripts
         assert market.Answers(on.sample).of(pick).mean() <= market.Answers(on.sample).of(rival).mean()
 
 
-def test_regret_is_nought_for_the_truth_and_positive_by_chance(scripts, markets):
+def test_regret_is_nought_for_the_truth_and_positive_by_chance(markets):
     on = markets[0]
     noise = np.random.default_rng(0).normal(size=on.truth.shape)
-    true, blind, chance = scripts["contest"].regrets(on, {"truth": on.truth, "noise": noise}, on.budgets())
+    true, blind, chance = contest.regrets(on, {"truth": on.truth, "noise": noise}, on.budgets())
     assert np.nanmax(np.abs(true.loss)) == 0
     assert blind.mean > 0
     assert (chance.way, chance.mean > 0) == ("random", True)
     assert np.nanmin([blind.loss, chance.loss]) >= -1e-12
 
 
-def test_more_pairs_to_choose_from_lose_less(scripts, markets):
-    contest, on = scripts["contest"], markets[0]
+def test_more_pairs_to_choose_from_lose_less(markets):
+    on = markets[0]
     budgets, noise = on.budgets(), np.random.default_rng(0).normal(size=on.truth.shape)
     one, three = (contest.regret_of(on, "noise", lambda _: noise, budgets, picks) for picks in (1, 3))
     assert one.loss == pytest.approx(contest.regrets(on, {"noise": noise}, budgets)[0].loss, nan_ok=True)
@@ -116,8 +116,8 @@ def test_more_pairs_to_choose_from_lose_less(scripts, markets):
     assert len(nets) == 2 * np.isfinite(inside).any(axis=1).sum()
 
 
-def test_a_search_that_trains_learns_the_nets_it_would_pick(scripts, sample, calibration):
-    evaluation, seen = scripts["evaluation"], []
+def test_a_search_that_trains_learns_the_nets_it_would_pick(sample, calibration):
+    seen = []
 
     def merit(accuracy):
         seen.append(accuracy)
@@ -131,8 +131,8 @@ def test_a_search_that_trains_learns_the_nets_it_would_pick(scripts, sample, cal
     assert len(seen) >= 2
 
 
-def test_a_way_against_itself_gains_nothing(scripts, markets, monkeypatch):
-    contest, on = scripts["contest"], markets[0]
+def test_a_way_against_itself_gains_nothing(markets, monkeypatch):
+    on = markets[0]
     monkeypatch.setattr(contest, "RESAMPLES", 10)
     budgets = on.budgets()
     known = contest.known_ways(on, budgets, (0.5, 0.3))

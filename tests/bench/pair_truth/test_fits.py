@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from scipy.special import ndtri
 
+from benchmarks.pair_truth import couplings, fitting, predictors, regroup
 from zeroshot.accuracy.model import PROBED, STATIC, model_of, size
 from zeroshot.bench.pair_truth import outcome
 from zeroshot.cascade import measure
@@ -17,11 +18,11 @@ from ... import synthetic_zoo
 
 
 @pytest.mark.parametrize("penalty", [0.0, 0.05, 2.0])
-def test_leaving_one_out_is_what_a_loop_of_fits_gives(scripts, penalty):
+def test_leaving_one_out_is_what_a_loop_of_fits_gives(penalty):
     """Each row predicted by ridge on the others, as a solved system with a free intercept."""
     rng = np.random.default_rng(0)
     x, y = rng.normal(size=(15, 3)) * [1, 5, 0.1], rng.normal(size=15)
-    fit = scripts["predictors"].ridge(x, y, (penalty,))
+    fit = predictors.ridge(x, y, (penalty,))
     z = (x - x.mean(0)) / x.std(0)
     punished = np.diag([0.0] + [15 * penalty] * 3)
 
@@ -36,16 +37,15 @@ def test_leaving_one_out_is_what_a_loop_of_fits_gives(scripts, penalty):
     assert fit.predict(x) == pytest.approx(whole[0] + z @ whole[1:], abs=1e-9)
 
 
-def test_the_penalty_of_least_left_out_error_is_taken(scripts):
+def test_the_penalty_of_least_left_out_error_is_taken():
     rng = np.random.default_rng(1)
     x, y = rng.normal(size=(20, 6)), rng.normal(size=20)
-    ridge, penalties = scripts["predictors"].ridge, (0.01, 0.3, 10.0)
+    ridge, penalties = predictors.ridge, (0.01, 0.3, 10.0)
     error = {p: ((ridge(x, y, (p,)).left_out - y) ** 2).sum() for p in penalties}
     assert ridge(x, y, penalties).penalty == min(error, key=error.get)
 
 
-def test_no_net_is_predicted_from_its_own_accuracy(scripts, calibration):
-    predictors = scripts["predictors"]
+def test_no_net_is_predicted_from_its_own_accuracy(calibration):
     mu = calibration.mu
     for name, way in predictors.WAYS.items():
         if name.startswith("Gaussian"):
@@ -58,8 +58,8 @@ def test_no_net_is_predicted_from_its_own_accuracy(scripts, calibration):
         assert (after[4:] != before[4:]).any(), name
 
 
-def test_the_simplest_way_within_noise_is_chosen(scripts):
-    predictors, rng = scripts["predictors"], np.random.default_rng(2)
+def test_the_simplest_way_within_noise_is_chosen():
+    rng = np.random.default_rng(2)
     truth = rng.normal(size=60)
     noise = {"plain": 0.30, "good": 0.101, "best": 0.1}
     judged = {name: predictors.judge(truth + sd * rng.normal(size=60), truth) for name, sd in noise.items()}
@@ -71,9 +71,9 @@ def test_the_simplest_way_within_noise_is_chosen(scripts):
     assert predictors.simplest(judged, ["plain"]) == "plain"
 
 
-def test_a_model_of_features_and_scores_says_what_its_ridge_says(scripts, calibration):
+def test_a_model_of_features_and_scores_says_what_its_ridge_says(calibration):
     """On the nets of the fit, whose mean scores are those of the population; elsewhere only the level may differ."""
-    predictors, inputs, mu = scripts["predictors"], calibration.inputs, calibration.mu
+    inputs, mu = calibration.inputs, calibration.mu
     names, proxies = ("log_macs", "log_side"), ("linear_readout", "naswot")
     x = predictors.columns_of(inputs, (*names, *proxies))
     fit = predictors.ridge(x, mu)
@@ -86,13 +86,12 @@ def test_a_model_of_features_and_scores_says_what_its_ridge_says(scripts, calibr
 
 
 @pytest.mark.usefixtures("quick")
-def test_known_constants_are_recovered(scripts, calibration):
+def test_known_constants_are_recovered(calibration):
     """Gamma and kappa that the answers were drawn with, and the line that the accuracies were."""
-    couplings, fitting = scripts["couplings"], scripts["fitting"]
     found = couplings.curves(calibration)
     assert found.gamma.mean() == pytest.approx(synthetic_zoo.GAMMA, abs=0.02)
     assert found.kappa.mean() == pytest.approx(synthetic_zoo.KAPPA, abs=0.03)
-    fit = fitting.fit(calibration, found, scripts["regroup"].read_anchors())
+    fit = fitting.fit(calibration, found, regroup.read_anchors())
     mu = np.array([-0.3, 0.0, 0.4])
     assert np.tanh(fit.coupling.gamma[0] + fit.coupling.gamma[1] * mu) == pytest.approx(synthetic_zoo.GAMMA, abs=0.05)
     slope = {term.feature: term.weight / term.scale for term in fit.model.terms}["log_macs"]
@@ -103,8 +102,7 @@ def test_known_constants_are_recovered(scripts, calibration):
     assert np.abs(ndtri(calibration.accuracy) - fit.model.intercept).mean() > 0.1
 
 
-def test_curves_are_measured_cascades(scripts, sample):
-    couplings = scripts["couplings"]
+def test_curves_are_measured_cascades(sample):
     few = sample.take(np.arange(6))
     found = couplings.curves(few)
     macs = few.zoo.macs()
@@ -119,16 +117,15 @@ def test_curves_are_measured_cascades(scripts, sample):
             assert found.p[row, column] == pytest.approx(exact.p)
 
 
-def test_a_pair_of_the_same_net_twice_has_the_same_gamma_and_kappa(scripts, sample):
+def test_a_pair_of_the_same_net_twice_has_the_same_gamma_and_kappa(sample):
     """The big net's correctness is then the little one's; only the MACs say that it is another net."""
     net = sample.zoo.nets[0]
     twice = replace(sample.take(np.array([0, 1])), zoo=replace(sample.zoo, nets=(net, replace(net, macs=net.macs + 1))))
-    found = scripts["couplings"].curves(twice)
+    found = couplings.curves(twice)
     assert found.kappa[0] == pytest.approx(found.gamma[0], abs=1e-5)
 
 
-def test_family_terms_do_not_help_where_there_are_no_families(scripts, calibration):
-    couplings = scripts["couplings"]
+def test_family_terms_do_not_help_where_there_are_no_families(calibration):
     tests = couplings.test_families(calibration, couplings.curves(calibration))
     plain = tests[0]
     assert plain.term == couplings.NO_FAMILY
@@ -136,9 +133,9 @@ def test_family_terms_do_not_help_where_there_are_no_families(scripts, calibrati
     assert len({test.pairs for test in tests}) == 1
 
 
-def test_the_oracle_beats_independence(scripts, calibration, sample):
+def test_the_oracle_beats_independence(calibration, sample):
     """Answers come from the copula: with its constants the error is counting noise, without kappa it is points."""
-    couplings, held = scripts["couplings"], sample.of("held-out")
+    held = sample.of("held-out")
     coupling = couplings.couple(couplings.curves(calibration), calibration.accuracy)
     found, macs = couplings.curves(held), held.zoo.macs()
     right = couplings.judge_pairs(found, held.accuracy, coupling, macs)
@@ -150,26 +147,23 @@ def test_the_oracle_beats_independence(scripts, calibration, sample):
     assert right.pairs == len(found) == len(held) * (len(held) - 1) // 2
 
 
-def test_few_nets_give_no_constants(scripts):
-    fitting = scripts["fitting"]
+def test_few_nets_give_no_constants():
     with pytest.raises(UsageError, match="Only 39"):
         fitting.check_enough(39, draft=False)
     fitting.check_enough(39, draft=True)
     fitting.check_enough(40, draft=False)
 
 
-def test_a_fit_refuses_other_halves_and_a_handful(scripts, sample, calibration):
-    couplings, fitting = scripts["couplings"], scripts["fitting"]
-    anchors = scripts["regroup"].read_anchors()
+def test_a_fit_refuses_other_halves_and_a_handful(sample, calibration):
+    anchors = regroup.read_anchors()
     few = calibration.take(np.arange(7))
     for each in (sample, sample.of("held-out"), few):
         with pytest.raises(UsageError, match="Constants need"):
             fitting.fit(each, couplings.curves(few), anchors)
 
 
-def test_written_constants_are_read_back(scripts, tmp_path):
-    fitting = scripts["fitting"]
-    judged = {"x": scripts["predictors"].judge(np.zeros(41), np.arange(41.0))}
+def test_written_constants_are_read_back(tmp_path):
+    judged = {"x": predictors.judge(np.zeros(41), np.arange(41.0))}
     coupling = coupling_of({"name": "c", "source": 'a "word"', "gamma": [0.1, 0.2], "kappa": [0.3, 0.4, -0.5]})
     static, probed = replace(STATIC, name="zoo-41-static"), replace(PROBED, name="zoo-41", sd_net=0.123)
     found = fitting.Constants(static, probed, coupling, judged, "x")

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from benchmarks.pair_truth import regroup, scores, study
 from zeroshot.data import load as load_data
 from zeroshot.errors import RunError
 from zeroshot.net import NetSpec, layer_table, spec_array
@@ -17,8 +18,8 @@ from zeroshot.scoring.population import score_static
 FOLDER = Path(__file__).parent.parent.parent.parent / "benchmarks" / "pair_truth"
 
 
-def test_the_stored_scores_are_of_the_plan_and_of_these_proxies(scripts):
-    table = scripts["scores"].read()
+def test_the_stored_scores_are_of_the_plan_and_of_these_proxies():
+    table = scores.read()
     with (FOLDER / "plan.csv").open() as file:
         nets = [row["net"] for row in csv.DictReader(file) if row["seed"] == "0"]
     assert list(table.nets) == nets
@@ -32,8 +33,7 @@ def test_the_stored_scores_are_of_the_plan_and_of_these_proxies(scripts):
         assert {net for net, x in zip(nets, table.columns[name], strict=True) if isnan(x)} == set(why)
 
 
-def test_scores_resume_and_are_read_as_written(scripts, tmp_path, monkeypatch):
-    scores = scripts["scores"]
+def test_scores_resume_and_are_read_as_written(tmp_path, monkeypatch):
     nets = ["r8-s4-c3w4x1", "r8-s4-d3w4x1/2", "r8-s4-b3w8x1"]
     proxies = load_proxies(["naswot", "macs", "swap", "params", "reg_swap"])
     digits = load_data("digits")
@@ -60,8 +60,7 @@ def test_scores_resume_and_are_read_as_written(scripts, tmp_path, monkeypatch):
         scores.read(tmp_path)
 
 
-def test_only_missing_scores_are_computed(scripts, tmp_path, monkeypatch):
-    scores = scripts["scores"]
+def test_only_missing_scores_are_computed(tmp_path, monkeypatch):
     nets, digits = ["r8-s4-c3w4x1", "r8-s4-d3w4x1/2"], load_data("digits")
     few, all_of = load_proxies(["macs", "swap"]), load_proxies(["macs", "swap", "naswot", "params", "reg_swap"])
     stored = scores.compute(nets, digits, few, tmp_path / "a")
@@ -85,8 +84,7 @@ def test_only_missing_scores_are_computed(scripts, tmp_path, monkeypatch):
             scores.completed(found, nets_of, digits, proxies, tmp_path / "e")
 
 
-def test_further_nets_join_the_table(scripts, tmp_path, monkeypatch):
-    scores = scripts["scores"]
+def test_further_nets_join_the_table(tmp_path, monkeypatch):
     nets, digits = ["r8-s4-c3w4x1", "r8-s4-d3w4x1/2", "r8-s4-b3w8x1"], load_data("digits")
     proxies = load_proxies(["macs", "swap", "params", "reg_swap", "naswot", "az_expressivity", "jacob_cov"])
     whole = scores.compute(nets, digits, proxies, tmp_path / "whole")
@@ -106,8 +104,7 @@ def test_further_nets_join_the_table(scripts, tmp_path, monkeypatch):
     }
 
 
-def test_readouts_of_other_tasks_are_of_their_classes(scripts, tmp_path):
-    scores, regroup = scripts["scores"], scripts["regroup"]
+def test_readouts_of_other_tasks_are_of_their_classes(tmp_path):
     nets, digits = ["r8-s4-c3w8x1"], load_data("digits")
     halves = regroup.grouped(digits, (0, 1) * 5)
     found = scores.readouts(nets, {"ten": digits, "two": halves, "again": digits}, tmp_path)
@@ -116,41 +113,40 @@ def test_readouts_of_other_tasks_are_of_their_classes(scripts, tmp_path):
     assert ten.columns["linear_readout"].tolist() == found["ten"].tolist()
 
 
-def test_the_stored_readouts_are_of_the_plan_and_the_groups(scripts, tmp_path):
-    stored = scripts["scores"].read_readouts()
-    assert stored.keys() == scripts["regroup"].GROUPS.keys()
-    nets = scripts["scores"].read().nets
+def test_the_stored_readouts_are_of_the_plan_and_the_groups(tmp_path):
+    stored = scores.read_readouts()
+    assert stored.keys() == regroup.GROUPS.keys()
+    nets = scores.read().nets
     assert all(tuple(of) == nets and 0 <= min(of.values()) <= max(of.values()) < 1 for of in stored.values())
-    assert scripts["scores"].read_readouts(tmp_path) == {}
+    assert scores.read_readouts(tmp_path) == {}
     (tmp_path / "task_readouts.csv").write_text("net,two\nr8-s4-c3w8x1,many\n")
     with pytest.raises(RunError, match="cannot be read"):
-        scripts["scores"].read_readouts(tmp_path)
+        scores.read_readouts(tmp_path)
 
 
-def test_a_named_task_brings_its_own_readouts(scripts, sample):
+def test_a_named_task_brings_its_own_readouts(sample):
     task = "two mixed halves"
-    found = scripts["study"].regrouped(sample, scripts["regroup"].GROUPS[task], task)
-    own = scripts["scores"].read_readouts()[task]
+    found = study.regrouped(sample, regroup.GROUPS[task], task)
+    own = scores.read_readouts()[task]
     assert found.inputs.scores["linear_readout"].tolist() == [own[net.net] for net in sample.zoo.nets]
     assert found.inputs.scores["zico"] is sample.inputs.scores["zico"]
     assert found.inputs.scores["linear_readout"].tolist() != sample.inputs.scores["linear_readout"].tolist()
 
 
-def test_regrouped_answers_are_right_where_the_group_is(scripts, sample):
-    groups = scripts["regroup"].GROUPS["five superclasses"]
-    found = scripts["study"].regrouped(sample, groups)
+def test_regrouped_answers_are_right_where_the_group_is(sample):
+    groups = regroup.GROUPS["five superclasses"]
+    found = study.regrouped(sample, groups)
     for before, after in zip(sample.zoo.nets[:3], found.zoo.nets[:3], strict=True):
         truth = sample.zoo.labels["test"]
         right = [groups[a] == groups[b] for a, b in zip(before.answers.predicted["test"], truth, strict=True)]
         assert after.test_accuracy == pytest.approx(sum(right) / len(right))
         assert after.answers.levels is before.answers.levels
     assert found.zoo.right().tolist() >= sample.zoo.right().tolist()
-    same = scripts["study"].regrouped(sample, tuple(range(10)))
+    same = study.regrouped(sample, tuple(range(10)))
     assert same.accuracy.tolist() == sample.accuracy.tolist()
 
 
-def test_groupings_are_of_all_ten_classes_and_have_anchors(scripts):
-    regroup = scripts["regroup"]
+def test_groupings_are_of_all_ten_classes_and_have_anchors():
     assert all(len(of) == 10 and set(of) == set(range(max(of) + 1)) for of in regroup.GROUPS.values())
     stored = regroup.read_anchors()
     assert stored.keys() == {regroup.WHOLE, *regroup.GROUPS, regroup.DIGITS}
@@ -160,8 +156,7 @@ def test_groupings_are_of_all_ten_classes_and_have_anchors(scripts):
     assert digits["two mixed halves"] >= digits[regroup.WHOLE] - 0.01  # fewer classes, fewer mistakes
 
 
-def test_seeds_of_a_net_give_the_noise_of_labels(scripts, sample):
-    study = scripts["study"]
+def test_seeds_of_a_net_give_the_noise_of_labels(sample):
     assert study.label_noise(sample.zoo)[1] == 0
     a, b = sample.zoo.nets[:2]
     nets = [replace(a, test_accuracy=x, seed=s) for s, x in enumerate((0.5, 0.52, 0.54))]

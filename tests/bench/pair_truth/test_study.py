@@ -2,14 +2,16 @@
 
 import json
 import shutil
-import sys
 import tomllib
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pytest
 
+from benchmarks.pair_truth import chapters, fitting, scores, study
+from benchmarks.pair_truth.__main__ import main
+from benchmarks.pair_truth.run import FOLDER, learn, run
+from benchmarks.script import exit_code
 from zeroshot.accuracy.model import model_of
 from zeroshot.bench import truth_files as files
 from zeroshot.net import NetSpec, layer_table, spec_array
@@ -18,10 +20,9 @@ from zeroshot.scoring.population import score_static
 
 from ... import synthetic_zoo
 
-FOLDER = Path(__file__).parent.parent.parent.parent / "benchmarks" / "pair_truth"
 
-
-def test_the_benchmark_tells_all_of_a_small_zoo(quick, tmp_path, capsys):
+@pytest.mark.usefixtures("quick")
+def test_the_benchmark_tells_all_of_a_small_zoo(tmp_path, capsys):
     zoo = tmp_path / "zoo"
     zoo.mkdir()
     synthetic_zoo.make_zoo(zoo, FOLDER / "plan.csv", nets=24, images=400)
@@ -29,7 +30,7 @@ def test_the_benchmark_tells_all_of_a_small_zoo(quick, tmp_path, capsys):
     shutil.copytree(FOLDER / "digits", digits, ignore=shutil.ignore_patterns("zoo"))
     (digits / "zoo").mkdir()
     synthetic_zoo.make_zoo(digits / "zoo", FOLDER / "plan.csv", nets=18, images=200, seed=5)
-    assert quick.run(zoo, tmp_path, constants, fitting=True, draft=True, digits=digits) == 0
+    run(zoo, tmp_path, constants, fitting=True, draft=True, digits=digits)
     text = (tmp_path / "pair_truth.md").read_text()
     assert capsys.readouterr().out == text + "\n"
     for words in (
@@ -45,7 +46,8 @@ def test_the_benchmark_tells_all_of_a_small_zoo(quick, tmp_path, capsys):
     assert model_of(tomllib.loads(constants.read_text())["accuracy"]["probed"]).name == "zoo-12 (draft)"
 
 
-def test_held_out_answers_cannot_touch_the_constants(scripts, quick, tmp_path):
+@pytest.mark.usefixtures("quick")
+def test_held_out_answers_cannot_touch_the_constants(tmp_path):
     """The same zoo with the held-out nets' answers, and so their accuracies, drawn anew: the same constants."""
     learnt = []
     for name in ("true", "spoilt"):
@@ -54,19 +56,20 @@ def test_held_out_answers_cannot_touch_the_constants(scripts, quick, tmp_path):
         synthetic_zoo.make_zoo(zoo, FOLDER / "plan.csv", nets=20, images=300)
         if name == "spoilt":
             spoil(zoo)
-        learnt.append(quick.learn(zoo))
+        learnt.append(learn(zoo))
     true, spoilt = learnt
     assert true.held.accuracy.tolist() != spoilt.held.accuracy.tolist()
-    to_text = scripts["fitting"].to_text
+    to_text = fitting.to_text
     assert to_text(true.found, "", "", False) == to_text(spoilt.found, "", "", False)
 
 
-def test_the_shipped_constants_are_those_of_the_stored_zoo(scripts, quick):
+@pytest.mark.usefixtures("quick")
+def test_the_shipped_constants_are_those_of_the_stored_zoo():
     """Fitted again, from the files that the repository holds."""
     path = FOLDER.parent.parent / "zeroshot" / "constants.toml"
-    stored, found = tomllib.loads(path.read_text()), quick.learn(FOLDER / "zoo")
-    assert stored["provenance"]["zoo_sha256"] == scripts["study"].zoo_sha256(found.whole)
-    again = tomllib.loads(scripts["fitting"].to_text(found.found, "", "", draft=False))
+    stored, found = tomllib.loads(path.read_text()), learn(FOLDER / "zoo")
+    assert stored["provenance"]["zoo_sha256"] == study.zoo_sha256(found.whole)
+    again = tomllib.loads(fitting.to_text(found.found, "", "", draft=False))
     for part in ("accuracy", "cascade"):
         assert again[part].keys() == stored[part].keys()
     for kind in ("static", "probed"):
@@ -83,17 +86,18 @@ def test_the_shipped_constants_are_those_of_the_stored_zoo(scripts, quick):
         assert again["cascade"][key] == pytest.approx(stored["cascade"][key], rel=1e-3)
 
 
-def test_other_data_without_nets_or_with_few(scripts, quick, tmp_path):
-    assert "No net is trained on digits yet" in " ".join(quick.study_digits(tmp_path, None, None, 0.9))
+@pytest.mark.usefixtures("quick")
+def test_other_data_without_nets_or_with_few(tmp_path):
+    assert "No net is trained on digits yet" in " ".join(chapters.study_digits(tmp_path, None, None, 0.9))
     shutil.copytree(FOLDER / "digits", tmp_path / "digits", ignore=shutil.ignore_patterns("zoo"))
     (tmp_path / "digits" / "zoo").mkdir()
     synthetic_zoo.make_zoo(tmp_path / "digits" / "zoo", FOLDER / "plan.csv", nets=3, images=50)
-    assert "Too few nets" in " ".join(quick.study_digits(tmp_path / "digits", None, None, 0.9))
+    assert "Too few nets" in " ".join(chapters.study_digits(tmp_path / "digits", None, None, 0.9))
 
 
-def test_the_stored_scores_of_digits_are_of_the_plan(scripts):
-    table = scripts["scores"].read(FOLDER / "digits")
-    assert list(table.nets) == list(scripts["scores"].read().nets)
+def test_the_stored_scores_of_digits_are_of_the_plan():
+    table = scores.read(FOLDER / "digits")
+    assert list(table.nets) == list(scores.read().nets)
     assert table.about["protocol"]["data"] == "digits"
     assert table.about["versions"] == {p.name: p.version for p in load_proxies() if p.name in table.columns}
     spec = NetSpec.parse(table.nets[0])
@@ -114,21 +118,19 @@ def spoil(zoo):
         files.save_net(zoo, name, about | changed, replace(said, predicted=predicted), labels)
 
 
-def test_a_handful_of_nets_says_so_and_fits_nothing(quick, tmp_path, monkeypatch, capsys):
+@pytest.mark.usefixtures("quick")
+def test_a_handful_of_nets_says_so_and_fits_nothing(tmp_path, capsys):
     zoo = tmp_path / "zoo"
     zoo.mkdir()
     synthetic_zoo.make_zoo(zoo, FOLDER / "plan.csv", nets=9, images=100)
     constants = tmp_path / "constants.toml"
-    given = ["pair_truth.py", "--zoo", str(zoo), "--results", str(tmp_path), "--constants", str(constants)]
-    monkeypatch.setattr(sys, "argv", given)
-    assert quick.main() == 0
+    given = ["--zoo", str(zoo), "--results", str(tmp_path), "--constants", str(constants)]
+    assert exit_code(main, given) == 0
     assert "Too few nets for any table" in (tmp_path / "pair_truth.md").read_text()
     assert not list(tmp_path.glob("*.png"))
-    monkeypatch.setattr(sys, "argv", [*given, "--fit"])
-    assert quick.main() == 2
+    assert exit_code(main, [*given, "--fit"]) == 2
     assert "shipped need 40" in capsys.readouterr().err
-    monkeypatch.setattr(sys, "argv", [*given, "--fit", "--draft"])
-    assert quick.main() == 2
+    assert exit_code(main, [*given, "--fit", "--draft"]) == 2
     assert "Even a draft" in capsys.readouterr().err
     assert not constants.exists()
     assert json.loads((FOLDER / "tasks.json").read_text())

@@ -1,8 +1,6 @@
-"""Drawing and training the zoo: benchmarks/pair_truth, whose files are scripts and in no package."""
+"""Drawing and training the zoo: benchmarks.pair_truth."""
 
-import importlib
 import itertools
-import sys
 from collections import Counter
 from math import floor, log
 from pathlib import Path
@@ -10,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from benchmarks.pair_truth import drawing, training, zoo
 from zeroshot.bench.pair_truth import load
 from zeroshot.cost.boards import load_board
 from zeroshot.cost.counts import layer_macs, params
@@ -20,26 +19,10 @@ from zeroshot.spaces import McuSpace
 from zeroshot.training.train import Recipe
 
 FOLDER = Path(__file__).parent.parent.parent.parent / "benchmarks" / "pair_truth"
-SCRIPTS = ("drawing", "training", "zoo", "cifar10")
 
 
 @pytest.fixture(scope="module")
-def scripts():
-    """The scripts as modules that import each other; gone afterwards."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(sys, "path", [str(FOLDER), *sys.path])
-        yield {name: importlib.import_module(name) for name in ("drawing", "training", "zoo")}
-    for name in SCRIPTS:
-        sys.modules.pop(name, None)
-
-
-@pytest.fixture(scope="module")
-def drawing(scripts):
-    return scripts["drawing"]
-
-
-@pytest.fixture(scope="module")
-def plan(drawing):
+def plan():
     """The plan that is stored."""
     return drawing.read_plan(FOLDER / "plan.csv")
 
@@ -165,7 +148,7 @@ def test_repeats_stand_after_the_first_sixty_nets(plan, nets, more):
 
 
 @pytest.fixture
-def small(drawing, monkeypatch):
+def small(monkeypatch):
     """A draw of a moment."""
     monkeypatch.setattr(drawing, "POOL", 4000)
     monkeypatch.setattr(drawing, "NETS", 16)
@@ -185,25 +168,25 @@ def test_the_draw_follows_its_seed(small, tmp_path):
     assert sorted(place(entry, 4) for entry in first if entry.position >= 16) == list(range(4))
 
 
-def test_seeds_choose_the_halves(drawing, nets):
+def test_seeds_choose_the_halves(nets):
     rows = [(entry.net, entry.kind, entry.macs) for entry in nets]
     assert drawing._halves(rows, 0) == [entry.half for entry in nets]
     assert drawing._halves(rows, 1) != [entry.half for entry in nets]
 
 
-def test_van_der_corput(drawing):
+def test_van_der_corput():
     assert drawing.van_der_corput(1) == [0]
     assert drawing.van_der_corput(16) == [0, 8, 4, 12, 2, 10, 6, 14, 1, 9, 5, 13, 3, 11, 7, 15]
 
 
-def test_packs_deal_each_value_equally_often(drawing):
+def test_packs_deal_each_value_equally_often():
     dealt = list(itertools.islice(drawing.packs("abc", np.random.default_rng(0)), 300))
     assert all(set(dealt[i : i + 3]) == {0, 1, 2} for i in range(0, 300, 3))
     assert len({tuple(dealt[i : i + 3]) for i in range(0, 300, 3)}) == 6
 
 
 @pytest.mark.slow
-def test_the_stored_plan_is_the_draw_of_seed_0(drawing, plan):
+def test_the_stored_plan_is_the_draw_of_seed_0(plan):
     assert drawing.plan(0) == plan
 
 
@@ -211,12 +194,11 @@ def test_the_stored_plan_is_the_draw_of_seed_0(drawing, plan):
 
 
 @pytest.fixture
-def workshop(scripts, tmp_path, monkeypatch):
+def workshop(tmp_path, monkeypatch):
     """zoo.py with a plan of four trainings of one epoch on 400 random images, in an empty folder."""
     rng = np.random.default_rng(0)
     images = {f"x_{part}": rng.integers(0, 256, (n, 32, 32, 3), np.uint8) for part, n in (("train", 400), ("test", 90))}
     np.savez(tmp_path / "tiny.npz", **images, y_train=np.arange(400) % 10, y_test=np.arange(90) % 10)
-    drawing, training, zoo = (scripts[name] for name in ("drawing", "training", "zoo"))
     entries = [
         drawing.Entry(i, net, seed, half, "c", int(net_costs(table_of(net), load_board("nucleo-l4r5zi"),
                                                               load_engine("c99")).macs[0]))
@@ -230,14 +212,13 @@ def workshop(scripts, tmp_path, monkeypatch):
     monkeypatch.setattr(training, "RECIPE", Recipe(epochs=2, patience=0, precision="bf16"))
     monkeypatch.setattr(zoo, "PLAN", tmp_path / "plan.csv")
     monkeypatch.setattr(zoo, "ZOO", tmp_path / "zoo")
-    monkeypatch.setattr(zoo, "cifar10_npz", lambda folder, out: tmp_path / "tiny.npz")
+    monkeypatch.setattr(zoo, "cifar10_file", lambda: tmp_path / "tiny.npz")
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    monkeypatch.setenv("ZEROSHOT_DATA", str(tmp_path))
     yield zoo
     training.split_of.cache_clear()
 
 
-def test_training_fills_the_zoo(workshop, scripts, tmp_path, capsys):
+def test_training_fills_the_zoo(workshop, tmp_path, capsys):
     workshop.train(1.0, 1, "loky", "1/1")
     zoo = load(tmp_path / "zoo")
     assert [(net.about["position"], net.seed) for net in zoo.nets] == [(0, 0), (0, 1), (1, 0), (2, 0)]
@@ -256,9 +237,9 @@ def test_training_fills_the_zoo(workshop, scripts, tmp_path, capsys):
     assert "4 of 4 trainings stored" in capsys.readouterr().out
 
 
-def test_digits_train_held_out_nets_alone(workshop, scripts, tmp_path, monkeypatch, capsys):
+def test_digits_train_held_out_nets_alone(workshop, tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(workshop, "DIGITS", tmp_path / "digits" / "zoo")
-    monkeypatch.setattr(scripts["training"], "DIGITS", Recipe(epochs=1, patience=0, precision="bf16"))
+    monkeypatch.setattr(training, "DIGITS", Recipe(epochs=1, patience=0, precision="bf16"))
     workshop.train(1.0, 1, "loky", "1/1", "digits")
     assert "2 of 2 trainings stored." in capsys.readouterr().out
     zoo = load(tmp_path / "digits" / "zoo")
@@ -280,9 +261,9 @@ def test_a_second_sitting_goes_on(workshop, tmp_path, capsys):
     assert {path: path.stat().st_mtime_ns for path in before} == before
 
 
-def test_a_cut_sitting_loses_no_epoch(workshop, scripts, tmp_path, monkeypatch):
+def test_a_cut_sitting_loses_no_epoch(workshop, tmp_path, monkeypatch):
     """The deadline passes in the first epoch; the net then goes on at the second, and ends as if never cut."""
-    training, (entry, *_) = scripts["training"], scripts["drawing"].read_plan(tmp_path / "plan.csv")
+    entry, *_ = drawing.read_plan(tmp_path / "plan.csv")
     npz, epochs = str(tmp_path / "tiny.npz"), []
     inner = training.train_net
 
@@ -307,9 +288,9 @@ def test_a_cut_sitting_loses_no_epoch(workshop, scripts, tmp_path, monkeypatch):
     assert not (tmp_path / "late").exists()
 
 
-def test_another_recipe_is_refused(workshop, scripts, monkeypatch):
+def test_another_recipe_is_refused(workshop, monkeypatch):
     workshop.train(1.0, 1, "loky", "1/4")
-    monkeypatch.setattr(scripts["training"], "RECIPE", Recipe(epochs=1, patience=0, precision="bf16"))
+    monkeypatch.setattr(training, "RECIPE", Recipe(epochs=1, patience=0, precision="bf16"))
     with pytest.raises(workshop.RunError, match="is not the training"):
         workshop.train(1.0, 1, "loky", "1/4")
 
@@ -323,8 +304,8 @@ def test_parts_divide_the_plan(workshop):
             workshop.part_of([], wrong)
 
 
-def test_the_estimate_grows_with_what_a_net_does(scripts):
-    seconds = scripts["training"].epoch_seconds
+def test_the_estimate_grows_with_what_a_net_does():
+    seconds = training.epoch_seconds
     plain, depthwise = seconds("r16-s8/2-c3w16x1"), seconds("r16-s8/2-d3w16x1")
     # By hand: 8x8 pixels, stem 27 * 8, then 72 * 16 or (9 * 8 depthwise and 8 * 16), then 16 * 10.
     assert plain == pytest.approx(3 + 4e-6 * (64 * (216 + 1152) + 160) + 3.5e-4 * (64 * (8 + 16) + 16 + 10))

@@ -1,29 +1,12 @@
-"""How well pairs can be picked before any net is trained: every figure from the stored zoo, in about a minute.
+"""The chapters of the report, each from what was read and fitted."""
 
-    python benchmarks/pair_truth.py            prints the tables; writes results/pair_truth.md and two plots
-    python benchmarks/pair_truth.py --fit      also fits the constants that are shipped (zeroshot/constants.toml)
-
-Constants are fitted on the calibration nets of the zoo alone, and judged on the held-out ones. Where so few nets are
-trained that a table would say nothing, it says so.
-"""
-
-import argparse
-import sys
-import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
-from datetime import date
 from pathlib import Path
 
-from zeroshot.types import FloatArray
+import numpy as np
 
-HERE = Path(__file__).parent
-FOLDER = HERE / "pair_truth"
-sys.path[:0] = [str(HERE), str(FOLDER)]
-
-import numpy as np  # noqa: E402
-import report as show  # noqa: E402
-from contest import (  # noqa: E402
+from benchmarks.pair_truth import report as show
+from benchmarks.pair_truth.contest import (
     Contest,
     Regret,
     contest,
@@ -33,10 +16,10 @@ from contest import (  # noqa: E402
     regret_of,
     regrets,
     shares_of,
+    whatever_the_budget,
 )
-from couplings import Curves, accuracies, constant, curves, judge_pairs, own_errors, test_families  # noqa: E402
-from drawing import read_plan  # noqa: E402
-from evaluation import (  # noqa: E402
+from benchmarks.pair_truth.couplings import Curves, accuracies, constant, curves, judge_pairs, own_errors, test_families
+from benchmarks.pair_truth.evaluation import (
     TRAINED,
     Predicted,
     carried,
@@ -44,27 +27,21 @@ from evaluation import (  # noqa: E402
     judge_anchored,
     pairs_covered,
     pairs_from,
-    predictions,
     proxies_alone,
     searched,
     singles,
     training_free,
     transfer,
 )
-from figures import plot_fronts, plot_predicted  # noqa: E402
-from fitting import Constants, check_enough, fit, to_text, write  # noqa: E402
-from market import MARKETS, Market, Terms, market  # noqa: E402
-from predictors import judge  # noqa: E402
-from regroup import DIGITS, SHOWN, WHOLE, read_anchors  # noqa: E402
-from study import FEW, Sample, label_noise, load_sample, zoo_sha256  # noqa: E402
+from benchmarks.pair_truth.fitting import Constants, fit
+from benchmarks.pair_truth.market import MARKETS, Market, Terms, market
+from benchmarks.pair_truth.predictors import judge
+from benchmarks.pair_truth.regroup import DIGITS, SHOWN, WHOLE
+from benchmarks.pair_truth.study import FEW, Sample, label_noise, load_sample, zoo_sha256
+from zeroshot.bench.pair_truth import Zoo
+from zeroshot.bench.truth_files import LABELS
+from zeroshot.types import FloatArray
 
-from zeroshot.bench.pair_truth import Zoo  # noqa: E402
-from zeroshot.bench.truth_files import LABELS  # noqa: E402
-from zeroshot.errors import UsageError, ZeroshotError  # noqa: E402
-from zeroshot.runs.folder import RunFolder, processor  # noqa: E402
-
-CONSTANTS = HERE.parent / "zeroshot" / "constants.toml"
-RESULTS = HERE / "results"
 FEWER = (16, 32, 64)  # calibration nets
 TRAINED_PAIRS = 3  # as `zeroshot train` does by default
 Contests = dict[Terms, tuple[Contest, Contest]]
@@ -146,7 +123,7 @@ def searching(
     numbers = [n for n in TRAINED[1:] if n <= len(held) // 2]
     first = f"no training, best of the first {TRAINED_PAIRS} pairs"
     return [
-        regret_of(on, first, lambda _: untrained, budgets, TRAINED_PAIRS),
+        regret_of(on, first, whatever_the_budget(untrained), budgets, TRAINED_PAIRS),
         *(regret_of(on, f"--calibrate {n}", calibrating(n), budgets) for n in numbers),
     ]  # fmt: skip
 
@@ -200,7 +177,7 @@ def study_size(
         fitted = judge_pairs(other, accuracies(mu), its.coupling, held.zoo.macs())
         values = [on.predicted(accuracies(mu), its.coupling) for on in markets]
         losses = [
-            regret_of(on, "no training", lambda _, each=each: each, on.budgets())
+            regret_of(on, "no training", whatever_the_budget(each), on.budgets())
             for on, each in zip(markets, values, strict=True)
         ]
         rows.append((n, its, judge(mu, held.mu), fitted, losses))
@@ -244,118 +221,3 @@ def study_digits(folder: Path, found: Constants, own: Curves, anchor: float) -> 
         f"{100 / parts['test']:.2f} points: ranks say little here, levels and error bars do.", "",
         *show.transfer_lines(carried(sample, found, constant(own), anchor, DIGITS)),
     ]  # fmt: skip
-
-
-@dataclass(frozen=True, eq=False)
-class Learnt:
-    """What was read and fitted.
-
-    Attributes:
-        whole: Every trained net.
-        calibration: Nets that constants are fitted to.
-        held: The held-out ones.
-        anchors: Task -> how hard it is.
-        own: Curves of pairs of the calibration nets; None where there are too few.
-        found: The constants; None likewise.
-    """
-
-    whole: Zoo
-    calibration: Sample
-    held: Sample
-    anchors: dict[str, float]
-    own: Curves | None = None
-    found: Constants | None = None
-
-
-def learn(zoo: Path, table: Path = FOLDER) -> Learnt:
-    """Read a zoo and fit to its calibration nets.
-
-    Args:
-        zoo: Folder of trained nets.
-        table: Folder of scores and anchors.
-
-    Raises:
-        RunError: The zoo or its scores cannot be read.
-    """
-    sample, whole = load_sample(zoo, table)
-    calibration, held = sample.of("calibration"), sample.of("held-out")
-    read = Learnt(whole, calibration, held, read_anchors(table))
-    if min(len(calibration), len(held)) < FEW:
-        return read
-    own = curves(calibration)
-    return replace(read, own=own, found=fit(calibration, own, read.anchors))
-
-
-def run(
-    zoo: Path, results: Path, constants: Path, fitting: bool, draft: bool, table: Path = FOLDER,
-    digits: Path = FOLDER / "digits",
-) -> int:  # fmt: skip
-    """All of it.
-
-    Args:
-        zoo: Folder of trained nets.
-        results: Where the report and the plots go.
-        constants: File that --fit writes.
-        fitting: Whether to.
-        draft: Also from too few nets.
-        table: Folder of scores and anchors.
-        digits: Folder of the other data set's nets and scores.
-
-    Raises:
-        RunError: The zoo or its scores cannot be read.
-        UsageError: Too few nets for what was asked.
-    """
-    started = time.perf_counter()
-    results.mkdir(parents=True, exist_ok=True)
-    learnt = learn(zoo, table)
-    calibration, held, anchors = learnt.calibration, learnt.held, learnt.anchors
-    own, found = learnt.own, learnt.found
-    lines = head(learnt.whole, calibration, held, len(read_plan(FOLDER / "plan.csv")))
-    if fitting:
-        check_enough(len(calibration), draft)
-        if found is None:
-            raise UsageError(f"Even a draft needs {FEW} nets in each half.", "Train more nets.")
-    if own is None or found is None:
-        lines += show.too_few(min(len(calibration), len(held)), "any table")
-    else:
-        other = curves(held)
-        if fitting:
-            write(constants, to_text(found, zoo_sha256(learnt.whole), date.today().isoformat(), draft))
-        given = predictions(calibration, held, found, anchors[WHOLE])
-        lines += study_singles(calibration, held, found, anchors[WHOLE])
-        lines += study_coupling(calibration, held, found, own, other)
-        lines += study_pairs(held, given, found, other)
-        tables, contests = study_budgets(calibration, held, given, found, anchors[WHOLE])
-        lines += tables + study_size(calibration, held, found, other, anchors)
-        lines += study_transfer(calibration, held, found, own, anchors)
-        lines += study_digits(digits, found, own, anchors[DIGITS])
-        titles = {"no training": "single nets predicted without training",
-                  f"{TRAINED[2]} trained": f"single nets predicted after {TRAINED[2]} trainings",
-                  "true single accuracies": "true accuracies of the single nets"}  # fmt: skip
-        panels = {title: accuracies(given[name].mu) for name, title in titles.items() if name in given}
-        plot_predicted(other, panels, found.coupling, results / "pair_truth_predicted.png")
-        plot_fronts(contests, results / "pair_truth_fronts.png")
-    lines.append(f"{time.perf_counter() - started:.0f} s on {processor()}, from stored data.")
-    text = "\n".join(lines) + "\n"
-    RunFolder(results, made_here=False).write("pair_truth.md", text)
-    print(text)
-    return 0
-
-
-def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--fit", action="store_true", help="fit the shipped constants on the calibration nets")
-    parser.add_argument("--draft", action="store_true", help="also from too few nets; marked as a draft")
-    parser.add_argument("--zoo", type=Path, default=FOLDER / "zoo")
-    parser.add_argument("--results", type=Path, default=RESULTS)
-    parser.add_argument("--constants", type=Path, default=CONSTANTS, help="what --fit writes")
-    given = parser.parse_args()
-    try:
-        return run(given.zoo, given.results, given.constants, given.fit, given.draft)
-    except ZeroshotError as error:
-        print(error.message, error.hint, sep="\n", file=sys.stderr)
-        return error.exit_code
-
-
-if __name__ == "__main__":
-    sys.exit(main())
