@@ -33,6 +33,7 @@ from benchmarks.prose_sources import (
     first_pair,
     frozen,
     helpful,
+    mean_regret,
     minus_rival,
     mobilenet,
     n_operators,
@@ -84,9 +85,7 @@ FIGURES: dict[str, Callable[[], str]] = {
     "regret.macs.layers": Cell(TRUTH, MACS, "no training, layers alone", "mean"),
     "regret.latency.layers": Cell(TRUTH, LATENCY, "no training, layers alone", "mean"),
     **{
-        f"regret.{cost}.{nets}": lambda nets=nets, cost=cost: cell(
-            TRUTH, "How many calibration nets", nets, f"regret, {cost.replace('macs', 'MACs')}: mean (worst)"
-        ).split()[0]
+        f"regret.{cost}.{nets}": mean_regret(nets, cost.replace("macs", "MACs"))
         for nets in ("16", "32", "64", "128")
         for cost in ("macs", "latency")
     },

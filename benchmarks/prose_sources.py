@@ -225,3 +225,8 @@ def bf16(pick: Callable[[list[float]], float]) -> Callable[[], str]:
 def first_pair(column: str, digits: str, factor: float = 1.0) -> Callable[[], str]:
     """A figure of the first pair of the stored search."""
     return lambda: format(float(records(FIRST_PAIR)[0][column]) * factor, digits)
+
+
+def mean_regret(nets: str, cost: str) -> Callable[[], str]:
+    """Mean regret over budgets of a cost, with constants of so many calibration nets."""
+    return lambda: cell(TRUTH, "How many calibration nets", nets, f"regret, {cost}: mean (worst)").split()[0]

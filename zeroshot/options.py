@@ -249,8 +249,8 @@ def _check_meaning(name: str, value: Any, declared: Option) -> None:  # noqa: AN
 def takes_options(stage: type[Options], *by_place: str) -> Callable[[Callable[..., R]], Callable[..., R]]:
     """Let a function of a stage's options be called with the options themselves.
 
-    Of `def search(options, *, force=False)` it makes `search("digits", latency="5ms", force=True)`; where the first
-    argument is an object of the stage, that is taken. Signature and docstring show each option.
+    Of `def train(run, options, *, force=False)` it makes `train("runs/a", top=1, epochs=20, force=True)`; where the
+    argument in the options' place is an object of the stage, that is taken. Signature and docstring show each option.
 
     Args:
         stage: Whose options they are.
@@ -258,21 +258,26 @@ def takes_options(stage: type[Options], *by_place: str) -> Callable[[Callable[..
     """
 
     def wrap(function: Callable[..., R]) -> Callable[..., R]:
-        _, *own = inspect.signature(function).parameters.values()
+        parameters = list(inspect.signature(function).parameters.values())
+        place = [each.name for each in parameters].index("options")
+        first, own = parameters[:place], parameters[place + 1 :]
 
         @functools.wraps(function)
         def wrapped(*args: Any, **given: Any) -> R:  # noqa: ANN401 - what the options take
-            rest = {each.name: given.pop(each.name) for each in own if each.name in given}
-            if len(args) > (1 if args and isinstance(args[0], stage) else len(by_place)):
+            rest = {each.name: given.pop(each.name) for each in [*first, *own] if each.name in given}
+            before, values = args[:place], args[place:]
+            if values and isinstance(values[0], stage):
+                if len(values) > 1 or given:
+                    raise UsageError(f"More is given beside a {stage.__name__}.", "Put it in there, by name.")
+                return function(*before, values[0], **rest)
+            if len(values) > len(by_place):
                 raise UsageError(f"`{function.__name__}` got {len(args)} values without names.", "Name the others.")
-            if not args or not isinstance(args[0], stage):
-                return function(stage.of(dict(zip(by_place, args, strict=False)) | given), **rest)
-            if given:
-                raise UsageError(f"{', '.join(map(repr, given))} given beside a {stage.__name__}.", "Put it in there.")
-            return function(args[0], **rest)
+            options = stage.of(dict(zip(by_place, values, strict=False)) | given)
+            return function(*before, options=options, **rest)
 
         wrapped.__signature__ = inspect.Signature(  # type: ignore[attr-defined]
-            [*_parameters(stage, by_place), *own], return_annotation=inspect.signature(function).return_annotation
+            [*first, *_parameters(stage, by_place), *own],
+            return_annotation=inspect.signature(function).return_annotation,
         )
         lines = "\n".join(f"        {name}: {each.help}" for name, each in stage.declared().items())
         wrapped.__doc__ = re.sub(
