@@ -1,8 +1,6 @@
 """`zeroshot search` and `zeroshot demo`: one call of the engine's search."""
 
-import re
 import shlex
-import time
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
@@ -127,8 +125,9 @@ def _folder(options: SearchOptions, name: str, *, force: bool, resume: bool) -> 
         return Path(options.run)
     if resume:
         raise UsageError("--resume needs the folder of the run.", "Name it with --run.")
-    plain = re.sub(r"[^\w.-]+", "-", Path(name).stem).strip("-.") or "data"
-    return Path("runs") / f"{time.strftime('%Y%m%d-%H%M%S')}-{plain}"
+    from zeroshot.runs.folder import new_folder
+
+    return new_folder(name)
 
 
 def _interrupted(ctx: typer.Context, saved: int | None, run: Path) -> Interrupted:

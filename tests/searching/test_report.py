@@ -10,8 +10,15 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 from zeroshot.searching import plot as report
-from zeroshot.searching.plot import PAIR, SINGLE, plot_fronts
+from zeroshot.searching.plot import PAIR, SINGLE, draw_fronts, new_axes, png
 from zeroshot.searching.search import search
+
+
+def plot_fronts(result):
+    """The picture as a run folder has it."""
+    axes = new_axes()
+    draw_fronts(result, axes)
+    return png(axes.figure)
 
 
 @pytest.fixture(scope="module")

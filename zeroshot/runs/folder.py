@@ -5,7 +5,9 @@ import io
 import json
 import os
 import platform as host
+import re
 import shutil
+import time
 import tomllib
 from collections.abc import Mapping, Sequence
 from importlib.metadata import PackageNotFoundError, version
@@ -161,6 +163,12 @@ def to_csv(rows: Sequence[Row]) -> str:
         writer.writeheader()
         writer.writerows(rows)
     return buffer.getvalue()
+
+
+def new_folder(name: str) -> Path:
+    """Where a run goes that was given no folder: into a new one below `runs`, called after the time and its data."""
+    plain = re.sub(r"[^\w.-]+", "-", Path(name).stem).strip("-.") or "data"
+    return Path("runs") / f"{time.strftime('%Y%m%d-%H%M%S')}-{plain}"
 
 
 def environment() -> dict[str, Any]:

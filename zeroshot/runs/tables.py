@@ -86,19 +86,12 @@ class Table(Generic[T]):
         return _made(self.row, tree, f"row {number}")
 
 
-class Rows(tuple[T, ...]):
-    """Rows of one table: a tuple that a notebook shows as a table, and that becomes a data frame."""
+class Rows(list[T]):
+    """Rows of one table: a list that a notebook shows as a table, and that becomes a data frame."""
 
-    table: Table[T]
-
-    def __new__(cls, table: Table[T], rows: Iterable[T]) -> "Rows[T]":
-        """Rows in their order."""
-        made = super().__new__(cls, tuple(rows))
-        made.table = table
-        return made
-
-    def __reduce__(self) -> tuple[type, tuple[Table[T], tuple[T, ...]]]:
-        return type(self), (self.table, tuple(self))
+    def __init__(self, table: Table[T], rows: Iterable[T] = ()) -> None:
+        super().__init__(rows)
+        self.table = table
 
     def plain(self) -> list[dict[str, Any]]:
         """Each row as column -> plain value."""
@@ -127,6 +120,12 @@ class Rows(tuple[T, ...]):
         lines = ("".join(f"<td>{html.escape(_shown(row[name]))}</td>" for name in names) for row in self.plain())
         body = "".join(f"<tr>{line}</tr>" for line in lines)
         return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
+
+
+def as_html(title: str, rows: Rows[Any], remarks: Iterable[str]) -> str:
+    """A result as notebooks show it: a title, its table, and what the user should know."""
+    notes = "".join(f"<p>{html.escape(each)}</p>" for each in remarks)
+    return f"<p><b>{html.escape(title)}</b></p>{rows._repr_html_()}{notes}"
 
 
 def _shown(value: object) -> str:

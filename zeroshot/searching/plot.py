@@ -11,6 +11,7 @@ from zeroshot.runs.rows import PredictedNet, PredictedPair
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.figure import Figure, SubFigure
 
     from zeroshot.searching.results import SearchResult
 
@@ -18,17 +19,21 @@ PAIR, SINGLE = "#0b6e99", "#c2571a"
 RIGHT = 1.15  # how far a staircase goes on beyond its last point
 
 
-def plot_fronts(result: "SearchResult") -> bytes:
-    """Expected latency against expected accuracy, pairs against single nets, as PNG bytes.
-
-    The bar is the 80 % interval of the best pair; the other intervals are about as wide.
-    """
+def new_axes() -> "Axes":
+    """Axes of a figure of their own, which no window shows."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(7.5, 4.8), layout="constrained")
     FigureCanvasAgg(figure)
-    axes = figure.add_subplot()
+    return figure.add_subplot()
+
+
+def draw_fronts(result: "SearchResult", axes: "Axes") -> None:
+    """Expected latency against expected accuracy, pairs against single nets.
+
+    The bar is the 80 % interval of the best pair; the other intervals are about as wide.
+    """
     axes.set_xscale("log")
     _steps(axes, result.singles, SINGLE, "best single nets", "s")
     _steps(axes, sorted(result.front, key=lambda row: row.latency_ms), PAIR, "best pairs", "o")
@@ -58,12 +63,16 @@ def plot_fronts(result: "SearchResult") -> bytes:
     )  # fmt: skip
     axes.grid(True, which="both", lw=0.3, alpha=0.6)
     axes.legend(loc="lower right", fontsize=8)
+
+
+def png(figure: "Figure | SubFigure") -> bytes:
+    """A figure as PNG bytes; equal figures give equal bytes."""
     buffer = io.BytesIO()
     with warnings.catch_warnings():
         # A name in a script that the font lacks is drawn as boxes; that is no reason to fail.
         warnings.filterwarnings("ignore", "Glyph .* missing from")
-        # No date in the file: equal runs give equal bytes.
-        figure.savefig(buffer, format="png", dpi=130, metadata={"Software": "zeroshot"})
+        # No date in the file.
+        figure.savefig(buffer, format="png", dpi=130, metadata={"Software": "zeroshot"})  # type: ignore[union-attr]
     return buffer.getvalue()
 
 

@@ -2,25 +2,23 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from zeroshot.runs import layout
-from zeroshot.runs.files import json_text
-from zeroshot.runs.folder import RunFolder
-from zeroshot.runs.rows import (
-    CALIBRATION,
-    PAIRS,
-    SINGLES,
-    CalibrationNet,
-    Candidate,
-    PredictedNet,
-    PredictedPair,
-)
+from zeroshot.runs.files import json_text, write_file
+from zeroshot.runs.folder import RunFolder, new_folder, open_run
+from zeroshot.runs.rows import CalibrationNet, Candidate, PredictedNet, PredictedPair
+from zeroshot.runs.steps import Steps
+from zeroshot.runs.tables import Rows, as_html
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 
 @dataclass(frozen=True)
-class SearchResult:
+class SearchResult(Steps):
     """A finished search.
 
     Attributes:
@@ -38,13 +36,14 @@ class SearchResult:
         remarks: What the user should know, plain English.
         config: The options as they were resolved.
         run: The run folder, if one was asked for.
+        data: What the search was given as its data.
     """
 
-    pairs: list[PredictedPair]
-    front: list[PredictedPair]
-    singles: list[PredictedNet]
-    nets: list[Candidate] = field(repr=False)
-    trained: list[CalibrationNet]
+    pairs: Rows[PredictedPair]
+    front: Rows[PredictedPair]
+    singles: Rows[PredictedNet]
+    nets: Rows[Candidate] = field(repr=False)
+    trained: Rows[CalibrationNet]
     accuracy_model: str
     n_pairs: int
     n_feasible: int
@@ -54,6 +53,25 @@ class SearchResult:
     remarks: list[str]
     config: Mapping[str, Any]
     run: Path | None = None
+    data: object = field(default=None, repr=False)
+
+    @cached_property
+    def saved(self) -> Path:
+        """The run folder; of a search that was given none, a new one below `runs`, written when first asked for."""
+        if self.run is not None:
+            return self.run
+        folder = open_run(new_folder(str(self.config["data"])), self.config, force=False, resume=False)
+        write_tables(self, folder)
+        write_summary(self, folder)
+        return folder.path
+
+    def run_folder(self) -> Path:
+        """Where the run lies, see `saved`."""
+        return self.saved
+
+    def given_data(self) -> object:
+        """What the search was given, but for a named set, which the run knows."""
+        return None if self.config["data_by_name"] else self.data
 
     def summary(self) -> dict[str, Any]:
         """As plain values, for JSON."""
@@ -62,28 +80,38 @@ class SearchResult:
             "seconds": round(self.seconds, 3), "run": str(self.run) if self.run else None,
             "accuracy_model": self.accuracy_model, "cascade_model": self.config["cascade_model"],
             "engine": self.config["engine"], "undefined": self.undefined, "remarks": self.remarks,
-            "trained": [CALIBRATION.plain(row) for row in self.trained],
-            "pairs": [PAIRS.plain(row) for row in self.pairs],
-            "singles": [SINGLES.plain(row) for row in self.singles],
+            "trained": self.trained.plain(), "pairs": self.pairs.plain(), "singles": self.singles.plain(),
         }  # fmt: skip
 
-    def plot(self, path: str | Path) -> None:
-        """Draw the fronts, expected latency against expected accuracy, pairs against single nets, as a PNG."""
-        from zeroshot.searching.plot import plot_fronts
+    def plot(self, path: str | Path | None = None, axes: "Axes | None" = None) -> "Axes":
+        """Draw the fronts, expected latency against expected accuracy, pairs against single nets.
 
-        Path(path).write_bytes(plot_fronts(self))
+        Args:
+            path: Write the figure there too, as a PNG.
+            axes: Draw into these, instead of a figure of its own.
+        """
+        from zeroshot.searching.plot import draw_fronts, new_axes, png
+
+        axes = new_axes() if axes is None else axes
+        draw_fronts(self, axes)
+        if path is not None:
+            write_file(path, png(axes.figure))
+        return axes
+
+    def _repr_html_(self) -> str:
+        """As notebooks show it."""
+        head = f"{self.config['data']} on {self.config['board']}: {self.n_pairs:,} pairs ranked"
+        return as_html(head, self.pairs, self.remarks)
 
 
 def write_tables(result: SearchResult, folder: RunFolder) -> None:
     """Write the tables and the plot of a finished search into its run folder."""
-    from zeroshot.searching.plot import plot_fronts
-
     if result.trained:
-        folder.write(layout.CALIBRATION, CALIBRATION.to_csv(result.trained))
-    folder.write(layout.PAIRS, PAIRS.to_csv(result.pairs))
-    folder.write(layout.FRONT, PAIRS.to_csv(result.front))
-    folder.write(layout.SINGLES, SINGLES.to_csv(result.singles))
-    folder.write(layout.FRONT_PLOT, plot_fronts(result))
+        folder.write(layout.CALIBRATION, result.trained.to_csv())
+    folder.write(layout.PAIRS, result.pairs.to_csv())
+    folder.write(layout.FRONT, result.front.to_csv())
+    folder.write(layout.SINGLES, result.singles.to_csv())
+    result.plot(folder.path / layout.FRONT_PLOT)
 
 
 def write_summary(result: SearchResult, folder: RunFolder) -> None:

@@ -18,7 +18,8 @@ from zeroshot.cascade.copula import PRIOR_COUPLING
 from zeroshot.cascade.pairs import Ranking
 from zeroshot.options import takes_options
 from zeroshot.runs.folder import RunFolder, check_run, open_run
-from zeroshot.runs.rows import Candidate
+from zeroshot.runs.rows import CALIBRATION, CANDIDATES, PAIRS, SINGLES, Candidate
+from zeroshot.runs.tables import Rows
 from zeroshot.searching.candidates import Candidates, draw, infeasible
 from zeroshot.searching.expectation import Expectation, expect
 from zeroshot.searching.layers import score_layers, write_candidates
@@ -127,11 +128,11 @@ def lay_out(
         pair_rows(some, contenders, singles, model, PRIOR_COUPLING) for some in (final.top, final.front)
     )  # fmt: skip
     return SearchResult(
-        pairs=pairs,
-        front=front,
-        singles=single_rows(singles, problem.platform, model),
-        nets=candidates,
-        trained=expected.trained,
+        pairs=Rows(PAIRS, pairs),
+        front=Rows(PAIRS, front),
+        singles=Rows(SINGLES, single_rows(singles, problem.platform, model)),
+        nets=Rows(CANDIDATES, candidates),
+        trained=Rows(CALIBRATION, expected.trained),
         accuracy_model=model.name,
         n_pairs=first.n_pairs,
         n_feasible=first.n_feasible,
@@ -140,4 +141,5 @@ def lay_out(
         seconds=0.0,
         remarks=[],
         config=problem.config,
+        data=problem.options.data,
     )
