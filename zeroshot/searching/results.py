@@ -8,20 +8,13 @@ from typing import Any
 from zeroshot.runs import layout
 from zeroshot.runs.files import json_text
 from zeroshot.runs.folder import RunFolder
-from zeroshot.runs.rows import (
-    CALIBRATION,
-    PAIRS,
-    SINGLES,
-    CalibrationNet,
-    Candidate,
-    PredictedNet,
-    PredictedPair,
-)
+from zeroshot.runs.rows import CalibrationNet, Candidate, PredictedNet, PredictedPair
+from zeroshot.runs.tables import Rows
 
 
 @dataclass(frozen=True)
 class SearchResult:
-    """A finished search.
+    """A finished search; its tables are rows that become data frames, and that notebooks show.
 
     Attributes:
         pairs: The best pairs, best first.
@@ -40,11 +33,11 @@ class SearchResult:
         run: The run folder, if one was asked for.
     """
 
-    pairs: list[PredictedPair]
-    front: list[PredictedPair]
-    singles: list[PredictedNet]
-    nets: list[Candidate] = field(repr=False)
-    trained: list[CalibrationNet]
+    pairs: Rows[PredictedPair]
+    front: Rows[PredictedPair]
+    singles: Rows[PredictedNet]
+    nets: Rows[Candidate] = field(repr=False)
+    trained: Rows[CalibrationNet]
     accuracy_model: str
     n_pairs: int
     n_feasible: int
@@ -62,9 +55,7 @@ class SearchResult:
             "seconds": round(self.seconds, 3), "run": str(self.run) if self.run else None,
             "accuracy_model": self.accuracy_model, "cascade_model": self.config["cascade_model"],
             "engine": self.config["engine"], "undefined": self.undefined, "remarks": self.remarks,
-            "trained": [CALIBRATION.plain(row) for row in self.trained],
-            "pairs": [PAIRS.plain(row) for row in self.pairs],
-            "singles": [SINGLES.plain(row) for row in self.singles],
+            "trained": self.trained.plain(), "pairs": self.pairs.plain(), "singles": self.singles.plain(),
         }  # fmt: skip
 
     def plot(self, path: str | Path) -> None:
@@ -79,10 +70,10 @@ def write_tables(result: SearchResult, folder: RunFolder) -> None:
     from zeroshot.searching.plot import plot_fronts
 
     if result.trained:
-        folder.write(layout.CALIBRATION, CALIBRATION.to_csv(result.trained))
-    folder.write(layout.PAIRS, PAIRS.to_csv(result.pairs))
-    folder.write(layout.FRONT, PAIRS.to_csv(result.front))
-    folder.write(layout.SINGLES, SINGLES.to_csv(result.singles))
+        folder.write(layout.CALIBRATION, result.trained.to_csv())
+    folder.write(layout.PAIRS, result.pairs.to_csv())
+    folder.write(layout.FRONT, result.front.to_csv())
+    folder.write(layout.SINGLES, result.singles.to_csv())
     folder.write(layout.FRONT_PLOT, plot_fronts(result))
 
 
