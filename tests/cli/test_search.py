@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 
 from zeroshot.cli._pairs import FILES, print_result, three
-from zeroshot.runs.rows import PAIRS
 from zeroshot.searching.plan import plan
 from zeroshot.searching.search import search
 
@@ -99,7 +98,7 @@ def test_demo(cli):
     again = cli("demo", "--nets", 40, "--shortlist", 2, "--jobs", 1, "--run", "d", "--resume", "--json")
     told = json.loads(again.stdout)
     called = search("digits", "nucleo-l4r5zi", latency="5ms", nets=40, shortlist=2, jobs=1)
-    assert told["pairs"] == [PAIRS.plain(pair) for pair in called.pairs]
+    assert told["pairs"] == called.pairs.plain()
 
 
 @pytest.fixture

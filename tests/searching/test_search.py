@@ -177,7 +177,7 @@ def test_figures_on_another_board_with_the_other_engine():
     found = search("digits", "Raspberry-Pi-Pico", **STATIC | {"engine": "c99"})
     assert found.config["board"] == "raspberry-pi-pico"
     assert found.config["data_by_name"] is True
-    check_rows(found.pairs, [CANDIDATES.plain(net) for net in found.nets], "raspberry-pi-pico", "c99")
+    check_rows(found.pairs, found.nets.plain(), "raspberry-pi-pico", "c99")
 
 
 def test_tables_have_all_columns_and_equal_the_files(result):
@@ -358,7 +358,7 @@ def test_the_run_folder_holds_what_it_should(result):
     }  # fmt: skip
     summary = json.loads((result.run / "summary.json").read_text())
     assert summary == result.summary()
-    assert summary["pairs"] == [PAIRS.plain(pair) for pair in result.pairs]
+    assert summary["pairs"] == result.pairs.plain()
     assert summary["seconds"] > 0
 
 
@@ -383,8 +383,8 @@ def test_no_pair_left_after_probing_is_said_and_not_a_crash(monkeypatch, tmp_pat
     with_proxy(monkeypatch, *doubters)
     options = SMALL | {"proxies": ["params", *(p.name for p in doubters)], "shortlist": 1}
     found = search("digits", run=tmp_path / "run", **options)
-    assert found.pairs == []
-    assert found.front == []
+    assert not found.pairs
+    assert not found.front
     assert found.singles
     assert any("pair" in text for text in found.remarks)
 

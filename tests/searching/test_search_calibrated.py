@@ -98,7 +98,7 @@ def test_the_model_is_named_with_its_trainings(free, anchored):
     assert (free.accuracy_model, anchored.accuracy_model) == (PROBED.name, f"{PROBED.name} + 3 trained")
     assert anchored.summary()["accuracy_model"] == anchored.accuracy_model
     assert anchored.config["accuracy_model"] == shipped()["accuracy"]["probed"]["name"]
-    assert free.trained == []
+    assert not free.trained
 
 
 def test_nothing_depends_on_the_run_folder_or_the_processes(anchored):

@@ -95,7 +95,7 @@ def check_run(path: Path, config: Row, *, force: bool, resume: bool) -> bool:
     """
     if force and resume:
         raise UsageError("`resume=True` continues a run, `force=True` replaces it.", "Give one of the two.")
-    with disk(path):
+    with disk(path, "Name another folder with `run`."):
         taken = path.exists() and (not path.is_dir() or any(path.iterdir()))
     if resume:
         _same_config(path, config)

@@ -8,6 +8,7 @@ from zeroshot.net import layer_table, spec_of
 from zeroshot.runs import layout
 from zeroshot.runs.folder import RunFolder
 from zeroshot.runs.rows import CANDIDATES, Candidate
+from zeroshot.runs.tables import Rows
 from zeroshot.scoring.population import score_static
 from zeroshot.scoring.ranking import fuse_ranks
 from zeroshot.searching.candidates import Candidates
@@ -33,11 +34,11 @@ class LayerScores:
     features: dict[str, FloatArray]
     scores: dict[str, FloatArray]
 
-    def rows(self) -> list[Candidate]:
+    def rows(self) -> Rows[Candidate]:
         """The candidates as rows of their table."""
         nets = self.contenders.nets
         costs = nets.costs
-        return [
+        return Rows(CANDIDATES, [
             Candidate(
                 net=name, latency_ms=float(costs.latency[i]), energy_mj=float(costs.energy[i]),
                 macs=int(costs.macs[i]), model_flash_bytes=int(costs.flash[i]), arena_bytes=int(costs.arena[i]),
@@ -47,7 +48,7 @@ class LayerScores:
                 static_accuracy=float(nets.accuracy[i]),
             )
             for i, name in enumerate(nets.names)
-        ]  # fmt: skip
+        ])  # fmt: skip
 
 
 def score_layers(problem: SearchProblem, task: TaskSample, candidates: Candidates) -> LayerScores:
@@ -62,9 +63,9 @@ def score_layers(problem: SearchProblem, task: TaskSample, candidates: Candidate
     return LayerScores(candidates, Contenders(nets, candidates.littles, candidates.bigs), known, scores)
 
 
-def write_candidates(layers: LayerScores, rows: list[Candidate], folder: RunFolder) -> None:
+def write_candidates(layers: LayerScores, rows: Rows[Candidate], folder: RunFolder) -> None:
     """Write all candidates, as a table and as arrays."""
-    folder.write(layout.CANDIDATES, CANDIDATES.to_csv(rows))
+    folder.write(layout.CANDIDATES, rows.to_csv())
     drawn = layers.candidates
     folder.write_arrays(layout.CANDIDATE_ARRAYS, {
         **vars(drawn.costs), **{f"score_{name}": column for name, column in layers.scores.items()},

@@ -18,7 +18,7 @@ from zeroshot.cascade.copula import PRIOR_COUPLING
 from zeroshot.cascade.pairs import Ranking
 from zeroshot.options import takes_options
 from zeroshot.runs.folder import RunFolder, check_run, open_run
-from zeroshot.runs.rows import CALIBRATION, CANDIDATES, PAIRS, SINGLES, Candidate
+from zeroshot.runs.rows import CALIBRATION, PAIRS, SINGLES, Candidate
 from zeroshot.runs.tables import Rows
 from zeroshot.searching.candidates import Candidates, draw, infeasible
 from zeroshot.searching.expectation import Expectation, expect
@@ -118,20 +118,18 @@ def run_folder(problem: SearchProblem, *, force: bool, resume: bool) -> Iterator
 
 
 def lay_out(
-    problem: SearchProblem, candidates: list[Candidate], first: Ranking, probed: ProbedNets, expected: Expectation,
+    problem: SearchProblem, candidates: Rows[Candidate], first: Ranking, probed: ProbedNets, expected: Expectation,
     final: Ranking,
 ) -> SearchResult:  # fmt: skip
     """The tables of a result."""
     contenders, model = expected.contenders, expected.model
     singles = contenders.nets.take(best_singles(problem, contenders.nets))
-    pairs, front = (
-        pair_rows(some, contenders, singles, model, PRIOR_COUPLING) for some in (final.top, final.front)
-    )  # fmt: skip
+    pairs, front = (pair_rows(some, contenders, singles, model, PRIOR_COUPLING) for some in (final.top, final.front))
     return SearchResult(
         pairs=Rows(PAIRS, pairs),
         front=Rows(PAIRS, front),
         singles=Rows(SINGLES, single_rows(singles, problem.platform, model)),
-        nets=Rows(CANDIDATES, candidates),
+        nets=candidates,
         trained=Rows(CALIBRATION, expected.trained),
         accuracy_model=model.name,
         n_pairs=first.n_pairs,
