@@ -20,6 +20,7 @@ from zeroshot.firmware.project import check_name, project_files
 from zeroshot.firmware.toolchain import find_toolchain
 from zeroshot.firmware.verify import ENGINE, Verification, verify
 from zeroshot.int8 import execute
+from zeroshot.options import takes_options
 from zeroshot.quantization.quantize import QuantizedNet, load_quantized
 from zeroshot.runs.files import json_text
 from zeroshot.runs.layout import INT8, firmware_of
@@ -75,21 +76,19 @@ class Firmware:
         }  # fmt: skip
 
 
+@takes_options(ExportOptions)
 def export(
     run: str | Path,
-    options: ExportOptions | None = None,
-    /,
+    options: ExportOptions,
     *,
     progress: Progress | None = None,
-    **changes: Any,  # noqa: ANN401 - checked by ExportOptions
 ) -> Firmware:
     """Write the firmware of one quantised pair, proved equal to what was evaluated.
 
     Args:
         run: Folder of a search whose pairs were trained and quantised.
-        options: What is asked for; by default `ExportOptions()`.
+        options: What is asked for, and how.
         progress: Called with what is being done, steps done, steps in all.
-        changes: Options by name, see `ExportOptions`: `export(run, pair=2, cores="cortex-m4,cortex-m7")`.
 
     Raises:
         UsageError: A value is out of range or an unknown name, or the pair's policy is none that a device has.
@@ -98,29 +97,28 @@ def export(
         ToolchainError: A compiler or the emulator is missing.
         VerifyError: The firmware computes anything else than what was evaluated; nothing is written.
     """
-    asked = ExportOptions.of((options or ExportOptions()).values() | changes)
-    folder, target = _checked_folders(run, asked)
-    compiler = find_toolchain(asked.toolchain) if asked.verify else None
+    folder, target = _checked_folders(run, options)
+    compiler = find_toolchain(options.toolchain) if options.verify else None
     config = read_config(folder)
-    pair = find_pair(folder, asked.pair)
-    name = asked.board or config.get("board")
+    pair = find_pair(folder, options.pair)
+    name = options.board or config.get("board")
     board = load_board(name) if name else None
     cascade, nets = load_cascade(folder, pair)
     if board is not None:
         check_models(cascade, board)
-    images = first_images(cascade, nets, run_dataset(config, asked.data), asked.images)
+    images = first_images(cascade, nets, run_dataset(config, options.data), options.images)
     verification = None
     if compiler is not None:
         report = progress or (lambda what, done, total: None)
-        verification = verify(cascade, images, cores=asked.cores, toolchain=compiler, progress=report)
+        verification = verify(cascade, images, cores=options.cores, toolchain=compiler, progress=report)
     if board is not None and verification is not None:
         check_firmware(verification, board)
-    files = project_files(cascade, images, asked.name, verification)
+    files = project_files(cascade, images, options.name, verification)
     if verification is not None:
         files[VERIFICATION] = json_text(verification.summary(), indent=1).encode()
-    write_project(files, target, force=asked.force)
+    write_project(files, target, force=options.force)
     return Firmware(
-        folder=target, rank=asked.pair, little=nets[0].name, big=nets[1].name, thresholds=cascade.thresholds,
+        folder=target, rank=options.pair, little=nets[0].name, big=nets[1].name, thresholds=cascade.thresholds,
         verification=verification, board=board, escalation_rate=pair.int8.escalation_rate,
     )  # fmt: skip
 

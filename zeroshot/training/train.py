@@ -8,6 +8,7 @@ from typing import Any
 
 from zeroshot.data import SOURCES, Dataset
 from zeroshot.errors import UsageError
+from zeroshot.options import takes_options
 from zeroshot.runs import checkpoints as disk
 from zeroshot.runs.files import json_text
 from zeroshot.runs.layout import MODELS, NETS, PAIRS, SUMMARY
@@ -74,26 +75,24 @@ class TrainedRun:
         }  # fmt: skip
 
 
+@takes_options(TrainOptions)
 def train(
     run: str | Path,
-    options: TrainOptions | None = None,
-    /,
+    options: TrainOptions,
     *,
     force: bool = False,
     resume: bool = False,
     progress: Progress | None = None,
-    **changes: Any,  # noqa: ANN401 - checked by TrainOptions
 ) -> TrainedRun:
     """Train the nets of a run's best pairs, each net once, and measure the pairs on the test images.
 
     Args:
         run: Folder of a finished search.
-        options: What is asked for; by default `TrainOptions()`.
+        options: What is asked for, and how.
         force: Replace the run's trained models.
         resume: Go on after an interruption, with the same weights as without it; options of the recipe that are left
             open are those of before.
         progress: Called with what is being done, how many epochs are done, of how many.
-        changes: Options by name, see `TrainOptions`: `train(run, top=1, epochs=20)`.
 
     Raises:
         UsageError: A value is out of range or an unknown name, or two options exclude each other.
@@ -103,27 +102,27 @@ def train(
         TrainError: The loss of a net becomes NaN; what was saved before is kept.
     """
     started, report = time.perf_counter(), progress or (lambda what, done, total: None)
-    asked = TrainOptions.called(options, changes)
-    _check(asked, force, resume)
+
+    _check(options, force, resume)
     config, listed = read_search(Path(run))
-    pairs, folder = listed[: asked.top], Path(run) / MODELS
-    dataset, seed = run_dataset(config, asked.data), int(config["seed"])
+    pairs, folder = listed[: options.top], Path(run) / MODELS
+    dataset, seed = run_dataset(config, options.data), int(config["seed"])
     if not (force or resume):
         check_empty(folder)
-    plan = resumed_plan(folder, asked) if resume else new_plan(asked, seed)
+    plan = resumed_plan(folder, options) if resume else new_plan(options, seed)
     split = hold_out(dataset, seed, plan.recipe.validation)
-    training = _training(pairs, asked, plan, dataset)
-    together = processes(list(training.jobs.values()), split, asked.jobs)
-    if asked.minutes is not None:
+    training = _training(pairs, options, plan, dataset)
+    together = processes(list(training.jobs.values()), split, options.jobs)
+    if options.minutes is not None:
         report("timing the nets", 0, 1)
-        training = _within(asked.minutes, training, split, together)
+        training = _within(options.minutes, training, split, together)
     open_folder(folder, training.plan, replace_old=force)
     models, trained = train_stages(training, SideBySide(split, folder, together, report))
     result = TrainedRun(
-        pairs=[_measured(pair, nets, split, asked.policy, seed) for pair, nets in zip(pairs, models, strict=True)],
+        pairs=[_measured(pair, nets, split, options.policy, seed) for pair, nets in zip(pairs, models, strict=True)],
         nets=[_net_row(net) for net in trained],
         recipe=training.plan.recipe, distil=plan.distil, cascade_aware=plan.cascade_aware,
-        remarks=_remarks(training, asked.top, split, trained), config=config,
+        remarks=_remarks(training, options.top, split, trained), config=config,
         seconds=time.perf_counter() - started, folder=folder,
     )  # fmt: skip
     _write(result)
