@@ -67,8 +67,9 @@ def finetune_job(
     recipe = replace(source.recipe, epochs=epochs, lr=source.recipe.lr if lr is None else lr)
     origin = {"from": source.name, "from_sha256": source.digest, **pruned.how, **(more or {})}
     return FinetuneJob(
-        pruned.spec, recipe, seed, threads, source.channels, source.classes, data.dataset.digest, pruned.weights, origin
-    )
+        spec=pruned.spec, recipe=recipe, seed=seed, threads=threads, channels=source.channels, classes=source.classes,
+        data_sha256=data.dataset.digest, start=pruned.weights, origin=origin,
+    )  # fmt: skip
 
 
 def finetune(
@@ -100,7 +101,7 @@ def finetune(
 
     Raises:
         UsageError: A value is out of range.
-        TrainError: The loss becomes NaN; the last checkpoint is kept.
+        TrainError: The loss is NaN or infinite; the last checkpoint is kept.
         RunError: As `train_net`.
     """
     check_seed_and_threads(seed, threads)

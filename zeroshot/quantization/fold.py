@@ -49,8 +49,8 @@ def tensors(net: nn.Module, x: torch.Tensor, observer: Callable[[int, torch.Tens
     Args:
         net: Of `zeroshot.build`, folded or not.
         x: (n, C, H, W) float32.
-        observer: Called with the tensor's number (-1 for the net's input, else its row of the LayerTable) and the values
-            behind the row's ReLU, (batch, channels, height, width) or (batch, classes).
+        observer: Called with the tensor's number (-1 for the net's input, else its row of the LayerTable) and the
+            values behind the row's ReLU, (batch, channels, height, width) or (batch, classes).
     """
     parts, relu = layers(net), relus(net)
     rows = {id(part): row for row, part in enumerate(parts)}
