@@ -5,6 +5,7 @@ import io
 import types
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields, is_dataclass
+from math import isfinite
 from operator import attrgetter
 from typing import Any, Generic, TypeVar, Union, get_args, get_origin, get_type_hints
 
@@ -87,10 +88,24 @@ def _made(row: type[T], values: Mapping[str, Any], where: str) -> T:
         if value == "" and _may_be_none(kind):
             value = None
         try:
-            found[each.name] = msgspec.convert(value, _lenient(kind), strict=False)
+            number_or_text = {float, str} <= set(get_args(kind)) and isinstance(value, str)
+            found[each.name] = _number_or_text(value) if number_or_text else msgspec.convert(
+                value, _lenient(kind), strict=False
+            )  # fmt: skip
         except msgspec.ValidationError:
             raise ValueError(f"{where} has {value!r} for {each.name}") from None
     return row(**found)
+
+
+def _number_or_text(cell: str) -> float | str:
+    """A finite number, a whole one as such, or the cell as it is: msgspec takes text before it tries a number."""
+    try:
+        number = float(cell)
+    except ValueError:
+        return cell
+    if not isfinite(number):
+        return cell
+    return int(cell) if cell.lstrip("-").isdigit() else number
 
 
 def _may_be_none(kind: Any) -> bool:  # noqa: ANN401 - a type
