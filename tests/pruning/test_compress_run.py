@@ -140,7 +140,7 @@ def test_interrupted_anywhere_and_resumed_gives_the_same_bits(run):
     whole = compress(run, BIG, **options)
     expected = [load_net(whole.folder, row.net) for row in whole.nets[1:]]
     for row in whole.nets[1:]:
-        for path in whole.folder.glob(f"{disk.stem(row['net'])}.*"):
+        for path in whole.folder.glob(f"{disk.stem(row.net)}.*"):
             path.unlink()
     for at in (1, 2, 3):
 
