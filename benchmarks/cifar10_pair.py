@@ -17,7 +17,6 @@ ten minutes; needs the extra `mcu`.
 
 import sys
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 from benchmarks.cifar10 import cifar10_file, default_out
@@ -28,6 +27,7 @@ from zeroshot.data import load
 from zeroshot.quantization.quantize import quantize_net
 from zeroshot.runs.files import write_file
 from zeroshot.training.train import Distillation, Recipe, Split, TrainedNet, hold_out, train_net
+from zeroshot.types import Progress
 
 DISTIL = Distillation(weight=0.7)  # set before `pair_training` said that 0.5 is better
 
@@ -43,8 +43,10 @@ def trained(role: str, split: Split, recipe: Recipe, seed: int, folder: Path) ->
     )  # fmt: skip
 
 
-def progress(role: str) -> Callable[[int, int], None]:
-    return lambda done, total: print(time.strftime("%H:%M:%S"), role, done, "of", total, file=sys.stderr, flush=True)
+def progress(role: str) -> Progress:
+    return lambda what, done, total: print(
+        time.strftime("%H:%M:%S"), role, done, "of", total, file=sys.stderr, flush=True
+    )
 
 
 def main(arguments: Arguments = None) -> None:

@@ -18,7 +18,7 @@ from types import NoneType
 from typing import Any, Self, TypeVar, get_args, get_type_hints
 
 from zeroshot.errors import UsageError, unknown
-from zeroshot.units import Quantity, to_bytes, to_mj, to_ms
+from zeroshot.units import Quantity, to_bytes, to_count, to_mj, to_ms
 
 R = TypeVar("R")
 KEY = "option"  # of a field's metadata
@@ -31,7 +31,9 @@ EXPECTED: dict[Any, str] = {
     Quantity: 'a quantity, like "50ms"',
     tuple[str, ...]: 'a list of names, like ["zico", "params"]',
 }
-UNITS: dict[str, Callable[[Quantity, str], float]] = {"size": to_bytes, "time": to_ms, "energy": to_mj}
+UNITS: dict[str, Callable[[Quantity, str], float]] = {
+    "size": to_bytes, "time": to_ms, "energy": to_mj, "count": to_count,
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -46,7 +48,7 @@ class Option:
         most: Largest value.
         above: What the value must be larger than.
         below: What the value must be smaller than.
-        unit: `size`, `time` or `energy`, of a quantity.
+        unit: `size`, `time`, `energy` or `count`, of a quantity.
         names: Gives the known names; called only to check a value, so that it may import what it needs.
         shown: What stands for a default of None in a command's help.
         flag: How the command line spells it, where that is not by its name: "--verify/--no-verify".

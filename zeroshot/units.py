@@ -1,4 +1,4 @@
-"""Quantities with units, read and printed: 128KiB, 50ms, 1.5mJ."""
+"""Quantities with units, read and printed: 128KiB, 50ms, 1.5mJ, 1.5M."""
 
 import re
 from math import inf, isfinite
@@ -8,6 +8,7 @@ from zeroshot.errors import UsageError
 BYTES = {"b": 1, "kib": 1024, "mib": 1024**2, "kb": 1000, "mb": 1000**2}
 MILLISECONDS = {"us": 1e-3, "ms": 1.0, "s": 1e3}
 MILLIJOULES = {"uj": 1e-3, "mj": 1.0, "j": 1e3}
+COUNTS = {"": 1.0, "k": 1e3, "m": 1e6, "g": 1e9}
 
 Quantity = str | float | int | None
 
@@ -22,7 +23,7 @@ def _parse(value: Quantity, units: dict[str, float] | dict[str, int], base: str,
         number = float("nan")
     unit = (match[2] if match else "") or base
     if not isfinite(number * units.get(unit, inf)) or number <= 0:
-        names = {"b": "128KiB", "ms": "50ms", "mj": "2mJ"}
+        names = {"b": "128KiB", "ms": "50ms", "mj": "2mJ", "": "1.5M or 800k"}
         raise UsageError(f"{what} {value!r} is not a positive quantity.", f"Write it like {names[base]}.")
     return number * units[unit]
 
@@ -52,6 +53,15 @@ def to_mj(value: Quantity, what: str = "Energy") -> float:
     0.25
     """
     return _parse(value, MILLIJOULES, "mj", what)
+
+
+def to_count(value: Quantity, what: str = "Count") -> float:
+    """A number of something; None is no limit.
+
+    >>> to_count("1.5M"), to_count("800k"), to_count(1000)
+    (1500000.0, 800000.0, 1000.0)
+    """
+    return _parse(value, COUNTS, "", what)
 
 
 def kib(n: float) -> str:

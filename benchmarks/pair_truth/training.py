@@ -68,7 +68,7 @@ def train_entry(entry: Entry, recipe: Recipe, data: str, folder: str, deadline: 
         None if the deadline came first; what was trained is in the folder.
     """
 
-    def look(done: int, total: int) -> None:
+    def look(what: str, done: int, total: int) -> None:
         if time.time() > deadline and done < total:
             raise _TimeIsUpError
 

@@ -1,17 +1,18 @@
 """`zeroshot compress`: the same figures as the library call, and what a user sees when it cannot be."""
 
-import inspect
 import json
 import shlex
+import shutil
 from pathlib import Path
 
 import pytest
 
-from zeroshot.cli.compress import compress
 from zeroshot.data import load
-from zeroshot.pruning.compress import compress_run
-from zeroshot.runs.folder import open_run
+from zeroshot.pruning.compress import compress
+from zeroshot.runs.layout import MODELS
 from zeroshot.training.train import Recipe, train_net
+
+from ..run_folders import listed_pair, run_folder
 
 LITTLE, BIG = "r8-s8-c3w16x1/2", "r8-s8-c3w16x1-c3w24x1/2"
 
@@ -26,21 +27,11 @@ def models(tmp_path_factory):
 @pytest.fixture
 def folder(tmp_path, models):
     """A function: a run whose little net is trained, in a folder of this name."""
-    row = {
-        "rank": 1, "little": LITTLE, "big": BIG, "accuracy": 0.8, "accuracy_low": 0.7, "accuracy_high": 0.9,
-        "little_accuracy": 0.6, "big_accuracy": 0.85, "escalation_rate": 0.3, "latency_ms": 4.0,
-        "worst_latency_ms": 11.0, "energy_mj": 0.4, "worst_energy_mj": 1.1, "single": None, "single_accuracy": None,
-        "single_latency_ms": None, "gain": None, "gain_error": None,
-    }  # fmt: skip
 
     def make(name="run"):
-        config = {"data": "digits", "data_sha256": load("digits").digest, "seed": 0}
-        made = open_run(tmp_path / name, config, force=False, resume=False)
-        made.write_table("pairs.csv", [row])
-        (made.path / "models").mkdir()
-        for path in models.iterdir():
-            (made.path / "models" / path.name).write_bytes(path.read_bytes())
-        return made.path
+        run = run_folder(tmp_path / name, [listed_pair(1, LITTLE, BIG)])
+        shutil.copytree(models, run / MODELS)
+        return run
 
     return make
 
@@ -48,22 +39,22 @@ def folder(tmp_path, models):
 def test_the_table_and_the_json_are_the_library_call(cli, folder):
     options = {"macs": "12k", "rounds": 2, "epochs": 2, "saliency": "bn", "multiple": 2, "lr": 0.1}
     words = [word for name, value in options.items() for word in (f"--{name}", value)]
-    expected = compress_run(folder("a"), LITTLE, **options)
+    expected = compress(folder("a"), LITTLE, **options)
     folder("b")
     human = cli("compress", "b", "--net", LITTLE, *words)
     assert human.exit_code == 0, human.stderr
     assert human.stderr == ""
     told = json.loads(cli("compress", folder("c"), "--pair", "1:little", *words, "--json").stdout)
-    assert told["nets"] == expected.nets
+    assert told["nets"] == expected.summary()["nets"]
     assert told["recipe"] == expected.recipe.values()
     lines = human.stdout.splitlines()
     assert all(len(line) <= 80 for line in lines)
-    for row in expected.nets:
-        assert f"    {row['net']}" in lines
-        figures = lines[lines.index(f"    {row['net']}") - 1].split()
-        assert figures[0] == str(row["round"])
-        assert figures[-1] == f"{100 * row['test_accuracy']:.1f}"
-        assert figures[-2] == f"{100 * row['validation_accuracy']:.1f}"
+    for net in expected.nets:
+        assert f"    {net.net}" in lines
+        figures = lines[lines.index(f"    {net.net}") - 1].split()
+        assert figures[0] == str(net.round)
+        assert figures[-1] == f"{100 * net.test_accuracy:.1f}"
+        assert figures[-2] == f"{100 * net.validation_accuracy:.1f}"
     assert str(expected.file.name) in lines[-1]
 
 
@@ -100,7 +91,7 @@ def test_errors(cli, folder, args, code, words):
 
 
 def test_an_interrupt_says_how_to_go_on(cli, folder, monkeypatch):
-    run, real = folder(), compress_run
+    run, real = folder(), compress
 
     def stopped(*args, **options):
         def stop(what, done, total):
@@ -109,22 +100,14 @@ def test_an_interrupt_says_how_to_go_on(cli, folder, monkeypatch):
 
         return real(*args, **options | {"progress": stop})
 
-    monkeypatch.setattr("zeroshot.pruning.compress.compress_run", stopped)
+    monkeypatch.setattr("zeroshot.pruning.compress.compress", stopped)
     result = cli("compress", run, "--pair", "1:little", "--macs", "12k", "--epochs", 3, "--force")
     assert result.exit_code == 130
     assert result.stdout == ""
-    monkeypatch.setattr("zeroshot.pruning.compress.compress_run", real)
+    monkeypatch.setattr("zeroshot.pruning.compress.compress", real)
     words = shlex.split(result.stderr.splitlines()[-1].removeprefix("hint: continue with: "))
     assert words[0] == "zeroshot"
     assert "--force" not in words
     again = json.loads(cli(*words[1:], "--json").stdout)
     expected = real(folder("whole"), LITTLE, macs="12k", epochs=3)
-    assert again["nets"] == expected.nets
-
-
-def test_defaults_are_the_engines():
-    there = inspect.signature(compress_run).parameters
-    here = inspect.signature(compress).parameters
-    shared = set(there) & set(here) - {"run", "net"}
-    assert {"saliency", "rounds", "epochs", "multiple", "threads"} <= shared
-    assert all(here[name].default == there[name].default for name in shared)
+    assert again["nets"] == expected.summary()["nets"]

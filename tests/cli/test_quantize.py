@@ -12,11 +12,14 @@ import time
 import numpy as np
 import pytest
 
-from zeroshot.data import load
-from zeroshot.quantization.quantize import Int8Recipe, Rule, load_quantized, quantize_run
+from zeroshot.quantization.options import QuantizeOptions
+from zeroshot.quantization.quantize import Int8Recipe, load_quantized, quantize
 from zeroshot.runs.checkpoints import stem
-from zeroshot.runs.folder import open_run
-from zeroshot.training.train import train
+from zeroshot.runs.layout import INT8
+from zeroshot.runs.rows import QUANTIZED_PAIRS
+from zeroshot.training.train import Recipe, train_pairs
+
+from ..run_folders import listed_pair, run_folder
 
 NETS = ("r8-s4/2-c3w8x1", "r8-s8-c3w16x1/2", "r8-s8/2-c3w8x1")
 
@@ -25,18 +28,17 @@ NETS = ("r8-s4/2-c3w8x1", "r8-s8-c3w16x1/2", "r8-s8/2-c3w8x1")
 def trained(tmp_path_factory):
     """A run with one pair, trained."""
     little, big, single = NETS
-    row = {
-        "rank": 1, "little": little, "big": big, "accuracy": 0.8, "accuracy_low": 0.7, "accuracy_high": 0.9,
-        "little_accuracy": 0.6, "big_accuracy": 0.85, "escalation_rate": 0.3, "latency_ms": 4.0,
-        "worst_latency_ms": 11.0, "energy_mj": 0.4, "worst_energy_mj": 1.1,
-        "macs": 1.0, "flash_bytes": 1, "sram_bytes": 1, "pays": None, "single": single, "single_accuracy": 0.75,
-        "single_latency_ms": 3.5, "gain": 0.05, "gain_error": 0.1,
-    }  # fmt: skip
-    config = {"data": "digits", "data_sha256": load("digits").digest, "seed": 0}
-    made = open_run(tmp_path_factory.mktemp("trained") / "run", config, force=False, resume=False)
-    made.write_table("pairs.csv", [row])
-    train(made.path, top=1, epochs=2, jobs=1)
-    return made.path
+    run = run_folder(tmp_path_factory.mktemp("trained") / "run", [listed_pair(1, little, big, single)])
+    train_pairs(run, top=1, recipe=Recipe(epochs=2), jobs=1)
+    return run
+
+
+@pytest.fixture(scope="module")
+def unfinetuned(trained, tmp_path_factory):
+    """The same, quantised without finetuning."""
+    run = shutil.copytree(trained, tmp_path_factory.mktemp("unfinetuned") / "run")
+    quantize(run, qat=False)
+    return run
 
 
 @pytest.fixture
@@ -46,14 +48,14 @@ def folder(trained, tmp_path):
 
 
 def test_the_table_and_the_json_are_the_library_call(cli, folder):
-    expected = quantize_run(folder("a"), Int8Recipe(epochs=1), Rule(rate=0.2))
+    expected = quantize(folder("a"), epochs=1, rate=0.2)
     human = cli("quantize", folder("b"), "--epochs", 1, "--rate", 0.2)
     assert human.exit_code == 0, human.stderr
     assert human.stderr == ""
     told = json.loads(cli("quantize", "b", "--resume", "--rate", 0.2, "--json").stdout)
-    assert told["pairs"] == expected.pairs
+    assert told["pairs"] == expected.summary()["pairs"]
     assert told["recipe"] == expected.recipe.values()
-    (row,) = expected.pairs
+    (row,) = map(QUANTIZED_PAIRS.plain, expected.pairs)
     lines = human.stdout.splitlines()
     assert all(len(line) <= 80 for line in lines)
     assert "…" not in human.stdout
@@ -65,8 +67,9 @@ def test_the_table_and_the_json_are_the_library_call(cli, folder):
     assert f"less than {row['threshold_int8']} apart" in human.stdout
     assert f"the int8 pair {row['verdict_int8']}" in human.stdout
     for net in expected.nets:
-        figures = [f"{100 * net[f'{kind}_test_accuracy']:.2f}" for kind in ("float", "ptq", "qat")]
-        assert any(line.split() == [*figures, net["name"]] for line in lines)
+        accuracies = (net.float_test_accuracy, net.ptq_test_accuracy, net.qat_test_accuracy)
+        figures = [f"{100 * accuracy:.2f}" for accuracy in accuracies]
+        assert any(line.split() == [*figures, net.name] for line in lines)
 
 
 def test_without_finetuning_nothing_is_said_of_it(cli, folder):
@@ -77,7 +80,7 @@ def test_without_finetuning_nothing_is_said_of_it(cli, folder):
 
 def test_quiet_prints_the_folder_alone(cli, folder):
     run = folder()
-    assert cli("quantize", run, "--no-qat", "--quiet").stdout == f"{run / 'int8'}\n"
+    assert cli("quantize", run, "--no-qat", "--quiet").stdout == f"{run / INT8}\n"
 
 
 def test_options_reach_the_recipe_and_the_rule(cli, folder):
@@ -98,7 +101,7 @@ def test_options_reach_the_recipe_and_the_rule(cli, folder):
         (["none"], 1, "not the folder of a run"),
         (["bare"], 1, "zeroshot train bare"),
         (["run", "--ranges", "kl"], 2, "minmax"),
-        (["run", "--images", 3], 2, "too few"),
+        (["run", "--images", 3], 2, "--images must be at least 32"),
         (["run", "--images", 9999], 1, "--images"),
         (["run", "--epochs", -1], 2, "epochs"),
         (["run", "--no-qat", "--epochs", 2], 2, "--no-qat"),
@@ -107,8 +110,9 @@ def test_options_reach_the_recipe_and_the_rule(cli, folder):
         (["run", "--per-class", "--accuracy-floor", 0.5], 2, "--per-class"),
         (["run", "--policy", "margin"], 2, "score-margin"),
         (["run", "--resume"], 1, "no quantisation to resume"),
-        (["run", "--resume", "--qat"], 2, "--qat"),
-        (["run", "--resume", "--ranges", "mse"], 2, "--ranges"),
+        (["done", "--resume", "--qat"], 1, "epochs: 0 then, 3 now"),
+        (["done", "--resume", "--ranges", "minmax"], 1, "ranges: 'mse' then, 'minmax' now"),
+        (["done"], 1, "--resume"),
         (["run", "--data", "nowhere.npz"], 1, "nowhere.npz"),
         (["run", "--no-qat", "--accuracy-floor", 1], 3, "No threshold reaches"),
         (["run", "--no-qat", "--latency", "1us"], 3, "cannot keep"),
@@ -116,8 +120,9 @@ def test_options_reach_the_recipe_and_the_rule(cli, folder):
     ],
     ids=str,
 )
-def test_errors(cli, folder, args, code, words):
+def test_errors(cli, folder, unfinetuned, args, code, words):
     folder()
+    shutil.copytree(unfinetuned, "done")
     shutil.rmtree(folder("bare") / "models")
     result = cli("quantize", *args)
     assert result.exit_code == code, result.stderr
@@ -137,23 +142,23 @@ def test_interrupted_by_a_signal_and_resumed_equals_uninterrupted(cli, folder):
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env={**os.environ, "COLUMNS": "80"},
     )  # fmt: skip
     deadline = time.monotonic() + 240
-    while time.monotonic() < deadline and not (run / "int8" / f"{stem(NETS[0])}.json").exists():
+    while time.monotonic() < deadline and not (run / INT8 / f"{stem(NETS[0])}.json").exists():
         time.sleep(0.005)
     process.send_signal(signal.SIGINT)
     out, err = process.communicate(timeout=240)
     assert process.returncode == 130, err
     assert out == ""
     told, hint = err.splitlines()
-    assert told == f"error: interrupted; all whole nets are saved in {run / 'int8'}."
-    assert not (run / "int8" / "summary.json").exists()
+    assert told == f"error: interrupted; all whole nets are saved in {run / INT8}."
+    assert not (run / INT8 / "summary.json").exists()
 
     again = shlex.split(hint.removeprefix("hint: continue with: "))
     assert again == ["zeroshot", "quantize", str(run), "--rate", "0.25", "--resume"]
     assert cli(*again[1:]).exit_code == 0
-    expected = quantize_run(whole, Int8Recipe(epochs=2), Rule(rate=0.25))
-    assert json.loads((run / "int8" / "summary.json").read_text())["pairs"] == expected.pairs
+    expected = quantize(whole, epochs=2, rate=0.25)
+    assert json.loads((run / INT8 / "summary.json").read_text())["pairs"] == expected.summary()["pairs"]
     for net in NETS:
-        found, other = (load_quantized(path / "int8", net) for path in (run, whole))
+        found, other = (load_quantized(path / INT8, net) for path in (run, whole))
         assert found.history == other.history
         assert all(np.array_equal(found.outputs[part], other.outputs[part]) for part in ("validation", "test"))
 
@@ -162,7 +167,7 @@ def test_interrupted_before_anything_was_written(cli, folder, monkeypatch):
     def stop(*args, **options):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("zeroshot.quantization.quantize.quantize_run", stop)
+    monkeypatch.setattr("zeroshot.quantization.quantize.quantize", stop)
     result = cli("quantize", folder())
     assert result.exit_code == 130
     assert "nothing was written" in result.stderr
@@ -175,5 +180,5 @@ def test_help_tells_every_option_and_its_default(cli):
         told = {"images": "512", "equalise": "equalise"}.get(name, str(value))
         (line,) = (line for line in result.stdout.splitlines() if f"--{name} " in line)
         assert f"[default: ({told})]" in line
-    for name in ("--qat", "--ranges", "--equalise", "--accuracy-floor", "--latency", "--resume", "--teacher"):
-        assert name in result.stdout
+    for name in QuantizeOptions.declared():
+        assert f"--{name.replace('_', '-')} " in result.stdout

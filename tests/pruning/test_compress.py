@@ -22,9 +22,11 @@ from zeroshot.cost.nets import net_costs
 from zeroshot.errors import InfeasibleError, UsageError
 from zeroshot.net import NetSpec, layer_table, spec_array
 from zeroshot.pruning._channels import wire
-from zeroshot.pruning.compress import SALIENCIES, Target, make_target, prune
+from zeroshot.pruning.options import SALIENCIES, CompressOptions
+from zeroshot.pruning.prune import prune
 from zeroshot.pruning.saliency import channel_saliency
-from zeroshot.pruning.target import to_count
+from zeroshot.pruning.target import Target, make_target
+from zeroshot.units import to_count
 
 from ..strategies import examples, specs
 
@@ -390,7 +392,7 @@ def test_counts_that_are_none(text):
 
 
 def test_targets_with_units():
-    goal = make_target("1M", "32KiB", None, "10ms", "raspberry-pi-pico")
+    goal = make_target(CompressOptions(macs="1M", weights="32KiB", latency="10ms", board="raspberry-pi-pico"))
     assert (goal.macs, goal.weights, goal.flash, goal.latency) == (1e6, 32768, math.inf, 10)
     assert goal.values() == {
         "macs": 1e6, "weights": 32768, "latency": 10, "board": "raspberry-pi-pico", "engine": "c99",
@@ -408,8 +410,9 @@ def test_targets_with_units():
         lambda: Target(macs=-1),
         lambda: Target(weights=math.nan),
         lambda: Target(latency=math.inf),
-        lambda: make_target(),
-        lambda: make_target(macs="1M", board="arduino"),
+        lambda: make_target(CompressOptions()),
+        lambda: make_target(CompressOptions(macs="1M", board="arduino")),
+        lambda: make_target(CompressOptions(macs="1M"), engine="torch"),
         lambda: pruned(NETS[0], 0.5, saliency="gradient"),
         lambda: pruned(NETS[0], 0.5, saliency="taylor", batch=None),
         lambda: pruned(NETS[0], 0.5, saliency="taylor", batch=(torch.zeros(2, 3, 8, 8), torch.zeros(2).long())),
@@ -429,10 +432,10 @@ def test_bad_arguments(make):
 
 
 @pytest.mark.parametrize("value", [math.nan, math.inf])
-def test_weights_that_are_no_numbers(value):
+def test_weights_of_nan(value):
     net = trained(NETS[0])
     net.stem[0].weight.data[0, 0, 0, 0] = value
-    with pytest.raises(UsageError, match="no numbers"):
+    with pytest.raises(UsageError, match="are NaN or infinite"):
         prune(net, Target(macs=1e4), spec=NETS[0])
 
 

@@ -1,6 +1,7 @@
 """Pruning a run's nets: rounds, files, resuming, and what is refused."""
 
 import json
+import shutil
 from dataclasses import replace
 
 import pytest
@@ -12,20 +13,15 @@ from zeroshot.cost.nets import net_costs
 from zeroshot.data import load
 from zeroshot.errors import InfeasibleError, RunError, TrainError, UsageError
 from zeroshot.net import NetSpec, layer_table, spec_array
-from zeroshot.pruning import compress
-from zeroshot.pruning.compress import Target, compress_run, prune
+from zeroshot.pruning.compress import Target, compress, prune
 from zeroshot.runs import checkpoints as disk
-from zeroshot.runs.folder import open_run
+from zeroshot.runs.layout import MODELS
+from zeroshot.training.batches import inputs
 from zeroshot.training.train import Recipe, hold_out, load_net, train_net
 
+from ..run_folders import listed_pair, run_folder
+
 LITTLE, BIG = "r8-s8-c3w16x1/2-h24", "r8-s8-b3w8x1-m3e3w12x1/2"
-ROW = {
-    "rank": 1, "little": LITTLE, "big": BIG, "accuracy": 0.8, "accuracy_low": 0.7, "accuracy_high": 0.9,
-    "little_accuracy": 0.6, "big_accuracy": 0.85, "escalation_rate": 0.3, "latency_ms": 4.0,
-    "worst_latency_ms": 11.0, "energy_mj": 0.4, "worst_energy_mj": 1.1,
-        "macs": 1.0, "flash_bytes": 1, "sram_bytes": 1, "pays": None, "single": None, "single_accuracy": None,
-    "single_latency_ms": None, "gain": None, "gain_error": None,
-}  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -36,32 +32,27 @@ def digits():
 @pytest.fixture(scope="module")
 def sources(digits, tmp_path_factory):
     """Both nets, trained."""
-    folder = tmp_path_factory.mktemp("models")
+    folder = tmp_path_factory.mktemp(MODELS)
     for net in (LITTLE, BIG):
         train_net(net, digits, Recipe(epochs=6, precision="fp32"), folder=folder)
     return folder
 
 
 @pytest.fixture
-def run(digits, sources, tmp_path):
+def run(sources, tmp_path):
     """A run with these nets."""
-    config = {"data": "digits", "data_sha256": digits.digest, "seed": 0, "board": "raspberry-pi-pico", "engine": "c99"}
-    made = open_run(tmp_path / "run", config, force=False, resume=False)
-    made.write_table("pairs.csv", [ROW])
-    models = made.path / "models"
-    models.mkdir()
-    for path in sources.iterdir():
-        (models / path.name).write_bytes(path.read_bytes())
-    return made.path
+    run = run_folder(tmp_path / "run", [listed_pair(1, LITTLE, BIG)], board="raspberry-pi-pico", engine="c99")
+    shutil.copytree(sources, run / MODELS)
+    return run
 
 
 def half(run, **options):
-    return compress_run(run, LITTLE, **{"macs": 16_000, "epochs": 4} | options)
+    return compress(run, LITTLE, **{"macs": 16_000, "epochs": 4} | options)
 
 
 def test_a_pruned_net_is_a_trained_net_of_its_own(run, digits):
-    source = load_net(run / "models", LITTLE)
-    before = (run / "models" / f"{disk.stem(LITTLE)}.pt").read_bytes()
+    source = load_net(run / MODELS, LITTLE)
+    before = (run / MODELS / f"{disk.stem(LITTLE)}.pt").read_bytes()
     found = half(run)
     net = load_net(found.folder, found.net)
     assert net.stage == "pruned"
@@ -69,13 +60,13 @@ def test_a_pruned_net_is_a_trained_net_of_its_own(run, digits):
     assert found.file.exists()
     split = hold_out(digits, 0)
     hits = net.outputs["test"].argmax(1) == split.labels("test")
-    assert found.nets[-1]["test_accuracy"] == net.test_accuracy == hits.mean()
+    assert found.nets[-1].test_accuracy == net.test_accuracy == hits.mean()
     assert net.test_accuracy > 0.85
-    assert (run / "models" / f"{disk.stem(LITTLE)}.pt").read_bytes() == before
+    assert (run / MODELS / f"{disk.stem(LITTLE)}.pt").read_bytes() == before
     first, last = found.nets
-    assert (first["net"], first["round"], last["round"]) == (LITTLE, 0, 1)
-    assert last["macs"] <= 16_000 < first["macs"]
-    assert (first["test_accuracy"], last["epochs"]) == (source.test_accuracy, 4)
+    assert (first.net, first.round, last.round) == (LITTLE, 0, 1)
+    assert last.macs <= 16_000 < first.macs
+    assert (first.test_accuracy, last.epochs) == (source.test_accuracy, 4)
     about = disk.read_about(found.folder, disk.stem(found.net))["pruned"]
     assert about["from"] == LITTLE
     assert about["from_sha256"] == source.digest
@@ -86,7 +77,7 @@ def test_a_pruned_net_is_a_trained_net_of_its_own(run, digits):
 
 def test_it_starts_from_the_weights_that_pruning_leaves(run, digits):
     """And keeps them where no epoch betters them: at a rate of nearly nothing all epochs are equal."""
-    source = load_net(run / "models", LITTLE)
+    source = load_net(run / MODELS, LITTLE)
     expected = prune(source, Target(macs=16_000))
     found = half(run, epochs=1, lr=1e-12)
     net = load_net(found.folder, found.net)
@@ -94,12 +85,12 @@ def test_it_starts_from_the_weights_that_pruning_leaves(run, digits):
     for name, tensor in expected.weights.items():
         if "running" not in name and "num_batches" not in name:
             torch.testing.assert_close(net.weights[name], tensor, rtol=0, atol=1e-6)
-    assert found.nets[-1]["validation_accuracy_untrained"] <= net.validation_accuracy
+    assert found.nets[-1].validation_accuracy_untrained <= net.validation_accuracy
 
 
 def test_a_net_that_loses_nothing_keeps_its_accuracy(run, digits):
     """The channels that are taken out were dead."""
-    source = load_net(run / "models", LITTLE)
+    source = load_net(run / MODELS, LITTLE)
     pruned = prune(source, Target(macs=16_000))
     weights = {name: tensor.clone() for name, tensor in source.weights.items()}
     for name, kept in pruned.kept.items():
@@ -110,46 +101,46 @@ def test_a_net_that_loses_nothing_keeps_its_accuracy(run, digits):
     crippled = replace(source, weights=weights)
     split = hold_out(digits, 0)
     found = prune(crippled, Target(macs=pruned.after["macs"]))
-    x = compress.inputs(split, "validation", 8)
+    x = inputs(split, "validation", 8)
     with torch.no_grad():
         torch.testing.assert_close(found.module()(x), crippled.module()(x), rtol=1e-4, atol=1e-4)
 
 
 def test_rounds_go_down_by_equal_factors_and_share_the_epochs(run):
-    found = compress_run(run, "1:big", weights=700, rounds=3, epochs=7, multiple=1)
+    found = compress(run, "1:big", weights=700, rounds=3, epochs=7, multiple=1)
     assert found.source == BIG
-    sizes = [row["weights"] for row in found.nets]
-    assert [row["epochs"] for row in found.nets[1:]] == [2, 2, 3]
+    sizes = [row.weights for row in found.nets]
+    assert [row.epochs for row in found.nets[1:]] == [2, 2, 3]
     for number, size in enumerate(sizes):
         assert size <= sizes[0] ** (1 - number / 3) * 700 ** (number / 3) + 1e-6
     assert sizes == sorted(set(sizes), reverse=True)
     for row in found.nets[1:]:
-        assert load_net(found.folder, row["net"]).test_accuracy == row["test_accuracy"]
-    about = [disk.read_about(found.folder, disk.stem(row["net"]))["pruned"] for row in found.nets[1:]]
+        assert load_net(found.folder, row.net).test_accuracy == row.test_accuracy
+    about = [disk.read_about(found.folder, disk.stem(row.net))["pruned"] for row in found.nets[1:]]
     assert [each["round"] for each in about] == [1, 2, 3]
-    assert [each["from"] for each in about] == [row["net"] for row in found.nets[:-1]]
+    assert [each["from"] for each in about] == [row.net for row in found.nets[:-1]]
 
 
 def test_a_round_with_nothing_to_do_is_left_out(run):
-    found = compress_run(run, LITTLE, macs=22_000, rounds=3, epochs=3, multiple=8)
+    found = compress(run, LITTLE, macs=22_000, rounds=3, epochs=3, multiple=8)
     assert found.remarks
     assert len(found.nets) - 1 + len(found.remarks) == 3
-    assert found.nets[-1]["macs"] <= 22_000
+    assert found.nets[-1].macs <= 22_000
 
 
 def test_a_pruned_net_can_be_pruned_again(run):
     first = half(run, epochs=1)
-    again = compress_run(run, first.net, macs=8_000, epochs=1, saliency="taylor")
+    again = compress(run, first.net, macs=8_000, epochs=1, saliency="taylor")
     assert again.source == first.net
-    assert again.nets[-1]["macs"] <= 8_000
+    assert again.nets[-1].macs <= 8_000
 
 
 def test_interrupted_anywhere_and_resumed_gives_the_same_bits(run):
     options = {"weights": 700, "rounds": 2, "epochs": 4, "saliency": "taylor"}
-    whole = compress_run(run, BIG, **options)
-    expected = [load_net(whole.folder, row["net"]) for row in whole.nets[1:]]
+    whole = compress(run, BIG, **options)
+    expected = [load_net(whole.folder, row.net) for row in whole.nets[1:]]
     for row in whole.nets[1:]:
-        for path in whole.folder.glob(f"{disk.stem(row['net'])}.*"):
+        for path in whole.folder.glob(f"{disk.stem(row.net)}.*"):
             path.unlink()
     for at in (1, 2, 3):
 
@@ -159,8 +150,8 @@ def test_interrupted_anywhere_and_resumed_gives_the_same_bits(run):
                 raise KeyboardInterrupt
 
         with pytest.raises(KeyboardInterrupt):
-            compress_run(run, BIG, **options, resume=True, progress=stop)
-    again = compress_run(run, BIG, **options, resume=True)
+            compress(run, BIG, **options, resume=True, progress=stop)
+    again = compress(run, BIG, **options, resume=True)
     assert again.nets == whole.nets
     for net in expected:
         found = load_net(whole.folder, net.name)
@@ -184,9 +175,9 @@ def test_what_is_there_is_not_overwritten_unless_asked(run):
 
 def _other_weights(run):
     name = disk.stem(LITTLE)
-    tensors, about = disk.load(run / "models", name)
+    tensors, about = disk.load(run / MODELS, name)
     tensors["classifier.bias"] += 1
-    disk.save(run / "models", name, tensors, about)
+    disk.save(run / MODELS, name, tensors, about)
 
 
 @pytest.mark.parametrize(
@@ -202,7 +193,7 @@ def _other_weights(run):
         ({"saliency": "bm"}, UsageError, "saliency 'bm'"),
         ({"board": "pico"}, UsageError, "board 'pico'"),
         ({"multiple": 0}, UsageError, "multiple"),
-        ({"lr": 0.0}, UsageError, "learning rate"),
+        ({"lr": 0.0}, UsageError, "`lr` must be above 0"),
         ({"force": True, "resume": True}, UsageError, "`force=True`"),
         ({"net": "2:little"}, UsageError, "no pair '2'"),
         ({"net": "0:little"}, UsageError, "no pair '0'"),
@@ -211,17 +202,18 @@ def _other_weights(run):
         ({"net": "1:single"}, UsageError, "no single net"),
         ({"net": "r8-s4-c3w4x1"}, RunError, "There is no"),
         ({"data": "fashion"}, Exception, "fashion"),
+        ({"macro": 3}, UsageError, "macro"),
         ({"lr": 900.0}, TrainError, "no number"),
     ],
     ids=str,
 )
 def test_what_cannot_be_done(run, options, error, words):
-    before = sorted(path.name for path in (run / "models").iterdir())
+    before = sorted(path.name for path in (run / MODELS).iterdir())
     options = {"macs": 16_000, "epochs": 2} | options
     with pytest.raises(error, match=words) as caught:
-        compress_run(run, options.pop("net", LITTLE), **options)
+        compress(run, options.pop("net", LITTLE), **options)
     assert caught.value.hint
-    assert sorted(path.name for path in (run / "models").iterdir()) == before
+    assert sorted(path.name for path in (run / MODELS).iterdir()) == before
 
 
 def test_a_run_that_is_none(tmp_path):
@@ -246,6 +238,6 @@ def test_a_full_disk(run, monkeypatch):
 def test_latency_is_of_the_runs_board(run):
     table = layer_table(spec_array([NetSpec.parse(LITTLE)]), 1, 10)
     goal = 0.75 * float(net_costs(table, load_board("raspberry-pi-pico"), load_engine("c99")).latency[0])
-    found = compress_run(run, LITTLE, latency=f"{goal}ms", epochs=1)
+    found = compress(run, LITTLE, latency=f"{goal}ms", epochs=1)
     assert found.target == {"latency": goal, "board": "raspberry-pi-pico", "engine": "c99"}
-    assert found.nets[-1]["latency_ms"] <= goal < found.nets[0]["latency_ms"]
+    assert found.nets[-1].latency_ms <= goal < found.nets[0].latency_ms

@@ -9,7 +9,7 @@ from zeroshot.build import layers
 from zeroshot.net import DEPTHWISE, NetSpec, Stage, layer_table, spec_array
 from zeroshot.quantization.equalise import equalise, factors, readers
 from zeroshot.quantization.fold import folded
-from zeroshot.quantization.ranges import look
+from zeroshot.quantization.observers import observe
 
 from ..strategies import examples, specs
 from .test_quantize_fold import images, trained_like
@@ -39,12 +39,12 @@ def uneven(net, table, peaks):
 @examples(25)
 def test_the_net_stays_the_same_function(spec, seed):
     net, x = folded(trained_like(spec, seed=seed)), images(spec)
-    before = look(net, "net", table(spec), x).peaks
+    before = observe(net, "net", table(spec), x).peaks
     with torch.no_grad():
         expected, possible = net(x), uneven(net, table(spec), before)
         equalise(net, table(spec), before)
         torch.testing.assert_close(net(x), expected, rtol=1e-8, atol=1e-8 * float(expected.abs().max() + 1))
-    after = look(net, "net", table(spec), x).peaks
+    after = observe(net, "net", table(spec), x).peaks
     for row in possible:
         alive = before[row + 1] > 0
         assert np.abs(after[row + 1][alive] / before[row + 1][alive] - 1).max() > 1e-3
@@ -66,9 +66,9 @@ def test_factors_pass_only_where_one_layer_alone_reads_all():
 def test_channels_before_a_depthwise_layer_become_alike():
     spec = NetSpec.parse("r8-s8-d3w6x1")
     net, x = folded(trained_like(spec)), images(spec, n=50)
-    before = look(net, "net", table(spec), x).peaks[1]
-    equalise(net, table(spec), look(net, "net", table(spec), x).peaks)
-    after = look(net, "net", table(spec), x).peaks
+    before = observe(net, "net", table(spec), x).peaks[1]
+    equalise(net, table(spec), observe(net, "net", table(spec), x).peaks)
+    after = observe(net, "net", table(spec), x).peaks
     assert before.max() > 1.5 * before.min()
     np.testing.assert_allclose(after[1], after[1][0], rtol=1e-9)
 

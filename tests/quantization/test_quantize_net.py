@@ -15,11 +15,13 @@ from zeroshot.errors import DataError, RunError, TrainError, UsageError
 from zeroshot.int8.arithmetic import requantisation
 from zeroshot.int8.execute import quantize_input, tensors
 from zeroshot.net import AVGPOOL
+from zeroshot.quantization._float_net import FloatNet
 from zeroshot.quantization._pt2e import fake_quantised
-from zeroshot.quantization._subject import Subject, normalised_pixels, real_logits
+from zeroshot.quantization.observers import observe, qparams
+from zeroshot.quantization.pixels_and_logits import dequantised, normalised_pixels
 from zeroshot.quantization.qat import Finetuner
-from zeroshot.quantization.quantize_net import load_quantized, quantize_net
-from zeroshot.quantization.ranges import look, steps
+from zeroshot.quantization.quantize_net import quantize_net
+from zeroshot.quantization.quantized_net import load_quantized
 from zeroshot.quantization.recipe import Int8Recipe
 from zeroshot.quantization.to_int8 import LARGEST_BIAS, layer
 from zeroshot.runs import folder as runs
@@ -98,19 +100,21 @@ def converted(graph):
 
 
 def prepared(trained, split, block, qat):
-    """A net's subject, its int8 net, and what PT2E converts of it, calibrated or finetuned."""
-    subject = Subject(trained(block), split)
-    net, table = subject.folded(), subject.table
-    its_steps = steps(look(net, block, table, subject.calibration(None, 0)), table, "mse", subject.input_range)
+    """A float net, its int8 net, and what PT2E converts of it, calibrated or finetuned."""
+    float_net = FloatNet(trained(block), split)
+    net, table = float_net.folded(), float_net.table
+    calibrated = qparams(
+        observe(net, block, table, float_net.calibration(None, 0)), table, "mse", float_net.input_range
+    )
     if qat:
-        finetuner = Finetuner(subject, net, its_steps, QAT, seed=0)
+        finetuner = Finetuner(float_net, net, calibrated, QAT, seed=0)
         finetuner.epoch(1)
         graph = finetuner.graph
     else:
-        graph = fake_quantised(net, (1, subject.spec.resolution, subject.spec.resolution), its_steps)
+        graph = fake_quantised(net, (1, float_net.spec.resolution, float_net.spec.resolution), calibrated)
     with torch.no_grad():
         graph(inputs(split, "validation", 8))  # the quantisers of weights see those of the last step
-    return subject, subject.int8(net, its_steps), converted(graph)
+    return float_net, float_net.int8(net, calibrated), converted(graph)
 
 
 class RowByRow(torch.fx.Interpreter):
@@ -133,8 +137,8 @@ class RowByRow(torch.fx.Interpreter):
 @pytest.mark.parametrize("block", NETS)
 def test_integers_agree_with_what_pt2e_converts(trained, split, block, qat):
     """PT2E's conversion shares no code with ours: weights, scales and zero points are its own."""
-    subject, int8, graph = prepared(trained, split, block, qat)
-    x = inputs(split, "test", subject.spec.resolution)
+    float_net, int8, graph = prepared(trained, split, block, qat)
+    x = inputs(split, "test", float_net.spec.resolution)
     with torch.no_grad():
         expected = graph(x).numpy()
         rows = RowByRow(graph, tensors(int8, quantize_input(int8, x.permute(0, 2, 3, 1).numpy())))
@@ -145,7 +149,7 @@ def test_integers_agree_with_what_pt2e_converts(trained, split, block, qat):
         assert off.max() <= 1
         # Means of few integers are often exact halves, which the device rounds away from zero.
         assert off.float().mean() < (0.15 if op[row] == AVGPOOL else 0.02)
-    whole = subject.logits(int8, "test")
+    whole = float_net.logits(int8, "test")
     off = np.abs(np.rint(expected / int8.scale[-1]) + int8.zero[-1] - whole)
     assert (off <= 2).mean() >= 0.97
     assert off.max() <= 6
@@ -153,7 +157,7 @@ def test_integers_agree_with_what_pt2e_converts(trained, split, block, qat):
     if not qat:
         float_logits = trained(block).outputs["test"]
         assert (float_logits.argmax(1) == whole.argmax(1)).mean() >= 0.97
-        assert np.abs(real_logits(int8, whole) - float_logits).mean() < 0.06 * float_logits.std()
+        assert np.abs(dequantised(int8, whole) - float_logits).mean() < 0.06 * float_logits.std()
 
 
 @pytest.mark.parametrize("block", NETS)
@@ -232,20 +236,22 @@ def test_the_best_epoch_is_the_integers_best(finetuned, split):
 
 def test_finetuning_brings_the_integers_closer_to_the_float_net(trained, split):
     """Coarse ranges hurt; with the float net as the only teacher the finetune makes good for some of it."""
-    subject = Subject(trained("separable"), split)
-    net, table = subject.folded(), subject.table
-    its_steps = steps(look(net, "net", table, subject.calibration(None, 0)), table, "minmax", subject.input_range)
-    coarse = replace(its_steps, scale=(its_steps.scale * np.float32(6)).astype(np.float32))
-    coarse.zero[1:][:] = np.where(its_steps.zero[1:] == -128, -128, 0)
-    finetuner = Finetuner(subject, net, coarse, Int8Recipe(epochs=3, lr=0.01, teacher=1.0), seed=0)
+    float_net = FloatNet(trained("separable"), split)
+    net, table = float_net.folded(), float_net.table
+    calibrated = qparams(
+        observe(net, "net", table, float_net.calibration(None, 0)), table, "minmax", float_net.input_range
+    )
+    coarse = replace(calibrated, scale=(calibrated.scale * np.float32(6)).astype(np.float32))
+    coarse.zero[1:][:] = np.where(calibrated.zero[1:] == -128, -128, 0)
+    finetuner = Finetuner(float_net, net, coarse, Int8Recipe(epochs=3, lr=0.01, teacher=1.0), seed=0)
     expected = torch.from_numpy(trained("separable").outputs["test"]).log_softmax(1)
 
     def distance(int8):
-        out = torch.from_numpy(real_logits(int8, subject.logits(int8, "test")))
+        out = torch.from_numpy(dequantised(int8, float_net.logits(int8, "test")))
         return float(kl_div(out.log_softmax(1), expected, reduction="batchmean", log_target=True))
 
-    before = distance(subject.int8(net, coarse))
-    after = [distance(finetuner.epoch(number)[0]) for number in (1, 2, 3)]
+    before = distance(float_net.int8(net, coarse))
+    after = [distance(finetuner.epoch(number).net) for number in (1, 2, 3)]
     assert after[-1] < 0.9 * before
 
 
@@ -258,12 +264,12 @@ def test_without_finetuning_there_is_one_row_and_one_accuracy(trained, split):
 def test_repeated_and_resumed_the_integers_are_the_same(trained, split, finetuned, tmp_path):
     torch.manual_seed(99)  # nothing may depend on the global generators
     np.random.seed(99)  # noqa: NPY002
-    seen = []
+    reports = []
     again = quantize_net(
-        trained("bottleneck"), split, QAT, folder=tmp_path, progress=lambda *step: seen.append(step)
+        trained("bottleneck"), split, QAT, folder=tmp_path, progress=lambda *report: reports.append(report)
     )  # fmt: skip
     assert same(again, finetuned("bottleneck"))
-    assert seen == [(1, 3), (2, 3), (3, 3)]
+    assert reports == [(f"quantising {NETS['bottleneck']}", done, 3) for done in (1, 2, 3)]
     assert same(load_quantized(tmp_path, NETS["bottleneck"]), again)
     assert same(quantize_net(trained("bottleneck"), split, QAT, folder=tmp_path, resume=True), again)
     name = stem(NETS["bottleneck"])
@@ -293,25 +299,26 @@ def test_test_images_decide_nothing(trained, digits, split):
 
 
 def test_calibration_images_are_training_images_as_they_are(trained, split):
-    subject = Subject(trained("plain"), split)
-    x = subject.calibration(100, seed=3)
+    float_net = FloatNet(trained("plain"), split)
+    x = float_net.calibration(100, seed=3)
     known = {image.numpy().tobytes() for image in inputs(split, "train", 8)}
     found = {image.numpy().tobytes() for image in x}
     assert len(x) == 100
     assert found <= known
-    assert len(subject.calibration(None, 0)) == 512
-    assert torch.equal(x, subject.calibration(100, seed=3))
-    assert found != {image.numpy().tobytes() for image in subject.calibration(100, seed=4)}
+    assert len(float_net.calibration(None, 0)) == 512
+    assert torch.equal(x, float_net.calibration(100, seed=3))
+    assert found != {image.numpy().tobytes() for image in float_net.calibration(100, seed=4)}
 
 
 def test_logging_is_given_back(trained, split):
     """What torchao logs is kept from the user (a whole run's stderr is tested with the command), nothing else is."""
-    subject = Subject(trained("plain"), split)
-    its_steps = steps(look(subject.folded(), "net", subject.table, subject.calibration(32, 0)), subject.table,
-                      "minmax", subject.input_range)  # fmt: skip
+    float_net = FloatNet(trained("plain"), split)
+    net, table = float_net.folded(), float_net.table
+    observed = observe(net, "net", table, float_net.calibration(32, 0))
+    calibrated = qparams(observed, table, "minmax", float_net.input_range)
     logging.disable(logging.INFO)
     try:
-        fake_quantised(subject.folded(), (1, 8, 8), its_steps)
+        fake_quantised(float_net.folded(), (1, 8, 8), calibrated)
         assert logging.root.manager.disable == logging.INFO
     finally:
         logging.disable(logging.NOTSET)
@@ -320,20 +327,20 @@ def test_logging_is_given_back(trained, split):
 # ---- what cannot be
 
 
-def test_a_loss_that_is_no_number_stops(trained, split, monkeypatch, tmp_path):
+def test_a_loss_of_nan_stops(trained, split, monkeypatch, tmp_path):
     real = Finetuner._step
 
     def step(self, x, y, number):
         return real(self, x * float("nan") if number == 2 else x, y, number)
 
     monkeypatch.setattr(Finetuner, "_step", step)
-    with pytest.raises(TrainError, match=rf"{NETS['plain']} is no number any more in epoch 1, step 3 of") as caught:
+    with pytest.raises(TrainError, match=rf"{NETS['plain']} is NaN or infinite in epoch 1, step 3 of") as caught:
         quantize_net(trained("plain"), split, QAT, folder=tmp_path)
     assert "`lr`" in caught.value.hint
     assert list(tmp_path.iterdir()) == []
 
 
-def test_weights_that_are_no_numbers_after_the_last_step_stop(trained, split, monkeypatch):
+def test_weights_of_nan_after_the_last_step_stop(trained, split, monkeypatch):
     real = Finetuner._step
 
     def step(self, x, y, number):
@@ -364,8 +371,8 @@ def test_a_float_net_of_nan(trained, split):
 @pytest.mark.parametrize(
     "values",
     [
-        {"ranges": "mean"}, {"images": 31}, {"epochs": -1}, {"lr": 0.0}, {"lr": float("nan")}, {"teacher": 1.1},
-        {"teacher": -0.1},
+        {"ranges": "mean"}, {"images": 31}, {"epochs": -1}, {"epochs": 1.5}, {"lr": 0.0}, {"lr": float("nan")},
+        {"lr": "fast"}, {"teacher": 1.1}, {"teacher": -0.1}, {"equalise": 1},
     ],
     ids=str,
 )  # fmt: skip

@@ -21,7 +21,8 @@ NUMBERS = st.floats(allow_nan=False, allow_infinity=False)
 TEXT = st.text(st.characters(blacklist_categories=("Cs",), blacklist_characters="\x00\r"), min_size=1, max_size=12)
 CELLS = {
     int: st.integers(-(10**9), 10**9), float: NUMBERS, str: TEXT, bool: st.booleans(), str | None: st.none() | TEXT,
-    float | None: st.none() | NUMBERS, bool | None: st.none() | st.booleans(), rows.Threshold: NUMBERS,
+    float | None: st.none() | NUMBERS, bool | None: st.none() | st.booleans(),
+    rows.Threshold: NUMBERS | st.integers(0, 256) | st.sampled_from(["inf", "17 0 256", "0.25 inf -inf"]),
 }  # fmt: skip
 
 

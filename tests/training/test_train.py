@@ -200,7 +200,7 @@ def test_repeated_and_interrupted_trainings_give_the_same_bits(digits, tmp_path,
     torch.manual_seed(99)  # nothing may depend on the global generators
     np.random.seed(99)  # noqa: NPY002
 
-    def stop(done, total):
+    def stop(what, done, total):
         assert total == 3
         if done < 3:
             raise KeyboardInterrupt
@@ -321,7 +321,7 @@ def test_a_rate_far_too_high_is_reported(digits):
 def stopped(digits, tmp_path):
     """A folder with the checkpoint of the second epoch."""
 
-    def stop(done, total):
+    def stop(what, done, total):
         if done == 2:
             raise KeyboardInterrupt
 

@@ -229,7 +229,7 @@ def test_it_comes_nearer_to_its_teacher_than_without(split, big):
 def interrupted(work, stops):
     """Run until it ends, stopped after each epoch of `stops`."""
 
-    def stop(done, total):
+    def stop(what, done, total):
         if done in stops:
             stops.remove(done)
             raise KeyboardInterrupt
@@ -364,7 +364,7 @@ def test_only_the_finetunes_share_of_the_learning_rate_is_used(split, little, bi
 
 
 def test_files_of_lessons_do_not_disturb_those_of_plain_nets(split, big, tmp_path):
-    def stop(done, total):
+    def stop(what, done, total):
         if done == 2:
             raise KeyboardInterrupt
 

@@ -6,7 +6,6 @@ counts. Arrays are read without pickle, so a file from a stranger cannot run cod
 
 import hashlib
 import io
-import json
 import zipfile
 import zlib
 from collections.abc import Mapping
@@ -19,6 +18,7 @@ from zeroshot.errors import RunError, UsageError
 from zeroshot.int8.net import Int8Net
 from zeroshot.net import NetSpec
 from zeroshot.runs.checkpoints import Row, read_checked, read_json, write
+from zeroshot.runs.files import json_text, npz_bytes
 
 FORMAT = 1
 TYPES = {"scale": np.float32, "zero": np.int32, "relu": np.bool_}
@@ -41,13 +41,11 @@ def save(folder: Path, name: str, net: Int8Net, about: Mapping[str, Any]) -> Non
     arrays = {key: getattr(net, key) for key in TYPES}
     for part in PARTS:
         arrays |= {f"{part}_{row}": each for row, each in enumerate(getattr(net, part)) if each is not None}
-    buffer = io.BytesIO()
-    np.savez_compressed(buffer, **arrays)
-    raw = buffer.getvalue()
+    raw = npz_bytes(arrays)
     added = {"net": str(net.spec), "channels": net.channels, "classes": net.classes, "format": FORMAT}
     write(folder, f"{name}.npz", raw)
-    text = json.dumps({**about, **added, "sha256": hashlib.sha256(raw).hexdigest()}, indent=1)
-    write(folder, f"{name}.json", text + "\n")
+    text = json_text({**about, **added, "sha256": hashlib.sha256(raw).hexdigest()}, indent=1)
+    write(folder, f"{name}.json", text)
 
 
 def load(folder: Path, name: str) -> tuple[Int8Net, Row]:
@@ -80,6 +78,9 @@ def _net(about: Row, raw: bytes) -> Int8Net:
     for key, kind in TYPES.items():
         if arrays[key].dtype != kind:
             raise ValueError(f"{key} is {arrays[key].dtype}")
-    parts = (tuple(arrays.get(f"{part}_{row}") for row in range(len(arrays["relu"]))) for part in PARTS)
-    spec = NetSpec.parse(about["net"])
-    return Int8Net(spec, about["channels"], about["classes"], *(arrays[key] for key in TYPES), *parts)
+    rows = range(len(arrays["relu"]))
+    parts = {part: tuple(arrays.get(f"{part}_{row}") for row in rows) for part in PARTS}
+    return Int8Net(
+        spec=NetSpec.parse(about["net"]), channels=about["channels"], classes=about["classes"], scale=arrays["scale"],
+        zero=arrays["zero"], relu=arrays["relu"], **parts,
+    )  # fmt: skip

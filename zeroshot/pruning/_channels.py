@@ -100,15 +100,15 @@ def wire(spec: NetSpec, channels: int, classes: int) -> Wiring:
     module = build(spec, channels, classes)
     names = {part: name for name, part in module.named_modules()}
     norms = _norms(module)
-    found = []
+    weighted = []
     for r, part in enumerate(layers(module)):
         op, source = int(table.rows[r, OP]), int(table.rows[r, SOURCE])
         if op in (ADD, AVGPOOL):
             continue
         reads = NO_GROUP if source < 0 else group[owner[source]]
         writes = NO_GROUP if op == LINEAR else group[owner[r]]
-        found.append(Layer(names[part], norms.get(names[part], ""), op == DEPTHWISE, reads, writes))
-    return Wiring(tuple(found), rows)
+        weighted.append(Layer(names[part], norms.get(names[part], ""), op == DEPTHWISE, reads, writes))
+    return Wiring(tuple(weighted), rows)
 
 
 def _owners(rows: Int32Array) -> list[int]:
@@ -130,13 +130,13 @@ def _owners(rows: Int32Array) -> list[int]:
 
 def _norms(module: nn.Module) -> dict[str, str]:
     """Name of each convolution -> name of the batch norm behind it."""
-    found, last = {}, ""
+    norms, last = {}, ""
     for name, part in module.named_modules():
         if isinstance(part, nn.Conv2d):
             last = name
         elif isinstance(part, nn.BatchNorm2d):
-            found[last] = name
-    return found
+            norms[last] = name
+    return norms
 
 
 def taken(wiring: Wiring, weights: Tensors, kept: Kept) -> Tensors:

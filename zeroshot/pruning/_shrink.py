@@ -29,8 +29,8 @@ class _Knob:
 
 
 @dataclass(frozen=True, eq=False)
-class _Net:
-    """A net on the way.
+class _Candidate:
+    """A net between the source and the smallest one.
 
     Attributes:
         state: For each knob the number of its value.
@@ -66,26 +66,26 @@ def shrink(
     Raises:
         InfeasibleError: No width can shrink any more before the target is met.
     """
-    way = _Way(spec, wiring, saliency, target, multiple, image)
-    net = source = way.start()
+    space = _Space(spec, wiring, saliency, target, multiple, image)
+    net = source = space.source()
     while unmet := target.unmet(net.costs):
-        steps = way.steps(net, +1)
-        if not steps:
+        smaller = space.neighbours(net, +1)
+        if not smaller:
             raise _infeasible(net, target, unmet)
-        net = min(steps, key=lambda step: _price(net, step, source, unmet))
+        net = min(smaller, key=lambda each: _price(net, each, source, unmet))
     limited = [name for name, limit in target.limits().items() if isfinite(limit)]
-    while steps := [step for step in way.steps(net, -1) if not target.unmet(step.costs)]:
-        net = max(steps, key=lambda step: _price(step, net, source, limited))
+    while larger := [each for each in space.neighbours(net, -1) if not target.unmet(each.costs)]:
+        net = max(larger, key=lambda each: _price(each, net, source, limited))
     return net.spec
 
 
-def _price(large: _Net, small: _Net, source: _Net, names: list[str]) -> tuple[float, float]:
+def _price(large: _Candidate, small: _Candidate, source: _Candidate, names: list[str]) -> tuple[float, float]:
     """Importance lost for each part of the source's costs that is saved; of equal prices the one that saves more."""
     saved = sum((large.costs[name] - small.costs[name]) / source.costs[name] for name in names)
     return ((large.worth - small.worth) / saved if saved > 0 else inf), -saved
 
 
-def _infeasible(net: _Net, target: Target, unmet: list[str]) -> InfeasibleError:
+def _infeasible(net: _Candidate, target: Target, unmet: list[str]) -> InfeasibleError:
     lines = [f"{WRITTEN[k](net.costs[k])} {k} where {WRITTEN[k](target.limits()[k])} were asked for" for k in unmet]
     return InfeasibleError(
         f"Pruning cannot meet the target. The smallest net that it reaches, {net.spec}, has {', '.join(lines)}.",
@@ -93,26 +93,26 @@ def _infeasible(net: _Net, target: Target, unmet: list[str]) -> InfeasibleError:
     )
 
 
-class _Way:
-    """All nets between the source and the smallest one."""
+class _Space:
+    """All candidates: the nets between the source and the smallest one."""
 
     def __init__(
         self, spec: NetSpec, wiring: Wiring, saliency: Sequence[FloatArray], target: Target, multiple: int,
         image: tuple[int, int],
     ) -> None:  # fmt: skip
-        self.source, self.wiring, self.target, self.image = spec, wiring, target, image
+        self.spec, self.wiring, self.target, self.image = spec, wiring, target, image
         self.row = spec_array([spec])[0]
         self.knobs = _knobs(spec, self.row, multiple)
         self.kept = [_kept_sums(scores) for scores in saliency]
         self.table = table_of(spec, *image)
         self.structure = structure(self.table)
 
-    def start(self) -> _Net:
-        """The source."""
-        return self._made((0,) * len(self.knobs), self.source, self.table)
+    def source(self) -> _Candidate:
+        """The net that is pruned."""
+        return self._candidate((0,) * len(self.knobs), self.spec, self.table)
 
-    def net(self, state: tuple[int, ...]) -> _Net | None:
-        """The net at a state; None where it would be of another structure than the source.
+    def at(self, state: tuple[int, ...]) -> _Candidate | None:
+        """The candidate at a state; None where it would be of another structure than the source.
 
         Where a block's input and output become equally wide it would get, or lose, a residual sum that the source
         was not trained with; an expansion of 1 has no expanding convolution.
@@ -121,20 +121,20 @@ class _Way:
         for knob, number in zip(self.knobs, state, strict=True):
             row[list(knob.columns)] = knob.values[number]
         table = layer_table(row[None], *self.image)
-        return self._made(state, spec_of(row), table) if np.array_equal(structure(table), self.structure) else None
+        return self._candidate(state, spec_of(row), table) if np.array_equal(structure(table), self.structure) else None
 
-    def _made(self, state: tuple[int, ...], spec: NetSpec, table: LayerTable) -> _Net:
+    def _candidate(self, state: tuple[int, ...], spec: NetSpec, table: LayerTable) -> _Candidate:
         worth = sum(log(sums[n]) for sums, n in zip(self.kept, self.wiring.sizes(table), strict=True))
-        return _Net(state, spec, self.target.costs(table), worth)
+        return _Candidate(state, spec, self.target.costs(table), worth)
 
-    def steps(self, net: _Net, direction: int) -> list[_Net]:
+    def neighbours(self, net: _Candidate, direction: int) -> list[_Candidate]:
         """For each knob the nearest net with a smaller (+1) or larger (-1) value."""
-        found = []
+        nearest = []
         for i, knob in enumerate(self.knobs):
             numbers = range(net.state[i] + direction, len(knob.values) if direction > 0 else -1, direction)
-            nets = (self.net((*net.state[:i], number, *net.state[i + 1 :])) for number in numbers)
-            found.append(next((each for each in nets if each is not None), None))
-        return [each for each in found if each is not None]
+            nets = (self.at((*net.state[:i], number, *net.state[i + 1 :])) for number in numbers)
+            nearest.append(next((each for each in nets if each is not None), None))
+        return [each for each in nearest if each is not None]
 
 
 def _knobs(spec: NetSpec, row: Int32Array, multiple: int) -> list[_Knob]:
@@ -145,9 +145,9 @@ def _knobs(spec: NetSpec, row: Int32Array, multiple: int) -> list[_Knob]:
         tied = stage.block in "bm" and stage.stride == 1 and stage.width == row[runs[-1][-1]]
         runs = [*runs[:-1], [*runs[-1], column]] if tied else [*runs, [column]]
     widths = [*runs, [_HEAD]] if spec.head else runs
-    found = [_Knob(tuple(run), _values(int(row[run[0]]), multiple)) for run in widths]
+    knobs = [_Knob(tuple(run), _values(int(row[run[0]]), multiple)) for run in widths]
     expansions = [(column + _STAGE_EXPANSION, int(row[column + _STAGE_EXPANSION])) for column in start]
-    return [*found, *(_Knob((column,), _values(value, 1)) for column, value in expansions)]
+    return [*knobs, *(_Knob((column,), _values(value, 1)) for column, value in expansions)]
 
 
 def _values(value: int, multiple: int) -> tuple[int, ...]:

@@ -1,6 +1,5 @@
 """Training that goes on from a pruned net's weights."""
 
-from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -14,6 +13,7 @@ from zeroshot.training.recipe import check_seed_and_threads
 from zeroshot.training.train_net import train_job
 from zeroshot.training.trained import TrainedNet, weights_digest
 from zeroshot.training.trainer import Job, Trainer
+from zeroshot.types import Progress
 
 Row = dict[str, Any]
 STAGE = "pruned"
@@ -67,8 +67,9 @@ def finetune_job(
     recipe = replace(source.recipe, epochs=epochs, lr=source.recipe.lr if lr is None else lr)
     origin = {"from": source.name, "from_sha256": source.digest, **pruned.how, **(more or {})}
     return FinetuneJob(
-        pruned.spec, recipe, seed, threads, source.channels, source.classes, data.dataset.digest, pruned.weights, origin
-    )
+        spec=pruned.spec, recipe=recipe, seed=seed, threads=threads, channels=source.channels, classes=source.classes,
+        data_sha256=data.dataset.digest, start=pruned.weights, origin=origin,
+    )  # fmt: skip
 
 
 def finetune(
@@ -82,7 +83,7 @@ def finetune(
     threads: int = 1,
     folder: str | Path | None = None,
     resume: bool = False,
-    progress: Callable[[int, int], None] | None = None,
+    progress: Progress | None = None,
 ) -> TrainedNet:
     """Train a pruned net on, with the recipe of its source; the same call gives the same weights.
 
@@ -96,11 +97,11 @@ def finetune(
         threads: Of torch.
         folder: Where checkpoints and the result are kept, as those of `train_net`; None keeps nothing.
         resume: Go on from the last checkpoint in that folder.
-        progress: Called after each epoch with how many are done, of how many.
+        progress: Called after each epoch with what is being done, how many are done, of how many.
 
     Raises:
         UsageError: A value is out of range.
-        TrainError: The loss becomes NaN; the last checkpoint is kept.
+        TrainError: The loss is NaN or infinite; the last checkpoint is kept.
         RunError: As `train_net`.
     """
     check_seed_and_threads(seed, threads)

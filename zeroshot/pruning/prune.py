@@ -13,7 +13,8 @@ from zeroshot.errors import UsageError
 from zeroshot.net import NetSpec
 from zeroshot.pruning._channels import NO_GROUP, Wiring, table_of, taken, wire
 from zeroshot.pruning._shrink import shrink
-from zeroshot.pruning.saliency import DEFAULT_SALIENCY, Batch, channel_saliency
+from zeroshot.pruning.options import DEFAULT_SALIENCY, MULTIPLE
+from zeroshot.pruning.saliency import Batch, channel_saliency
 from zeroshot.pruning.target import Target
 from zeroshot.runs.checkpoints import Tensors, first_line
 from zeroshot.training.trained import TrainedNet
@@ -21,7 +22,6 @@ from zeroshot.types import FloatArray
 from zeroshot.workers import torch_threads
 
 Row = dict[str, Any]
-MULTIPLE = 4  # channels; kernels for microcontrollers take four at once
 
 
 @dataclass(frozen=True, eq=False)
@@ -78,7 +78,7 @@ def prune(
         InfeasibleError: The target cannot be met; the message says what can.
 
     >>> from zeroshot.build import build
-    >>> from zeroshot.pruning.compress import Target
+    >>> from zeroshot.pruning.target import Target
     >>> spec = "r8-s8-c3w16x1/2"
     >>> prune(build(NetSpec.parse(spec), 1, 10), Target(macs=12_000), spec=spec).spec.stem_width
     4

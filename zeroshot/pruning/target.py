@@ -9,9 +9,9 @@ from zeroshot.cost.engines import DEFAULT_ENGINE, Engine, load_engine
 from zeroshot.cost.nets import net_costs
 from zeroshot.errors import UsageError
 from zeroshot.net import LayerTable
-from zeroshot.units import Quantity, kib, ms, si, to_bytes, to_ms
+from zeroshot.pruning.options import CompressOptions
+from zeroshot.units import kib, ms, si, to_bytes, to_count, to_ms
 
-COUNTS = {"": 1.0, "k": 1e3, "m": 1e6, "g": 1e9}
 WRITTEN = {"macs": si, "weights": kib, "flash": kib, "latency": ms}
 
 
@@ -40,7 +40,7 @@ class Target:
             if not limit > 0:
                 raise UsageError(f"A target of {name} must be positive, not {limit}.", "Give a larger one.")
         if not any(isfinite(limit) for limit in self.limits().values()):
-            raise UsageError("Pruning needs a target.", "Give macs, weights, flash or latency.")
+            raise UsageError("Pruning needs a target.", "Give `macs`, `weights`, `flash` or `latency`.")
 
     def limits(self) -> dict[str, float]:
         """The four limits by name."""
@@ -77,45 +77,22 @@ class Target:
         return found
 
 
-def make_target(
-    macs: Quantity = None,
-    weights: Quantity = None,
-    flash: Quantity = None,
-    latency: Quantity = None,
-    board: str = DEFAULT_BOARD,
-    engine: str = DEFAULT_ENGINE,
-) -> Target:
-    """A target from quantities with units, like "1M", "32KiB" and "10ms".
+def make_target(options: CompressOptions, board: str = DEFAULT_BOARD, engine: str = DEFAULT_ENGINE) -> Target:
+    """The target that options with units ask for.
 
-    >>> make_target(macs="1.5M", weights="32KiB").values()
+    >>> make_target(CompressOptions(macs="1.5M", weights="32KiB")).values()
     {'macs': 1500000.0, 'weights': 32768.0}
 
+    Args:
+        options: Of the pruning.
+        board: Where they name none.
+        engine: Where they name none.
+
     Raises:
-        UsageError: No target at all, a quantity that is none, an unknown board or engine.
+        UsageError: No target at all, an unknown board or engine.
     """
     return Target(
-        to_count(macs, "`macs`"), to_bytes(weights, "`weights`"), to_bytes(flash, "`flash`"),
-        to_ms(latency, "`latency`"), load_board(board), load_engine(engine),
+        macs=to_count(options.macs), weights=to_bytes(options.weights), flash=to_bytes(options.flash),
+        latency=to_ms(options.latency), board=load_board(options.board or board),
+        engine=load_engine(options.engine or engine),
     )  # fmt: skip
-
-
-def to_count(value: Quantity, what: str = "Count") -> float:
-    """A number of something; None is no limit.
-
-    >>> to_count("1.5M"), to_count("800k"), to_count(1000)
-    (1500000.0, 800000.0, 1000.0)
-
-    Raises:
-        UsageError: It is no positive number.
-    """
-    if value is None:
-        return inf
-    text = str(value).strip().lower()
-    unit = text[-1:] if text[-1:] in COUNTS else ""
-    try:
-        number = float(text.removesuffix(unit)) * COUNTS[unit]
-    except ValueError:
-        number = inf
-    if not 0 < number < inf:
-        raise UsageError(f"{what} {value!r} is not a positive quantity.", "Write it like 1.5M or 800k.")
-    return number

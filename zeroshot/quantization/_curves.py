@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from zeroshot.cascade.measure import Curve
+from zeroshot.runs.rows import PairForecast, QuantizedPair
 from zeroshot.searching.plot import PAIR, SINGLE
 from zeroshot.training.pair_figures import cost_at
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-Row = dict[str, Any]
 FLOAT = "#8a8a8a"
 ACROSS = 3  # plots in a line
 
@@ -26,14 +26,14 @@ class PairCurves:
     """What is drawn of one pair.
 
     Attributes:
-        predicted: Its row as `zeroshot.training.pair_figures.parsed` gives.
-        measured: Its row of the quantised run's table; None where no threshold did what was asked for.
+        predicted: By the search.
+        measured: On the test images; None where no threshold did what was asked for.
         float_curve: Every working point of the float nets on the test images.
         int8_curve: The same of the int8 nets.
     """
 
-    predicted: Row
-    measured: Row | None
+    predicted: PairForecast
+    measured: QuantizedPair | None
     float_curve: Curve
     int8_curve: Curve
 
@@ -73,8 +73,8 @@ def plot_curves(pairs: Sequence[PairCurves], title: str) -> bytes:
 
 
 def _panel(axes: "Axes", pair: PairCurves) -> None:
-    row = pair.predicted
-    base, worst = (cost_at(row["latency_ms"], row["worst_latency_ms"], row["escalation_rate"], p) for p in (0.0, 1.0))
+    told = pair.predicted
+    base, worst = (cost_at(told.latency_ms, told.worst_latency_ms, told.escalation_rate, p) for p in (0.0, 1.0))
     known = math.isfinite(base) and worst > base
     if not known:
         base, worst = 0.0, 1.0
@@ -84,9 +84,9 @@ def _panel(axes: "Axes", pair: PairCurves) -> None:
 
     for curve, color, label in ((pair.float_curve, FLOAT, "float"), (pair.int8_curve, PAIR, "int8")):
         axes.plot(x(curve.p), 100 * curve.accuracy, color=color, lw=1.2, label=label)
-    low, high = (100 * abs(row["accuracy"] - row[f"accuracy_{side}"]) for side in ("low", "high"))
+    low, high = (100 * abs(told.accuracy - end) for end in (told.accuracy_low, told.accuracy_high))
     axes.errorbar(
-        x(row["escalation_rate"]), 100 * row["accuracy"], yerr=[[low], [high]], fmt="D", color="black", ms=4, lw=1,
+        x(told.escalation_rate), 100 * told.accuracy, yerr=[[low], [high]], fmt="D", color="black", ms=4, lw=1,
         capsize=2, label="predicted",
     )  # fmt: skip
     if pair.measured is not None:
@@ -96,14 +96,15 @@ def _panel(axes: "Axes", pair: PairCurves) -> None:
     if known:
         above = axes.secondary_xaxis("top", functions=(lambda ms: (np.asarray(ms) - base) / (worst - base), x))
         above.set_xlabel("escalation rate", fontsize=8)
-    axes.set_title(f"pair {row['rank']}\nlittle {row['little']}\nbig {row['big']}", fontsize=7, loc="left")
+    axes.set_title(f"pair {told.rank}\nlittle {told.little}\nbig {told.big}", fontsize=7, loc="left")
     axes.grid(True, lw=0.3, alpha=0.6)
 
 
-def _chosen(axes: "Axes", row: Row, x: Any, known: bool) -> None:  # noqa: ANN401 - a function of the rate
+def _chosen(axes: "Axes", pair: QuantizedPair, x: Any, known: bool) -> None:  # noqa: ANN401 - a function of the rate
     axes.plot(
-        x(row["escalation_rate_int8"]), 100 * row["accuracy_int8"], "o", color=PAIR, ms=6, label="int8, its threshold"
+        x(pair.int8.escalation_rate), 100 * pair.int8.accuracy, "o", color=PAIR, ms=6, label="int8, its threshold"
     )  # fmt: skip
-    if known and row["single_accuracy_int8"] is not None:
-        alone = (row["single_latency_ms"], 100 * row["single_accuracy_int8"])
+    single = pair.int8.single_accuracy
+    if known and single is not None and pair.predicted.single_latency_ms is not None:
+        alone = (pair.predicted.single_latency_ms, 100 * single)
         axes.plot(*alone, "s", color=SINGLE, ms=5, label="int8, single net")

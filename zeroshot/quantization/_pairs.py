@@ -1,7 +1,7 @@
-"""The pairs of a quantised run: predicted, float and int8 figures beside each other."""
+"""The pairs of a quantised run: what each does in float and in int8, at the threshold of each."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy.typing as npt
@@ -9,108 +9,105 @@ import numpy.typing as npt
 from zeroshot.cascade.measure import Outcome, curve, threshold_for_rate
 from zeroshot.errors import InfeasibleError
 from zeroshot.quantization._curves import PairCurves
-from zeroshot.quantization.quantize_net import QuantizedNet
-from zeroshot.quantization.thresholds import Rule, device_threshold, scored
-from zeroshot.runs.rows import (
-    PAIRS,
-    QUANTIZED_PAIRS,
-    MeasuredCascade,
-    PairForecast,
-    PairModels,
-    PredictedPair,
-    QuantizedPair,
-)
+from zeroshot.quantization.options import QuantizeOptions
+from zeroshot.quantization.quantized_net import QuantizedNet
+from zeroshot.quantization.thresholds import chooser, comparable, device_threshold
+from zeroshot.runs.rows import MeasuredPair, PairModels, QuantizedPair
 from zeroshot.training.batches import Split
 from zeroshot.training.pair_figures import Judged, outcome_on, pair_figures
 from zeroshot.training.trained import PARTS, TrainedNet
 
-Row = dict[str, Any]
-ROLES = ("little", "big", "single")
+Roles = Mapping[str, Judged]
 
 
 @dataclass(frozen=True, eq=False)
-class Scored:
-    """An int8 net's outputs in the unit in which its scores are compared, a `zeroshot.training.pair_figures.Judged`."""
+class _Int8Judged:
+    """An int8 net with its outputs in the unit in which scores are compared."""
 
     outputs: Mapping[str, npt.NDArray[Any]]
     test_accuracy: float
 
 
 @dataclass(frozen=True, eq=False)
-class Measured:
-    """What came out.
+class Measurements:
+    """What the int8 cascades do.
 
     Attributes:
-        pairs: Rows, those of `Rule` impossible left out.
+        pairs: Those that have a threshold under the rule.
         curves: Of all pairs.
         remarks: One a pair that was left out.
     """
 
-    pairs: list[Row]
+    pairs: list[QuantizedPair]
     curves: list[PairCurves]
     remarks: list[str]
 
 
 def measure_pairs(
-    pairs: Sequence[PredictedPair], models: Mapping[int, Row], trained: Mapping[str, TrainedNet],
-    nets: Mapping[str, QuantizedNet], data: Split, rule: Rule, seed: int,
-) -> Measured:  # fmt: skip
+    pairs: Sequence[MeasuredPair], float_nets: Mapping[str, TrainedNet], int8_nets: Mapping[str, QuantizedNet],
+    data: Split, options: QuantizeOptions, seed: int,
+) -> Measurements:  # fmt: skip
     """Choose every pair's threshold and measure it on the test images.
 
     Args:
-        pairs: As predicted.
-        models: Rank -> the names of the pair's nets by role; None for a single net that was not trained.
-        trained: Name -> float net.
-        nets: Name -> int8 net.
+        pairs: As trained.
+        float_nets: By name.
+        int8_nets: By name.
         data: The split.
-        rule: How thresholds are chosen.
+        options: Their rule says how thresholds are chosen.
         seed: Of the bootstrap.
 
     Raises:
         InfeasibleError: No pair has a threshold that the rule allows.
     """
-    whole = {name: _scored(net, rule.policy) for name, net in nets.items()}
-    found, curves, errors = [], [], []
+    measured, curves, errors = [], [], []
     for pair in pairs:
-        roles = models[pair.rank]
-        in_float, in_int8 = ({role: each[name] for role, name in roles.items() if name} for each in (trained, whole))
-        row, measured = PAIRS.plain(pair), None
+        in_float = _by_role(pair.models, float_nets)
+        int8 = {role: _judged(net, options.policy) for role, net in _by_role(pair.models, int8_nets).items()}
+        scale = float(int8_nets[pair.models.little].int8.scale[-1])
+        row = None
         try:
-            measured = QUANTIZED_PAIRS.plain(
-                QuantizedPair(
-                    pair, rule.policy, *_pair(pair, in_float, in_int8, data, rule, seed),
-                    logit_scale=float(nets[roles["little"]].int8.scale[-1]), models=PairModels(**roles),
-                )
-            )  # fmt: skip
-            found.append(measured)
+            row = _measured(pair, in_float, int8, scale, data, options, seed)
+            measured.append(row)
         except InfeasibleError as error:
             errors.append(error)
-        lines = [
-            curve(outcome_on(each["little"], each["big"], data, "test", rule.policy)) for each in (in_float, in_int8)
-        ]
-        curves.append(PairCurves(row, measured, *lines))
-    if errors and not found:
+        lines = [_curve(nets, data, options.policy) for nets in (in_float, int8)]
+        curves.append(PairCurves(pair.predicted, row, *lines))
+    if errors and not measured:
         raise errors[0]
-    return Measured(found, curves, [f"{error.message} It was left out." for error in errors])
+    return Measurements(measured, curves, [f"{error.message} It was left out." for error in errors])
 
 
-def _scored(net: QuantizedNet, policy: str) -> Scored:
-    outputs = {part: scored(net.int8, net.outputs[part], policy) for part in PARTS}
-    return Scored(outputs, net.test_accuracy)
+def _by_role(models: PairModels, nets: Mapping[str, Any]) -> dict[str, Any]:
+    names = {"little": models.little, "big": models.big, "single": models.single}
+    return {role: nets[name] for role, name in names.items() if name is not None}
 
 
-def _pair(
-    pair: PairForecast, trained: Mapping[str, Judged], whole: Mapping[str, Judged], data: Split, rule: Rule, seed: int
-) -> tuple[MeasuredCascade, MeasuredCascade]:
-    """The pair in float and in int8."""
-    choose = rule.chooser(asdict(pair), data.dataset.classes)
-    int8 = pair_figures(pair, whole, data, rule.policy, seed, choose)
+def _judged(net: QuantizedNet, policy: str) -> _Int8Judged:
+    outputs = {part: comparable(net.int8, net.outputs[part], policy) for part in PARTS}
+    return _Int8Judged(outputs, net.test_accuracy)
 
-    def at_the_same_rate(found: Outcome, answers: npt.NDArray[Any]) -> float:
+
+def _curve(nets: Roles, data: Split, policy: str) -> Any:  # noqa: ANN401
+    return curve(outcome_on(nets["little"], nets["big"], data, "test", policy))
+
+
+def _measured(
+    pair: MeasuredPair, float_nets: Roles, int8_nets: Roles, logit_scale: float, data: Split,
+    options: QuantizeOptions, seed: int,
+) -> QuantizedPair:  # fmt: skip
+    predicted, policy = pair.predicted, options.policy
+    choose = chooser(options, predicted, data.dataset.classes)
+    int8 = pair_figures(predicted, int8_nets, data, policy, seed, choose)
+
+    def at_the_same_rate(outcome: Outcome, answers: npt.NDArray[Any]) -> float:
         # Float nets may not reach a floor that the int8 nets reach on these few images.
-        return threshold_for_rate(found.score, int8.escalation_rate_validation)
+        return threshold_for_rate(outcome.score, int8.escalation_rate_validation)
 
-    in_float = pair_figures(
-        pair, trained, data, rule.policy, seed, choose if rule.accuracy is None else at_the_same_rate
+    choose_float = choose if options.accuracy_floor is None else at_the_same_rate
+    return QuantizedPair(
+        predicted=predicted, policy=policy,
+        in_float=pair_figures(predicted, float_nets, data, policy, seed, choose_float),
+        int8=replace(int8, threshold=device_threshold(int8.threshold, policy)), logit_scale=logit_scale,
+        models=pair.models,
     )  # fmt: skip
-    return in_float, replace(int8, threshold=device_threshold(int8.threshold, rule.policy))

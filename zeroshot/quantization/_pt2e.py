@@ -2,7 +2,7 @@
 
 PT2E exports the folded net as a graph and puts a fake quantiser behind every weight and every tensor that `Int8Net`
 keeps, so that what is trained rounds where the device rounds. Weights get one symmetric scale an output channel, from
-their largest magnitude at each step; tensors keep the steps that calibration gave them.
+their largest magnitude at each step; tensors keep the quantisation parameters that calibration gave them.
 """
 
 import torch
@@ -11,16 +11,16 @@ from torch.fx import GraphModule
 
 from zeroshot._quiet import quiet
 from zeroshot.quantization.fold import relus
-from zeroshot.quantization.ranges import Steps
+from zeroshot.quantization.observers import QParams
 
 
-def fake_quantised(net: nn.Module, shape: tuple[int, int, int], steps: Steps) -> GraphModule:
+def fake_quantised(net: nn.Module, shape: tuple[int, int, int], qparams: QParams) -> GraphModule:
     """A net that computes in float what its int8 net computes, up to the order of sums, and can be trained.
 
     Args:
         net: Folded; the graph's parameters have the names of its own, and may share their memory.
         shape: Channels, height and width of an image.
-        steps: Of its tensors.
+        qparams: Of its tensors.
 
     Returns:
         A module from (n, *shape) float32 to logits (n, classes) float32.
@@ -32,5 +32,5 @@ def fake_quantised(net: nn.Module, shape: tuple[int, int, int], steps: Steps) ->
 
         images = torch.zeros(2, *shape).to(memory_format=torch.channels_last)  # one image would be taken for a constant
         exported = torch.export.export(net, (images,), dynamic_shapes=({0: torch.export.Dim("n")},))
-        made: GraphModule = prepare_qat_pt2e(exported.module(), RowQuantizer(steps, relus(net)))
+        made: GraphModule = prepare_qat_pt2e(exported.module(), RowQuantizer(qparams, relus(net)))
     return made

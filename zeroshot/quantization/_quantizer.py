@@ -15,7 +15,7 @@ from torchao.quantization.pt2e.quantizer import (
 )
 
 from zeroshot.errors import ZeroshotError
-from zeroshot.quantization.ranges import HIGHEST, LOWEST, Steps
+from zeroshot.quantization.observers import HIGHEST, LOWEST, QParams
 from zeroshot.quantization.to_int8 import MOST
 from zeroshot.types import BoolArray
 
@@ -40,13 +40,13 @@ class RowQuantizer(Quantizer):  # type: ignore[misc]
     """Annotates the exported graph of a folded net of `zeroshot.build`.
 
     Args:
-        steps: Of the net's tensors.
+        qparams: Of the net's tensors.
         relu: (n_rows,) bool, which rows end in a ReLU.
     """
 
-    def __init__(self, steps: Steps, relu: BoolArray) -> None:
+    def __init__(self, qparams: QParams, relu: BoolArray) -> None:
         super().__init__()
-        self.steps, self.relu = steps, relu
+        self.qparams, self.relu = qparams, relu
 
     def annotate(self, model: GraphModule) -> GraphModule:
         """Mark what is quantised, and how."""
@@ -70,7 +70,7 @@ class RowQuantizer(Quantizer):  # type: ignore[misc]
         return model
 
     def _tensor(self, tensor: int) -> FixedQParamsQuantizationSpec:
-        scale, zero = float(self.steps.scale[tensor + 1]), int(self.steps.zero[tensor + 1])
+        scale, zero = float(self.qparams.scale[tensor + 1]), int(self.qparams.zero[tensor + 1])
         return FixedQParamsQuantizationSpec(torch.int8, scale, zero, LOWEST, HIGHEST, torch.per_tensor_affine)
 
     def validate(self, model: GraphModule) -> None:

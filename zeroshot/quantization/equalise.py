@@ -47,7 +47,7 @@ def equalise(net: nn.Module, table: LayerTable, peaks: Sequence[FloatArray]) -> 
     Args:
         net: Folded, changed in place.
         table: Of the net.
-        peaks: Of `Seen`, index t + 1 is tensor t.
+        peaks: Of `Observed`, index t + 1 is tensor t.
     """
     parts, op = layers(net), table.column("op")
     with torch.no_grad():

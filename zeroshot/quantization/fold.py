@@ -13,7 +13,7 @@ from zeroshot.build import LAYERS, layers
 from zeroshot.probing.passes import hooked
 from zeroshot.types import BoolArray
 
-BATCH = 128  # images at once when tensors are looked at
+BATCH = 128  # images at once when tensors are observed
 
 
 def folded(net: nn.Module) -> nn.Module:
@@ -34,34 +34,34 @@ def folded(net: nn.Module) -> nn.Module:
 
 def relus(net: nn.Module) -> BoolArray:
     """Which rows of the LayerTable of a net of `zeroshot.build` end in a ReLU, (n_rows,) bool."""
-    found: list[bool] = []
+    rectified: list[bool] = []
     for part in net.modules():  # in the order of the rows, a ReLU after its layer
         if isinstance(part, LAYERS):
-            found.append(False)
+            rectified.append(False)
         elif isinstance(part, nn.ReLU):
-            found[-1] = True
-    return np.array(found, np.bool_)
+            rectified[-1] = True
+    return np.array(rectified, np.bool_)
 
 
-def tensors(net: nn.Module, x: torch.Tensor, seen: Callable[[int, torch.Tensor], None]) -> None:
-    """Show every tensor of a net, batch by batch, to a function.
+def tensors(net: nn.Module, x: torch.Tensor, observer: Callable[[int, torch.Tensor], None]) -> None:
+    """Show every tensor of a net, batch by batch, to an observer.
 
     Args:
         net: Of `zeroshot.build`, folded or not.
         x: (n, C, H, W) float32.
-        seen: Called with the tensor's number (-1 for the net's input, else its row of the LayerTable) and the values
-            behind the row's ReLU, (batch, channels, height, width) or (batch, classes).
+        observer: Called with the tensor's number (-1 for the net's input, else its row of the LayerTable) and the
+            values behind the row's ReLU, (batch, channels, height, width) or (batch, classes).
     """
     parts, relu = layers(net), relus(net)
     rows = {id(part): row for row, part in enumerate(parts)}
 
     def hook(part: nn.Module, _inputs: object, out: torch.Tensor) -> None:
         row = rows[id(part)]
-        seen(row, out.clamp(min=0) if relu[row] else out)
+        observer(row, out.clamp(min=0) if relu[row] else out)
 
     with hooked(parts, hook), torch.no_grad():
         for batch in _batches(x):
-            seen(-1, batch)
+            observer(-1, batch)
             net(batch)
 
 

@@ -1,16 +1,22 @@
 """How a trained net becomes an int8 net."""
 
-from dataclasses import asdict, dataclass
-from typing import Any
+from collections.abc import Iterable
+from dataclasses import dataclass
 
-from zeroshot.errors import UsageError, unknown
-from zeroshot.quantization.ranges import RANGES
+from zeroshot.options import Options, option
 
 FEWEST, IMAGES = 32, 512  # calibration images: the fewest, and how many are taken if there are so many
+PANEL = "Int8 nets"
+
+
+def _ranges() -> Iterable[str]:
+    from zeroshot.quantization.observers import RANGES
+
+    return RANGES
 
 
 @dataclass(frozen=True)
-class Int8Recipe:
+class Int8Recipe(Options):
     """How to quantise; stored with the result.
 
     Ranges and equalisation were chosen by how far calibrated int8 logits lie from the float ones on validation images
@@ -32,27 +38,13 @@ class Int8Recipe:
             keep what its training had made of them.
     """
 
-    ranges: str = "mse"
-    equalise: bool = True
-    images: int | None = None
-    epochs: int = 3
-    lr: float = 0.003
-    teacher: float = 0.5
-
-    def __post_init__(self) -> None:
-        if self.ranges not in RANGES:
-            raise unknown("way to choose ranges", self.ranges, RANGES)
-        if self.images is not None and self.images < FEWEST:
-            raise UsageError(
-                f"{self.images} images are too few to calibrate on.", f"Give {FEWEST} or more, {IMAGES} are usual."
-            )
-        if self.epochs < 0:
-            raise UsageError(f"epochs must not be negative, but it is {self.epochs}.", "0 finetunes nothing.")
-        if not 0 < self.lr < 1e3:
-            raise UsageError(f"A learning rate must be positive, not {self.lr}.", "Try 0.003.")
-        if not 0 <= self.teacher <= 1:
-            raise UsageError(f"teacher must be from 0 to 1, not {self.teacher}.", "It is a share of the loss.")
-
-    def values(self) -> dict[str, Any]:
-        """As a mapping of plain values."""
-        return asdict(self)
+    ranges: str = option("mse", "minmax, percentile or mse.", metavar="NAME", panel=PANEL, names=_ranges)
+    equalise: bool = option(True, "Even out channels first.", panel=PANEL)
+    images: int | None = option(
+        None, "Training images to calibrate on.", metavar="N", panel=PANEL, least=FEWEST, shown=str(IMAGES)
+    )  # fmt: skip
+    epochs: int = option(3, "Of the finetune.", metavar="N", panel=PANEL, least=0)
+    lr: float = option(0.003, "Highest of the finetune.", metavar="RATE", panel=PANEL, above=0, below=1e3)
+    teacher: float = option(
+        0.5, "Weight of the float net's answers, 0 to 1.", metavar="W", panel=PANEL, least=0, most=1
+    )  # fmt: skip

@@ -1,4 +1,4 @@
-"""A folded float net and the steps of its tensors -> the int8 net."""
+"""A folded float net and the quantisation parameters of its tensors -> the int8 net."""
 
 from dataclasses import dataclass
 
@@ -9,7 +9,7 @@ from zeroshot.build import layers
 from zeroshot.int8.net import Int8Net
 from zeroshot.net import ADD, AVGPOOL, NetSpec, layer_table, spec_array
 from zeroshot.quantization.fold import relus
-from zeroshot.quantization.ranges import Steps
+from zeroshot.quantization.observers import QParams
 from zeroshot.types import Float32Array, Int8Array, Int32Array
 
 MOST = 127  # largest magnitude of a weight
@@ -25,36 +25,37 @@ class Layer:
     bias: Int32Array | None = None
 
 
-def int8_net(net: nn.Module, spec: NetSpec, channels: int, classes: int, steps: Steps) -> Int8Net:
-    """Quantise the weights of a folded net for the steps of its tensors.
+def int8_net(net: nn.Module, spec: NetSpec, channels: int, classes: int, qparams: QParams) -> Int8Net:
+    """Quantise the weights of a folded net.
 
     Args:
         net: Folded.
         spec: Its spec.
         channels: Of the input image.
         classes: Outputs of the last layer.
-        steps: Of its tensors.
+        qparams: Of its tensors.
     """
     table = layer_table(spec_array([spec]), channels, classes)
     op, source = table.column("op"), table.column("source")
     rows = [
-        Layer() if op[row] in (ADD, AVGPOOL) else layer(part, float(steps.scale[int(source[row]) + 1]))
-        for row, part in enumerate(layers(net))
+        Layer() if op[row] in (ADD, AVGPOOL) else layer(module, float(qparams.scale[int(source[row]) + 1]))
+        for row, module in enumerate(layers(net))
     ]
     return Int8Net(
-        spec, channels, classes, steps.scale, steps.zero, relus(net), tuple(row.weights for row in rows),
-        tuple(row.scale for row in rows), tuple(row.bias for row in rows),
+        spec=spec, channels=channels, classes=classes, scale=qparams.scale, zero=qparams.zero, relu=relus(net),
+        weights=tuple(row.weights for row in rows), weight_scale=tuple(row.scale for row in rows),
+        bias=tuple(row.bias for row in rows),
     )  # fmt: skip
 
 
-def layer(part: nn.Module, input_scale: float) -> Layer:
+def layer(module: nn.Module, input_scale: float) -> Layer:
     """Weights as symmetric int8, one scale an output channel, and biases in steps of input scale x weight scale.
 
     The scale is the largest magnitude over 127; where the weights are so small beside the bias that the bias would
     not fit into an accumulator, it is larger, which costs nothing that the output could show.
     """
-    weight = np.asarray(part.get_parameter("weight").detach().numpy(), np.float64)
-    bias = np.asarray(part.get_parameter("bias").detach().numpy(), np.float64)
+    weight = np.asarray(module.get_parameter("weight").detach().numpy(), np.float64)
+    bias = np.asarray(module.get_parameter("bias").detach().numpy(), np.float64)
     kernel = weight.transpose(0, 2, 3, 1) if weight.ndim == 4 else weight[:, None, None, :]
     least = np.maximum(
         np.abs(weight).reshape(len(weight), -1).max(axis=1) / MOST, np.abs(bias) / input_scale / LARGEST_BIAS

@@ -64,7 +64,7 @@ def train_all(
 
 
 def _train(job: Job, data: Split, folder: Path, look: Callable[[], None] | None = None) -> None:
-    step = (lambda done, total: look()) if look is not None else None
+    step = (lambda what, done, total: look()) if look is not None else None
     train_job(job, data, folder, resume=True, progress=step)
 
 

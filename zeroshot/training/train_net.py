@@ -1,7 +1,6 @@
 """Training of single nets: from a spec to weights on disk, and back."""
 
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +17,7 @@ from zeroshot.training.options import Distillation
 from zeroshot.training.recipe import Recipe, check_seed_and_threads
 from zeroshot.training.trained import PARTS, TrainedNet
 from zeroshot.training.trainer import Job, Trainer
+from zeroshot.types import Progress
 from zeroshot.workers import torch_threads
 
 __all__ = ["TrainedNet", "finished", "job_of", "load_net", "train_job", "train_net"]
@@ -34,7 +34,7 @@ def train_net(
     threads: int = 1,
     folder: str | Path | None = None,
     resume: bool = False,
-    progress: Callable[[int, int], None] | None = None,
+    progress: Progress | None = None,
 ) -> TrainedNet:
     """Train one net. The same call gives the same weights, bit for bit, on the same machine.
 
@@ -49,7 +49,7 @@ def train_net(
         folder: Where checkpoints and the result are kept; None keeps nothing.
         resume: Go on from the last checkpoint in that folder, with the weights that an uninterrupted training would
             have given; a net that is there already is read, not trained.
-        progress: Called after each epoch with how many are done, of how many.
+        progress: Called after each epoch with what is being done, how many are done, of how many.
 
     Raises:
         UsageError: A value is out of range, `spec` is none, or the teacher answers with other classes.
@@ -67,9 +67,7 @@ def train_net(
     return train_job(job, split, Path(folder) if folder is not None else None, resume, progress)
 
 
-def train_job(
-    job: Job, split: Split, where: Path | None, resume: bool, progress: Callable[[int, int], None] | None = None
-) -> TrainedNet:
+def train_job(job: Job, split: Split, where: Path | None, resume: bool, progress: Progress | None = None) -> TrainedNet:
     """Train what a job describes; arguments, result and errors as `train_net`."""
     if where is not None and finished(job, where, resume):
         return load_net(where, job.name, job)
@@ -82,7 +80,7 @@ def train_job(
             if where is not None:
                 _checkpoint(trainer, where, seconds)
             if progress is not None:
-                progress(len(trainer.history), job.recipe.epochs)
+                progress(f"training {job.name}", len(trainer.history), job.recipe.epochs)
         result = _result(trainer, split, seconds)
     if where is not None:
         _write(result, job, where)

@@ -1,6 +1,5 @@
 """The cascade-aware finetune of a pair: first the little net beside the big one as it is, then the big one."""
 
-from collections.abc import Callable
 from pathlib import Path
 
 from zeroshot.cascade.policy import DEFAULT_POLICY, POLICIES
@@ -12,6 +11,7 @@ from zeroshot.training.options import CascadeTuning
 from zeroshot.training.train_net import job_of, train_job
 from zeroshot.training.trained import TrainedNet
 from zeroshot.training.trainer import Job
+from zeroshot.types import Progress
 
 
 def tune_pair(
@@ -26,7 +26,7 @@ def tune_pair(
     threads: int = 1,
     folder: str | Path | None = None,
     resume: bool = False,
-    progress: Callable[[int, int], None] | None = None,
+    progress: Progress | None = None,
 ) -> tuple[TrainedNet, TrainedNet]:
     """Finetune two trained nets for each other. The same call gives the same weights, as `train_net`.
 
@@ -46,7 +46,7 @@ def tune_pair(
         threads: Of torch.
         folder: Where checkpoints and results are kept; None keeps nothing.
         resume: Go on with what is in that folder.
-        progress: Called after each epoch with how many are done, of how many, both nets together.
+        progress: Called after each epoch with what is being done, how many are done, of how many, both nets together.
 
     Returns:
         The little and the big net.
@@ -60,8 +60,8 @@ def tune_pair(
         raise unknown("escalation policy", policy, POLICIES)
     how, where = tuning or CascadeTuning(), Path(folder) if folder is not None else None
 
-    def after(done_before: int) -> Callable[[int, int], None] | None:
-        return None if progress is None else lambda done, total: progress(done_before + done, 2 * total)
+    def after(done_before: int) -> Progress | None:
+        return None if progress is None else lambda what, done, total: progress(what, done_before + done, 2 * total)
 
     jobs = [job_of(net.net, data.dataset, net.recipe, seed, threads) for net in (little, big)]
     first = tuned_job(jobs[0], Tuned(little, big, big.name, "little", how, rate, policy))

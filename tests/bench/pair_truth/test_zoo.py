@@ -268,9 +268,9 @@ def test_a_cut_sitting_loses_no_epoch(workshop, tmp_path, monkeypatch):
     inner = training.train_net
 
     def spying(*args, progress, **options):
-        def look(done, total):
+        def look(what, done, total):
             epochs.append(done)
-            progress(done, total)
+            progress(what, done, total)
 
         return inner(*args, progress=look, **options)
 

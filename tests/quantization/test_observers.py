@@ -1,4 +1,4 @@
-"""Ranges of tensors against the values themselves."""
+"""What observers see of tensors, and their quantisation parameters, against the values themselves."""
 
 import numpy as np
 import pytest
@@ -8,9 +8,9 @@ from hypothesis import strategies as st
 
 from zeroshot.errors import TrainError, UsageError
 from zeroshot.net import AVGPOOL, NetSpec, layer_table, spec_array
-from zeroshot.quantization import ranges as _ranges
+from zeroshot.quantization import observers
 from zeroshot.quantization.fold import folded, relus, tensors
-from zeroshot.quantization.ranges import BINS, SHRINK, TAIL, affine, look, steps
+from zeroshot.quantization.observers import BINS, SHRINK, TAIL, affine, observe, qparams
 
 from .test_quantize_fold import images, trained_like
 
@@ -62,8 +62,8 @@ KINDS = ("relu", "wide", "tailed", "negative", "one value", "far")
 def test_minmax_and_percentile(kind):
     x = values_of(kind)
     seen = histogram(x)
-    assert _ranges.minmax(*seen) == (x.min(), x.max())
-    low, high = _ranges.percentile(*seen)
+    assert observers.minmax(*seen) == (x.min(), x.max())
+    low, high = observers.percentile(*seen)
     bin_width = (seen[1] - seen[0]) / BINS
     outside = int(TAIL * len(x))
     exact = np.sort(x)[[outside, -1 - outside]].astype(float)
@@ -85,34 +85,34 @@ def error_of(low, high, x):
 def test_mse_finds_about_the_smallest_error_of_all_shrunk_ranges(kind):
     x = values_of(kind)
     seen = histogram(x)
-    found = error_of(*_ranges.mse(*seen), x)
+    found = error_of(*observers.mse(*seen), x)
     tops, bottoms = max(seen[1], 0) * SHRINK[::4], np.unique(min(seen[0], 0) * SHRINK[::4])
     best = min(error_of(bottom, top, x) for top in tops for bottom in bottoms)
     assert found <= 1.02 * best
-    assert found <= error_of(*_ranges.minmax(*seen), x) * 1.001
+    assert found <= error_of(*observers.minmax(*seen), x) * 1.001
     if kind == "outlier":
-        assert found < 0.9 * error_of(*_ranges.minmax(*seen), x)
+        assert found < 0.9 * error_of(*observers.minmax(*seen), x)
 
 
-def test_what_is_seen_is_what_the_tensors_are():
+def test_what_is_observed_is_what_the_tensors_are():
     net, x = folded(trained_like(SPEC, dtype=torch.float32)), images(SPEC, n=200, dtype=torch.float32)
-    seen = look(net, "net", table(), x)
+    observed = observe(net, "net", table(), x)
     whole = {}
     tensors(net, x, lambda row, values: whole.setdefault(row, []).append(values))
     for row, parts in whole.items():
         each = torch.cat(parts).numpy()
-        assert (seen.low[row + 1], seen.high[row + 1]) == (each.min(), each.max())
-        assert seen.counts[row + 1].sum() == each.size
+        assert (observed.low[row + 1], observed.high[row + 1]) == (each.min(), each.max())
+        assert observed.counts[row + 1].sum() == each.size
         expected = np.histogram(each.astype(float), BINS, (each.min(), each.max()))[0]
-        assert np.abs(np.cumsum(seen.counts[row + 1]) - np.cumsum(expected)).max() <= 0.001 * each.size
+        assert np.abs(np.cumsum(observed.counts[row + 1]) - np.cumsum(expected)).max() <= 0.001 * each.size
         axes = (0, 2, 3) if each.ndim == 4 else (0,)
-        np.testing.assert_array_equal(seen.peaks[row + 1], np.abs(each).max(axes))
+        np.testing.assert_array_equal(observed.peaks[row + 1], np.abs(each).max(axes))
 
 
-@pytest.mark.parametrize("how", _ranges.RANGES)
-def test_steps_of_a_net(how):
+@pytest.mark.parametrize("ranges", observers.RANGES)
+def test_parameters_of_a_net(ranges):
     net, x = folded(trained_like(SPEC, dtype=torch.float32)), images(SPEC, n=50, dtype=torch.float32)
-    found = steps(look(net, "net", table(), x), table(), how, (-2.0, 3.1))
+    found = qparams(observe(net, "net", table(), x), table(), ranges, (-2.0, 3.1))
     assert (found.scale[0], found.zero[0]) == affine(-2.0, 3.1)
     pool = int(np.flatnonzero(table().column("op") == AVGPOOL)[0])
     assert (found.scale[pool + 1], found.zero[pool + 1]) == (found.scale[pool], found.zero[pool])
@@ -120,16 +120,16 @@ def test_steps_of_a_net(how):
     assert (found.scale.dtype, found.zero.dtype) == (np.float32, np.int32)
 
 
-def test_an_unknown_way():
+def test_unknown_ranges():
     net, x = folded(trained_like(SPEC, dtype=torch.float32)), images(SPEC, dtype=torch.float32)
     with pytest.raises(UsageError, match="percentil") as caught:
-        steps(look(net, "net", table(), x), table(), "percentil", (0.0, 1.0))
+        qparams(observe(net, "net", table(), x), table(), "percentil", (0.0, 1.0))
     assert "percentile" in caught.value.hint
 
 
 @pytest.mark.parametrize("at", [0, 150])
-def test_outputs_that_are_no_numbers(at):
+def test_outputs_of_nan(at):
     net, x = folded(trained_like(SPEC, dtype=torch.float32)), images(SPEC, n=200, dtype=torch.float32)
     x[at, 0, 0, 0] = float("nan")
-    with pytest.raises(TrainError, match="Outputs of this net are no numbers"):
-        look(net, "this net", table(), x)
+    with pytest.raises(TrainError, match="Outputs of this net are NaN"):
+        observe(net, "this net", table(), x)

@@ -1,4 +1,4 @@
-"""Ranges of activations, from calibration images: which real values the 256 integers of each tensor stand for."""
+"""Observers: from calibration images to the quantisation parameters, scale and zero point, of each tensor."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -23,8 +23,8 @@ SHRINK = np.geomspace(0.02, 1.0, 81)  # shares of either end that `mse` tries, 5
 
 
 @dataclass(frozen=True, eq=False)
-class Seen:
-    """What the calibration images were in each tensor; index t + 1 is tensor t, -1 the net's input.
+class Observed:
+    """What the observers saw of the calibration images; index t + 1 is tensor t, -1 the net's input.
 
     Attributes:
         low: (n_rows + 1,) float64, smallest values.
@@ -40,19 +40,19 @@ class Seen:
 
 
 @dataclass(frozen=True, eq=False)
-class Steps:
-    """Scales and zero points of tensors, as `Int8Net` has them.
+class QParams:
+    """Quantisation parameters of tensors, as `Int8Net` has them.
 
     Attributes:
         scale: (n_rows + 1,) float32.
-        zero: (n_rows + 1,) int32.
+        zero: (n_rows + 1,) int32, zero points.
     """
 
     scale: Float32Array
     zero: Int32Array
 
 
-def look(net: nn.Module, name: str, table: LayerTable, x: torch.Tensor) -> Seen:
+def observe(net: nn.Module, name: str, table: LayerTable, x: torch.Tensor) -> Observed:
     """Run calibration images through a net, twice: for the extremes, then for the histograms between them.
 
     Args:
@@ -62,12 +62,12 @@ def look(net: nn.Module, name: str, table: LayerTable, x: torch.Tensor) -> Seen:
         x: (n, C, H, W) float32.
 
     Raises:
-        TrainError: Some of its outputs are no numbers.
+        TrainError: Some of its outputs are NaN or infinite.
     """
-    n_rows = len(table.rows)
-    low, high = np.full(n_rows + 1, np.inf), np.full(n_rows + 1, -np.inf)
-    peaks: list[FloatArray] = [np.zeros(1)] * (n_rows + 1)
-    counts = np.zeros((n_rows + 1, BINS), np.int64)
+    n_tensors = len(table.rows) + 1
+    low, high = np.full(n_tensors, np.inf), np.full(n_tensors, -np.inf)
+    peaks: list[FloatArray] = [np.zeros(1)] * n_tensors
+    counts = np.zeros((n_tensors, BINS), np.int64)
 
     def extremes(tensor: int, values: torch.Tensor) -> None:
         i = tensor + 1
@@ -86,28 +86,28 @@ def look(net: nn.Module, name: str, table: LayerTable, x: torch.Tensor) -> Seen:
 
     tensors(net, x, extremes)
     if not (np.isfinite(low).all() and np.isfinite(high).all()):
-        raise TrainError(f"Outputs of {name} are no numbers: it cannot be quantised.", "Train it again.")
+        raise TrainError(f"Outputs of {name} are NaN or infinite: it cannot be quantised.", "Train it again.")
     tensors(net, x, histogram)
-    return Seen(low, high, counts, tuple(peaks))
+    return Observed(low, high, counts, tuple(peaks))
 
 
-def steps(seen: Seen, table: LayerTable, how: str, input_range: Range) -> Steps:
-    """Scales and zero points of all tensors of a net.
+def qparams(observed: Observed, table: LayerTable, ranges: str, input_range: Range) -> QParams:
+    """Quantisation parameters of all tensors of a net.
 
     Every range holds 0, so that 0 is an integer: padding is exact, and a ReLU's output starts at integer -128. A
     pooling's output keeps its input's range, as the device's kernel has it.
 
     Args:
-        seen: By `look`.
+        observed: On calibration images.
         table: Of the net.
-        how: A name of `RANGES`.
+        ranges: A name of `RANGES`.
         input_range: Of the net's input; its extremes are known from the pixels.
 
     Raises:
-        UsageError: An unknown way.
+        UsageError: An unknown name.
     """
-    if how not in RANGES:
-        raise unknown("way to choose ranges", how, RANGES)
+    if ranges not in RANGES:
+        raise unknown("ranges", ranges, RANGES)
     ends = [input_range]
     op, source = table.column("op"), table.column("source")
     for row in range(len(op)):
@@ -115,9 +115,9 @@ def steps(seen: Seen, table: LayerTable, how: str, input_range: Range) -> Steps:
             ends.append(ends[int(source[row]) + 1])
         else:
             i = row + 1
-            ends.append(RANGES[how](float(seen.low[i]), float(seen.high[i]), seen.counts[i]))
+            ends.append(RANGES[ranges](float(observed.low[i]), float(observed.high[i]), observed.counts[i]))
     pairs = [affine(*each) for each in ends]
-    return Steps(np.array([s for s, _ in pairs], np.float32), np.array([z for _, z in pairs], np.int32))
+    return QParams(np.array([s for s, _ in pairs], np.float32), np.array([z for _, z in pairs], np.int32))
 
 
 def affine(low: float, high: float) -> tuple[np.float32, int]:
@@ -134,7 +134,7 @@ def affine(low: float, high: float) -> tuple[np.float32, int]:
 
 
 def minmax(low: float, high: float, counts: npt.NDArray[np.int64]) -> Range:
-    """All values that were seen."""
+    """All values that were observed."""
     return low, high
 
 
@@ -156,12 +156,15 @@ def mse(low: float, high: float, counts: npt.NDArray[np.int64]) -> Range:
     used = np.flatnonzero(counts)
     x, weights = (edges[used] + edges[used + 1]) / 2, counts[used].astype(np.float64)
     bottoms, tops = min(low, 0.0) * SHRINK[::-1], max(high, 0.0) * SHRINK[::-1]
-    found, before = (float(bottoms[0]), float(tops[0])), None
-    while found != before:
-        before = found
-        found = (found[0], float(min(tops, key=lambda top: _error(found[0], top, x, weights))))
-        found = (float(min(bottoms, key=lambda bottom: _error(bottom, found[1], x, weights))), found[1])
-    return found
+    before: Range | None = None
+    bottom, top = float(bottoms[0]), float(tops[0])
+    while (bottom, top) != before:
+        before = bottom, top
+        errors = [_error(bottom, each, x, weights) for each in tops]
+        top = float(tops[np.argmin(errors)])
+        errors = [_error(each, top, x, weights) for each in bottoms]
+        bottom = float(bottoms[np.argmin(errors)])
+    return bottom, top
 
 
 def _error(low: float, high: float, x: FloatArray, weights: FloatArray) -> float:

@@ -1,47 +1,48 @@
-"""A trained net about to be quantised, with its images as the float net and as the int8 net see them."""
+"""A trained net about to be quantised, and its images as the float net and as the int8 net see them."""
 
 from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-import numpy.typing as npt
 import torch
 from torch import nn
 
-from zeroshot.data import Dataset, resized
+from zeroshot.data import resized
 from zeroshot.errors import DataError, UsageError
-from zeroshot.int8.execute import quantize_input, quantize_pixels, run
+from zeroshot.int8.execute import quantize_pixels, run
 from zeroshot.int8.net import Int8Net
 from zeroshot.net import LayerTable, NetSpec, layer_table, spec_array
 from zeroshot.quantization.fold import folded
-from zeroshot.quantization.ranges import Range, Steps
+from zeroshot.quantization.observers import QParams, Range
+from zeroshot.quantization.pixels_and_logits import normalised_pixels, pixel_table
 from zeroshot.quantization.recipe import FEWEST, IMAGES
 from zeroshot.quantization.to_int8 import int8_net
 from zeroshot.training.batches import Normaliser, Split
 from zeroshot.training.trained import TrainedNet
 from zeroshot.types import Int8Array
 
-PIXELS = 256
-
 
 @dataclass(frozen=True, eq=False)
-class Subject:
-    """What is quantised, and on what.
+class FloatNet:
+    """A trained float net with the data that it was trained on.
 
     Attributes:
-        trained: The float net.
+        trained: The net.
         data: The split that it was trained on.
+
+    Raises:
+        UsageError: The data have other channels or classes than the net.
     """
 
     trained: TrainedNet
     data: Split
 
     def __post_init__(self) -> None:
-        found, wanted = self.data.dataset, self.trained
-        if (found.channels, found.classes) != (wanted.channels, wanted.classes):
+        dataset, net = self.data.dataset, self.trained
+        if (dataset.channels, dataset.classes) != (net.channels, net.classes):
             raise UsageError(
-                f"{wanted.net} was trained on images of {wanted.channels} channels and {wanted.classes} classes, "
-                f"{found.name} has {found.channels} and {found.classes}.",
+                f"{net.net} was trained on images of {net.channels} channels and {net.classes} classes, "
+                f"{dataset.name} has {dataset.channels} and {dataset.classes}.",
                 "Give the data that it was trained on.",
             )
 
@@ -82,27 +83,11 @@ class Subject:
         x = self.data.images("train")[np.sort(rows)]
         return Normaliser(self.data.dataset)(resized(x, self.spec.resolution))
 
-    def int8(self, net: nn.Module, steps: Steps) -> Int8Net:
+    def int8(self, net: nn.Module, qparams: QParams) -> Int8Net:
         """The int8 net of a folded net."""
-        return int8_net(net, self.spec, self.trained.channels, self.trained.classes, steps)
+        return int8_net(net, self.spec, self.trained.channels, self.trained.classes, qparams)
 
     def logits(self, net: Int8Net, part: str) -> Int8Array:
-        """Outputs of the int8 net, as the device computes them, on all images of a part: (n, classes) int8."""
+        """Outputs of an int8 net, as the device computes them, on all images of a part: (n, classes) int8."""
         pixels = resized(self.data.images(part), self.spec.resolution)
         return run(net, quantize_pixels(pixel_table(net, self.data.dataset), pixels))
-
-
-def normalised_pixels(dataset: Dataset) -> npt.NDArray[np.float32]:
-    """What a float net sees of each pixel value from 0 to 255, (256, channels) float32."""
-    pixels = np.arange(PIXELS, dtype=np.uint8)[:, None, None, None].repeat(dataset.channels, axis=3)
-    return np.asarray(Normaliser(dataset)(pixels)[:, :, 0, 0].numpy())
-
-
-def pixel_table(net: Int8Net, dataset: Dataset) -> Int8Array:
-    """What an int8 net sees of each pixel value from 0 to 255, (256, channels) int8; the device looks it up too."""
-    return quantize_input(net, normalised_pixels(dataset))
-
-
-def real_logits(net: Int8Net, whole: Int8Array) -> npt.NDArray[np.float32]:
-    """Int8 logits as the real numbers that they stand for."""
-    return np.asarray((whole.astype(np.float32) - net.zero[-1]) * net.scale[-1], np.float32)
