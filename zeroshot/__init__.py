@@ -10,13 +10,21 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from zeroshot.catalogue import boards, proxies, spaces
     from zeroshot.data import Dataset, load
     from zeroshot.errors import ZeroshotError
+    from zeroshot.firmware.export import Firmware, export
+    from zeroshot.firmware.options import ExportOptions
     from zeroshot.net import NetSpec
+    from zeroshot.pruning.compress import CompressedNet, compress
+    from zeroshot.pruning.options import CompressOptions
+    from zeroshot.quantization.options import QuantizeOptions
+    from zeroshot.quantization.quantize import QuantizedRun, quantize
     from zeroshot.scoring.modules import score, score_many
     from zeroshot.searching.options import SearchOptions
     from zeroshot.searching.results import SearchResult
     from zeroshot.searching.search import search
+    from zeroshot.training.options import TrainOptions
     from zeroshot.training.train import TrainedRun, train
 
 __version__ = "0.2.0"
@@ -27,7 +35,18 @@ _HOMES = {
     "SearchOptions": "zeroshot.searching.options",
     "SearchResult": "zeroshot.searching.results",
     "train": "zeroshot.training.train",
+    "TrainOptions": "zeroshot.training.options",
     "TrainedRun": "zeroshot.training.train",
+    "quantize": "zeroshot.quantization.quantize",
+    "QuantizeOptions": "zeroshot.quantization.options",
+    "QuantizedRun": "zeroshot.quantization.quantize",
+    "compress": "zeroshot.pruning.compress",
+    "CompressOptions": "zeroshot.pruning.options",
+    "CompressedNet": "zeroshot.pruning.compress",
+    "export": "zeroshot.firmware.export",
+    "ExportOptions": "zeroshot.firmware.options",
+    "Firmware": "zeroshot.firmware.export",
+    "boards": "zeroshot.catalogue",
     "Dataset": "zeroshot.data",
     "load": "zeroshot.data",
     "NetSpec": "zeroshot.net",
@@ -35,14 +54,18 @@ _HOMES = {
     "score_many": "zeroshot.scoring.modules",
     "ZeroshotError": "zeroshot.errors",
 }
+_LISTINGS = ("proxies", "spaces")  # packages that can be called, see `zeroshot.types.CallablePackage`
 
 __all__ = [
-    "Dataset", "NetSpec", "SearchOptions", "SearchResult", "TrainedRun", "ZeroshotError", "__version__", "load",
-    "score", "score_many", "search", "train",
+    "CompressOptions", "CompressedNet", "Dataset", "ExportOptions", "Firmware", "NetSpec", "QuantizeOptions",
+    "QuantizedRun", "SearchOptions", "SearchResult", "TrainOptions", "TrainedRun", "ZeroshotError", "__version__",
+    "boards", "compress", "export", "load", "proxies", "quantize", "score", "score_many", "search", "spaces", "train",
 ]  # fmt: skip
 
 
 def __getattr__(name: str) -> object:
+    if name in _LISTINGS:
+        return import_module(f"zeroshot.{name}")
     if name not in _HOMES:
         raise AttributeError(f"module 'zeroshot' has no attribute {name!r}")
     value = getattr(import_module(_HOMES[name]), name)

@@ -16,7 +16,7 @@ from zeroshot.errors import InfeasibleError, RunError, ToolchainError, UsageErro
 from zeroshot.firmware import export as export_module
 from zeroshot.firmware.export import export
 from zeroshot.firmware.options import ExportOptions
-from zeroshot.quantization.quantize import Int8Recipe, Rule, quantize_run
+from zeroshot.quantization.quantize import quantize
 from zeroshot.runs.folder import open_run
 from zeroshot.training.train import train
 
@@ -40,7 +40,7 @@ def make(folder):
     made = open_run(folder, config, force=False, resume=False)
     made.write_table("pairs.csv", list(rows))
     train(made.path, top=len(rows), epochs=1, jobs=1)
-    quantize_run(made.path, Int8Recipe(epochs=0))
+    quantize(made.path, epochs=0)
     return made.path
 
 
@@ -100,7 +100,7 @@ def in_c(thresholds):
 
 def test_a_threshold_a_class_reaches_the_device(run):
     """As they were quantised; and ten different ones, each in its place."""
-    quantize_run(run, rule=Rule(rate=0.3, per_class=True), resume=True)
+    quantize(run, rate=0.3, per_class=True, resume=True)
     chosen = tuple(map(int, quantised(run)[0]["threshold_int8"].split()))
     assert len(chosen) == 10
     different = (7, 0, 256, 3, 41, 1, 90, 8, 255, 2)

@@ -14,6 +14,7 @@ from typing import Any
 from zeroshot.cost.boards import DEFAULT_BOARD
 from zeroshot.cost.engines import DEFAULT_ENGINE
 from zeroshot.errors import UsageError, unknown
+from zeroshot.options import takes_options
 from zeroshot.pruning._rounds import Rounds
 from zeroshot.pruning.finetune import finetune
 from zeroshot.pruning.options import CompressOptions
@@ -77,16 +78,15 @@ class CompressedNet:
         }  # fmt: skip
 
 
+@takes_options(CompressOptions)
 def compress(
     run: str | Path,
     net: str,
-    options: CompressOptions | None = None,
-    /,
+    options: CompressOptions,
     *,
     force: bool = False,
     resume: bool = False,
     progress: Progress | None = None,
-    **more: Any,  # noqa: ANN401 - options
 ) -> CompressedNet:
     """Prune a trained net of a run to a target and train it on; the source stays.
 
@@ -98,11 +98,10 @@ def compress(
         run: Folder of a run with trained nets.
         net: Name of a trained net (its short spec, and its stage if it has one), or a place in the list of pairs,
             like "1:little".
-        options: The target, and how; by default `CompressOptions()`.
+        options: What is asked for, and how.
         force: Replace what an earlier call has left of these pruned nets.
         resume: Go on after an interruption, with the same arguments and the same weights as without it.
         progress: Called with what is being done, how many epochs are done, of how many.
-        more: Options by name, instead of those in `options`.
 
     Raises:
         UsageError: A value is out of range, an unknown name, no target, or one that the net meets already.
@@ -113,20 +112,18 @@ def compress(
         TrainError: The loss is NaN or infinite; the last checkpoint is kept.
     """
     started, folder = time.perf_counter(), Path(run) / MODELS
-    asked = CompressOptions.of((options.values() if options else {}) | more)
     if force and resume:
         raise UsageError("`resume=True` continues a training, `force=True` replaces it.", "Give one of the two.")
     config, pairs = read_search(Path(run))
-    target = make_target(asked, config.get("board", DEFAULT_BOARD), config.get("engine", DEFAULT_ENGINE))
+    target = make_target(options, config.get("board", DEFAULT_BOARD), config.get("engine", DEFAULT_ENGINE))
     source = load_net(folder, _name(net, pairs))
-    data: Any = asked.data  # `run_dataset` says what is wrong with it
     rounds = Rounds(
-        source=source, data=hold_out(run_dataset(config, data), int(config["seed"]), source.recipe.validation),
-        target=target, options=asked, seed=int(config["seed"]), folder=folder, force=force, resume=resume,
+        source=source, data=hold_out(run_dataset(config, options.data), int(config["seed"]), source.recipe.validation),
+        target=target, options=options, seed=int(config["seed"]), folder=folder, force=force, resume=resume,
     )  # fmt: skip
     nets, last, remarks = rounds.run(progress or (lambda what, done, total: None))
     result = CompressedNet(
-        source=source.name, net=last.name, nets=nets, target=target.values(), saliency=asked.saliency,
+        source=source.name, net=last.name, nets=nets, target=target.values(), saliency=options.saliency,
         recipe=last.recipe, remarks=remarks, seconds=time.perf_counter() - started, folder=folder,
     )  # fmt: skip
     disk.write(folder, f"{disk.stem(last.name)}.summary.json", json_text(result.summary()))

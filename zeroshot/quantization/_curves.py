@@ -1,8 +1,6 @@
 """The plot of a quantised run: what each pair was predicted to do, what it does in float, and what it does in int8."""
 
-import io
 import math
-import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -16,6 +14,7 @@ from zeroshot.training.pair_figures import cost_at
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 FLOAT = "#8a8a8a"
 ACROSS = 3  # plots in a line
@@ -38,8 +37,8 @@ class PairCurves:
     int8_curve: Curve
 
 
-def plot_curves(pairs: Sequence[PairCurves], title: str) -> bytes:
-    """Accuracy against expected latency, a panel a pair, as PNG bytes.
+def draw_curves(pairs: Sequence[PairCurves], title: str) -> "tuple[Figure, list[Axes]]":
+    """Accuracy against expected latency, a panel a pair: the figure and its panels.
 
     The curves run over all thresholds. The cost model's expected latency is linear in the escalation rate, which the
     upper axis shows; a pair whose costs are known at full escalation alone is drawn against the rate.
@@ -64,12 +63,7 @@ def plot_curves(pairs: Sequence[PairCurves], title: str) -> bytes:
     figure.legend(
         list(known.values()), list(known), loc="outside lower center", ncols=len(known), fontsize=8, frameon=False
     )
-    buffer = io.BytesIO()
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", "Glyph .* missing from")
-        # No date in the file: equal runs give equal bytes.
-        figure.savefig(buffer, format="png", dpi=130, metadata={"Software": "zeroshot"})
-    return buffer.getvalue()
+    return figure, list(panels[: len(pairs)])
 
 
 def _panel(axes: "Axes", pair: PairCurves) -> None:

@@ -8,11 +8,12 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from zeroshot.data import Dataset
 from zeroshot.errors import UsageError
-from zeroshot.quantization._curves import plot_curves
+from zeroshot.options import takes_options
+from zeroshot.quantization._curves import PairCurves, draw_curves
 from zeroshot.quantization._pairs import measure_pairs
 from zeroshot.quantization._plan import Plan, make_plan, open_folder
 from zeroshot.quantization.options import QuantizeOptions
@@ -22,15 +23,21 @@ from zeroshot.quantization.quantized_net import QuantizedNet, load_quantized, ou
 from zeroshot.quantization.recipe import Int8Recipe
 from zeroshot.runs import checkpoints as disk
 from zeroshot.runs import layout
-from zeroshot.runs.files import json_text
+from zeroshot.runs.files import json_text, write_file
 from zeroshot.runs.layout import INT8
 from zeroshot.runs.reading import read_config, read_training
 from zeroshot.runs.rows import QUANTIZED_NETS, QUANTIZED_PAIRS, QuantizedNetRow, QuantizedPair
+from zeroshot.runs.steps import Steps
+from zeroshot.runs.tables import Rows, as_html
+from zeroshot.searching.plot import png
 from zeroshot.training.batches import Split, hold_out
 from zeroshot.training.run_data import coarse, run_dataset
 from zeroshot.training.train_net import load_net
 from zeroshot.training.trained import TrainedNet
 from zeroshot.types import Progress
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 __all__ = [
     "INT8", "Int8Recipe", "QuantizeOptions", "QuantizedNet", "QuantizedRun", "load_quantized", "pixel_table",
@@ -39,7 +46,7 @@ __all__ = [
 
 
 @dataclass(frozen=True, eq=False)
-class QuantizedRun:
+class QuantizedRun(Steps):
     """The quantised pairs of a run.
 
     Attributes:
@@ -52,36 +59,66 @@ class QuantizedRun:
         config: Of the run.
         seconds: Of this call.
         folder: Where the int8 nets are.
+        curves: Every working point of each pair, in float and in int8.
+        data: What this stage was given as its data.
     """
 
-    pairs: list[QuantizedPair]
-    nets: list[QuantizedNetRow]
+    pairs: Rows[QuantizedPair]
+    nets: Rows[QuantizedNetRow]
     recipe: Int8Recipe
     options: QuantizeOptions = field(repr=False)
     remarks: list[str]
     config: dict[str, Any] = field(repr=False)
     seconds: float
     folder: Path
+    curves: list[PairCurves] = field(default_factory=list, repr=False)
+    data: object = field(default=None, repr=False)
+
+    @property
+    def run(self) -> Path:
+        """The run folder."""
+        return self.folder.parent
+
+    def plot(self, path: str | Path | None = None) -> "list[Axes]":
+        """Draw accuracy against expected latency over all thresholds, a panel a pair.
+
+        Args:
+            path: Write the figure there too, as a PNG.
+        """
+        figure, panels = draw_curves(self.curves, f"{self.config['data']}: trained pairs in float and in int8")
+        if path is not None:
+            write_file(path, png(figure))
+        return panels
+
+    def run_folder(self) -> Path:
+        """Where the run lies."""
+        return self.run
+
+    def given_data(self) -> object:
+        """What this stage was given as its data."""
+        return self.data
+
+    def _repr_html_(self) -> str:
+        """As notebooks show it."""
+        return as_html(f"{self.config['data']}: trained pairs in float and in int8", self.pairs, self.remarks)
 
     def summary(self) -> dict[str, Any]:
         """As plain values: what summary.json holds and `zeroshot quantize --json` prints."""
         return {
             "run": str(self.folder.parent), "int8": str(self.folder), "data": self.config["data"],
             "recipe": self.recipe.values(), "rule": self.options.rule(), "seconds": round(self.seconds, 3),
-            "remarks": self.remarks, "pairs": [QUANTIZED_PAIRS.plain(pair) for pair in self.pairs],
-            "nets": [QUANTIZED_NETS.plain(net) for net in self.nets],
+            "remarks": self.remarks, "pairs": self.pairs.plain(), "nets": self.nets.plain(),
         }  # fmt: skip
 
 
+@takes_options(QuantizeOptions)
 def quantize(
     run: str | Path,
-    options: QuantizeOptions | None = None,
-    /,
+    options: QuantizeOptions,
     *,
     force: bool = False,
     resume: bool = False,
     progress: Progress | None = None,
-    **more: Any,  # noqa: ANN401 - options
 ) -> QuantizedRun:
     """Quantise the trained nets of a run's pairs, choose each pair's threshold, and measure the int8 cascades.
 
@@ -90,11 +127,10 @@ def quantize(
 
     Args:
         run: Folder of a search whose pairs were trained.
-        options: How; by default `QuantizeOptions()`.
+        options: What is asked for, and how.
         force: Replace the run's int8 nets.
         resume: Go on after an interruption, or choose other thresholds, with the nets that are there.
         progress: Called with what is being done, how many steps are done, of how many.
-        more: Options by name, instead of those in `options`.
 
     Raises:
         UsageError: A value is out of range or an unknown name, or two options exclude each other.
@@ -105,26 +141,25 @@ def quantize(
         InfeasibleError: No pair has a threshold that does what was asked for.
     """
     started, path = time.perf_counter(), Path(run)
-    asked = QuantizeOptions.of((options.values() if options else {}) | more)
     if force and resume:
         raise UsageError("`resume=True` continues a quantisation, `force=True` replaces it.", "Give one of the two.")
     config, trained = read_config(path), read_training(path)
     folder, seed = path / INT8, int(config["seed"])
-    data: Any = asked.data  # `run_dataset` says what is wrong with it
-    dataset = run_dataset(config, data)
-    plan = make_plan(folder, asked, seed, force=force, resume=resume)
+    dataset = run_dataset(config, options.data)
+    plan = make_plan(folder, options, seed, force=force, resume=resume)
     names = list(dict.fromkeys(name for pair in trained for name in pair.models))
     float_nets = {name: _load(path / layout.MODELS, name, dataset, seed) for name in names}
     split = hold_out(dataset, seed, float_nets[names[0]].recipe.validation)
     open_folder(folder, plan, force=force)
     int8_nets = _quantized(list(float_nets.values()), split, plan, folder, progress or (lambda what, done, total: None))
-    measured = measure_pairs(trained, float_nets, int8_nets, split, asked, seed)
+    measured = measure_pairs(trained, float_nets, int8_nets, split, options, seed)
     result = QuantizedRun(
-        pairs=measured.pairs, nets=[_net_row(net) for net in int8_nets.values()], recipe=plan.recipe, options=asked,
-        remarks=measured.remarks + coarse(split), config=config, seconds=time.perf_counter() - started, folder=folder,
+        pairs=Rows(QUANTIZED_PAIRS, measured.pairs),
+        nets=Rows(QUANTIZED_NETS, map(_net_row, int8_nets.values())),
+        recipe=plan.recipe, options=options, remarks=measured.remarks + coarse(split), config=config,
+        seconds=time.perf_counter() - started, folder=folder, curves=measured.curves, data=options.data,
     )  # fmt: skip
-    title = f"{config['data']}: trained pairs in float and in int8"
-    _write(result, plot_curves(measured.curves, title))
+    _write(result)
     return result
 
 
@@ -139,16 +174,16 @@ def _quantized(
     nets: Sequence[TrainedNet], data: Split, plan: Plan, folder: Path, report: Progress
 ) -> dict[str, QuantizedNet]:
     """Name -> int8 net; every net has as many steps of progress."""
-    found = {}
+    int8_nets = {}
     for i, net in enumerate(nets):
 
         def progress(_what: str, done: int, total: int, i: int = i) -> None:
             report(f"quantising net {i + 1} of {len(nets)}", i * total + done, len(nets) * total)
 
-        found[net.name] = quantize_net(
+        int8_nets[net.name] = quantize_net(
             net, data, plan.recipe, plan.seed, threads=plan.threads, folder=folder, resume=True, progress=progress
         )  # fmt: skip
-    return found
+    return int8_nets
 
 
 def _net_row(net: QuantizedNet) -> QuantizedNetRow:
@@ -164,10 +199,8 @@ def _net_row(net: QuantizedNet) -> QuantizedNetRow:
     )  # fmt: skip
 
 
-def _write(result: QuantizedRun, curves: bytes) -> None:
-    files: dict[str, str | bytes] = {
-        layout.PAIRS: QUANTIZED_PAIRS.to_csv(result.pairs), layout.NETS: QUANTIZED_NETS.to_csv(result.nets),
-        layout.CURVES_PLOT: curves, layout.SUMMARY: json_text(result.summary()),
-    }  # fmt: skip
-    for name, text in files.items():
-        disk.write(result.folder, name, text)
+def _write(result: QuantizedRun) -> None:
+    disk.write(result.folder, layout.PAIRS, result.pairs.to_csv())
+    disk.write(result.folder, layout.NETS, result.nets.to_csv())
+    result.plot(result.folder / layout.CURVES_PLOT)
+    disk.write(result.folder, layout.SUMMARY, json_text(result.summary()))

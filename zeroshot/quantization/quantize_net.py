@@ -76,7 +76,6 @@ def quantize_net(
 
 def _quantized(float_net: FloatNet, recipe: Int8Recipe, seed: int, report: Progress) -> QuantizedNet:
     started, trained, data = time.perf_counter(), float_net.trained, float_net.data
-    what, steps = f"quantising {trained.name}", recipe.epochs + 1
     net, x = float_net.folded(), float_net.calibration(recipe.images, seed)
     observed = observe(net, trained.net, float_net.table, x)
     if recipe.equalise:
@@ -84,13 +83,14 @@ def _quantized(float_net: FloatNet, recipe: Int8Recipe, seed: int, report: Progr
         observed = observe(net, trained.net, float_net.table, x)
     calibrated = qparams(observed, float_net.table, recipe.ranges, float_net.input_range)
     ptq = candidate(float_net, float_net.int8(net, calibrated), 0, None)
-    report(what, 1, steps)
+    words = f"quantising {trained.name}"
+    report(words, 1, recipe.epochs + 1)
     candidates = [ptq]
     if recipe.epochs:
         finetuner = Finetuner(float_net, net, calibrated, recipe, seed)
         for epoch in range(1, recipe.epochs + 1):
             candidates.append(finetuner.epoch(epoch))
-            report(what, epoch + 1, steps)
+            report(words, epoch + 1, recipe.epochs + 1)
     best = max(candidates, key=lambda each: each.merit)  # the first of equals
     outputs = {part: float_net.logits(best.net, part) for part in PARTS}
     before = outputs if best is ptq else {part: float_net.logits(ptq.net, part) for part in PARTS}

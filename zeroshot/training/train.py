@@ -14,6 +14,8 @@ from zeroshot.runs.files import json_text
 from zeroshot.runs.layout import MODELS, NETS, PAIRS, SUMMARY
 from zeroshot.runs.reading import read_search
 from zeroshot.runs.rows import TRAINED_NETS, TRAINED_PAIRS, MeasuredPair, PairForecast, PairModels, TrainedNetRow
+from zeroshot.runs.steps import Steps
+from zeroshot.runs.tables import Rows, as_html
 from zeroshot.training._plan import Plan, check_empty, new_plan, open_folder, resumed_plan
 from zeroshot.training._stages import Models, SideBySide, Training, all_nets, train_stages, tunable
 from zeroshot.training.batches import Split, hold_out
@@ -33,7 +35,7 @@ __all__ = [
 
 
 @dataclass(frozen=True, eq=False)
-class TrainedRun:
+class TrainedRun(Steps):
     """The trained pairs of a run.
 
     Attributes:
@@ -46,10 +48,11 @@ class TrainedRun:
         config: Of the run.
         seconds: Of this call.
         folder: Where the models are.
+        data: What this stage was given as its data.
     """
 
-    pairs: list[MeasuredPair]
-    nets: list[TrainedNetRow]
+    pairs: Rows[MeasuredPair]
+    nets: Rows[TrainedNetRow]
     recipe: Recipe
     distil: Distillation | None
     cascade_aware: CascadeTuning | None
@@ -57,11 +60,24 @@ class TrainedRun:
     config: dict[str, Any] = field(repr=False)
     seconds: float
     folder: Path
+    data: object = field(default=None, repr=False)
 
     @property
     def run(self) -> Path:
         """The run folder."""
         return self.folder.parent
+
+    def run_folder(self) -> Path:
+        """Where the run lies."""
+        return self.run
+
+    def given_data(self) -> object:
+        """What this stage was given as its data."""
+        return self.data
+
+    def _repr_html_(self) -> str:
+        """As notebooks show it."""
+        return as_html(f"{self.config['data']}: trained pairs beside what was predicted", self.pairs, self.remarks)
 
     def summary(self) -> dict[str, Any]:
         """As plain values: what `zeroshot train --json` prints."""
@@ -70,8 +86,7 @@ class TrainedRun:
             "recipe": self.recipe.values(), "distil": self.distil.values() if self.distil else None,
             "cascade_aware": self.cascade_aware.values() if self.cascade_aware else None,
             "seconds": round(self.seconds, 3), "remarks": self.remarks,
-            "pairs": [TRAINED_PAIRS.plain(pair) for pair in self.pairs],
-            "nets": [TRAINED_NETS.plain(net) for net in self.nets],
+            "pairs": self.pairs.plain(), "nets": self.nets.plain(),
         }  # fmt: skip
 
 
@@ -119,11 +134,13 @@ def train(
     open_folder(folder, training.plan, replace_old=force)
     models, trained = train_stages(training, SideBySide(split, folder, together, report))
     result = TrainedRun(
-        pairs=[_measured(pair, nets, split, options.policy, seed) for pair, nets in zip(pairs, models, strict=True)],
-        nets=[_net_row(net) for net in trained],
+        pairs=Rows(TRAINED_PAIRS, (
+            _measured(pair, nets, split, options.policy, seed) for pair, nets in zip(pairs, models, strict=True)
+        )),
+        nets=Rows(TRAINED_NETS, map(_net_row, trained)),
         recipe=training.plan.recipe, distil=plan.distil, cascade_aware=plan.cascade_aware,
         remarks=_remarks(training, options.top, split, trained), config=config,
-        seconds=time.perf_counter() - started, folder=folder,
+        seconds=time.perf_counter() - started, folder=folder, data=options.data,
     )  # fmt: skip
     _write(result)
     return result
@@ -185,6 +202,6 @@ def _remarks(training: Training, top: int, data: Split, trained: Sequence[Traine
 
 
 def _write(result: TrainedRun) -> None:
-    disk.write(result.folder, PAIRS, TRAINED_PAIRS.to_csv(result.pairs))
-    disk.write(result.folder, NETS, TRAINED_NETS.to_csv(result.nets))
+    disk.write(result.folder, PAIRS, result.pairs.to_csv())
+    disk.write(result.folder, NETS, result.nets.to_csv())
     disk.write(result.folder, SUMMARY, json_text(result.summary()))
