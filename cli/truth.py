@@ -1,7 +1,7 @@
 """`zeroshot truth`: the zoo of trained nets that predictions are calibrated on and judged by."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -11,7 +11,7 @@ from ._output import aligned, emit, prose
 if TYPE_CHECKING:
     from rich.console import Console
 
-Row = dict[str, Any]
+    from zeroshot.bench.pair_truth import NetSummary
 
 
 def truth(
@@ -30,15 +30,15 @@ def truth(
     emit(payload, lambda screen: _print(screen, summary, len(rows)), json=json)
 
 
-def _print(screen: "Console", rows: list[Row], trained: int) -> None:
-    rows = sorted(rows, key=lambda row: row["macs"])
+def _print(screen: "Console", rows: "list[NetSummary]", trained: int) -> None:
+    rows = sorted(rows, key=lambda row: row.macs)
     lines = [("half", "M MACs", "accuracy %", "±", "seeds")]
     for row in rows:
-        spread = f"{100 * row['spread']:.2f}" if row["spread"] is not None else ""
-        accuracy = f"{100 * row['accuracy']:.2f}"
-        lines.append((row["half"], f"{row['macs'] / 1e6:.3f}", accuracy, spread, str(len(row["seeds"]))))
+        spread = f"{100 * row.spread:.2f}" if row.spread is not None else ""
+        accuracy = f"{100 * row.accuracy:.2f}"
+        lines.append((row.half, f"{row.macs / 1e6:.3f}", accuracy, spread, str(len(row.seeds))))
     texts = aligned(lines, screen.width, left=1)
-    for text, net in zip(texts, ["net", *(row["net"] for row in rows)], strict=True):
+    for text, net in zip(texts, ["net", *(row.net for row in rows)], strict=True):
         screen.print(f"{text}  {net}", style="dim" if net == "net" else None)
     prose(screen, f"\n{len(rows)} nets, {trained} trainings. Accuracy on the test images; with more seeds the mean, ± "
                   "their standard deviation. Predictions are calibrated on some and judged on the held-out ones.",

@@ -127,11 +127,11 @@ def label_noise(zoo: Zoo) -> tuple[float, int]:
     Returns:
         NaN and 0 without repeats.
     """
-    groups = [row for row in zoo.summary() if row["spread"] is not None]
-    freedom = np.array([len(row["seeds"]) - 1 for row in groups], float)
+    groups = [row for row in zoo.summary() if row.spread is not None]
+    freedom = np.array([len(row.seeds) - 1 for row in groups], float)
     if not len(groups):
         return float("nan"), 0
-    return float(np.sqrt((freedom * [row["spread"] ** 2 for row in groups]).sum() / freedom.sum())), len(groups)
+    return float(np.sqrt((freedom * [(row.spread or 0.0) ** 2 for row in groups]).sum() / freedom.sum())), len(groups)
 
 
 @cache

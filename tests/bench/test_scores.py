@@ -176,6 +176,11 @@ def test_other_files_are_refused(tmp_path):
     np.savez(path, about=np.array(json.dumps({**about, "format": 9})), cells=np.arange(3))
     with pytest.raises(DataError, match="another format"):
         cs.read(path)
+    for wrong, words in (({"seed": "x"}, "protocol.seed"), ({"noise": 1}, "another format: .'noise'")):
+        text = json.dumps({**about, "protocol": wrong})
+        np.savez(path, about=np.array(text), cells=np.arange(2), score_p=np.zeros(2))
+        with pytest.raises(DataError, match=words):
+            cs.read(path)
 
 
 def test_proxies_with_passes_of_their_own_are_asked_for():

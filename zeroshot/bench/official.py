@@ -21,7 +21,7 @@ import numpy as np
 
 from zeroshot.bench.nasbench201 import DEVICES, TASKS
 from zeroshot.errors import DataError, UsageError
-from zeroshot.runs.folder import RunFolder
+from zeroshot.runs.files import write_file
 from zeroshot.spaces import nasbench201 as space
 
 # Ours -> (the authors' data set, the name of its test images there).
@@ -166,5 +166,4 @@ def _write(path: Path, header: list[str], rows: Iterable[Sequence[object]]) -> P
     text = io.StringIO()
     csv.writer(text, lineterminator="\n").writerows([header, *rows])
     path.parent.mkdir(parents=True, exist_ok=True)
-    data = gzip.compress(text.getvalue().encode(), mtime=0)
-    return RunFolder(path.parent, made_here=False).write(path.name, data)
+    return write_file(path, gzip.compress(text.getvalue().encode(), mtime=0))

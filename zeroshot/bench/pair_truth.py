@@ -28,7 +28,19 @@ Row = dict[str, Any]
 HALVES = ("calibration", "held-out")
 FOLDER = Path(__file__).resolve().parents[2] / "benchmarks/pair_truth/zoo"  # beside the cloned code; no wheel has it
 
-__all__ = ["FOLDER", "HALVES", "LEVELS", "PairTable", "Zoo", "ZooNet", "costs_on", "load", "outcome", "pair_table"]
+__all__ = [
+    "FOLDER",
+    "HALVES",
+    "LEVELS",
+    "NetSummary",
+    "PairTable",
+    "Zoo",
+    "ZooNet",
+    "costs_on",
+    "load",
+    "outcome",
+    "pair_table",
+]
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,6 +66,27 @@ class ZooNet:
     test_accuracy: float
     about: Row = field(repr=False)
     answers: Answers = field(repr=False)
+
+
+@dataclass(frozen=True)
+class NetSummary:
+    """The trainings of one net together.
+
+    Attributes:
+        net: Short spec.
+        half: `calibration` or `held-out`.
+        macs: Of one inference.
+        seeds: Of the trainings, ascending.
+        accuracy: Mean test accuracy, a fraction.
+        spread: Its standard deviation over the seeds; None of one seed.
+    """
+
+    net: str
+    half: str
+    macs: int
+    seeds: tuple[int, ...]
+    accuracy: float
+    spread: float | None
 
 
 @dataclass(frozen=True, eq=False)
@@ -116,19 +149,19 @@ class Zoo:
             for net in self.nets
         ]  # fmt: skip
 
-    def summary(self) -> list[Row]:
-        """One row a net, its seeds together: mean test accuracy and, of more seeds, its standard deviation."""
+    def summary(self) -> list[NetSummary]:
+        """The nets, each with its seeds together."""
         groups: dict[str, list[ZooNet]] = defaultdict(list)
         for net in self.nets:
             groups[net.net].append(net)
-        return [
-            {
-                "net": name, "half": group[0].half, "macs": group[0].macs, "seeds": sorted(net.seed for net in group),
-                "accuracy": mean(net.test_accuracy for net in group),
-                "spread": stdev(net.test_accuracy for net in group) if len(group) > 1 else None,
-            }
-            for name, group in groups.items()
-        ]  # fmt: skip
+        return [_summary(group) for group in groups.values()]
+
+
+def _summary(group: list[ZooNet]) -> NetSummary:
+    accuracies = [net.test_accuracy for net in group]
+    seeds = tuple(sorted(net.seed for net in group))
+    spread = stdev(accuracies) if len(group) > 1 else None
+    return NetSummary(group[0].net, group[0].half, group[0].macs, seeds, mean(accuracies), spread)
 
 
 def load(folder: str | Path = FOLDER) -> Zoo:

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
@@ -198,11 +199,18 @@ def of_nasbench201(
     return Study(tuple(verdicts), regrets, about, tuple(notes))
 
 
-def compare(old: CellScores, new: CellScores) -> dict[str, tuple[int, float]]:
-    """Two computations of the same scores: proxy -> (cells in both, largest relative difference).
+class Drift(NamedTuple):
+    """How far two computations of the same scores are apart: cells in both, and the largest relative difference."""
 
-    Infinite where a score is defined in one and undefined in the other. Without proxies that share no cell, or of
-    which the two have different versions.
+    cells: int
+    difference: float
+
+
+def compare(old: CellScores, new: CellScores) -> dict[str, Drift]:
+    """Two computations of the same scores, by proxy.
+
+    The difference is infinite where a score is defined in one and undefined in the other. Without proxies that share
+    no cell, or of which the two have different versions.
     """
     _, i, j = np.intersect1d(old.cells, new.cells, return_indices=True)
     out = {}
@@ -214,7 +222,7 @@ def compare(old: CellScores, new: CellScores) -> dict[str, tuple[int, float]]:
         if len(a):
             lone = np.isfinite(a) != np.isfinite(b)
             apart = np.nan_to_num(np.abs(a - b) / np.maximum(1e-30, np.maximum(np.abs(a), np.abs(b))))
-            out[name] = (len(a), float(np.where(lone, np.inf, apart).max()))
+            out[name] = Drift(len(a), float(np.where(lone, np.inf, apart).max()))
     return out
 
 

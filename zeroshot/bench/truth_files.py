@@ -22,7 +22,7 @@ import numpy.typing as npt
 
 from zeroshot.cascade.policy import DEFAULT_POLICY, POLICIES, confidence
 from zeroshot.errors import RunError, UsageError
-from zeroshot.runs.folder import RunFolder
+from zeroshot.runs.files import json_text, npz_bytes, write_file
 from zeroshot.types import ByteArray, FloatArray
 
 Row = dict[str, Any]
@@ -95,7 +95,7 @@ def save_labels(folder: Path, labels: Mapping[str, npt.ArrayLike]) -> None:
         if any(not np.array_equal(before[part], np.asarray(labels[part])) for part in PARTS):
             raise RunError(f"{folder / LABELS} holds the labels of other images.", "Store this zoo elsewhere.")
         return
-    _write_arrays(folder, LABELS, {part: np.asarray(labels[part]).astype(np.uint8) for part in PARTS})
+    write_file(folder / LABELS, npz_bytes({part: np.asarray(labels[part]).astype(np.uint8) for part in PARTS}))
 
 
 def load_labels(folder: Path) -> dict[str, ByteArray]:
@@ -131,12 +131,13 @@ def save_net(folder: Path, name: str, about: Mapping[str, Any], said: Answers, l
     arrays["test_levels"] = np.diff(stacked, axis=0, prepend=np.zeros_like(stacked[:1]))
     arrays["validation_levels"] = said.validation_levels
     arrays["knots"] = np.stack(list(said.knots.values()))
-    raw = _write_arrays(folder, f"{name}.npz", arrays)
+    raw = npz_bytes(arrays)
+    write_file(folder / f"{name}.npz", raw)
     added = {
         "policies": list(said.levels), "labels_sha256": labels_sha256(labels),
         "sha256": hashlib.sha256(raw).hexdigest(),
     }  # fmt: skip
-    RunFolder(folder, made_here=False).write(f"{name}.json", json.dumps({**about, **added}, indent=1) + "\n")
+    write_file(folder / f"{name}.json", json_text({**about, **added}, indent=1))
 
 
 def load_net(folder: Path, name: str, labels: Mapping[str, ByteArray]) -> tuple[Row, Answers]:
@@ -181,13 +182,6 @@ def read_about(path: Path) -> Row:
     if not isinstance(about, dict) or not {"net", "seed", "policies", "classes", "sha256"} <= about.keys():
         raise RunError(f"{path} describes no net of a zoo.", AGAIN)
     return about
-
-
-def _write_arrays(folder: Path, name: str, arrays: Mapping[str, npt.NDArray[Any]]) -> bytes:
-    buffer = io.BytesIO()
-    np.savez_compressed(buffer, allow_pickle=False, **arrays)
-    RunFolder(folder, made_here=False).write(name, buffer.getvalue())
-    return buffer.getvalue()
 
 
 def _read_arrays(path: Path, keys: Sequence[str], sha256: str | None = None) -> dict[str, Any]:

@@ -31,7 +31,7 @@ def load(folder: Path = Path(FOLDER)) -> Truth:
     rows = zoo.summary()
     if len(rows) < FEWEST:
         raise UsageError(f"{folder} has {len(rows)} trained nets; {FEWEST} are the least.", "Train more of its plan.")
-    nets = tuple(row["net"] for row in rows)
+    nets = tuple(row.net for row in rows)
     scores = _scores(folder.parent / "scores.csv", nets)
     one_each = Zoo(tuple({net.net: net for net in reversed(zoo.nets)}[name] for name in nets), zoo.labels)
     found = costs_on(one_each, load_board(DEFAULT_BOARD), load_engine(DEFAULT_ENGINE))
@@ -40,7 +40,7 @@ def load(folder: Path = Path(FOLDER)) -> Truth:
         "sram": found.arena + found.persistent,
     }  # fmt: skip
     return Truth(
-        "pair-truth", nets, {TASK: np.array([100 * row["accuracy"] for row in rows])},
+        "pair-truth", nets, {TASK: np.array([100 * row.accuracy for row in rows])},
         {name: np.asarray(values, np.float64) for name, values in costs.items()},
         scores | {"random": random_scores(len(nets))}, np.arange(len(nets)),
     )  # fmt: skip

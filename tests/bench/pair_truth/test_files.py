@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from zeroshot.bench import truth_files as files
-from zeroshot.bench.pair_truth import Zoo, costs_on, load, outcome, pair_table
+from zeroshot.bench.pair_truth import NetSummary, Zoo, costs_on, load, outcome, pair_table
 from zeroshot.cascade import measure
 from zeroshot.cascade.policy import DEFAULT_POLICY, POLICIES, confidence
 from zeroshot.cost.boards import load_board
@@ -246,12 +246,10 @@ def test_choosing(copy, truth):
     assert len(zoo.chosen(None, None)) == 6
     with pytest.raises(UsageError, match="half"):
         zoo.chosen("test")
-    (row,) = (row for row in zoo.summary() if row["net"] == SPECS[3])
+    (row,) = (row for row in zoo.summary() if row.net == SPECS[3])
     accuracy = float((logits[3]["test"].argmax(1) == labels["test"]).mean())
-    assert row == {
-        "net": SPECS[3], "half": "held-out", "macs": 900, "seeds": [0, 1], "accuracy": accuracy, "spread": 0.0,
-    }  # fmt: skip
-    assert [row["spread"] for row in zoo.summary()] == [None, None, None, 0.0, None]
+    assert row == NetSummary(SPECS[3], "held-out", 900, seeds=(0, 1), accuracy=accuracy, spread=0.0)
+    assert [row.spread for row in zoo.summary()] == [None, None, None, 0.0, None]
 
 
 def test_costs_are_those_of_each_net_alone(stored):

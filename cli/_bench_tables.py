@@ -1,0 +1,114 @@
+"""The tables of `zeroshot bench`."""
+
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Any
+
+from ._dialect import spoken
+from ._output import aligned, prose
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from zeroshot.bench.judge import Verdict
+    from zeroshot.bench.statistics import Estimate
+    from zeroshot.bench.study import Drift, Study
+
+
+def payload(found: "Study", drift: "Mapping[str, Drift]") -> dict[str, Any]:
+    """What --json prints."""
+    return {
+        "nets": found.about, "notes": found.notes, "verdicts": [verdict.row() for verdict in found.verdicts],
+        "mean_regret": found.regrets,
+        "rescored": {
+            name: {"cells": each.cells, "largest_relative_difference": each.difference} for name, each in drift.items()
+        },
+    }  # fmt: skip
+
+
+def show(screen: "Console", found: "Study", drift: "Mapping[str, Drift]", bands: str) -> None:
+    """Print every set of nets, its tasks and tables, then the notes."""
+    for nets, about in found.about.items():
+        screen.print(f"\n{nets}", style="bold")
+        prose(screen, about, "dim")
+        for task in dict.fromkeys(v.task for v in found.verdicts if v.nets == nets):
+            verdicts = [v for v in found.verdicts if (v.nets, v.task) == (nets, task)]
+            _correlations(screen, verdicts)
+            if bands:
+                _bands(screen, verdicts, bands)
+            _regrets(screen, found.regrets.get(nets, {}).get(task, {}))
+    _undefined(screen, found.verdicts)
+    for note in found.notes:
+        prose(screen, f"note: {spoken(note)}", "yellow")
+    if drift:
+        n, value = max(each.cells for each in drift.values()), max(each.difference for each in drift.values())
+        prose(screen, f"Scored anew: {n} cells are stored too; largest relative difference {value:.1e}.")
+
+
+def _undefined(screen: "Console", verdicts: "Iterable[Verdict]") -> None:
+    """Why some figures are missing, and whose."""
+    unclear: dict[str, list[str]] = {}
+    for verdict in verdicts:
+        for estimate in (*verdict.spearman.values(), *verdict.kendall.values(), verdict.partial):
+            if estimate.note:
+                unclear.setdefault(estimate.note, []).append(verdict.proxy)
+    for reason, names in unclear.items():
+        prose(screen, f"note: - stands for {reason}: {', '.join(dict.fromkeys(names))}", "yellow")
+
+
+def _correlations(screen: "Console", verdicts: "list[Verdict]") -> None:
+    ks = sorted({k for verdict in verdicts for k in verdict.precision})
+    heads = ["proxy", "nets", "Spearman", "95 %", "tau-b", "top 10 %", "top 5 %", "given size"]
+    heads += [f"p@{k}" for k in ks] + [f"best@{k}" for k in ks[:2]] + [f"gain@{k}" for k in ks[-1:]]
+    lines = [
+        [
+            v.proxy, str(v.n), _number(v.spearman["all"]), _interval(v.spearman["all"]), _number(v.kendall["all"]),
+            _number(v.spearman["top 10 %"]), _number(v.spearman["top 5 %"]), _number(v.partial),
+            *(_known(v.precision, k, 2) for k in ks), *(_known(v.best_rank, k, 0) for k in ks[:2]),
+            *(_known(v.ndcg, k, 2) for k in ks[-1:]),
+        ]
+        for v in sorted(verdicts, key=lambda v: -v.spearman["all"].value if v.spearman["all"].note == "" else 2.0)
+    ]  # fmt: skip
+    screen.print(f"\n{verdicts[0].task}")
+    _table(screen, heads, lines)
+
+
+def _bands(screen: "Console", verdicts: "list[Verdict]", cost: str) -> None:
+    """Spearman among nets that cost about as much."""
+    count = max(len(v.bands) for v in verdicts)
+    sizes = next(([e.n for e in v.bands] for v in verdicts if len(v.bands) == count), [])
+    lines = [
+        [v.proxy, *(_number(e) for e in v.bands), *["-"] * (count - len(v.bands))]
+        for v in sorted(verdicts, key=lambda v: -sum(e.value for e in v.bands if not e.note))
+    ]
+    screen.print()
+    _table(screen, [f"Spearman inside bands of {cost}", *(f"{n} nets" for n in sizes)], lines)
+
+
+def _regrets(screen: "Console", regrets: dict[str, dict[str, float]]) -> None:
+    """Points lost on average over a sweep of limits."""
+    if not regrets:
+        return
+    costs = list(next(iter(regrets.values())))
+    order = sorted(regrets, key=lambda name: sum(regrets[name].values()))
+    lines = [[name, *(f"{regrets[name][cost]:.2f}" for cost in costs)] for name in order]
+    heads = ["points lost under a limit", *(" ".join(cost.split("/")[-2:]) for cost in costs)]
+    screen.print()
+    _table(screen, heads, lines)
+
+
+def _table(screen: "Console", heads: list[str], lines: list[list[str]]) -> None:
+    texts = aligned([heads, *lines], screen.width, left=1)
+    screen.print(texts[0], style="dim")
+    screen.print("\n".join(texts[1:]))
+
+
+def _known(values: dict[int, float], k: int, digits: int) -> str:
+    return f"{values[k]:.{digits}f}" if k in values else "-"
+
+
+def _number(found: "Estimate") -> str:
+    return "-" if found.note else f"{found.value:.3f}"
+
+
+def _interval(found: "Estimate") -> str:
+    return "" if found.note or found.low != found.low else f"{found.low:.3f}..{found.high:.3f}"
