@@ -378,4 +378,4 @@ def test_truth_without_a_zoo(cli):
     result = cli("truth", "--folder", "nowhere")
     assert result.exit_code == 1
     assert "There is no zoo in nowhere" in result.stderr
-    assert "`folder`" in result.stderr
+    assert "--folder" in result.stderr
