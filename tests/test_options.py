@@ -98,8 +98,7 @@ def test_an_option_may_have_options_itself():
     made = Outer(maybe=Stage(proxies="zico"))
     assert made.values() == {"inner": Stage().values(), "maybe": Stage(proxies="zico").values()}
     assert Outer.of(made.values()) == made
-    assert Outer.called(made, {"inner": 5}) == Outer(Stage(nets=5), made.maybe)
-    assert Outer.called(None, {}) == Outer()
+    assert Outer.of({**made.values(), "inner": 5}) == Outer(Stage(nets=5), made.maybe)
 
 
 @pytest.mark.parametrize(
@@ -114,6 +113,6 @@ def test_an_option_may_have_options_itself():
 )
 def test_what_is_wrong_inside_is_named(given, words):
     with pytest.raises(UsageError) as caught:
-        Outer.called(None, given)
+        Outer.of(given)
     text = f"{caught.value.message} {caught.value.hint}"
     assert [word for word in words if word not in text] == []

@@ -129,15 +129,6 @@ class Options:
         """Options of a TOML file; errors as `read_toml` and `of`."""
         return cls.of(read_toml(path), f"In {path}.")
 
-    @classmethod
-    def called(cls, options: Self | None, changes: Mapping[str, object]) -> Self:
-        """What a stage was called with: options, by default all of them, with some changed by name.
-
-        Raises:
-            UsageError: As `of`.
-        """
-        return cls.of({**vars(options or cls()), **changes})
-
     def values(self) -> dict[str, Any]:
         """As a mapping of plain values, for a stored config; tuples become lists."""
         return {name: _plain(getattr(self, name)) for name in self.declared()}
