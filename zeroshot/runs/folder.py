@@ -95,7 +95,7 @@ def check_run(path: Path, config: Row, *, force: bool, resume: bool) -> bool:
     """
     if force and resume:
         raise UsageError("`resume=True` continues a run, `force=True` replaces it.", "Give one of the two.")
-    with disk(path, "Name another folder with `run`."):
+    with disk(path):
         taken = path.exists() and (not path.is_dir() or any(path.iterdir()))
     if resume:
         _same_config(path, config)
@@ -118,7 +118,7 @@ def open_run(path: Path, config: Row, *, force: bool, resume: bool) -> RunFolder
     taken = check_run(path, config, force=force, resume=resume)
     if resume:
         return RunFolder(path, made_here=False)
-    with disk(path):
+    with disk(path, "Name another folder with `run`."):
         if taken:
             shutil.rmtree(path)
         path.mkdir(parents=True, exist_ok=True)
