@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from zeroshot.data import Dataset, load
     from zeroshot.errors import ZeroshotError
     from zeroshot.net import NetSpec
+    from zeroshot.pruning.compress import CompressedNet, compress
+    from zeroshot.quantization.quantize import QuantizedRun, quantize
     from zeroshot.scoring.modules import score, score_many
     from zeroshot.searching.results import SearchResult
     from zeroshot.searching.search import search
@@ -26,6 +28,10 @@ _HOMES = {
     "SearchResult": "zeroshot.searching.results",
     "train": "zeroshot.training.train",
     "TrainedRun": "zeroshot.training.train",
+    "quantize": "zeroshot.quantization.quantize",
+    "QuantizedRun": "zeroshot.quantization.quantize",
+    "compress": "zeroshot.pruning.compress",
+    "CompressedNet": "zeroshot.pruning.compress",
     "Dataset": "zeroshot.data",
     "load": "zeroshot.data",
     "NetSpec": "zeroshot.net",
@@ -35,8 +41,8 @@ _HOMES = {
 }
 
 __all__ = [
-    "Dataset", "NetSpec", "SearchResult", "TrainedRun", "ZeroshotError", "__version__", "load", "score", "score_many",
-    "search", "train",
+    "CompressedNet", "Dataset", "NetSpec", "QuantizedRun", "SearchResult", "TrainedRun", "ZeroshotError",
+    "__version__", "compress", "load", "quantize", "score", "score_many", "search", "train",
 ]  # fmt: skip
 
 

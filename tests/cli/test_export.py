@@ -7,7 +7,7 @@ import pytest
 
 from zeroshot.data import load
 from zeroshot.firmware.export import export_pair
-from zeroshot.quantization.quantize import Int8Recipe, quantize_run
+from zeroshot.quantization.quantize import quantize
 from zeroshot.runs.folder import open_run
 from zeroshot.training.train import train
 
@@ -31,7 +31,7 @@ def original(tmp_path_factory):
     made = open_run(tmp_path_factory.mktemp("original") / "run", config, force=False, resume=False)
     made.write_table("pairs.csv", [row])
     train(made.path, top=1, epochs=1, jobs=1)
-    quantize_run(made.path, Int8Recipe(epochs=0))
+    quantize(made.path, epochs=0)
     return made.path
 
 

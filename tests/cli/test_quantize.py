@@ -17,7 +17,7 @@ from zeroshot.quantization.quantize import Int8Recipe, load_quantized, quantize
 from zeroshot.runs.checkpoints import stem
 from zeroshot.runs.layout import INT8
 from zeroshot.runs.rows import QUANTIZED_PAIRS
-from zeroshot.training.train import Recipe, train_pairs
+from zeroshot.training.train import train
 
 from ..run_folders import listed_pair, run_folder
 
@@ -29,7 +29,7 @@ def trained(tmp_path_factory):
     """A run with one pair, trained."""
     little, big, single = NETS
     run = run_folder(tmp_path_factory.mktemp("trained") / "run", [listed_pair(1, little, big, single)])
-    train_pairs(run, top=1, recipe=Recipe(epochs=2), jobs=1)
+    train(run, top=1, epochs=2, jobs=1)
     return run
 
 

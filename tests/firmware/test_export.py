@@ -15,7 +15,7 @@ from zeroshot.data import load
 from zeroshot.errors import InfeasibleError, RunError, ToolchainError, UsageError, VerifyError
 from zeroshot.firmware import export as export_module
 from zeroshot.firmware.export import export_pair
-from zeroshot.quantization.quantize import Int8Recipe, Rule, quantize_run
+from zeroshot.quantization.quantize import quantize
 from zeroshot.runs.folder import open_run
 from zeroshot.training.train import train
 
@@ -39,7 +39,7 @@ def make(folder):
     made = open_run(folder, config, force=False, resume=False)
     made.write_table("pairs.csv", list(rows))
     train(made.path, top=len(rows), epochs=1, jobs=1)
-    quantize_run(made.path, Int8Recipe(epochs=0))
+    quantize(made.path, epochs=0)
     return made.path
 
 
@@ -94,7 +94,7 @@ def test_a_pair_becomes_a_verified_folder(run):
 
 
 def test_a_threshold_a_class_reaches_the_device(run):
-    quantize_run(run, rule=Rule(rate=0.3, per_class=True), resume=True)
+    quantize(run, rate=0.3, per_class=True, resume=True)
     row = quantised(run)[0]
     found = unproved(run)
     assert found.thresholds == tuple(map(int, row["threshold_int8"].split()))

@@ -203,7 +203,7 @@ def _other_weights(run):
         ({"net": "r8-s4-c3w4x1"}, RunError, "There is no"),
         ({"data": "fashion"}, Exception, "fashion"),
         ({"macro": 3}, UsageError, "macro"),
-        ({"lr": 900.0}, TrainError, "no number"),
+        ({"lr": 900.0}, TrainError, "is NaN or infinite"),
     ],
     ids=str,
 )

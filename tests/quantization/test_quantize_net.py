@@ -53,7 +53,7 @@ def trained(split):
 
     def get(block):
         if block not in known:
-            known[block] = train_net(NETS[block], split, Recipe(epochs=5))
+            known[block] = train_net(NETS[block], split, Recipe(epochs=5, precision="fp32"))
         return known[block]
 
     return get
@@ -241,7 +241,7 @@ def test_finetuning_brings_the_integers_closer_to_the_float_net(trained, split):
     calibrated = qparams(
         observe(net, "net", table, float_net.calibration(None, 0)), table, "minmax", float_net.input_range
     )
-    coarse = replace(calibrated, scale=(calibrated.scale * np.float32(6)).astype(np.float32))
+    coarse = replace(calibrated, scale=(calibrated.scale * np.float32(10)).astype(np.float32))
     coarse.zero[1:][:] = np.where(calibrated.zero[1:] == -128, -128, 0)
     finetuner = Finetuner(float_net, net, coarse, Int8Recipe(epochs=3, lr=0.01, teacher=1.0), seed=0)
     expected = torch.from_numpy(trained("separable").outputs["test"]).log_softmax(1)
@@ -269,7 +269,7 @@ def test_repeated_and_resumed_the_integers_are_the_same(trained, split, finetune
         trained("bottleneck"), split, QAT, folder=tmp_path, progress=lambda *report: reports.append(report)
     )  # fmt: skip
     assert same(again, finetuned("bottleneck"))
-    assert reports == [(f"quantising {NETS['bottleneck']}", done, 3) for done in (1, 2, 3)]
+    assert reports == [(1, 3), (2, 3), (3, 3)]
     assert same(load_quantized(tmp_path, NETS["bottleneck"]), again)
     assert same(quantize_net(trained("bottleneck"), split, QAT, folder=tmp_path, resume=True), again)
     name = stem(NETS["bottleneck"])

@@ -20,7 +20,7 @@ from zeroshot.runs.checkpoints import stem
 from zeroshot.runs.layout import INT8, MODELS, PAIRS
 from zeroshot.runs.reading import read_quantization, read_training
 from zeroshot.runs.rows import QUANTIZED_PAIRS, TRAINED_PAIRS
-from zeroshot.training.train import Recipe, hold_out, load_net, train_pairs
+from zeroshot.training.train import hold_out, load_net, train
 
 from ..run_folders import listed_pair, run_folder
 
@@ -40,7 +40,7 @@ def digits():
 def original(tmp_path_factory):
     """A run whose first two pairs are trained."""
     run = run_folder(tmp_path_factory.mktemp("original") / "run", LISTED)
-    train_pairs(run, top=2, recipe=Recipe(epochs=3), jobs=1)
+    train(run, top=2, epochs=3, jobs=1)
     return run
 
 
@@ -323,7 +323,7 @@ def test_resumed_after_an_interruption_equals_uninterrupted(run, quantised):
 
 def test_more_pairs_that_were_trained_later_are_added(done):
     before = quantize(done, resume=True)
-    train_pairs(done, top=3, resume=True, jobs=1)
+    train(done, top=3, resume=True, jobs=1)
     after = quantize(done, resume=True)
     assert after.pairs[:2] == before.pairs
     assert len(after.pairs) == 3
@@ -399,7 +399,7 @@ def test_int8_nets_that_are_there(done):
 
 def test_nets_that_were_trained_again(done):
     """The int8 nets are of other weights now."""
-    train_pairs(done, top=2, recipe=Recipe(epochs=1), force=True, jobs=1)
+    train(done, top=2, epochs=1, force=True, jobs=1)
     assert "weights_sha256" in refused(done, resume=True)
 
 

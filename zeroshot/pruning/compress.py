@@ -26,7 +26,7 @@ from zeroshot.runs.reading import read_search
 from zeroshot.runs.rows import PRUNED_NETS, PredictedPair, PrunedNetRow
 from zeroshot.training.batches import hold_out
 from zeroshot.training.recipe import Recipe
-from zeroshot.training.searched import run_dataset
+from zeroshot.training.run_data import run_dataset
 from zeroshot.training.train_net import load_net
 from zeroshot.types import Progress
 
@@ -86,7 +86,7 @@ def compress(
     force: bool = False,
     resume: bool = False,
     progress: Progress | None = None,
-    **more: Any,  # noqa: ANN401 - options
+    **changes: Any,  # noqa: ANN401 - checked by CompressOptions
 ) -> CompressedNet:
     """Prune a trained net of a run to a target and train it on; the source stays.
 
@@ -102,7 +102,7 @@ def compress(
         force: Replace what an earlier call has left of these pruned nets.
         resume: Go on after an interruption, with the same arguments and the same weights as without it.
         progress: Called with what is being done, how many epochs are done, of how many.
-        more: Options by name, instead of those in `options`.
+        changes: Options by name, see `CompressOptions`: `compress(run, "1:big", macs="1M", epochs=4)`.
 
     Raises:
         UsageError: A value is out of range, an unknown name, no target, or one that the net meets already.
@@ -113,15 +113,14 @@ def compress(
         TrainError: The loss is NaN or infinite; the last checkpoint is kept.
     """
     started, folder = time.perf_counter(), Path(run) / MODELS
-    asked = CompressOptions.of((options.values() if options else {}) | more)
+    asked = CompressOptions.called(options, changes)
     if force and resume:
         raise UsageError("`resume=True` continues a training, `force=True` replaces it.", "Give one of the two.")
     config, pairs = read_search(Path(run))
     target = make_target(asked, config.get("board", DEFAULT_BOARD), config.get("engine", DEFAULT_ENGINE))
     source = load_net(folder, _name(net, pairs))
-    data: Any = asked.data  # `run_dataset` says what is wrong with it
     rounds = Rounds(
-        source=source, data=hold_out(run_dataset(config, data), int(config["seed"]), source.recipe.validation),
+        source=source, data=hold_out(run_dataset(config, asked.data), int(config["seed"]), source.recipe.validation),
         target=target, options=asked, seed=int(config["seed"]), folder=folder, force=force, resume=resume,
     )  # fmt: skip
     nets, last, remarks = rounds.run(progress or (lambda what, done, total: None))

@@ -85,17 +85,17 @@ def prune(
     """
     if multiple < 1:
         raise UsageError(f"A multiple must be at least 1, not {multiple}.", "4 suits the kernels of devices.")
-    its_spec, weights = _source(net, spec)
-    module, image = _module(its_spec, weights), _image(weights)
-    wiring = wire(its_spec, *image)
+    source, weights = _source(net, spec)
+    module, image = _module(source, weights), _image(weights)
+    wiring = wire(source, *image)
     with torch_threads(1):  # gradients are sums that another number of threads would round otherwise
         scores = channel_saliency(wiring, module, saliency, batch)
-    smaller = shrink(its_spec, wiring, scores, target, multiple, image)
+    smaller = shrink(source, wiring, scores, target, multiple, image)
     table = table_of(smaller, *image)
     kept = [_highest(score, n) for score, n in zip(scores, wiring.sizes(table), strict=True)]
     return Pruned(
         spec=smaller, weights=taken(wiring, weights, kept), kept=_by_layer(wiring, kept),
-        before=target.costs(table_of(its_spec, *image)), after=target.costs(table),
+        before=target.costs(table_of(source, *image)), after=target.costs(table),
         how={"target": target.values(), "saliency": saliency, "multiple": multiple},
     )  # fmt: skip
 
@@ -105,14 +105,14 @@ def _source(net: TrainedNet | nn.Module, spec: NetSpec | str | None) -> tuple[Ne
         return NetSpec.parse(net.net), net.weights
     if spec is None:
         raise UsageError("A module does not say which net it is.", "Give spec=, as it was given to `build`.")
-    its_spec = spec if isinstance(spec, NetSpec) else NetSpec.parse(spec)
+    source = spec if isinstance(spec, NetSpec) else NetSpec.parse(spec)
     weights = {name: tensor.detach() for name, tensor in net.state_dict().items()}
     try:
-        _module(its_spec, weights)
+        _module(source, weights)
     except (KeyError, IndexError, RuntimeError) as error:
-        text = f"The module is not the net {its_spec}: {first_line(error)}"
+        text = f"The module is not the net {source}: {first_line(error)}"
         raise UsageError(text, "Prune nets of `zeroshot.build.build`, with their spec.") from error
-    return its_spec, weights
+    return source, weights
 
 
 def _module(spec: NetSpec, weights: Tensors) -> nn.Module:

@@ -48,10 +48,10 @@ class Target:
 
     def costs(self, table: LayerTable) -> dict[str, float]:
         """The four costs of one net, by name as in `limits`."""
-        found = net_costs(table, self.board, self.engine)
+        costs = net_costs(table, self.board, self.engine)
         return {
             "macs": int(macs(table)[0]), "weights": int(weights(table)[0]),
-            "flash": int(found.flash[0]), "latency": float(found.latency[0]),
+            "flash": int(costs.flash[0]), "latency": float(costs.latency[0]),
         }  # fmt: skip
 
     def unmet(self, costs: dict[str, float]) -> list[str]:
@@ -71,10 +71,10 @@ class Target:
 
     def values(self) -> dict[str, float | str]:
         """What was asked for, as plain values."""
-        found: dict[str, float | str] = {name: limit for name, limit in self.limits().items() if isfinite(limit)}
-        if found.keys() & {"flash", "latency"}:
-            found |= {"board": self.board.name, "engine": self.engine.name}
-        return found
+        asked: dict[str, float | str] = {name: limit for name, limit in self.limits().items() if isfinite(limit)}
+        if asked.keys() & {"flash", "latency"}:
+            asked |= {"board": self.board.name, "engine": self.engine.name}
+        return asked
 
 
 def make_target(options: CompressOptions, board: str = DEFAULT_BOARD, engine: str = DEFAULT_ENGINE) -> Target:

@@ -24,7 +24,7 @@ from zeroshot.quantization.recipe import Int8Recipe
 from zeroshot.training.batches import TrainingBatches
 from zeroshot.training.distillation import distillation_loss
 from zeroshot.training.recipe import learning_rate
-from zeroshot.training.step import step
+from zeroshot.training.step import optimizer_step
 
 Row = dict[str, Any]
 
@@ -102,7 +102,7 @@ class Finetuner:
 
     def _step(self, x: torch.Tensor, y: torch.Tensor, number: int) -> float:
         rate = learning_rate(self.training, number / (self.recipe.epochs * self.batches.count))
-        return step(self.optimizer, rate, lambda: self._loss(x, y))
+        return optimizer_step(self.optimizer, rate, lambda: self._loss(x, y))
 
     def _loss(self, x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
         with torch.no_grad():

@@ -27,7 +27,7 @@ from zeroshot.runs.layout import INT8
 from zeroshot.runs.reading import read_config, read_training
 from zeroshot.runs.rows import QUANTIZED_NETS, QUANTIZED_PAIRS, QuantizedNetRow, QuantizedPair
 from zeroshot.training.batches import Split, hold_out
-from zeroshot.training.searched import coarse, run_dataset
+from zeroshot.training.run_data import coarse, run_dataset
 from zeroshot.training.train_net import load_net
 from zeroshot.training.trained import TrainedNet
 from zeroshot.types import Progress
@@ -81,7 +81,7 @@ def quantize(
     force: bool = False,
     resume: bool = False,
     progress: Progress | None = None,
-    **more: Any,  # noqa: ANN401 - options
+    **changes: Any,  # noqa: ANN401 - checked by QuantizeOptions
 ) -> QuantizedRun:
     """Quantise the trained nets of a run's pairs, choose each pair's threshold, and measure the int8 cascades.
 
@@ -94,7 +94,7 @@ def quantize(
         force: Replace the run's int8 nets.
         resume: Go on after an interruption, or choose other thresholds, with the nets that are there.
         progress: Called with what is being done, how many steps are done, of how many.
-        more: Options by name, instead of those in `options`.
+        changes: Options by name, see `QuantizeOptions`: `quantize(run, epochs=0, rate=0.2)`.
 
     Raises:
         UsageError: A value is out of range or an unknown name, or two options exclude each other.
@@ -105,13 +105,12 @@ def quantize(
         InfeasibleError: No pair has a threshold that does what was asked for.
     """
     started, path = time.perf_counter(), Path(run)
-    asked = QuantizeOptions.of((options.values() if options else {}) | more)
+    asked = QuantizeOptions.called(options, changes)
     if force and resume:
         raise UsageError("`resume=True` continues a quantisation, `force=True` replaces it.", "Give one of the two.")
     config, trained = read_config(path), read_training(path)
     folder, seed = path / INT8, int(config["seed"])
-    data: Any = asked.data  # `run_dataset` says what is wrong with it
-    dataset = run_dataset(config, data)
+    dataset = run_dataset(config, asked.data)
     plan = make_plan(folder, asked, seed, force=force, resume=resume)
     names = list(dict.fromkeys(name for pair in trained for name in pair.models))
     float_nets = {name: _load(path / layout.MODELS, name, dataset, seed) for name in names}
@@ -139,16 +138,16 @@ def _quantized(
     nets: Sequence[TrainedNet], data: Split, plan: Plan, folder: Path, report: Progress
 ) -> dict[str, QuantizedNet]:
     """Name -> int8 net; every net has as many steps of progress."""
-    found = {}
+    int8_nets = {}
     for i, net in enumerate(nets):
 
-        def progress(_what: str, done: int, total: int, i: int = i) -> None:
+        def progress(done: int, total: int, i: int = i) -> None:
             report(f"quantising net {i + 1} of {len(nets)}", i * total + done, len(nets) * total)
 
-        found[net.name] = quantize_net(
+        int8_nets[net.name] = quantize_net(
             net, data, plan.recipe, plan.seed, threads=plan.threads, folder=folder, resume=True, progress=progress
         )  # fmt: skip
-    return found
+    return int8_nets
 
 
 def _net_row(net: QuantizedNet) -> QuantizedNetRow:

@@ -1,7 +1,7 @@
 """Quantisation of single nets: calibration, equalisation, finetuning."""
 
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +21,7 @@ from zeroshot.scoring.population import net_seed
 from zeroshot.training.batches import Split, hold_out
 from zeroshot.training.recipe import check_seed_and_threads
 from zeroshot.training.trained import PARTS, TrainedNet
-from zeroshot.types import Progress
+from zeroshot.workers import torch_threads
 
 
 def quantize_net(
@@ -33,7 +33,7 @@ def quantize_net(
     threads: int = 1,
     folder: str | Path | None = None,
     resume: bool = False,
-    progress: Progress | None = None,
+    progress: Callable[[int, int], None] | None = None,
 ) -> QuantizedNet:
     """Quantise one trained net. The same call gives the same integers on the same machine.
 
@@ -45,7 +45,7 @@ def quantize_net(
         threads: Of torch; another number rounds sums otherwise.
         folder: Where the result is kept; None keeps nothing.
         resume: A net that is there already is read, not quantised again.
-        progress: Called with what is being done, how many steps are done, of how many: calibration, then each epoch.
+        progress: Called with how many steps are done, of how many: calibration, then each epoch.
 
     Raises:
         UsageError: A value is out of range, or the data have other channels or classes than the net.
@@ -55,7 +55,7 @@ def quantize_net(
             made of something else; the disk is full.
     """
     check_seed_and_threads(seed, threads)
-    wanted, report = recipe or Int8Recipe(), progress or (lambda what, done, total: None)
+    wanted, report = recipe or Int8Recipe(), progress or (lambda done, total: None)
     split = data if isinstance(data, Split) else hold_out(data, seed, trained.recipe.validation)
     made_of = identity(trained, split, wanted, seed, threads)
     where = Path(folder) if folder is not None else None
@@ -66,16 +66,15 @@ def quantize_net(
                 "Continue with `resume=True`, or start over with `force=True`.",
             )
         return load_quantized(where, trained.name, made_of)
-    with fixed_threads(threads):
+    with torch_threads(threads):
         result = _quantized(FloatNet(trained, split), wanted, net_seed(seed, f"{trained.name} int8"), report)
     if where is not None:
         save_quantized(result, made_of, where)
     return result
 
 
-def _quantized(float_net: FloatNet, recipe: Int8Recipe, seed: int, report: Progress) -> QuantizedNet:
+def _quantized(float_net: FloatNet, recipe: Int8Recipe, seed: int, report: Callable[[int, int], None]) -> QuantizedNet:
     started, trained, data = time.perf_counter(), float_net.trained, float_net.data
-    what, steps = f"quantising {trained.name}", recipe.epochs + 1
     net, x = float_net.folded(), float_net.calibration(recipe.images, seed)
     observed = observe(net, trained.net, float_net.table, x)
     if recipe.equalise:
@@ -83,13 +82,13 @@ def _quantized(float_net: FloatNet, recipe: Int8Recipe, seed: int, report: Progr
         observed = observe(net, trained.net, float_net.table, x)
     calibrated = qparams(observed, float_net.table, recipe.ranges, float_net.input_range)
     ptq = candidate(float_net, float_net.int8(net, calibrated), 0, None)
-    report(what, 1, steps)
+    report(1, recipe.epochs + 1)
     candidates = [ptq]
     if recipe.epochs:
         finetuner = Finetuner(float_net, net, calibrated, recipe, seed)
         for epoch in range(1, recipe.epochs + 1):
             candidates.append(finetuner.epoch(epoch))
-            report(what, epoch + 1, steps)
+            report(epoch + 1, recipe.epochs + 1)
     best = max(candidates, key=lambda each: each.merit)  # the first of equals
     outputs = {part: float_net.logits(best.net, part) for part in PARTS}
     before = outputs if best is ptq else {part: float_net.logits(ptq.net, part) for part in PARTS}

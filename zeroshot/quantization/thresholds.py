@@ -103,8 +103,8 @@ def device_threshold(threshold: Threshold, policy: str) -> Threshold:
     """
     if policy != IN_INTEGERS:
         return threshold
-    found = [_integer(float(each)) for each in str(threshold).split()]
-    return found[0] if len(found) == 1 else " ".join(map(str, found))
+    whole = [_integer(float(each)) for each in str(threshold).split()]
+    return whole[0] if len(whole) == 1 else " ".join(map(str, whole))
 
 
 def _integer(threshold: float) -> int:

@@ -79,7 +79,8 @@ def _made(row: type[T], values: Mapping[str, Any], where: str) -> T:
     """A dataclass of cells."""
     import msgspec
 
-    hints, found = get_type_hints(row), {}
+    found: dict[str, Any] = {}
+    hints = get_type_hints(row)
     for each in fields(row):  # type: ignore[arg-type]
         kind, value = hints[each.name], values[each.name]
         if isinstance(kind, type) and is_dataclass(kind):
@@ -88,17 +89,16 @@ def _made(row: type[T], values: Mapping[str, Any], where: str) -> T:
         if value == "" and _may_be_none(kind):
             value = None
         try:
-            number_or_text = {float, str} <= set(get_args(kind)) and isinstance(value, str)
-            found[each.name] = _number_or_text(value) if number_or_text else msgspec.convert(
-                value, _lenient(kind), strict=False
-            )  # fmt: skip
+            converted = msgspec.convert(value, _lenient(kind), strict=False)
         except msgspec.ValidationError:
             raise ValueError(f"{where} has {value!r} for {each.name}") from None
+        either = isinstance(converted, str) and float in get_args(kind)
+        found[each.name] = _number_or_text(converted) if either else converted
     return row(**found)
 
 
 def _number_or_text(cell: str) -> float | str:
-    """A finite number, a whole one as such, or the cell as it is: msgspec takes text before it tries a number."""
+    """A finite number, a whole one as such, or the cell as it is: msgspec leaves it text where both may stand."""
     try:
         number = float(cell)
     except ValueError:

@@ -6,7 +6,7 @@ from math import isfinite
 import torch
 
 
-def step(optimizer: torch.optim.Optimizer, lr: float, loss: Callable[[], torch.Tensor]) -> float:
+def optimizer_step(optimizer: torch.optim.Optimizer, lr: float, loss: Callable[[], torch.Tensor]) -> float:
     """Follow the gradient of a loss once.
 
     Args:

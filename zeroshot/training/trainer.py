@@ -16,6 +16,7 @@ from zeroshot.runs.checkpoints import Tensors, first_line
 from zeroshot.scoring.population import net_seed
 from zeroshot.training.batches import Split, TrainingBatches, inputs, logits
 from zeroshot.training.recipe import Recipe, learning_rate
+from zeroshot.training.step import optimizer_step
 from zeroshot.training.trained import staged
 
 Row = dict[str, Any]
@@ -148,18 +149,17 @@ class Trainer:
 
     def _step(self, x: torch.Tensor, y: torch.Tensor, step: int) -> float:
         recipe = self.recipe
-        for group in self.optimizer.param_groups:
-            group["lr"] = learning_rate(recipe, step / (recipe.epochs * self.batches.count))
-        with torch.autocast("cpu", torch.bfloat16, enabled=recipe.precision == "bf16"):
-            out = self.module(x)
-        loss = self._loss(out.float(), y, x)
-        value = loss.item()
+        rate = learning_rate(recipe, step / (recipe.epochs * self.batches.count))
+
+        def loss() -> torch.Tensor:
+            with torch.autocast("cpu", torch.bfloat16, enabled=recipe.precision == "bf16"):
+                out = self.module(x)
+            return self._loss(out.float(), y, x)
+
+        value = optimizer_step(self.optimizer, rate, loss)
         if not isfinite(value):
             epoch, at = divmod(step, self.batches.count)
             raise self._diverged(f"in epoch {epoch + 1}, step {at + 1} of {self.batches.count}")
-        self.optimizer.zero_grad(set_to_none=True)
-        loss.backward()  # type: ignore[no-untyped-call]
-        self.optimizer.step()
         self._average(step)
         return value
 
