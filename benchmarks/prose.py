@@ -18,6 +18,9 @@ from pathlib import Path
 
 from benchmarks.prose_figures import FIGURES
 from benchmarks.prose_tables import TABLES
+from benchmarks.script import Arguments, exit_code, parser
+from zeroshot.errors import DataError
+from zeroshot.runs.files import write_file
 
 ROOT = Path(__file__).parent.parent
 PAGES = (ROOT / "README.md", ROOT / "benchmarks" / "README.md", *sorted((ROOT / "docs").glob("*.md")))
@@ -65,23 +68,25 @@ def names(page: str) -> list[str]:
     return [mark["name"] for kind in (FIGURE, TABLE) for mark in kind.finditer(page)]
 
 
-def main() -> None:
-    """Write all pages, or with --check say which would change."""
+def main(arguments: Arguments = None) -> None:
+    options = parser("prose", __doc__)
+    options.add_argument("--check", action="store_true", help="write nothing; fail where a page would change")
+    check = options.parse_args(arguments).check
     stale = []
     for path in PAGES:
-        page = path.read_text(encoding="utf-8")
+        page, name = path.read_text(encoding="utf-8"), str(path.relative_to(ROOT))
         try:
             new = filled(page)
         except (ProseError, LookupError) as error:
-            sys.exit(f"{path.relative_to(ROOT)}: {error}")
+            raise DataError(f"{name}: {error}", "Correct the mark, or the table that it names.") from error
         if new != page:
-            stale.append(str(path.relative_to(ROOT)))
-            if "--check" not in sys.argv:
-                path.write_text(new, encoding="utf-8")
-    if stale and "--check" in sys.argv:
-        sys.exit(f"Not as results/ has it: {', '.join(stale)}. Run: python -m benchmarks.prose")
+            stale.append(name)
+            if not check:
+                write_file(path, new)
+    if stale and check:
+        raise DataError(f"Not as results/ has it: {', '.join(stale)}.", "Run: python -m benchmarks.prose")
     print(f"{len(PAGES)} pages, {len(stale)} changed.")
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(exit_code(main))

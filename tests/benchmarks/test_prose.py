@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks import prose, stored
+from zeroshot.errors import DataError
 
 ROOT = Path(__file__).parent.parent.parent
 FIGURES, TABLES = {"a": lambda: "1.04"}, {"t": lambda: "| x |\n| --- |\n| 1 |"}
@@ -66,14 +67,12 @@ def test_check_finds_a_changed_figure_and_names_the_page(tmp_path, monkeypatch, 
     page.write_text("by <!-- figure: regret.macs -->99<!-- /figure --> points\n")
     monkeypatch.setattr(prose, "ROOT", tmp_path)
     monkeypatch.setattr(prose, "PAGES", (page,))
-    monkeypatch.setattr(sys, "argv", ["prose", "--check"])
-    with pytest.raises(SystemExit, match="page.md"):
-        prose.main()
+    with pytest.raises(DataError, match="page.md"):
+        prose.main(["--check"])
     assert "99" in page.read_text()
-    monkeypatch.setattr(sys, "argv", ["prose"])
-    prose.main()
+    prose.main([])
     assert "99" not in page.read_text()
-    prose.main()
+    prose.main([])
     assert capsys.readouterr().out.endswith("1 pages, 0 changed.\n")
 
 
