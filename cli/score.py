@@ -2,11 +2,14 @@
 
 import contextlib
 import sys
+from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from . import _options as opt
+from zeroshot.scoring.options import ScoreOptions
+
+from ._declared import takes
 from ._output import aligned, emit, prose
 
 if TYPE_CHECKING:
@@ -18,34 +21,12 @@ Json = Annotated[bool, typer.Option("--json", metavar="", help="Print one JSON o
 Targets = Annotated[
     list[str], typer.Argument(metavar="FILE.py:FUNCTION", help="Your file, and what in it makes a net.")
 ]
-Proxies = Annotated[
-    str, typer.Option("--proxies", metavar="A,B,...", help="Names from `zeroshot proxies`, or all.")
-]  # fmt: skip
-Data = Annotated[
-    str,
-    typer.Option(
-        "--data", metavar="DATA", help="digits, cifar10, cifar100, fashion-mnist, an .npz file or an image folder."
-    ),
-]
-Resolution = Annotated[
-    int | None,
-    typer.Option("--resolution", metavar="PIXELS", help="Side of the images.", show_default="the data's own"),
-]
-Batch = Annotated[int, typer.Option("--batch", metavar="N", help="Images a batch.")]
-Batches = Annotated[int, typer.Option("--batches", metavar="N", help="Number of batches.")]
-Seed = Annotated[int, typer.Option("--seed", metavar="N", help="The one seed.")]
-Fresh = Annotated[bool, typer.Option("--fresh", metavar="", help="Draw fresh weights, as for the nets of a search.")]
 
 
+@takes(ScoreOptions)
 def score(
     nets: Targets,
-    data: Data = "digits",
-    proxies: Proxies = "params,macs,nn_degree,zico,naswot,linear_readout",
-    resolution: Resolution = None,
-    batch: Batch = 32,
-    batches: Batches = 2,
-    seed: Seed = 0,
-    fresh: Fresh = False,
+    options: ScoreOptions,
     json: Json = False,
 ) -> None:
     """Score PyTorch nets of your own, without training them.
@@ -60,17 +41,14 @@ def score(
     from zeroshot.scoring.plugins import load_proxies
     from zeroshot.scoring.usercode import load_nets
 
-    names = [proxy.name for proxy in load_proxies()] if proxies == "all" else opt.words(proxies)
     with contextlib.redirect_stdout(sys.stderr):  # what the user's code prints must not end in our output
-        dataset = datasets.load(data, seed)
-        loaded = load_nets(nets, seed)
-        found = score_many(
-            loaded, dataset, proxies=names, resolution=resolution, batch=batch, batches=batches, seed=seed, fresh=fresh
-        )
-    versions = {proxy.name: proxy.version for proxy in load_proxies(names)}
+        dataset = datasets.load(str(options.data), options.seed)
+        scored = score_many(load_nets(nets, options.seed), replace(options, data=dataset))
+    versions = {proxy.name: proxy.version for proxy in load_proxies(list(scored[0].scores))}
     payload = {
-        "data": dataset.name, "resolution": resolution or dataset.side, "batch": batch, "batches": batches,
-        "seed": seed, "fresh": fresh, "nets": [_row(each, versions) for each in found],
+        "data": dataset.name, "resolution": options.resolution or dataset.side, "batch": options.batch,
+        "batches": options.batches, "seed": options.seed, "fresh": options.fresh,
+        "nets": [_row(each, versions) for each in scored],
     }  # fmt: skip
     emit(payload, lambda screen: _print(screen, payload, versions), json=json)
 

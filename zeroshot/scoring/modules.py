@@ -3,7 +3,6 @@
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -12,8 +11,10 @@ from zeroshot import data as datasets
 from zeroshot.data import Dataset
 from zeroshot.errors import UsageError, ZeroshotError
 from zeroshot.net import LayerTable
+from zeroshot.options import takes_options
 from zeroshot.probing.probe import Probe, Proxy, Score, evaluate
-from zeroshot.scoring.plugins import DEFAULT_PROXIES, load_proxies, with_parts
+from zeroshot.scoring.options import ScoreOptions
+from zeroshot.scoring.plugins import load_proxies, with_parts
 from zeroshot.scoring.population import (
     Batches,
     NetScores,
@@ -40,18 +41,9 @@ class _Found:
     untraced: str = ""
 
 
-def score(
-    module: "nn.Module",
-    data: str | Path | Dataset = "digits",
-    *,
-    proxies: Sequence[str] = DEFAULT_PROXIES,
-    resolution: int | None = None,
-    batch: int = 32,
-    batches: int = 2,
-    seed: int = 0,
-    fresh: bool = False,
-) -> dict[str, Score]:
-    """Score one net of your own.
+@takes_options(ScoreOptions, "data")
+def score(module: "nn.Module", options: ScoreOptions) -> dict[str, Score]:
+    """Score one net of your own: `score(net, "digits", proxies=["zico", "macs"])`.
 
     Probed proxies look at the weights that the module has. Nearly all were published for nets at their
     initialisation: on trained weights they measure something else, and nets can be compared only if they start
@@ -60,14 +52,7 @@ def score(
     Args:
         module: From images (batch, channels, height, width) float to logits (batch, classes), on the CPU. It is
             left bit for bit as it was, gradients, modes and flags too.
-        data: A data set, or what `zeroshot.data.load` understands.
-        proxies: Names from `zeroshot proxies`.
-        resolution: Side of the images; by default the shorter side of the data's.
-        batch: Images a batch.
-        batches: Number of batches.
-        seed: Draws the images, what proxies and dropout draw, and fresh weights.
-        fresh: Score a copy with weights drawn afresh: `zeroshot.build.initialise` for convolutions, fully
-            connected layers and batch norm, `reset_parameters` for others.
+        options: What it is scored with, and on what.
 
     Returns:
         Name -> score, in the order asked. A score that is undefined for the net is NaN and its status says why;
@@ -83,21 +68,12 @@ def score(
     >>> score(net, "digits", proxies=["macs", "az_nas"])["macs"]
     Score(value=2672.0, status='ok')
     """
-    (found,) = _score({"": module}, data, proxies, resolution, batch, batches, seed, fresh)
-    return dict(found.scores)
+    (only,) = _score({"": module}, options)
+    return dict(only.scores)
 
 
-def score_many(
-    modules: "Mapping[str, nn.Module] | Sequence[nn.Module]",
-    data: str | Path | Dataset = "digits",
-    *,
-    proxies: Sequence[str] = DEFAULT_PROXIES,
-    resolution: int | None = None,
-    batch: int = 32,
-    batches: int = 2,
-    seed: int = 0,
-    fresh: bool = False,
-) -> list[NetScores]:
+@takes_options(ScoreOptions, "data")
+def score_many(modules: "Mapping[str, nn.Module] | Sequence[nn.Module]", options: ScoreOptions) -> list[NetScores]:
     """Score several nets on the same images, and as one population for aggregates.
 
     Scores of a net do not depend on the other nets, those of aggregates apart. A net on which a part of an
@@ -106,13 +82,7 @@ def score_many(
 
     Args:
         modules: Nets by name, or nets, which are then called `net 1`, `net 2`, ...
-        data: As for `score`, and so are all further arguments.
-        proxies: Names from `zeroshot proxies`.
-        resolution: Side of the images.
-        batch: Images a batch.
-        batches: Number of batches.
-        seed: The one seed.
-        fresh: Score copies with fresh weights.
+        options: As for `score`.
 
     Returns:
         One entry a net, in the order given.
@@ -122,23 +92,21 @@ def score_many(
         DataError: The data cannot be used.
     """
     named = modules if isinstance(modules, Mapping) else {f"net {i}": net for i, net in enumerate(modules, 1)}
-    return _score(named, data, proxies, resolution, batch, batches, seed, fresh)
+    return _score(named, options)
 
 
-def _score(
-    modules: "Mapping[str, nn.Module]", data: str | Path | Dataset, names: Sequence[str], resolution: int | None,
-    batch: int, batches: int, seed: int, fresh: bool,
-) -> list[NetScores]:  # fmt: skip
-    chosen = load_proxies(names)
+def _score(modules: "Mapping[str, nn.Module]", options: ScoreOptions) -> list[NetScores]:
+    chosen = load_proxies(None if options.proxies == ("all",) else options.proxies)
     needed = with_parts(chosen)
+    data, seed = options.data, options.seed
     dataset = data if isinstance(data, Dataset) else datasets.load(str(data), seed)
-    side = dataset.side if resolution is None else resolution
-    images = probe_images(dataset, side, batch, batches, needed, seed)
+    side = dataset.side if options.resolution is None else options.resolution
+    images = probe_images(dataset, side, options.batch, options.batches, needed, seed)
     found: list[_Found] = []
     with torch_threads(1):
         for name, module in modules.items():
             try:
-                found.append(_one(module, images, needed, dataset.classes, seed, fresh))
+                found.append(_one(module, images, needed, dataset.classes, seed, options.fresh))
             except ZeroshotError as error:
                 if not name:
                     raise
