@@ -117,9 +117,16 @@ def market(sample: Sample, terms: Terms) -> Market:
     useful = (rate >= LOWEST_RATE) & (rate <= 1 - start / each[table.big, None])
     useful &= _pairs_fit(nets, table.little, table.big, terms)[:, None]
     return Market(
-        sample, terms, table.little, table.big, np.where(useful, cost, inf), np.where(alone, each, inf), each, flash,
-        table.accuracy,
-    )  # fmt: skip
+        sample=sample,
+        terms=terms,
+        little=table.little,
+        big=table.big,
+        cost=np.where(useful, cost, inf),
+        single_cost=np.where(alone, each, inf),
+        net_cost=each,
+        flash=flash,
+        truth=table.accuracy,
+    )
 
 
 def _pairs_fit(nets: NetCosts, little: Int64Array, big: Int64Array, terms: Terms) -> BoolArray:

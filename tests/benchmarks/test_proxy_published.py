@@ -33,7 +33,21 @@ def test_a_size_is_explained_as_far_as_counting_explains_it():
 
 def verdict(nets, task, proxy, value):
     estimate = Estimate(value, value, value, 9)
-    return Verdict(nets, task, proxy, 9, 9, 0, {"all": estimate}, {}, estimate, (), {}, {}, {})
+    return Verdict(
+        nets=nets,
+        task=task,
+        proxy=proxy,
+        n=9,
+        distinct=9,
+        unscored=0,
+        spearman={"all": estimate},
+        kendall={},
+        partial=estimate,
+        bands=(),
+        precision={},
+        best_rank={},
+        ndcg={},
+    )
 
 
 def test_figures_stand_beside_ours_on_their_rows():

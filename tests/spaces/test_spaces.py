@@ -17,9 +17,45 @@ from ..strategies import examples
 
 FULL = McuSpace()
 # Few choices of every kind, so that every digit of a net's number matters; 8 px and 5 px meet the pixel limit.
-SMALL = McuSpace((5, 8), (4, 8), (1, 2), 1, 2, (("c", 1), ("m", 2), ("b", 1)), (3,), (4, 8), (1,), (1, 2), (0, 6))
-SINGLES = McuSpace((8,), (4, 8, 12), (2,), 1, 1, (("d", 1), ("m", 1)), (3, 5), (8,), (1, 2, 3), (1, 2), (0,))
-DEEP = McuSpace((12,), (8,), (1, 2), 3, 3, (("c", 1),), (3,), (8,), (1, 2), (1, 2), (16,))
+SMALL = McuSpace(
+    resolutions=(5, 8),
+    stem_widths=(4, 8),
+    stem_strides=(1, 2),
+    min_stages=1,
+    max_stages=2,
+    blocks=(("c", 1), ("m", 2), ("b", 1)),
+    kernels=(3,),
+    widths=(4, 8),
+    depths=(1,),
+    strides=(1, 2),
+    heads=(0, 6),
+)
+SINGLES = McuSpace(
+    resolutions=(8,),
+    stem_widths=(4, 8, 12),
+    stem_strides=(2,),
+    min_stages=1,
+    max_stages=1,
+    blocks=(("d", 1), ("m", 1)),
+    kernels=(3, 5),
+    widths=(8,),
+    depths=(1, 2, 3),
+    strides=(1, 2),
+    heads=(0,),
+)
+DEEP = McuSpace(
+    resolutions=(12,),
+    stem_widths=(8,),
+    stem_strides=(1, 2),
+    min_stages=3,
+    max_stages=3,
+    blocks=(("c", 1),),
+    kernels=(3,),
+    widths=(8,),
+    depths=(1, 2),
+    strides=(1, 2),
+    heads=(16,),
+)
 SPACES_TO_LIST = {"small": SMALL, "singles": SINGLES, "deep": DEEP}
 
 small_spaces = pytest.mark.parametrize("space", SPACES_TO_LIST.values(), ids=SPACES_TO_LIST.keys())

@@ -186,12 +186,20 @@ def _verdict(reference: _Reference, proxy: str) -> Verdict:
             x[inside], y[inside], groups[inside], options.resamples, options.seed
         )
     return Verdict(
-        truth.name, reference.task, proxy, len(x), len(np.unique(groups)), int((~rows).sum()), spearman, kendall,
-        given, _bands(truth, rows, x, y, groups, options),
-        {k: stats.precision_at(x, y, k) for k in ks},
-        {k: stats.best_rank_at(x, y, k) for k in ks},
-        {k: stats.ndcg_at(x, y, k) for k in ks},
-    )  # fmt: skip
+        nets=truth.name,
+        task=reference.task,
+        proxy=proxy,
+        n=len(x),
+        distinct=len(np.unique(groups)),
+        unscored=int((~rows).sum()),
+        spearman=spearman,
+        kendall=kendall,
+        partial=given,
+        bands=_bands(truth, rows, x, y, groups, options),
+        precision={k: stats.precision_at(x, y, k) for k in ks},
+        best_rank={k: stats.best_rank_at(x, y, k) for k in ks},
+        ndcg={k: stats.ndcg_at(x, y, k) for k in ks},
+    )
 
 
 def _band_costs(truth: Truth) -> dict[str, FloatArray]:

@@ -198,10 +198,18 @@ class McuSpace:
     def smallest(self) -> "McuSpace":
         """The sub-space of nets at the low end of every size: it holds the cheapest net of the space."""
         return McuSpace(
-            (min(self.resolutions),), (min(self.stem_widths),), self.stem_strides, self.min_stages, self.min_stages,
-            self.blocks, (min(self.kernels),), (min(self.widths),), (min(self.depths),), self.strides,
-            (min(self.heads),),
-        )  # fmt: skip
+            resolutions=(min(self.resolutions),),
+            stem_widths=(min(self.stem_widths),),
+            stem_strides=self.stem_strides,
+            min_stages=self.min_stages,
+            max_stages=self.min_stages,
+            blocks=self.blocks,
+            kernels=(min(self.kernels),),
+            widths=(min(self.widths),),
+            depths=(min(self.depths),),
+            strides=self.strides,
+            heads=(min(self.heads),),
+        )
 
     def mutate(self, nets: Int32Array, rng: np.random.Generator) -> Int32Array:
         """Change one field of each net to another choice, or add or drop the last stage; the result is in the space.

@@ -159,7 +159,7 @@ class Trainer:
             The loss.
 
         Raises:
-            TrainError: It is no number any more.
+            TrainError: It is NaN or infinite.
         """
         recipe = self.recipe
         rate = learning_rate(recipe, step / (recipe.epochs * self.batches.count))
