@@ -4,8 +4,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from zeroshot.cascade.measure import Measured, Outcome, Verdict, hits, measure, outcome, threshold_for_rate, verdict
-from zeroshot.cascade.per_class import relative_to_class, thresholds_per_class
+from zeroshot.cascade.measure import Measured, Outcome, Verdict, hits, measure, outcome, verdict
+from zeroshot.cascade.thresholds import relative_to_class, threshold_for_rate, thresholds_per_class
 from zeroshot.cost.arena import arena_bytes
 from zeroshot.cost.counts import layer_weights, macs, per_net
 from zeroshot.net import LayerTable, NetSpec, layer_table, spec_array

@@ -26,11 +26,9 @@ from benchmarks.cifar10_pair_figures import (
     pair_rows,
     rate_inside,
 )
-from zeroshot.cascade.measure import (
-    curve,
-    threshold_for_rate,
-)
+from zeroshot.cascade.measure import curve
 from zeroshot.cascade.policy import DEFAULT_POLICY
+from zeroshot.cascade.thresholds import threshold_for_rate
 from zeroshot.firmware.answers import Images, compare, reference_answers
 from zeroshot.firmware.c_cascade import Cascade
 from zeroshot.firmware.export import first_images

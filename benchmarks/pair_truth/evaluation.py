@@ -24,7 +24,7 @@ from zeroshot.accuracy.calibration import Calibration, calibrated, choose_design
 from zeroshot.accuracy.model import PROBED as SHIPPED
 from zeroshot.accuracy.model import Z80, AccuracyModel, expected_accuracy
 from zeroshot.cascade.copula import PRIOR_COUPLING, Coupling, cascade_accuracy
-from zeroshot.searching.spreads import pair_spread
+from zeroshot.searching.error_bars import pair_spread
 from zeroshot.types import BoolArray, FloatArray
 
 TRAINED = (0, 4, 8, 16)

@@ -8,17 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from zeroshot.cascade.measure import (
-    Outcome,
-    curve,
-    expected_cost,
-    hits,
-    measure,
-    outcome,
-    threshold_for_accuracy,
-    threshold_for_rate,
-    verdict,
-)
+from zeroshot.cascade.measure import Outcome, curve, expected_cost, hits, measure, outcome, verdict
+from zeroshot.cascade.thresholds import threshold_for_accuracy, threshold_for_rate
 from zeroshot.errors import InfeasibleError, UsageError
 
 

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from zeroshot.cascade.measure import Outcome, curve, measure, threshold_for_rate
-from zeroshot.cascade.per_class import _hull, relative_to_class, thresholds_per_class
+from zeroshot.cascade.measure import Outcome, curve, measure
+from zeroshot.cascade.thresholds import _hull, relative_to_class, threshold_for_rate, thresholds_per_class
 from zeroshot.errors import UsageError
 
 from ..strategies import examples

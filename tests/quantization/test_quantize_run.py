@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 import torch
 
-from zeroshot.cascade.measure import outcome, threshold_for_rate
+from zeroshot.cascade.measure import outcome
+from zeroshot.cascade.thresholds import threshold_for_rate
 from zeroshot.data import load
 from zeroshot.errors import InfeasibleError, RunError, UsageError
 from zeroshot.quantization.options import QuantizeOptions

@@ -18,10 +18,10 @@ from zeroshot.cost.engines import load_engine
 from zeroshot.cost.nets import NetCosts, platform
 from zeroshot.runs.rows import CANDIDATES, PAIRS, SINGLES
 from zeroshot.searching.candidates import Candidates
+from zeroshot.searching.error_bars import net_spread, pair_spread
 from zeroshot.searching.layers import LayerScores
 from zeroshot.searching.listing import ALONE, pair_rows, single_rows
 from zeroshot.searching.population import Contenders, Population, single_fits, single_front
-from zeroshot.searching.spreads import net_spread, pair_spread
 
 PLATFORM = platform(load_board("nucleo-l4r5zi"), load_engine("tflm-cmsis-nn"), 10)
 N = 9

@@ -15,7 +15,8 @@ from zeroshot.net import NetSpec
 from zeroshot.runs import checkpoints as disk
 from zeroshot.runs import folder as runs
 from zeroshot.training.batches import TrainingBatches
-from zeroshot.training.recipe import fast_precision, learning_rate
+from zeroshot.training.learning_rate import learning_rate
+from zeroshot.training.recipe import fast_precision
 from zeroshot.training.train import Recipe, hold_out, load_net, train_net
 from zeroshot.training.train_net import job_of
 from zeroshot.training.trainer import Trainer

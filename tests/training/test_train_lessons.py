@@ -14,8 +14,8 @@ from zeroshot.cascade.policy import logit_gap
 from zeroshot.data import Dataset, load
 from zeroshot.errors import RunError, UsageError
 from zeroshot.runs import checkpoints as disk
-from zeroshot.training._lesson import Student, lesson_job
 from zeroshot.training._teacher import Teacher
+from zeroshot.training._with_teacher import Student, lesson_job
 from zeroshot.training.batches import TrainingBatches, hold_out
 from zeroshot.training.cascade_loss import Deferral, Tuned, big_loss, deferral, little_loss
 from zeroshot.training.distillation import distillation_loss, taught

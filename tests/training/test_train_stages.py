@@ -5,7 +5,8 @@ import json
 import numpy as np
 import pytest
 
-from zeroshot.cascade.measure import outcome, threshold_for_rate
+from zeroshot.cascade.measure import outcome
+from zeroshot.cascade.thresholds import threshold_for_rate
 from zeroshot.data import load
 from zeroshot.errors import RunError
 from zeroshot.runs.checkpoints import stem

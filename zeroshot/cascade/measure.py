@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from zeroshot.cascade.policy import DEFAULT_POLICY, confidence
-from zeroshot.errors import InfeasibleError, UsageError
+from zeroshot.errors import UsageError
 from zeroshot.types import BoolArray, FloatArray
 
 Interval = tuple[float, float]
@@ -142,46 +142,6 @@ def curve(found: Outcome) -> Curve:
     # Before each first of equal scores, and after the last input: k inputs escalate at the k-th score.
     k = np.append(np.flatnonzero(np.diff(score, prepend=-inf)), len(score))
     return Curve(np.append(score, inf)[k], k / len(score), correct[k] / len(score))
-
-
-def threshold_for_rate(score: npt.ArrayLike, p: float) -> float:
-    """The highest threshold at which no more than a share p of these (validation) scores escalates.
-
-    Args:
-        score: (n,), n at least 1.
-        p: Escalation rate in [0, 1].
-
-    Returns:
-        One of the scores, or infinity where all may escalate.
-
-    Raises:
-        UsageError: No scores, or p is no rate.
-    """
-    ordered = np.sort(np.asarray(score, np.float64))
-    if ordered.ndim != 1 or not len(ordered) or not 0 <= p <= 1:
-        raise UsageError(f"A threshold needs scores (n,) and a rate in [0, 1], not {ordered.shape} and {p}.")
-    k = int(p * len(ordered) + 1e-9)  # 0.29 * 100 is 28.999999999999996
-    return float(ordered[k]) if k < len(ordered) else inf
-
-
-def threshold_for_accuracy(found: Outcome, floor: float) -> float:
-    """The lowest threshold, so the fewest escalations, whose cascade is at least as accurate as the floor.
-
-    Args:
-        found: On validation inputs.
-        floor: A fraction.
-
-    Raises:
-        InfeasibleError: No threshold reaches it.
-    """
-    points = curve(found)
-    reached = np.flatnonzero(points.accuracy >= floor - 1e-12)
-    if not len(reached):
-        raise InfeasibleError(
-            f"No threshold reaches {100 * floor:.2f} %: the cascade's best is {100 * points.accuracy.max():.2f} %.",
-            "Lower the floor, or take a better big net.",
-        )
-    return float(points.threshold[reached[0]])
 
 
 def measure(found: Outcome, threshold: float, *, seed: int = 0, level: float = LEVEL) -> Measured:

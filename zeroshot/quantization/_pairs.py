@@ -6,7 +6,8 @@ from typing import Any
 
 import numpy.typing as npt
 
-from zeroshot.cascade.measure import Outcome, curve, threshold_for_rate
+from zeroshot.cascade.measure import Outcome, curve
+from zeroshot.cascade.thresholds import threshold_for_rate
 from zeroshot.errors import InfeasibleError
 from zeroshot.quantization._curves import PairCurves
 from zeroshot.quantization.options import QuantizeOptions

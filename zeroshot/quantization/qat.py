@@ -23,7 +23,7 @@ from zeroshot.quantization.pixels_and_logits import dequantised
 from zeroshot.quantization.recipe import Int8Recipe
 from zeroshot.training.batches import TrainingBatches
 from zeroshot.training.distillation import distillation_loss
-from zeroshot.training.recipe import learning_rate
+from zeroshot.training.learning_rate import learning_rate
 from zeroshot.training.step import optimizer_step
 
 Row = dict[str, Any]

@@ -23,12 +23,13 @@ from zeroshot.quantization.quantized_net import QuantizedNet, load_quantized, ou
 from zeroshot.quantization.recipe import Int8Recipe
 from zeroshot.runs import checkpoints as disk
 from zeroshot.runs import layout
-from zeroshot.runs.files import json_text, write_file
+from zeroshot.runs.files import write_file
 from zeroshot.runs.layout import INT8
 from zeroshot.runs.reading import read_config, read_training
 from zeroshot.runs.rows import QUANTIZED_NETS, QUANTIZED_PAIRS, QuantizedNetRow, QuantizedPair
 from zeroshot.runs.steps import Steps
 from zeroshot.runs.tables import Rows, as_html
+from zeroshot.runs.writing import write_quantization, write_summary
 from zeroshot.searching.plot import png
 from zeroshot.training.batches import Split, hold_out
 from zeroshot.training.run_data import coarse, run_dataset
@@ -159,7 +160,9 @@ def quantize(
         recipe=plan.recipe, options=options, remarks=measured.remarks + coarse(split), config=config,
         seconds=time.perf_counter() - started, folder=folder, curves=measured.curves, data=options.data,
     )  # fmt: skip
-    _write(result)
+    write_quantization(path, result.pairs, result.nets)
+    result.plot(folder / layout.CURVES_PLOT)
+    write_summary(folder, result.summary())
     return result
 
 
@@ -197,10 +200,3 @@ def _net_row(net: QuantizedNet) -> QuantizedNetRow:
         best_epoch=net.best_epoch, epochs=net.recipe.epochs, seconds=round(net.seconds, 1),
         file=f"{disk.stem(net.name)}.npz", outputs=outputs_file(net.name),
     )  # fmt: skip
-
-
-def _write(result: QuantizedRun) -> None:
-    disk.write(result.folder, layout.PAIRS, result.pairs.to_csv())
-    disk.write(result.folder, layout.NETS, result.nets.to_csv())
-    result.plot(result.folder / layout.CURVES_PLOT)
-    disk.write(result.folder, layout.SUMMARY, json_text(result.summary()))

@@ -6,9 +6,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from zeroshot.cascade.measure import threshold_for_accuracy, threshold_for_rate
-from zeroshot.cascade.per_class import thresholds_per_class
 from zeroshot.cascade.policy import DEFAULT_POLICY
+from zeroshot.cascade.thresholds import threshold_for_accuracy, threshold_for_rate, thresholds_per_class
 from zeroshot.errors import InfeasibleError
 from zeroshot.int8.net import Int8Net
 from zeroshot.quantization.options import QuantizeOptions

@@ -119,7 +119,7 @@ def _score(modules: "Mapping[str, nn.Module]", options: ScoreOptions) -> list[Ne
 def _one(
     module: "nn.Module", images: ProbeImages, needed: Sequence[Proxy], classes: int, seed: int, fresh: bool
 ) -> _Found:  # fmt: skip
-    from zeroshot.scoring._renewal import check_runs, renewed
+    from zeroshot.scoring._fresh_weights import check_runs, renewed
 
     check_runs(module, images.batches[0][0], classes if any(p.needs_labels for p in needed) else 0, seed)
     probed = [p for p in needed if p.cost != "static"]

@@ -9,8 +9,8 @@ from zeroshot.cascade.copula import Coupling
 from zeroshot.cascade.pairs import Pairs
 from zeroshot.cost.nets import Platform
 from zeroshot.runs.rows import PredictedNet, PredictedPair
+from zeroshot.searching.error_bars import net_spread, pair_spread
 from zeroshot.searching.population import Contenders, Population
-from zeroshot.searching.spreads import net_spread, pair_spread
 
 ALONE = ("single", "single_accuracy", "single_latency_ms", "gain", "gain_error", "pays")
 

@@ -7,11 +7,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from zeroshot.runs import layout
-from zeroshot.runs.files import json_text, write_file
-from zeroshot.runs.folder import RunFolder, new_folder, open_run
+from zeroshot.runs.files import write_file
+from zeroshot.runs.folder import new_folder, open_run
 from zeroshot.runs.rows import CalibrationNet, Candidate, PredictedNet, PredictedPair
 from zeroshot.runs.steps import Steps
 from zeroshot.runs.tables import Rows, as_html
+from zeroshot.runs.writing import write_search, write_summary
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -61,8 +62,8 @@ class SearchResult(Steps):
         if self.run is not None:
             return self.run
         folder = open_run(new_folder(str(self.config["data"])), self.config, force=False, resume=False)
-        write_tables(self, folder)
-        write_summary(self, folder)
+        write_result(self, folder.path)
+        write_summary(folder.path, self.summary())
         return folder.path
 
     def run_folder(self) -> Path:
@@ -104,16 +105,7 @@ class SearchResult(Steps):
         return as_html(head, self.pairs, self.remarks)
 
 
-def write_tables(result: SearchResult, folder: RunFolder) -> None:
+def write_result(result: SearchResult, run: Path) -> None:
     """Write the tables and the plot of a finished search into its run folder."""
-    if result.trained:
-        folder.write(layout.CALIBRATION, result.trained.to_csv())
-    folder.write(layout.PAIRS, result.pairs.to_csv())
-    folder.write(layout.FRONT, result.front.to_csv())
-    folder.write(layout.SINGLES, result.singles.to_csv())
-    result.plot(folder.path / layout.FRONT_PLOT)
-
-
-def write_summary(result: SearchResult, folder: RunFolder) -> None:
-    """Write the summary, last: a run that has one is finished."""
-    folder.write(layout.SUMMARY, json_text(result.summary()))
+    write_search(run, result.pairs, result.front, result.singles, result.trained)
+    result.plot(run / layout.FRONT_PLOT)

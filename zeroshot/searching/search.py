@@ -20,6 +20,7 @@ from zeroshot.options import takes_options
 from zeroshot.runs.folder import RunFolder, check_run, open_run
 from zeroshot.runs.rows import CALIBRATION, PAIRS, SINGLES, Candidate
 from zeroshot.runs.tables import Rows
+from zeroshot.runs.writing import write_summary
 from zeroshot.searching.candidates import Candidates, draw, infeasible
 from zeroshot.searching.expectation import Expectation, expect
 from zeroshot.searching.layers import score_layers, write_candidates
@@ -29,7 +30,7 @@ from zeroshot.searching.population import best_singles, rank
 from zeroshot.searching.probes import ProbedNets, probe
 from zeroshot.searching.problem import SearchProblem, resolve
 from zeroshot.searching.remarks import remarks_on
-from zeroshot.searching.results import SearchResult, write_summary, write_tables
+from zeroshot.searching.results import SearchResult, write_result
 from zeroshot.searching.shortlist import shorten
 from zeroshot.searching.task import sample_task
 from zeroshot.types import Progress
@@ -84,10 +85,10 @@ def search(
         remarks = task.remarks + remarks_on(problem, candidates, result, expected.model.trust)
         result = replace(result, remarks=remarks, run=folder.path if folder is not None else None)
         if folder is not None:
-            write_tables(result, folder)
+            write_result(result, folder.path)
         result = replace(result, seconds=time.perf_counter() - started)
         if folder is not None:
-            write_summary(result, folder)
+            write_summary(folder.path, result.summary())
     return result
 
 

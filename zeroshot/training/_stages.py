@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from zeroshot.runs.rows import PairForecast
-from zeroshot.training._lesson import lesson_job
 from zeroshot.training._plan import Plan
+from zeroshot.training._with_teacher import lesson_job
 from zeroshot.training.batches import Split
 from zeroshot.training.cascade_loss import Tuned
 from zeroshot.training.distillation import taught

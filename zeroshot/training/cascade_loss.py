@@ -21,8 +21,9 @@ import numpy as np
 import torch
 from torch.nn.functional import cross_entropy
 
-from zeroshot.cascade.measure import outcome, threshold_for_rate
+from zeroshot.cascade.measure import outcome
 from zeroshot.cascade.policy import logit_gap
+from zeroshot.cascade.thresholds import threshold_for_rate
 from zeroshot.errors import UsageError
 from zeroshot.training.batches import Split
 from zeroshot.training.options import CascadeTuning

@@ -8,8 +8,8 @@ from typing import Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from zeroshot.cascade.measure import Outcome, expected_cost, hits, measure, outcome, threshold_for_rate, verdict
-from zeroshot.cascade.per_class import relative_to_class
+from zeroshot.cascade.measure import Outcome, expected_cost, hits, measure, outcome, verdict
+from zeroshot.cascade.thresholds import relative_to_class, threshold_for_rate
 from zeroshot.runs.rows import MeasuredCascade, PairForecast, Threshold
 from zeroshot.training.batches import Split
 from zeroshot.types import FloatArray, Int64Array

@@ -1,7 +1,6 @@
 """How a net is trained: the recipe, what it leaves to the data and the net, and the learning rate of each step."""
 
 from dataclasses import dataclass, replace
-from math import cos, pi
 from typing import TYPE_CHECKING, Any
 
 from zeroshot.errors import UsageError
@@ -15,7 +14,6 @@ OPTIMIZERS, SCHEDULES, PRECISIONS = ("sgd", "adamw"), ("one-cycle", "cosine"), (
 # Named sets whose pictures mean the same in a mirror. Of other data nobody can tell: digits, letters and traffic
 # signs do not, so a flip must be asked for.
 MIRRORED = ("cifar10", "cifar100", "fashion-mnist")
-WARM_UP = {"one-cycle": 0.3, "cosine": 0.05}  # share of the steps in which the learning rate rises
 SMALL = 16  # pixels, see `Recipe.crop`
 STEPS = 16  # an epoch has so many at least; with fewer a small data set hardly trains
 PANEL = "Recipe"
@@ -111,21 +109,6 @@ def fast_precision() -> str:
     # Not every torch that works has this function; one without it gets the format that is right everywhere.
     able: dict[str, Any] = getattr(torch.cpu, "get_capabilities", dict)()
     return "bf16" if able.get("avx512_bf16") or able.get("amx_bf16") else "fp32"
-
-
-def learning_rate(recipe: Recipe, done: float) -> float:
-    """The learning rate after a share of all steps: cosine up to `lr`, cosine down to 0.
-
-    A function of the step and of nothing else, so that a resumed training needs no scheduler state.
-
-    Args:
-        recipe: Resolved.
-        done: Share of all steps that are done, in [0, 1].
-    """
-    top, rise = recipe.lr or 0.0, WARM_UP[recipe.schedule]
-    if done < rise:
-        return top * (0.04 + 0.96 * (1 - cos(pi * done / rise)) / 2)
-    return top * (1 + cos(pi * (done - rise) / (1 - rise))) / 2
 
 
 def check_seed_and_threads(seed: int, threads: int) -> None:

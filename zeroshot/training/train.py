@@ -10,12 +10,12 @@ from zeroshot.data import SOURCES, Dataset
 from zeroshot.errors import UsageError
 from zeroshot.options import takes_options
 from zeroshot.runs import checkpoints as disk
-from zeroshot.runs.files import json_text
-from zeroshot.runs.layout import MODELS, NETS, PAIRS, SUMMARY
+from zeroshot.runs.layout import MODELS
 from zeroshot.runs.reading import read_search
 from zeroshot.runs.rows import TRAINED_NETS, TRAINED_PAIRS, MeasuredPair, PairForecast, PairModels, TrainedNetRow
 from zeroshot.runs.steps import Steps
 from zeroshot.runs.tables import Rows, as_html
+from zeroshot.runs.writing import write_summary, write_training
 from zeroshot.training._plan import Plan, check_empty, new_plan, open_folder, resumed_plan
 from zeroshot.training._stages import Models, SideBySide, Training, all_nets, train_stages, tunable
 from zeroshot.training.batches import Split, hold_out
@@ -142,7 +142,8 @@ def train(
         remarks=_remarks(training, options.top, split, trained), config=config,
         seconds=time.perf_counter() - started, folder=folder, data=options.data,
     )  # fmt: skip
-    _write(result)
+    write_training(Path(run), result.pairs, result.nets)
+    write_summary(folder, result.summary())
     return result
 
 
@@ -199,9 +200,3 @@ def _remarks(training: Training, top: int, data: Split, trained: Sequence[Traine
     if not training.singles:
         remarks.append("Without the single nets there is no measured verdict on whether a pair pays.")
     return remarks
-
-
-def _write(result: TrainedRun) -> None:
-    disk.write(result.folder, PAIRS, result.pairs.to_csv())
-    disk.write(result.folder, NETS, result.nets.to_csv())
-    disk.write(result.folder, SUMMARY, json_text(result.summary()))

@@ -10,7 +10,7 @@ from zeroshot.errors import RunError
 from zeroshot.net import NetSpec
 from zeroshot.runs import checkpoints as disk
 from zeroshot.runs.files import npz_bytes
-from zeroshot.training._lesson import lesson_job
+from zeroshot.training._with_teacher import lesson_job
 from zeroshot.training.batches import Split, hold_out, inputs, logits
 from zeroshot.training.distillation import taught
 from zeroshot.training.options import Distillation

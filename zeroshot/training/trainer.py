@@ -15,7 +15,8 @@ from zeroshot.net import NetSpec
 from zeroshot.runs.checkpoints import Tensors, first_line
 from zeroshot.scoring.population import net_seed
 from zeroshot.training.batches import Split, TrainingBatches, inputs, logits
-from zeroshot.training.recipe import Recipe, learning_rate
+from zeroshot.training.learning_rate import learning_rate
+from zeroshot.training.recipe import Recipe
 from zeroshot.training.step import optimizer_step
 from zeroshot.training.trained import staged
 

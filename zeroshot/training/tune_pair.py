@@ -4,7 +4,7 @@ from pathlib import Path
 
 from zeroshot.cascade.policy import DEFAULT_POLICY, POLICIES
 from zeroshot.errors import unknown
-from zeroshot.training._lesson import LessonJob, lesson_job
+from zeroshot.training._with_teacher import LessonJob, lesson_job
 from zeroshot.training.batches import Split
 from zeroshot.training.cascade_loss import Tuned
 from zeroshot.training.options import CascadeTuning

@@ -1,5 +1,6 @@
-"""A threshold for each class that the little net may answer: more escalations where the big net helps more.
+"""From scores on validation images to a threshold: at a rate, for an accuracy, or one for each class.
 
+With a threshold for each class that the little net may answer, more inputs escalate where the big net helps more.
 Classes differ in how much a low score says (Daghero et al., arXiv 2204.03431, use thresholds a class for early exits).
 Under a budget of escalations the best thresholds share a price: a class escalates further inputs as long as these win
 more right answers an escalation than the price. The counts of right answers gained are noisy, so each class follows the
@@ -12,9 +13,49 @@ from math import inf
 import numpy as np
 import numpy.typing as npt
 
-from zeroshot.cascade.measure import Outcome
-from zeroshot.errors import UsageError
+from zeroshot.cascade.measure import Outcome, curve
+from zeroshot.errors import InfeasibleError, UsageError
 from zeroshot.types import FloatArray, Int64Array
+
+
+def threshold_for_rate(score: npt.ArrayLike, p: float) -> float:
+    """The highest threshold at which no more than a share p of these (validation) scores escalates.
+
+    Args:
+        score: (n,), n at least 1.
+        p: Escalation rate in [0, 1].
+
+    Returns:
+        One of the scores, or infinity where all may escalate.
+
+    Raises:
+        UsageError: No scores, or p is no rate.
+    """
+    ordered = np.sort(np.asarray(score, np.float64))
+    if ordered.ndim != 1 or not len(ordered) or not 0 <= p <= 1:
+        raise UsageError(f"A threshold needs scores (n,) and a rate in [0, 1], not {ordered.shape} and {p}.")
+    k = int(p * len(ordered) + 1e-9)  # 0.29 * 100 is 28.999999999999996
+    return float(ordered[k]) if k < len(ordered) else inf
+
+
+def threshold_for_accuracy(found: Outcome, floor: float) -> float:
+    """The lowest threshold, so the fewest escalations, whose cascade is at least as accurate as the floor.
+
+    Args:
+        found: On validation inputs.
+        floor: A fraction.
+
+    Raises:
+        InfeasibleError: No threshold reaches it.
+    """
+    points = curve(found)
+    reached = np.flatnonzero(points.accuracy >= floor - 1e-12)
+    if not len(reached):
+        raise InfeasibleError(
+            f"No threshold reaches {100 * floor:.2f} %: the cascade's best is {100 * points.accuracy.max():.2f} %.",
+            "Lower the floor, or take a better big net.",
+        )
+    return float(points.threshold[reached[0]])
 
 
 def thresholds_per_class(found: Outcome, predicted: npt.ArrayLike, classes: int, p: float) -> FloatArray:
