@@ -137,7 +137,7 @@ NUMBER = st.integers(-(2**53), 2**53) | st.floats(allow_nan=False, allow_infinit
 VALUE = TEXT | NUMBER | st.booleans() | st.lists(TEXT, max_size=3)
 
 
-@examples(100)
+@examples(50)
 @given(st.dictionaries(st.from_regex(r"\A[a-z_]{1,8}\Z"), VALUE | st.none(), max_size=5))
 def test_toml_reads_back_as_written(config):
     """tomllib is the oracle; None is left out."""
