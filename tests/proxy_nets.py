@@ -98,3 +98,15 @@ def without_batch_norm(module):
         else:
             without_batch_norm(child)
     return module
+
+
+def with_scaled_layer(factor, layer):
+    """A net, the same with one layer's weights multiplied, and batches; batch norm undoes it but for rounding."""
+    net, batches = make("r8-s8-c3w8x1-d3w8x1")
+    for module in net.modules():
+        if isinstance(module, nn.BatchNorm2d):
+            module.eps = 1e-12
+    scaled = copy.deepcopy(net)
+    with torch.no_grad():
+        weighted(scaled)[layer].weight.mul_(factor)
+    return net, scaled, batches

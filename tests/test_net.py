@@ -103,7 +103,7 @@ def test_arrays_read_back(nets):
     assert [spec_of(row) for row in values] == nets
 
 
-@examples(200)
+@examples(80)
 @given(st.lists(specs(), min_size=1, max_size=4), st.integers(1, 4), st.integers(1, 11))
 def test_rows_are_those_of_the_block_definitions(nets, channels, classes):
     table = layer_table(spec_array(nets), channels, classes)

@@ -2,6 +2,7 @@
 
 import copy
 import ctypes
+import itertools
 import os
 import subprocess
 import sys
@@ -23,60 +24,61 @@ from zeroshot.tracing.trace import trace
 pytestmark = pytest.mark.usefixtures("torch_on_one_thread")
 ALLOCATOR = "libc_malloc_debug.so.0"
 
-# Three passes of every layer in (kernel, stride, channels in and out, groups, side), channels last as all our passes.
+# Three passes of every layer in LINES: kernel, stride, channels in and out, groups, side, images; channels last as
+# all our passes.
 PASSES = """
-import sys, torch
+import torch
 from zeroshot.build import Conv2d
 torch.set_num_threads(1)
-for line in sys.stdin:
+for line in LINES:
     kernel, stride, c_in, c_out, groups, side, images = map(int, line.split())
     layer = Conv2d(c_in, c_out, kernel, stride, kernel // 2, groups=groups, bias=False)
     x = torch.rand(images, c_in, side, side).contiguous(memory_format=torch.channels_last).requires_grad_()
     for _ in range(3):
         torch.autograd.grad(layer(x).sum(), [x, layer.weight])
-print("done")
+"""
+# Any torch.nn module that a probe runs, as `zeroshot score` does with a net of the user's, for (side, width) in CASES.
+FOREIGN = """
+from torch import nn
+from zeroshot import score
+for side, width in CASES:
+    net = nn.Sequential(nn.Conv2d(1, width, 3, padding=1), nn.Conv2d(width, 8, 1, stride=2), nn.ReLU(),
+                        nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(8, 10))
+    for seed in range(SEEDS):
+        score(net, "digits", proxies=["grad_norm"], resolution=side, seed=seed)
 """
 
 
-def checked(program, lines="", timeout=120):
-    """Run a program under glibc's checking allocator, which aborts on a write outside a block."""
+def check(*programs, timeout=120, **given):
+    """Run programs under glibc's checking allocator, which aborts on a write outside a block."""
     try:
         ctypes.CDLL(ALLOCATOR)
     except OSError:
         pytest.skip(f"no {ALLOCATOR}: glibc before 2.34, or another C library")
     more = {"LD_PRELOAD": ALLOCATOR, "GLIBC_TUNABLES": "glibc.malloc.check=3", "OMP_NUM_THREADS": "1"}
-    return subprocess.run(
-        [sys.executable, "-c", program], input=lines, env=os.environ | more, capture_output=True, text=True,
-        timeout=timeout, check=False,
+    program = "\n".join([*(f"{name} = {value!r}" for name, value in given.items()), *programs, "print('done')"])
+    done = subprocess.run(
+        [sys.executable, "-c", program], env=os.environ | more, capture_output=True, text=True, timeout=timeout,
+        check=False,
     )  # fmt: skip
-
-
-def clean(done):
     assert (done.returncode, done.stdout) == (0, "done\n"), done.stderr[-2000:]
 
 
 def test_no_write_outside_a_buffer():
+    """The smallest cases of the next two tests; in one process, as its imports take longest."""
+    check(PASSES, FOREIGN, LINES=["1 2 4 12 1 16 8", "1 2 12 12 1 64 8"], CASES=[(16, 4)], SEEDS=1)
+
+
+@pytest.mark.slow
+def test_no_layer_that_once_did_writes_outside_a_buffer():
     """Where it happened: under 8 channels with AVX2, 8 and 12 channels from 64 pixels on with AVX-512."""
     shapes = [(c, side) for c in (2, 4, 7) for side in (8, 16, 64)] + [(c, side) for c in (8, 12) for side in (48, 64)]
-    clean(checked(PASSES, "\n".join(f"1 2 {c} 12 1 {side} 32" for c, side in shapes)))
+    check(PASSES, LINES=[f"1 2 {c} 12 1 {side} 32" for c, side in shapes])
 
 
-# Any torch.nn module that a probe runs: what `zeroshot score` does with a net of the user's.
-FOREIGN = """
-import torch
-from torch import nn
-from zeroshot import score
-for side, width in ((16, 4), (64, 12)):
-    net = nn.Sequential(nn.Conv2d(1, width, 3, padding=1), nn.Conv2d(width, 8, 1, stride=2), nn.ReLU(),
-                        nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(8, 10))
-    for seed in range(3):
-        score(net, "digits", proxies=["grad_norm"], resolution=side, seed=seed)
-print("done")
-"""
-
-
+@pytest.mark.slow
 def test_a_foreign_net_is_scored_without_a_write_outside_a_buffer():
-    clean(checked(FOREIGN))
+    check(FOREIGN, CASES=[(16, 4), (64, 12)], SEEDS=3)
 
 
 @pytest.mark.slow
@@ -91,7 +93,7 @@ def test_no_layer_of_the_space_writes_outside_a_buffer(side):
     for shape in whole + depthwise:
         images = 2 if side > 64 and shape[2] > 48 else 16
         lines.append(" ".join(map(str, (*shape, side, images))))
-    clean(checked(PASSES, "\n".join(lines), timeout=1800))
+    check(PASSES, LINES=lines, timeout=1800)
 
 
 def results(layer, x, seed=0):
@@ -109,8 +111,13 @@ def images(n, channels, side):
     return x.contiguous(memory_format=torch.channels_last)
 
 
-@pytest.mark.parametrize("side", [2, 5, 8, 16, 24, 31, 32, 40, 44])
-@pytest.mark.parametrize("n", [1, 8, 32])
+SIZES = list(itertools.product([2, 5, 8, 16, 24, 31, 32, 40, 44], [1, 8, 32]))
+ALWAYS = [(2, 8), (31, 1), (44, 8)]
+
+
+@pytest.mark.parametrize(
+    ("side", "n"), [pytest.param(*size, marks=[] if size in ALWAYS else pytest.mark.slow) for size in SIZES]
+)
 def test_safe_layers_are_torchs_own_to_the_last_bit(side, n):
     for c_in, c_out in ((8, 8), (8, 24), (12, 16), (12, 48), (16, 32)):
         x = images(n, c_in, side)

@@ -64,7 +64,7 @@ def test_features_are_those_of_rows_written_out():
         assert {name: column[i] for name, column in found.items()} == pytest.approx(naive(net))
 
 
-@examples(20)
+@examples(10)
 @given(st.integers(0, 2**32 - 1))
 def test_a_net_has_the_same_features_in_every_population(seed):
     values = McuSpace.for_images(32).sample(6, np.random.default_rng(seed))

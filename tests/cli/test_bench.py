@@ -175,7 +175,9 @@ def test_scores_are_computed_anew(cli, data, monkeypatch):
     told = json.loads(result.stdout)
     row = next(row for row in told["verdicts"] if row["proxy"] == "l2_norm")
     assert (row["nets"], row["n"]) == (study.EVERY, 6)
-    assert row["spearman, all"] is not None
+    distance = 35 * (1 - row["spearman, all"])  # of six ranks: the sum of their squared differences
+    assert distance == pytest.approx(round(distance), abs=1e-9)
+    assert 0 <= distance <= 70
     assert 1 <= row["best rank@5"] <= 2  # five of six
     assert "precision@100" not in row
     assert told["rescored"] == {}

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from zeroshot.cost.arena import ALIGNMENT, arena_bytes
@@ -20,7 +20,7 @@ def arena(net, planner, channels=3, classes=10):
     return int(arena_bytes(layer_table(spec_array([net]), channels, classes), planner)[0])
 
 
-@examples(200)
+@examples(80)
 @given(st.lists(specs(), min_size=1, max_size=3), st.integers(1, 4), st.integers(2, 11), st.booleans())
 def test_all_planners_are_those_of_the_naive_ones(nets, channels, classes, keep):
     table = layer_table(spec_array(nets), channels, classes)
@@ -33,7 +33,7 @@ def test_all_planners_are_those_of_the_naive_ones(nets, channels, classes, keep)
         assert found == [bytes_of(r, keep_input=keep) for r in rows], planner
 
 
-@settings(deadline=None)
+@examples(50)
 @given(specs(widths=(8, 12, 16)))
 def test_the_greedy_plan_never_overlaps_tensors_alive_at_once(net):
     """The naive plan is the kernel's (same peak, above); here its offsets are looked at one by one."""
@@ -47,7 +47,7 @@ def test_the_greedy_plan_never_overlaps_tensors_alive_at_once(net):
                 assert offset + size <= other_offset or other_offset + other_size <= offset
 
 
-@settings(deadline=None)
+@examples(50)
 @given(specs())
 def test_no_plan_is_below_the_bound_nor_the_bound_below_a_layer(net):
     bound, greedy = arena(net, "bound"), arena(net, "greedy")

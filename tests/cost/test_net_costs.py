@@ -1,4 +1,4 @@
-"""Costs of nets, as the pair kernel takes them, against counts layer by layer (reference.py)."""
+"""Costs of nets, as the pair kernel takes them, against counts layer by layer (tests.reference)."""
 
 import numpy as np
 import pytest

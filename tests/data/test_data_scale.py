@@ -2,13 +2,15 @@
 
 import numpy as np
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as npst
 
 from zeroshot.data import load
 from zeroshot.data.arrays import read_npz
 from zeroshot.errors import DataError
+
+from ..strategies import examples
 
 N = 12
 X = np.random.default_rng(0).integers(0, 256, (N, 6, 6, 3), np.uint8)
@@ -161,7 +163,7 @@ def pictures(draw):
     return draw(npst.arrays(np.uint8, shape, elements=st.integers(0, top)))
 
 
-@settings(max_examples=300, deadline=None)
+@examples(100)
 @given(x=pictures(), forms=st.tuples(st.sampled_from(sorted(FORMS)), st.sampled_from(sorted(FORMS))), dim=BOUNDS)
 @example(x=X % 2, forms=("float64 0..255", "float64 0..255"), dim=1)
 @example(x=X % 2 * 255, forms=("float64 0..1", "float64 0..1"), dim=1)
@@ -179,7 +181,7 @@ def test_any_picture_keeps_its_bytes_or_is_asked_about(x, forms, dim, tmp_path_f
     assert hint
 
 
-@settings(max_examples=200, deadline=None)
+@examples(50)
 @given(
     x=npst.arrays(np.uint8, (4, 3, 3, 1), elements=st.integers(0, 255)),
     forms=st.tuples(st.sampled_from(sorted(FORMS)), st.sampled_from(sorted(FORMS))),
@@ -197,7 +199,7 @@ def test_bright_pictures_are_never_asked_about(x, forms, tmp_path_factory):
     np.testing.assert_array_equal(found[2], x)
 
 
-@settings(max_examples=200, deadline=None)
+@examples(50)
 @given(x=npst.arrays(np.float64, (3, 2, 2, 1)), beside=st.sampled_from([UNIT, X]))
 def test_any_floats_are_read_or_asked_about(x, beside, tmp_path_factory):
     """Any exception but DataError fails, as does a warning; what is read is within half a level of a scale."""

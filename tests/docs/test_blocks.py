@@ -30,7 +30,7 @@ from zeroshot.cli import app
 
 ROOT = Path(__file__).parent.parent.parent
 PAGES = (ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "benchmarks" / "README.md", *(ROOT / "docs").glob("*.md"))
-SMALL = {"nets": 40, "shortlist": 2}
+SMALL = {"nets": 40, "shortlist": 2, "jobs": 1}
 FENCE = re.compile(
     r"(?:^<!-- test: (?P<how>.+) -->\n)?^```(?P<language>\w*)\n(?P<code>(?:(?!```).*\n)*)^```$", re.MULTILINE
 )

@@ -1,4 +1,4 @@
-"""What every proxy's formula implies: invariances, bounds, aggregates; pinned values; nets without a score."""
+"""What every proxy's formula implies: invariances, bounds, aggregates; pinned values."""
 
 import copy
 import doctest
@@ -14,12 +14,11 @@ from hypothesis import strategies as st
 from torch import nn
 
 import zeroshot.proxies
-from zeroshot.build import initialise
 from zeroshot.errors import UsageError
 from zeroshot.probing.probe import Probe, Proxy, evaluate
 from zeroshot.scoring.plugins import load_proxies
 
-from ..proxy_nets import AGGREGATES, PROBED, make, values, weighted
+from ..proxy_nets import AGGREGATES, PROBED, make, values, weighted, with_scaled_layer
 from ..strategies import examples
 
 # Proxies that draw their own images (or use none), and those that draw their own weights or directions.
@@ -178,13 +177,7 @@ def test_the_order_of_the_channels_does_not_matter(order):
 @examples(5)
 @given(st.floats(0.25, 8.0), st.integers(0, 3))
 def test_the_scale_of_a_normalised_layer_does_not_matter(factor, layer):
-    net, batches = make("r8-s8-c3w8x1-d3w8x1")
-    for module in net.modules():
-        if isinstance(module, nn.BatchNorm2d):
-            module.eps = 1e-12
-    scaled = copy.deepcopy(net)
-    with torch.no_grad():
-        weighted(scaled)[layer].weight.mul_(factor)
+    net, scaled, batches = with_scaled_layer(factor, layer)
     # These are gradients by weights, or sizes of weights, and change with the unit that weights are measured in.
     units = {"l2_norm", "grad_norm", "grasp", "ntk_cond", "synflow", "logsynflow", "vkdnw"}
     proxies = [proxy for proxy in PROBED if proxy.name not in units]
@@ -287,126 +280,6 @@ def test_reg_swap_keeps_undefined_and_equal_sizes():
     (reg_swap,) = load_proxies(["reg_swap"])
     found = reg_swap.function(np.array([[5.0, 2.0], [math.nan, 2.0], [4.0, 2.0]]))
     np.testing.assert_array_equal(found, [5.0, math.nan, 4.0])
-
-
-def net_of(*layers):
-    net = nn.Sequential(*layers)
-    initialise(net, torch.Generator().manual_seed(0))
-    return net
-
-
-def dead(net):
-    for module in net.modules():
-        if isinstance(module, nn.BatchNorm2d):
-            nn.init.constant_(module.bias, -100.0)
-    return net
-
-
-def filled(net, value):
-    with torch.no_grad():
-        for parameter in net.parameters():
-            parameter.fill_(value)
-    return net
-
-
-class BuffersOnly(nn.Module):
-    def __init__(self):
-        super().__init__()
-        self.register_buffer("weight", torch.randn(5, 3, generator=torch.Generator().manual_seed(0)))
-
-    def forward(self, x):
-        return x.mean((2, 3)) @ self.weight.T
-
-
-class Constant(nn.Module):
-    def forward(self, x):
-        return torch.zeros(len(x), 5)
-
-
-def weight_as_buffer():
-    net = net_of(nn.Conv2d(3, 4, 3), nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(4, 5))
-    value = net[0].weight.detach()
-    del net[0].weight
-    net[0].register_buffer("weight", value)
-    return net
-
-
-def conv(c_in, c_out, **options):
-    return nn.Conv2d(c_in, c_out, 3, **options)
-
-
-POOL = (nn.AdaptiveAvgPool2d(1), nn.Flatten())
-DEGENERATE = {
-    "all weights zero": lambda: filled(make("cells", dtype=torch.float32)[0], 0.0),
-    "infinite weights": lambda: filled(make("cells", dtype=torch.float32)[0], math.inf),
-    "not a number": lambda: filled(make("cells", dtype=torch.float32)[0], math.nan),
-    "huge weights": lambda: filled(make("cells", dtype=torch.float32)[0], 1e30),
-    "dead": lambda: dead(make("r8-s4-b3w6x2", dtype=torch.float32)[0]),
-    "no ReLU": lambda: net_of(conv(3, 4), nn.BatchNorm2d(4), conv(4, 4), *POOL, nn.Linear(4, 5)),
-    "no batch norm": lambda: net_of(conv(3, 4), nn.ReLU(), conv(4, 4), nn.ReLU(), *POOL, nn.Linear(4, 5)),
-    "linear only": lambda: net_of(nn.Flatten(), nn.Linear(192, 5)),
-    "one layer": lambda: net_of(nn.Conv2d(3, 5, 8), nn.Flatten()),
-    "one channel": lambda: net_of(conv(3, 1), nn.BatchNorm2d(1), nn.ReLU(), *POOL, nn.Linear(1, 5)),
-    "one pixel": lambda: net_of(nn.Conv2d(3, 4, 8), nn.BatchNorm2d(4), nn.ReLU(), nn.Flatten(), nn.Linear(4, 5)),
-    "no affine": lambda: net_of(conv(3, 4), nn.BatchNorm2d(4, affine=False), nn.ReLU(), *POOL, nn.Linear(4, 5)),
-    "no tracking": lambda: net_of(
-        conv(3, 4), nn.BatchNorm2d(4, track_running_stats=False), nn.ReLU(), *POOL, nn.Linear(4, 5)
-    ),
-    "batch norm of vectors": lambda: net_of(
-        nn.Flatten(), nn.Linear(192, 6), nn.BatchNorm1d(6), nn.ReLU(), nn.Linear(6, 5)
-    ),
-    "one class": lambda: net_of(conv(3, 4), nn.BatchNorm2d(4), nn.ReLU(), *POOL, nn.Linear(4, 1)),
-    "buffers only": BuffersOnly,
-    "constant": Constant,
-    "weight as buffer": weight_as_buffer,
-    "no parameters": lambda: nn.Sequential(nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten()),
-    "identity blocks": lambda: net_of(
-        conv(3, 4), nn.Sequential(nn.Sequential(nn.Identity()), nn.Sequential(nn.Identity())), *POOL, nn.Linear(4, 5)
-    ),
-    "upsampling": lambda: net_of(
-        nn.Sequential(conv(3, 4), nn.ReLU()), nn.Sequential(nn.Upsample(scale_factor=2), conv(4, 4)),
-        *POOL, nn.Linear(4, 5),
-    ),
-}  # fmt: skip
-
-
-@pytest.mark.parametrize("images", [1, 2, 8])
-@pytest.mark.parametrize("name", DEGENERATE)
-def test_a_degenerate_net_gets_a_score_or_a_reason(name, images):
-    net = DEGENERATE[name]()
-    g = torch.Generator().manual_seed(1)
-    batches = [(torch.randn(images, 3, 8, 8, generator=g), torch.arange(images) % 5) for _ in range(2)]
-    if name in ("one class", "no parameters"):
-        batches = [(x, torch.zeros_like(y)) for x, y in batches]
-    for proxy, score in evaluate(PROBED, Probe(net, batches)).items():
-        if score.status == "ok":
-            assert math.isfinite(score.value), proxy
-        else:
-            assert math.isnan(score.value), proxy
-            assert len(score.status) > 10, proxy
-
-
-def reasons(name, *proxies, images=8):
-    g = torch.Generator().manual_seed(1)
-    batches = [(torch.randn(images, 3, 8, 8, generator=g), torch.arange(images) % 5) for _ in range(2)]
-    scores = evaluate(load_proxies(list(proxies)), Probe(DEGENERATE[name](), batches))
-    return {score.status for score in scores.values()}
-
-
-def test_reasons_are_the_right_ones():
-    assert reasons("all weights zero", "l2_norm") == {"all weights are 0"}
-    assert reasons("all weights zero", "plain", "gradsign", "grad_norm") == {"no gradient reaches any weight"}
-    assert reasons("dead", "jacob_cov", "epe_nas") == {"the output does not depend on an image"}
-    assert reasons("no ReLU", "linear_regions", "swap", "naswot") == {"the net has no ReLU modules"}
-    assert reasons("one pixel", "gradsign", "vkdnw", "meco") == {"batch norm sees a single value a channel"}
-    assert reasons("linear only", "zen", "zen_running") == {"the net has no feature maps"}
-    assert reasons("linear only", "az_expressivity") == {"the net has no blocks"}
-    assert reasons("one layer", "az_progressivity", "az_trainability") == {"the net has a single block"}
-    assert reasons("identity blocks", "az_trainability") == {"a block hands its input on unchanged"}
-    assert reasons("upsampling", "az_trainability") == {"a block enlarges its input"}
-    assert reasons("buffers only", "snip", "synflow", "zico") == {"the net has no Conv2d or Linear weights"}
-    assert reasons("no batch norm", "ntk_cond", images=1) == {"the kernel of one image has no condition"}
-    assert reasons("no batch norm", "jacob_cov", images=1) == {"one image has no correlations"}
 
 
 @pytest.mark.parametrize("module", [m.name for m in pkgutil.iter_modules(zeroshot.proxies.__path__)])

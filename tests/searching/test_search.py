@@ -1,64 +1,34 @@
 """A whole search on digits, against arithmetic redone from the tables that it writes."""
 
 import csv
-import itertools
 import json
 import math
 import re
-from collections import Counter
-from dataclasses import replace
-from importlib.metadata import EntryPoint
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from scipy.stats import multivariate_normal, norm
 
-from zeroshot.accuracy.features import features
 from zeroshot.accuracy.model import prior_for, task_anchor
-from zeroshot.cascade.copula import PRIOR_COUPLING, cascade_accuracy
-from zeroshot.cascade.policy import MIN_RATE
+from zeroshot.cascade.copula import PRIOR_COUPLING
 from zeroshot.cost.boards import load_board
 from zeroshot.cost.engines import load_engine
 from zeroshot.data import batches, load
-from zeroshot.errors import DataError, InfeasibleError, UsageError
-from zeroshot.net import NetSpec, layer_table, spec_array
-from zeroshot.probing.probe import Proxy, ProxyUndefined
+from zeroshot.errors import UsageError
 from zeroshot.runs.rows import CANDIDATES, PAIRS, SINGLES
-from zeroshot.scoring import plugins
 from zeroshot.scoring.plugins import load_proxies
 from zeroshot.scoring.population import ProbeImages, probe_net
-from zeroshot.searching import expectation, probes
 from zeroshot.searching.options import SearchOptions
 from zeroshot.searching.plan import plan
 from zeroshot.searching.search import search
 
-from .. import reference
+from .searches import ENGINE, SMALL, STATIC, expected
 
-ENGINE = "tflm-cmsis-nn"
-SMALL = {"nets": 40, "shortlist": 3, "latency": "15ms", "batch": 8, "jobs": 1, "engine": ENGINE, "escalation": 1.0}
-STATIC = {"nets": 40, "shortlist": 0, "jobs": 1, "engine": ENGINE, "escalation": 1.0}
 PAIR_COLUMNS = [
     "rank", "little", "big", "accuracy", "accuracy_low", "accuracy_high", "little_accuracy", "big_accuracy",
     "escalation_rate", "latency_ms", "worst_latency_ms", "energy_mj", "worst_energy_mj", "macs", "flash_bytes",
     "sram_bytes", "single", "single_accuracy", "single_latency_ms", "gain", "gain_error", "pays",
 ]  # fmt: skip
-COLUMN = {
-    "flash": "flash_bytes", "sram": "sram_bytes", "latency": "latency_ms", "energy": "energy_mj",
-    "worst_latency": "worst_latency_ms", "macs": "macs",
-}  # fmt: skip
-ULPS = 1 + 1e-12  # p = (limit - start) / c_B and back again is right but for rounding
-
-
-@pytest.fixture(scope="module")
-def result(tmp_path_factory):
-    return search("digits", run=tmp_path_factory.mktemp("search") / "run", **SMALL)
-
-
-@pytest.fixture(scope="module")
-def static():
-    """No probing and no budget."""
-    return search("digits", top=30, **STATIC)
 
 
 def table(path):
@@ -96,39 +66,6 @@ def copula(a_l, a_b, p):
         return multivariate_normal.cdf([t, mu], cov=[[1, r], [r, 1]])
 
     return a_l - both(mu_l, -gamma) + both(mu_b, -kappa)
-
-
-def expected(rows, nets, anchor, prior, scores=None):
-    """Accuracies from score rows, in plain Python: mean log rank, sizes matched to it, the line, ties shared.
-
-    `scores` holds each proxy's scores that are evidence on their own, net by net.
-    """
-    n = len(rows)
-    fused = [0.0] * n
-    for column in zip(*rows, strict=True):
-        value = [-math.inf if math.isnan(x) else x for x in column]
-        for i, x in enumerate(value):
-            rank = sum(y < x for y in value) + (sum(y == x for y in value) + 1) / 2
-            fused[i] += math.log(rank / n) / len(rows[0])
-    fused = [round(x, 12) for x in fused]
-    known = features(layer_table(spec_array([NetSpec.parse(net) for net in nets]), 1, 10))
-    own = [
-        sum(t.weight * min(max((known[t.feature][i] - t.centre) / t.scale, -3), 3) for t in prior.terms)
-        for i in range(n)
-    ]
-    for each in prior.evidence:
-        beyond = [x - each.slope * size for x, size in zip(scores[each.proxy], own, strict=True)]
-        steps = [(x - sum(beyond) / n) / each.scale for x in beyond]
-        own = [size + each.weight * min(max(step, -3), 3) for size, step in zip(own, steps, strict=True)]
-    capacity = sorted(own)
-    order = sorted(fused)
-    shift = prior.task_slope * (norm.ppf(anchor) - norm.ppf(prior.reference))
-    out = []
-    for x, size in zip(fused, own, strict=True):
-        shared = [c for c, y in zip(capacity, order, strict=True) if y == x]
-        mu = prior.intercept + (1 - prior.trust) * size + prior.trust * sum(shared) / len(shared) + shift
-        out.append(min(max(norm.cdf(mu), 0.1), 0.999))
-    return out
 
 
 def check_rows(rows, nets, board="nucleo-l4r5zi", engine=ENGINE):
@@ -228,96 +165,6 @@ def test_candidates_npz_holds_the_rows_of_candidates_csv(result):
     assert 0 < result.n_feasible <= result.n_pairs
 
 
-def test_listed_pairs_are_in_order_and_capped(static):
-    rows = static.pairs
-    assert len(rows) == 30
-    assert [row.rank for row in rows] == list(range(1, 31))
-    accuracy = [row.accuracy for row in rows]
-    assert all(a >= b - 1e-5 for a, b in itertools.pairwise(accuracy))  # ranked by a table right to 1e-5
-    assert len({(row.little, row.big) for row in rows}) == 30
-    for role in ("little", "big"):
-        assert max(Counter(getattr(row, role) for row in rows).values()) == 2
-
-
-@pytest.mark.parametrize("limits", [{}, {"latency": 8, "escalation": 0.4}, {"energy": 0.5, "worst_latency": 20}])
-def test_no_pair_on_a_grid_of_rates_beats_the_first(limits, tmp_path):
-    """Exhaustive: every little, every big, 60 rates, the copula without its table."""
-    found = search("digits", run=tmp_path / "run", **STATIC | limits)
-    nets = {key: np.array([getattr(net, key) for net in found.nets]) for key in vars(found.nets[0])}
-    with np.load(tmp_path / "run" / "candidates.npz", allow_pickle=False) as arrays:
-        littles, bigs = np.isin(np.arange(len(found.nets)), arrays["littles"]), arrays["bigs"]
-    latency, energy, accuracy = nets["latency_ms"], nets["energy_mj"], nets["static_accuracy"]
-    # The decision costs a millisecond's thousandth; leaving it out can only let more pairs in.
-    p = np.linspace(MIN_RATE, limits.get("escalation", 1.0), 60)[:, None]
-    best = 0.0
-    for big in bigs:
-        inside = littles & (latency < latency[big]) & (accuracy < accuracy[big])
-        inside &= latency + latency[big] <= limits.get("worst_latency", math.inf)
-        rate = np.broadcast_to(p, (60, len(latency)))
-        legal = inside & (latency + rate * latency[big] <= limits.get("latency", math.inf))
-        legal &= energy + rate * energy[big] <= limits.get("energy", math.inf)
-        legal &= rate < 1 - latency / latency[big]
-        # Where the best rate is lower still, the big net is not worth its flash: no pair, at any rate.
-        legal &= reference.best_rate(accuracy, accuracy[big], PRIOR_COUPLING) >= MIN_RATE
-        row, little = np.nonzero(legal)
-        if len(row):
-            best = max(best, cascade_accuracy(accuracy[little], accuracy[big], p[row, 0]).max())
-    assert found.pairs[0].accuracy > best - 1e-4
-    assert found.pairs[0].accuracy < best + 0.02
-
-
-@pytest.mark.parametrize(
-    "objectives",
-    [
-        ("accuracy", "latency"), ("energy", "accuracy"), ("accuracy", "flash"), ("accuracy", "sram"),
-        ("accuracy", "worst_latency"), ("accuracy", "macs"), ("accuracy", "latency", "flash", "sram"),
-    ],
-)  # fmt: skip
-def test_front_is_free_of_dominated_pairs_and_reaches_every_listed_one(objectives):
-    found = search("digits", objectives=objectives, worst_latency="200ms", **STATIC)
-    costs = [COLUMN[name] for name in objectives if name != "accuracy"]
-    cost = np.array([[getattr(row, c) for c in costs] for row in found.front])
-    accuracy = np.array([row.accuracy for row in found.front])
-    assert len(cost) >= 3
-    for mine, value in zip(cost, accuracy, strict=True):  # by more than the copula's table is wrong
-        assert not ((cost <= mine).all(axis=1) & (accuracy > value + 1e-5)).any()
-    assert (np.diff(cost[:, 0]) >= 0).all()
-    for row in found.pairs:
-        no_dearer = (cost <= np.array([getattr(row, c) for c in costs]) * ULPS).all(axis=1)
-        assert accuracy[no_dearer].max() > row.accuracy - 1e-4
-    assert found.config["objectives"] == list(objectives)
-
-
-@pytest.mark.parametrize("name", ["flash", "sram", "latency", "energy", "worst_latency"])
-def test_every_listed_pair_and_single_keeps_a_budget(static, name):
-    column = COLUMN[name]
-    limit = sorted(getattr(row, column) for row in static.front)[len(static.front) // 3]
-    assert any(getattr(row, column) > limit for row in static.pairs)  # the budget binds
-    found = search("digits", **STATIC, **{name: limit})
-    assert found.pairs
-    assert found.n_feasible < found.n_pairs or name in {"latency", "energy"}
-    assert all(getattr(row, column) <= limit * ULPS for row in found.pairs + found.front)
-    singles = {row.net: row for row in found.singles}
-    alone = {"worst_latency": "latency_ms"}.get(name, column)
-    assert all(getattr(row, alone) <= limit for row in found.singles)
-    assert all(row.single is None or row.single in singles for row in found.pairs + found.front)
-
-
-def test_escalation_limit_is_kept_and_reached(static):
-    assert max(row.escalation_rate for row in static.pairs) > 0.1
-    found = search("digits", **STATIC | {"escalation": 0.1})
-    rates = [row.escalation_rate for row in found.pairs + found.front]
-    assert max(rates) == pytest.approx(0.1)
-    assert max(rates) <= 0.1
-
-
-def test_singles_are_the_front_of_the_fitting_nets(static):
-    """Against the definition: no other net is at least as fast and more accurate."""
-    nets = [(row.latency_ms, -row.static_accuracy, row.net) for row in static.nets]
-    want = [n for n in sorted(nets) if not any(o[0] <= n[0] and o[1] <= n[1] and o[:2] != n[:2] for o in nets)]
-    assert [row.net for row in static.singles] == [net for _, _, net in want]
-
-
 @pytest.mark.parametrize("name", ["pairs", "front", "singles", "scores", "candidates"])
 def test_tables_do_not_depend_on_jobs_but_on_the_seed(result, two_jobs, other_seed, name):
     ours = (result.run / f"{name}.csv").read_bytes()
@@ -372,104 +219,6 @@ def test_static_search_probes_nothing(static, tmp_path):
     assert found.config["proxies"] == ["macs@1", "depth@1"]
 
 
-def test_no_pair_left_after_probing_is_said_and_not_a_crash(monkeypatch, tmp_path):
-    """Probed proxies that put the big net last leave no pair whose big net is the better one."""
-
-    def smallness(probe):
-        return -float(sum(weight.numel() for weight in probe.weights))
-
-    monkeypatch.setattr(expectation, "prior_for", lambda _: replace(prior_for([]), trust=1.0))
-    doubters = [Proxy(f"doubt{i}", smallness, "forward", "nobody", "prefers small nets") for i in range(6)]
-    with_proxy(monkeypatch, *doubters)
-    options = SMALL | {"proxies": ["params", *(p.name for p in doubters)], "shortlist": 1}
-    found = search("digits", run=tmp_path / "run", **options)
-    assert not found.pairs
-    assert not found.front
-    assert found.singles
-    assert any("pair" in text for text in found.remarks)
-
-
-def test_remarks_name_missing_budgets_and_few_candidates(static, result):
-    assert any("`latency`" in text for text in static.remarks)
-    assert not any("`latency`" in text for text in result.remarks)
-    tight = search("digits", latency=0.6, **STATIC)
-    (few,) = [text for text in tight.remarks if text.startswith("Only ")]
-    little, big = map(int, re.findall(r"(\d+) (?:little|big)", few))
-    assert little * big == tight.n_pairs
-    assert min(little, big) < 40
-
-
-NEED = re.compile(r"needs ([\d.,e+]+) (bytes|ms|mJ)")
-
-
-@pytest.mark.parametrize(
-    ("name", "limit"), [("flash", 1000), ("sram", 100), ("latency", 0.01), ("energy", 0.001), ("worst_latency", 0.1)]
-)
-def test_an_impossible_budget_is_named_and_its_need_suffices(name, limit, tmp_path):
-    """The oracle is the search itself: none under the stated need, and some a little above it."""
-    with pytest.raises(InfeasibleError) as caught:
-        search("digits", run=tmp_path / "run", **STATIC, **{name: limit})
-    option = f"`{name}`"
-    assert option in caught.value.message
-    assert f"Raise {option} above" in caught.value.hint
-    assert not (tmp_path / "run").exists()
-    need = float(NEED.search(caught.value.message)[1].replace(",", ""))
-    assert need > limit
-    with pytest.raises(InfeasibleError):
-        search("digits", **STATIC, **{name: need * 0.99})
-    # Not at the need itself: the nets of the smallest pair need not be in the order of their expected accuracies.
-    assert search("digits", **STATIC, **{name: need * 1.3}).pairs
-
-
-@pytest.mark.parametrize(
-    ("options", "words"),
-    [
-        ({"nets": 0}, ["`nets`", "at least 1", "not 0"]),
-        ({"top": 0}, ["`top`"]),
-        ({"per_net": 0}, ["`per_net`"]),
-        ({"jobs": 0}, ["`jobs`"]),
-        ({"batch": 0}, ["`batch`"]),
-        ({"shortlist": -1}, ["`shortlist`"]),
-        ({"seed": -1}, ["`seed`"]),
-        ({"escalation": 0}, ["`escalation`"]),
-        ({"escalation": 1.5}, ["`escalation` 1.5"]),
-        ({"escalation": math.nan}, ["`escalation`"]),
-        ({"board": "nucleo-l4r5z"}, ["board 'nucleo-l4r5z'", "Did you mean nucleo-l4r5zi?"]),
-        ({"engine": "tflm-cmsis"}, ["engine 'tflm-cmsis'", "Did you mean tflm-cmsis-nn?"]),
-        ({"space": "mcus"}, ["space 'mcus'", "Did you mean mcu?"]),
-        ({"proxies": ["macs", "zicco"]}, ["proxy 'zicco'", "Did you mean zico?"]),
-        ({"objectives": ["accuracy", "latencies"]}, ["objective 'latencies'", "Did you mean latency?"]),
-        ({"objectives": ["accuracy"]}, ["at least one cost"]),
-        ({"objectives": ["latency", "energy"]}, ["accuracy"]),
-        ({"objectives": ["accuracy", "latency", "latency"]}, ["each once"]),
-        ({"proxies": ["zico", "naswot"]}, ["static proxy", "Add macs"]),
-        ({"proxies": []}, ["static proxy"]),
-        ({"flash": "12 parsecs"}, ["`flash`", "128KiB"]),
-        ({"latency": -1}, ["`latency`", "50ms"]),
-        ({"data": "digit"}, ["data set 'digit'", "Did you mean digits?"]),
-    ],
-)
-def test_a_bad_value_is_refused_before_any_work(options, words, tmp_path):
-    with pytest.raises(UsageError) as caught:
-        search(**STATIC | {"data": "digits", "run": tmp_path / "run"} | options)
-    text = f"{caught.value.message} {caught.value.hint}"
-    assert not [word for word in words if word not in text]
-    assert not (tmp_path / "run").exists()
-
-
-def test_a_failure_while_probing_leaves_no_folder(tmp_path, monkeypatch):
-    def fails(*_):
-        raise MemoryError
-        yield
-
-    with pytest.raises(DataError, match="training images"):
-        search("digits", run=tmp_path / "big", **SMALL | {"batch": 1000})
-    monkeypatch.setattr(probes, "score_probed", fails)
-    with pytest.raises(MemoryError):
-        search("digits", run=tmp_path / "run", **SMALL)
-    assert not list(tmp_path.iterdir())
-
-
 def test_progress_counts_up_to_the_whole(tmp_path):
     seen = []
     search("digits", progress=lambda *event: seen.append(event), **SMALL | {"nets": 30, "shortlist": 2})
@@ -492,69 +241,11 @@ def test_plan_is_the_search_without_the_work(result, tmp_path):
         plan(nets=0)
 
 
-def with_proxy(monkeypatch, *proxies):
-    """Install proxies the way a third party does: by an entry point that names a table."""
-    monkeypatch.setattr(EntryPoint, "load", lambda self, load=EntryPoint.load: (
-        SimpleNamespace(PROXIES=proxies) if self.name == "extra" else load(self)))  # fmt: skip
-    builtin = tuple(plugins.entry_points(group=plugins.GROUP))
-    extra = EntryPoint("extra", "somewhere", plugins.GROUP)
-    monkeypatch.setattr(plugins, "entry_points", lambda group: (*builtin, extra))
-
-
-def test_a_net_on_which_a_proxy_is_undefined_ranks_last_and_is_counted(monkeypatch, tmp_path):
-    def odd(probe):
-        layers = len(probe.weights)
-        if layers % 2:
-            raise ProxyUndefined("an odd number of layers")
-        return math.inf if layers == 4 else 1.0
-
-    with_proxy(monkeypatch, Proxy("odd", odd, "forward", "nobody", "undefined on some nets"))
-    options = SMALL | {"proxies": ["macs", "odd"], "shortlist": 4}
-    found = search("digits", run=tmp_path / "run", **options)
-    with (tmp_path / "run" / "scores.csv").open(newline="") as file:
-        scores = {net: (float(value), status) for net, _, value, status in csv.reader(file)}
-    bad = {net for net, (value, _) in scores.items() if math.isnan(value)}
-    assert bad
-    assert len(bad) < len(scores)
-    assert {scores[net][1] for net in bad} <= {"an odd number of layers", "the score is inf"}
-    assert {scores[net][1] for net in scores if net not in bad} == {"ok"}
-    assert found.undefined == {"odd": len(bad)}
-    assert any(f"odd is undefined on {len(bad)} probed nets" in text for text in found.remarks)
-
-    macs = {row.net: row.macs for row in found.nets}
-    rows = [[macs[net], scores[net][0]] for net in scores]
-    want = expected(rows, list(scores), task_anchor(load("digits")), prior_for(["odd"]))
-    want = dict(zip(scores, want, strict=True))
-    got = {row.net: row.accuracy for row in found.singles}
-    got |= {getattr(row, role): getattr(row, f"{role}_accuracy") for row in found.pairs for role in ("little", "big")}
-    assert len(got) >= 3
-    assert got == pytest.approx({net: want[net] for net in got}, abs=1e-12)
-
-
-def test_a_proxy_that_is_undefined_everywhere_changes_no_order(monkeypatch):
-    def never(_):
-        return math.nan
-
-    with_proxy(monkeypatch, Proxy("never", never, "forward", "nobody", "undefined"))
-    found = search("digits", **SMALL | {"proxies": ["macs", "never"], "shortlist": 2})
-    assert found.undefined == {"never": found.n_probed}
-    nets = {row.net: row.macs for row in found.nets}
-    for row in found.pairs:
-        assert (row.big_accuracy > row.little_accuracy) == (nets[row.big] > nets[row.little])
-
-
-@pytest.mark.parametrize("shortlist", [1, 2])
-def test_the_smallest_shortlists_still_list_a_pair(shortlist):
-    for seed in range(3):
-        found = search(
-            "digits", **SMALL | {"shortlist": shortlist, "seed": seed, "nets": 30, "proxies": ["macs", "naswot"]}
-        )
-        assert found.pairs
-        assert found.n_probed <= 3 * shortlist
-
-
-def test_a_model_without_trust_in_ranks_says_so(monkeypatch):
-    words = "no trust in the ranks"
-    assert not any(words in text for text in search("digits", **STATIC).remarks)
-    monkeypatch.setattr(expectation, "prior_for", lambda _: replace(prior_for([]), trust=0.0))
-    assert any(words in text for text in search("digits", **STATIC).remarks)
+def test_remarks_name_missing_budgets_and_few_candidates(static, result):
+    assert any("`latency`" in text for text in static.remarks)
+    assert not any("`latency`" in text for text in result.remarks)
+    tight = search("digits", latency=0.6, **STATIC)
+    (few,) = [text for text in tight.remarks if text.startswith("Only ")]
+    little, big = map(int, re.findall(r"(\d+) (?:little|big)", few))
+    assert little * big == tight.n_pairs
+    assert min(little, big) < 40

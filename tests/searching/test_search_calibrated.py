@@ -22,7 +22,7 @@ from zeroshot.training.batches import Split
 from zeroshot.training.recipe import Recipe
 from zeroshot.training.train import train_net
 
-SMALL = {"nets": 40, "top": 3, "shortlist": 3, "seed": 1, "latency": "5ms", "jobs": 1}
+SMALL = {"nets": 40, "top": 3, "shortlist": 3, "seed": 1, "latency": "5ms", "batch": 16, "jobs": 1}
 OPTIONS = SMALL | {"calibrate": 3, "calibrate_epochs": 1}
 IMAGES = 143  # validation images of digits
 
@@ -193,22 +193,8 @@ def test_the_plan_says_what_would_be_trained():
 
 
 def test_the_command_shows_the_trained_nets(cli, tmp_path):
-    words = [
-        "search",
-        "--nets",
-        "40",
-        "--shortlist",
-        "3",
-        "--seed",
-        "1",
-        "--latency",
-        "5ms",
-        "--top",
-        "1",
-        "--jobs",
-        "1",
-    ]
-    words += ["--calibrate", "3", "--calibrate-epochs", "1", "--run", str(tmp_path / "r")]
+    words = [f"--{name}={value}" for name, value in (OPTIONS | {"top": 1, "shortlist": 1}).items()]
+    words = ["search", *(word.replace("_", "-") for word in words), "--run", str(tmp_path / "r")]
     shown = cli(*words, "--dry-run")
     assert "3 nets for a few epochs" in shown.stdout
     assert "calibration.csv" in shown.stdout

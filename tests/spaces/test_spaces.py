@@ -84,7 +84,7 @@ def test_the_whole_space_is_large():
     assert FULL.count() == sum(n * 5 * 4 * 864**stages for (_, stages), n in patterns.items())
 
 
-@examples(200)
+@examples(50)
 @given(st.lists(st.integers(0, FULL.count() - 1), min_size=1, max_size=8))
 def test_numbers_of_the_whole_space_read_back(numbers):
     nets = [spec_of(row) for row in FULL.decode(np.array(numbers))]

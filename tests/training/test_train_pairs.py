@@ -2,14 +2,15 @@
 
 import json
 import math
+import shutil
 from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
 
-from zeroshot.data import load
 from zeroshot.errors import RunError, TrainError, UsageError
+from zeroshot.net import NetSpec
 from zeroshot.runs import folder as runs
 from zeroshot.runs.checkpoints import stem
 from zeroshot.runs.reading import read_search, read_training
@@ -34,14 +35,22 @@ ROWS = [
 ]  # fmt: skip
 
 
-@pytest.fixture(scope="module")
-def digits():
-    return load("digits")
-
-
 @pytest.fixture
 def run(tmp_path):
     return run_folder(tmp_path / "run", ROWS)
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+    """Where its first pair was trained, and the result."""
+    path = run_folder(tmp_path_factory.mktemp("trained") / "run", ROWS)
+    return path, train(path, top=1, epochs=2)
+
+
+@pytest.fixture
+def trained_run(trained, tmp_path):
+    """A copy of it."""
+    return shutil.copytree(trained[0], tmp_path / "trained")
 
 
 def weights(run):
@@ -82,8 +91,10 @@ def test_without_single_nets_there_is_no_verdict(run):
 def test_figures_are_those_of_the_cascade_run_by_hand(run, digits):
     result = train(run, top=3, epochs=2)
     split = hold_out(digits, 0)
+    nets = {row.net: train_net(row.net, digits, SHORT) for row in result.nets}
+    assert set(nets) == {LITTLE, BIG, OTHER, ALONE}
     for row in result.pairs.plain():
-        little, big = (train_net(row[role], digits, SHORT) for role in ("little", "big"))
+        little, big = nets[row["little"]], nets[row["big"]]
 
         def gaps(net, part):
             ordered = np.sort(net.outputs[part].astype(float), axis=1)
@@ -104,28 +115,27 @@ def test_figures_are_those_of_the_cascade_run_by_hand(run, digits):
         if row["single"] is None:
             assert row["gain_test"] is row["verdict"] is None
         else:
-            alone = train_net(row["single"], digits, SHORT)
-            assert row["gain_test"] == pytest.approx(right.mean() - alone.test_accuracy)
+            assert row["gain_test"] == pytest.approx(right.mean() - nets[row["single"]].test_accuracy)
             assert row["verdict"] in {"pays", "may pay", "does not pay"}
     assert len(split.validation) < 500
     assert "validation images only" in " ".join(result.remarks)
 
 
-def test_the_threshold_does_not_see_the_test_images(run, digits):
+def test_the_threshold_does_not_see_the_test_images(trained, run, digits):
     """Other test images, the same run but for its digest: nothing that was chosen may change."""
-    first = train(run, top=1, epochs=2)
+    _, first = trained
     changed = replace(digits, x_test=digits.x_test[::-1].copy(), y_test=(digits.y_test + 1) % 10)
     text = (run / "config.toml").read_text().replace(digits.digest, changed.digest)
     (run / "config.toml").write_text(text)
-    second = train(run, top=1, data=changed, epochs=2, force=True)
+    second = train(run, top=1, data=changed, epochs=2)
     assert first.pairs[0].test.threshold == second.pairs[0].test.threshold
     for key in ("best_epoch", "validation_accuracy"):
         assert [getattr(row, key) for row in first.nets] == [getattr(row, key) for row in second.nets]
     assert first.pairs[0].test.accuracy != second.pairs[0].test.accuracy
 
 
-def test_what_is_written(run):
-    result = train(run, top=1, epochs=2)
+def test_what_is_written(trained, digits):
+    run, result = trained
     models = run / "models"
     stems = [stem(net) for net in (LITTLE, BIG, ALONE)]
     expected = {f"{name}.{kind}" for name in stems for kind in ("pt", "json", "npz")}
@@ -136,7 +146,9 @@ def test_what_is_written(run):
     assert told["recipe"] == SHORT.values()
     assert list(map(TRAINED_PAIRS.plain, read_training(run))) == told["pairs"]
     assert tuple(TRAINED_NETS.from_csv((models / "nets.csv").read_text())) == result.nets
-    assert load_net(models, BIG).recipe.batch is not None
+    recipe = load_net(models, BIG).recipe
+    assert recipe == SHORT.resolved(NetSpec.parse(BIG), digits)
+    assert recipe.batch == 80  # 1,437 digits, a tenth held out, 16 steps
 
 
 def test_the_run_of_a_search_can_be_trained(tmp_path):
@@ -296,11 +308,11 @@ def test_data_that_must_be_given_again(run):
     text = (run / "config.toml").read_text().replace('"digits"', '"my-pictures"')
     (run / "config.toml").write_text(text)
     assert "`data`" in refused(run)
-    assert train(run, top=1, data="digits", epochs=2).nets
+    assert len(train(run, top=1, data="digits", epochs=1).nets) == 3
 
 
-def test_models_that_are_there(run):
-    train(run, top=1, epochs=2)
+def test_models_that_are_there(trained_run):
+    run = trained_run
     before = weights(run)
     assert "`resume=True`" in refused(run)
     assert "epochs: 2 then, 5 now" in refused(run, epochs=5, resume=True)
@@ -315,10 +327,9 @@ def test_nothing_to_resume(run):
 
 
 @pytest.mark.parametrize("text", ["{", "[]", '{"recipe": 3}', '{"recipe": {"epochs": 0}, "threads": 1}'])
-def test_a_damaged_plan(run, text):
-    train(run, top=1, epochs=2)
-    (run / "models" / "train.json").write_text(text)
-    refused(run, resume=True, epochs=None)
+def test_a_damaged_plan(trained_run, text):
+    (trained_run / "models" / "train.json").write_text(text)
+    refused(trained_run, resume=True, epochs=None)
 
 
 def test_a_full_disk(run, monkeypatch):

@@ -7,7 +7,6 @@ import pytest
 
 from zeroshot.cascade.measure import outcome
 from zeroshot.cascade.thresholds import threshold_for_rate
-from zeroshot.data import load
 from zeroshot.errors import RunError
 from zeroshot.runs.checkpoints import stem
 from zeroshot.training._plan import Plan
@@ -34,11 +33,6 @@ BY_BIG, BY_SELF = Distillation("big"), Distillation("self")
 
 # The second pair's little net has its teacher from the first; the third's big net is a little net elsewhere.
 ROWS = [listed_pair(1, LITTLE, BIG, ALONE), listed_pair(2, LITTLE, ALONE), listed_pair(3, OTHER, LITTLE)]
-
-
-@pytest.fixture(scope="module")
-def digits():
-    return load("digits")
 
 
 @pytest.fixture
