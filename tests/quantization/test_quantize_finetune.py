@@ -73,7 +73,7 @@ def test_repeated_and_resumed_the_integers_are_the_same(trained, split, finetune
         trained("bottleneck"), split, QAT, folder=tmp_path, progress=lambda *report: reports.append(report)
     )  # fmt: skip
     assert same(again, finetuned("bottleneck"))
-    assert reports == [(1, 3), (2, 3), (3, 3)]
+    assert reports == [(f"quantising {NETS['bottleneck']}", done, 3) for done in (1, 2, 3)]
     assert same(load_quantized(tmp_path, NETS["bottleneck"]), again)
     assert same(quantize_net(trained("bottleneck"), split, QAT, folder=tmp_path, resume=True), again)
     name = stem(NETS["bottleneck"])
