@@ -68,12 +68,12 @@ def random_int8_net(spec: NetSpec, channels: int, classes: int, seed: int) -> In
         layers.append(layer)
     return Int8Net(
         spec, channels, classes,
-        np.array([tensor.scale for tensor in tensors], np.float32),
-        np.array([tensor.zero for tensor in tensors], np.int32),
-        relu,
-        tuple(layer.weights for layer in layers),
-        tuple(layer.weight_scale for layer in layers),
-        tuple(layer.bias for layer in layers),
+        scale=np.array([tensor.scale for tensor in tensors], np.float32),
+        zero=np.array([tensor.zero for tensor in tensors], np.int32),
+        relu=relu,
+        weights=tuple(layer.weights for layer in layers),
+        weight_scale=tuple(layer.weight_scale for layer in layers),
+        bias=tuple(layer.bias for layer in layers),
     )  # fmt: skip
 
 
