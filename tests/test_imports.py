@@ -30,13 +30,14 @@ for name in {sorted(MODULES)}:
     importlib.import_module(name)
 zeroshot = sys.modules["zeroshot"]
 public = {{name: getattr(zeroshot, name) for name in zeroshot.__all__}}
-print(json.dumps([loaded, {{name: each()[0].name for name, each in public.items() if isinstance(each, types.ModuleType)}}]))
+packages = {{name: each for name, each in public.items() if isinstance(each, types.ModuleType)}}
+print(json.dumps([loaded, {{name: package()[0].name for name, package in packages.items()}}]))
 """
 
 
 @pytest.fixture(scope="module")
 def told() -> tuple[dict[str, list[str]], dict[str, str]]:
-    """The heavy modules that each of `LIGHT` has loaded; public names that are packages, and what a call lists first."""
+    """The heavy modules that each of `LIGHT` has loaded; public names of packages, and what these list first."""
     done = subprocess.run(
         [sys.executable, "-W", "error", "-c", PROGRAM], capture_output=True, text=True, timeout=240,
         cwd=ROOT / "tests", check=False,
