@@ -1,4 +1,4 @@
-"""The copula against scipy's bivariate normal, Owen's T (reference.py), simulation and its own limits."""
+"""The copula against scipy's bivariate normal, Owen's T (tests.reference), simulation and its own limits."""
 
 import tomllib
 from dataclasses import replace

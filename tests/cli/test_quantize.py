@@ -1,13 +1,7 @@
 """`zeroshot quantize`: the same figures as the library call, and what a user sees when it cannot be."""
 
 import json
-import os
-import shlex
 import shutil
-import signal
-import subprocess
-import sys
-import time
 
 import numpy as np
 import pytest
@@ -19,6 +13,7 @@ from zeroshot.runs.layout import INT8
 from zeroshot.runs.rows import QUANTIZED_PAIRS
 from zeroshot.training.train import train
 
+from ..processes import continuation, interrupted
 from ..run_folders import listed_pair, run_folder
 
 NETS = ("r8-s4/2-c3w8x1", "r8-s8-c3w16x1/2", "r8-s8/2-c3w8x1")
@@ -120,41 +115,23 @@ def test_options_reach_the_recipe_and_the_rule(cli, folder):
     ],
     ids=str,
 )
-def test_errors(cli, folder, unfinetuned, args, code, words):
+def test_errors(check_failure, folder, unfinetuned, args, code, words):
     folder()
     shutil.copytree(unfinetuned, "done")
     shutil.rmtree(folder("bare") / "models")
-    result = cli("quantize", *args)
-    assert result.exit_code == code, result.stderr
-    assert result.stdout == ""
-    assert words in result.stderr
-    assert "hint: " in result.stderr
-    again = [*args, "--force"] if code == 3 else args
-    assert json.loads(cli("quantize", *again, "--json").stdout)["exit_code"] == code
+    check_failure(["quantize", *args], code, words, again=["--force"] if code == 3 else [])
 
 
 def test_interrupted_by_a_signal_and_resumed_equals_uninterrupted(cli, folder):
     """The process is stopped when its first net is done, or a moment later. Its stderr tells what a user sees."""
     run, whole = folder(), folder("whole")
-    command = [sys.executable, "-c", "from zeroshot.cli import main; main()"]
-    process = subprocess.Popen(
-        [*command, "quantize", str(run), "--epochs", "2", "--rate", "0.25"],
-        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env={**os.environ, "COLUMNS": "80"},
-    )  # fmt: skip
-    deadline = time.monotonic() + 240
-    while time.monotonic() < deadline and not (run / INT8 / f"{stem(NETS[0])}.json").exists():
-        time.sleep(0.005)
-    process.send_signal(signal.SIGINT)
-    out, err = process.communicate(timeout=240)
-    assert process.returncode == 130, err
-    assert out == ""
-    told, hint = err.splitlines()
+    first = run / INT8 / f"{stem(NETS[0])}.json"
+    err = interrupted(("quantize", run, "--epochs", 2, "--rate", 0.25), first.exists)
+    told, _ = err.splitlines()
     assert told == f"error: interrupted; all whole nets are saved in {run / INT8}."
     assert not (run / INT8 / "summary.json").exists()
-
-    again = shlex.split(hint.removeprefix("hint: continue with: "))
-    assert again == ["zeroshot", "quantize", str(run), "--rate", "0.25", "--resume"]
-    assert cli(*again[1:]).exit_code == 0
+    assert continuation(err) == ["quantize", str(run), "--rate", "0.25", "--resume"]
+    assert cli(*continuation(err)).exit_code == 0
     expected = quantize(whole, epochs=2, rate=0.25)
     assert json.loads((run / INT8 / "summary.json").read_text())["pairs"] == expected.summary()["pairs"]
     for net in NETS:
@@ -163,14 +140,8 @@ def test_interrupted_by_a_signal_and_resumed_equals_uninterrupted(cli, folder):
         assert all(np.array_equal(found.outputs[part], other.outputs[part]) for part in ("validation", "test"))
 
 
-def test_interrupted_before_anything_was_written(cli, folder, monkeypatch):
-    def stop(*args, **options):
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr("zeroshot.quantization.quantize.quantize", stop)
-    result = cli("quantize", folder())
-    assert result.exit_code == 130
-    assert "nothing was written" in result.stderr
+def test_interrupted_before_anything_was_written(check_interrupted_at_once, folder):
+    check_interrupted_at_once("zeroshot.quantization.quantize.quantize", "quantize", folder())
 
 
 def test_help_tells_every_option_and_its_default(cli):

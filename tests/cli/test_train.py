@@ -92,15 +92,10 @@ def test_lessons_reach_the_library_call(cli, folder):
     ],
     ids=str,
 )
-def test_errors(cli, folder, args, code, words):
+def test_errors(check_failure, folder, args, code, words):
     folder()
     folder("empty", pairs=())
-    result = cli("train", *args)
-    assert result.exit_code == code
-    assert result.stdout == ""
-    assert words in result.stderr
-    assert "hint: " in result.stderr
-    assert json.loads(cli("train", *args, "--json").stdout)["exit_code"] == code
+    check_failure(["train", *args], code, words)
 
 
 def test_interrupted_by_a_signal_and_resumed_equals_uninterrupted(cli, folder):
@@ -116,11 +111,5 @@ def test_interrupted_by_a_signal_and_resumed_equals_uninterrupted(cli, folder):
         assert all(torch.equal(expected[name], found[name]) for name in expected)
 
 
-def test_interrupted_before_anything_was_written(cli, folder, monkeypatch):
-    def stop(*args, **options):
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr("zeroshot.training.train.train", stop)
-    result = cli("train", folder())
-    assert result.exit_code == 130
-    assert "nothing was written" in result.stderr
+def test_interrupted_before_anything_was_written(check_interrupted_at_once, folder):
+    check_interrupted_at_once("zeroshot.training.train.train", "train", folder())
