@@ -22,8 +22,11 @@ def typed(ctx: typer.Context, names: Iterable[str]) -> list[str]:
     for name in names:
         source = ctx.get_parameter_source(name)
         if source is not None and source.name == "COMMANDLINE":
-            flag, value = f"--{name.replace('_', '-')}", ctx.params[name]
-            out += [flag] if value is True else [flag, str(value)]
+            plain, value = name.replace("_", "-"), ctx.params[name]
+            if isinstance(value, bool):
+                out.append(f"--{plain}" if value else f"--no-{plain}")
+            else:
+                out += [f"--{plain}", str(value)]
     return out
 
 

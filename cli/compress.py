@@ -1,6 +1,5 @@
 """`zeroshot compress`: one call of the engine's compress."""
 
-import shlex
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -13,8 +12,9 @@ from ._declared import takes
 from ._dialect import spoken
 from ._errors import Interrupted
 from ._options import option, typed
-from ._output import aligned, emit, progress, prose
+from ._output import aligned, emit, prose
 from ._pairs import in_kib, three
+from ._resumption import interruptible, saved
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -44,18 +44,14 @@ def compress(
 
     if (net is None) == (pair is None):
         raise UsageError("Which net is to be pruned?", "Give --net NET or --pair N:little.")
-    with progress(quiet) as bar:
-        try:
-            result = compress(run, net or pair or "", options, force=force, resume=resume, progress=bar)
-        except KeyboardInterrupt:
-            raise _interrupted(ctx) from None
+    with interruptible(quiet, lambda: _interrupted(ctx)) as bar:
+        result = compress(run, net or pair or "", options, force=force, resume=resume, progress=bar)
     emit(result.summary(), lambda screen: _print(screen, result), json=json, quiet=str(result.file) if quiet else None)
 
 
 def _interrupted(ctx: typer.Context) -> Interrupted:
     values = (name for name in ctx.params if name not in ("run", "force", "resume", "json", "quiet"))
-    words = ["zeroshot", "compress", ctx.params["run"], *typed(ctx, values)]
-    return Interrupted("interrupted; all whole epochs are saved.", f"continue with: {shlex.join([*words, '--resume'])}")
+    return saved("all whole epochs are saved", "compress", ctx.params["run"], *typed(ctx, values), "--resume")
 
 
 HEADERS = (

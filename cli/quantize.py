@@ -1,6 +1,5 @@
 """`zeroshot quantize`: one call of the engine's quantize."""
 
-import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -14,7 +13,8 @@ from ._dialect import spoken
 from ._errors import Interrupted
 from ._measured import HEADERS, table_line
 from ._options import option, typed
-from ._output import aligned, emit, progress, prose
+from ._output import aligned, emit, prose
+from ._resumption import interruptible, nothing_saved, saved
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -49,23 +49,17 @@ def quantize(
     """
     from zeroshot.quantization.quantize import quantize
 
-    with progress(quiet) as bar:
-        try:
-            result = quantize(run, options, force=force, resume=resume, progress=bar)
-        except KeyboardInterrupt:
-            raise _interrupted(ctx, Path(run)) from None
+    with interruptible(quiet, lambda: _interrupted(ctx, Path(run))) as bar:
+        result = quantize(run, options, force=force, resume=resume, progress=bar)
     told = result.summary()
     emit(told, lambda screen: _print(screen, result, told), json=json, quiet=str(result.folder) if quiet else None)
 
 
 def _interrupted(ctx: typer.Context, run: Path) -> Interrupted:
     if not (run / INT8 / QUANTIZATION_PLAN).exists():
-        return Interrupted("interrupted before the first net; nothing was written.")
-    words = ["zeroshot", "quantize", str(run), *typed(ctx, AGAIN)]
-    return Interrupted(
-        f"interrupted; all whole nets are saved in {run / INT8}.",
-        f"continue with: {shlex.join([*words, '--resume'])}",
-    )
+        return nothing_saved("the first net")
+    again = typed(ctx, AGAIN)
+    return saved(f"all whole nets are saved in {run / INT8}", "quantize", str(run), *again, "--resume")
 
 
 def _print(screen: "Console", result: "QuantizedRun", told: dict[str, Any]) -> None:

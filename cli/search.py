@@ -1,6 +1,5 @@
 """`zeroshot search` and `zeroshot demo`: one call of the engine's search."""
 
-import shlex
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
@@ -15,7 +14,8 @@ from . import _options as opt
 from ._config import config_file
 from ._declared import takes
 from ._errors import Interrupted
-from ._output import console, emit, progress, prose
+from ._output import console, emit, prose
+from ._resumption import interruptible, nothing_saved, saved
 
 ACTIONS = ("force", "resume", "json", "quiet", "dry_run", "run")
 DEMO = ("nets", "shortlist", "seed", "jobs", "run")
@@ -90,18 +90,15 @@ def _search(ctx: typer.Context, options: SearchOptions, run: Path) -> None:
     from ._pairs import print_result
 
     given = ctx.params
-    saved: int | None = None  # until the run folder is made
-    with progress(given["quiet"]) as bar:
+    probed: int | None = None  # until the run folder is made
+    with interruptible(given["quiet"], lambda: _interrupted(ctx, probed, run)) as bar:
 
         def report(what: str, done: int, total: int) -> None:
-            nonlocal saved
-            saved = done if what == "probing nets" else saved
+            nonlocal probed
+            probed = done if what == "probing nets" else probed
             bar(what, done, total)
 
-        try:
-            result = engine_search(options, force=given["force"], resume=given["resume"], progress=report)
-        except KeyboardInterrupt:
-            raise _interrupted(ctx, saved, run) from None
+        result = engine_search(options, force=given["force"], resume=given["resume"], progress=report)
     emit(
         result.summary(), lambda screen: print_result(screen, result), json=given["json"],
         quiet=str(run) if given["quiet"] else None,
@@ -119,20 +116,19 @@ def _show_plan(options: SearchOptions, *, force: bool, resume: bool, json: bool)
 
 def _folder(options: SearchOptions, name: str, *, force: bool, resume: bool) -> Path:
     """Where the run goes; by default into a new folder called after its data."""
-    if resume and force:
-        raise UsageError("--resume continues a run, --force replaces it.", "Give one of the two.")
+    from zeroshot.runs.folder import check_not_both, new_folder
+
+    check_not_both("run", force=force, resume=resume)
     if options.run is not None:
         return Path(options.run)
     if resume:
         raise UsageError("--resume needs the folder of the run.", "Name it with --run.")
-    from zeroshot.runs.folder import new_folder
-
     return new_folder(name)
 
 
-def _interrupted(ctx: typer.Context, saved: int | None, run: Path) -> Interrupted:
-    if saved is None:
-        return Interrupted("interrupted before the first net was probed; nothing was written.")
+def _interrupted(ctx: typer.Context, probed: int | None, run: Path) -> Interrupted:
+    if probed is None:
+        return nothing_saved("the first net was probed")
     typed = opt.typed(ctx, (name for name in ctx.params if name not in ACTIONS))
-    again = shlex.join(["zeroshot", str(ctx.info_name), *typed, "--resume", "--run", str(run)])
-    return Interrupted(f"interrupted; {saved} nets probed so far are saved in {run}.", f"continue with: {again}")
+    words = [str(ctx.info_name), *typed, "--resume", "--run", str(run)]
+    return saved(f"{probed} nets probed so far are saved in {run}", *words)

@@ -1,6 +1,5 @@
 """`zeroshot train`: one call of the engine's `train`."""
 
-import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -15,12 +14,16 @@ from ._dialect import spoken
 from ._errors import Interrupted
 from ._measured import HEADERS, table_line
 from ._options import option, typed
-from ._output import aligned, emit, progress, prose
+from ._output import aligned, emit, prose
+from ._resumption import interruptible, nothing_saved, saved
 
 if TYPE_CHECKING:
     from rich.console import Console
 
     from zeroshot.training.train import TrainedRun
+
+# What a resumption is told again; how the nets are trained stands in the plan.
+AGAIN = ("top", "data", "policy", "jobs", "singles")
 
 
 @takes(TrainOptions)
@@ -42,11 +45,8 @@ def train(
     """
     from zeroshot.training import train as engine
 
-    with progress(quiet) as bar:
-        try:
-            result = engine.train(run, options, force=force, resume=resume, progress=bar)
-        except KeyboardInterrupt:
-            raise _interrupted(ctx, Path(run)) from None
+    with interruptible(quiet, lambda: _interrupted(ctx, Path(run))) as bar:
+        result = engine.train(run, options, force=force, resume=resume, progress=bar)
     emit(
         result.summary(), lambda screen: _print(screen, result), json=json,
         quiet=str(result.folder) if quiet else None,
@@ -55,14 +55,9 @@ def train(
 
 def _interrupted(ctx: typer.Context, run: Path) -> Interrupted:
     if not (run / MODELS / TRAINING_PLAN).exists():
-        return Interrupted("interrupted before the first epoch; nothing was written.")
-    # What was chosen then stands in the plan; these decide what is done with it.
-    words = ["zeroshot", "train", str(run), *typed(ctx, ("top", "data", "policy", "jobs"))]
-    words += [] if ctx.params["singles"] else ["--no-singles"]
-    return Interrupted(
-        f"interrupted; all whole epochs are saved in {run / MODELS}.",
-        f"continue with: {shlex.join([*words, '--resume'])}",
-    )
+        return nothing_saved("the first epoch")
+    again = typed(ctx, AGAIN)
+    return saved(f"all whole epochs are saved in {run / MODELS}", "train", str(run), *again, "--resume")
 
 
 def _print(screen: "Console", result: "TrainedRun") -> None:

@@ -139,6 +139,13 @@ class Options:
         return {name: (mine[name], theirs[name]) for name in mine if mine[name] != theirs[name]}
 
 
+def left_open(stage: type[Options], name: str) -> Any:  # noqa: ANN401 - a dataclass field
+    """An option of another class where None is its default there, or what is being resumed."""
+    declared, default = stage.declared()[name], getattr(stage, name)
+    shown = declared.shown or (name if default is True else str(default))
+    return dataclasses.field(default=None, metadata={KEY: dataclasses.replace(declared, shown=shown)})
+
+
 def types_of(cls: type[Options]) -> dict[str, Any]:
     """Name -> type of the declared options."""
     hints = get_type_hints(cls)

@@ -22,6 +22,7 @@ from zeroshot.pruning.prune import Pruned, prune
 from zeroshot.pruning.target import Target, make_target
 from zeroshot.runs import checkpoints as disk
 from zeroshot.runs.files import json_text
+from zeroshot.runs.folder import check_not_both
 from zeroshot.runs.layout import MODELS
 from zeroshot.runs.reading import read_search
 from zeroshot.runs.rows import PRUNED_NETS, PredictedPair, PrunedNetRow
@@ -112,8 +113,7 @@ def compress(
         TrainError: The loss is NaN or infinite; the last checkpoint is kept.
     """
     started, folder = time.perf_counter(), Path(run) / MODELS
-    if force and resume:
-        raise UsageError("`resume=True` continues a training, `force=True` replaces it.", "Give one of the two.")
+    check_not_both("training", force=force, resume=resume)
     config, pairs = read_search(Path(run))
     target = make_target(options, config.get("board", DEFAULT_BOARD), config.get("engine", DEFAULT_ENGINE))
     source = load_net(folder, _name(net, pairs))

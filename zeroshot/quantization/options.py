@@ -1,30 +1,17 @@
 """Options of a quantisation, declared once for the call, the command line and the stored plan."""
 
 import dataclasses
-from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
+from zeroshot.cascade.options import policy_option
 from zeroshot.errors import UsageError
-from zeroshot.options import KEY, Options, option
+from zeroshot.options import Options, left_open, option
 from zeroshot.quantization.recipe import PANEL, Int8Recipe
 from zeroshot.units import Quantity
 
 RULES = ("rate", "accuracy_floor", "latency", "energy")
 THRESHOLD, OUTPUT = "Threshold, on validation images (one rule)", "Run and output"
-
-
-def _policies() -> Iterable[str]:
-    from zeroshot.cascade.policy import POLICIES
-
-    return POLICIES
-
-
-def _of_recipe(name: str) -> Any:  # noqa: ANN401 - a dataclass field
-    """An option of `Int8Recipe` where None is its default, or what is being resumed."""
-    declared, default = Int8Recipe.declared()[name], getattr(Int8Recipe, name)
-    shown = declared.shown or (name if default is True else str(default))
-    return dataclasses.field(default=None, metadata={KEY: dataclasses.replace(declared, shown=shown)})
 
 
 @dataclass(frozen=True)
@@ -50,12 +37,12 @@ class QuantizeOptions(Options):
     """
 
     qat: bool | None = option(None, "Finetune with fake quantisers.", panel=PANEL, shown="qat")
-    epochs: int | None = _of_recipe("epochs")
-    lr: float | None = _of_recipe("lr")
-    teacher: float | None = _of_recipe("teacher")
-    ranges: str | None = _of_recipe("ranges")
-    equalise: bool | None = _of_recipe("equalise")
-    images: int | None = _of_recipe("images")
+    epochs: int | None = left_open(Int8Recipe, "epochs")
+    lr: float | None = left_open(Int8Recipe, "lr")
+    teacher: float | None = left_open(Int8Recipe, "teacher")
+    ranges: str | None = left_open(Int8Recipe, "ranges")
+    equalise: bool | None = left_open(Int8Recipe, "equalise")
+    images: int | None = left_open(Int8Recipe, "images")
     rate: float | None = option(
         None, "Let so many inputs escalate, 0.3 for 30 %.", metavar="P", panel=THRESHOLD, least=0, most=1,
         shown="the search's",
@@ -69,10 +56,7 @@ class QuantizeOptions(Options):
     energy: Quantity = option(
         None, "As many as keep this expected energy, like 2mJ.", metavar="ENERGY", panel=THRESHOLD, unit="energy"
     )  # fmt: skip
-    policy: str = option(
-        "logit-gap", "logit-gap, score-margin, max-softmax or entropy.", metavar="NAME", panel=THRESHOLD,
-        names=_policies,
-    )  # fmt: skip
+    policy: str = policy_option(THRESHOLD)
     per_class: bool = option(False, "A threshold for each class that the little net answers.", panel=THRESHOLD)
     data: object = option(
         None, "The data of the search; needed for a file or folder.", metavar="DATA", panel=OUTPUT

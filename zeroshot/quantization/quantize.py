@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from zeroshot.data import Dataset
-from zeroshot.errors import UsageError
 from zeroshot.options import takes_options
 from zeroshot.quantization._curves import PairCurves, draw_curves
 from zeroshot.quantization._pairs import measure_pairs
@@ -24,6 +23,7 @@ from zeroshot.quantization.recipe import Int8Recipe
 from zeroshot.runs import checkpoints as disk
 from zeroshot.runs import layout
 from zeroshot.runs.files import write_file
+from zeroshot.runs.folder import check_not_both
 from zeroshot.runs.layout import INT8
 from zeroshot.runs.reading import read_config, read_training
 from zeroshot.runs.rows import QUANTIZED_NETS, QUANTIZED_PAIRS, QuantizedNetRow, QuantizedPair
@@ -142,8 +142,7 @@ def quantize(
         InfeasibleError: No pair has a threshold that does what was asked for.
     """
     started, path = time.perf_counter(), Path(run)
-    if force and resume:
-        raise UsageError("`resume=True` continues a quantisation, `force=True` replaces it.", "Give one of the two.")
+    check_not_both("quantisation", force=force, resume=resume)
     config, trained = read_config(path), read_training(path)
     folder, seed = path / INT8, int(config["seed"])
     dataset = run_dataset(config, options.data)

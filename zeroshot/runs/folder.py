@@ -80,6 +80,21 @@ class RunFolder:
             shutil.rmtree(self.path, ignore_errors=True)
 
 
+def check_not_both(what: str, *, force: bool, resume: bool) -> None:
+    """Refuse to continue and to replace at once.
+
+    Args:
+        what: Would be continued or replaced, such as "training".
+        force: Whether it is to be replaced.
+        resume: Whether it is to be continued.
+
+    Raises:
+        UsageError: Both were asked for.
+    """
+    if force and resume:
+        raise UsageError(f"`resume=True` continues a {what}, `force=True` replaces it.", "Give one of the two.")
+
+
 def check_run(path: Path, config: Row, *, force: bool, resume: bool) -> bool:
     """Whether the folder is in use; changes nothing.
 
@@ -93,8 +108,7 @@ def check_run(path: Path, config: Row, *, force: bool, resume: bool) -> bool:
         UsageError: Both were asked for.
         RunError: The folder is in use and neither was asked for, is not a run, or holds another config.
     """
-    if force and resume:
-        raise UsageError("`resume=True` continues a run, `force=True` replaces it.", "Give one of the two.")
+    check_not_both("run", force=force, resume=resume)
     with disk(path):
         taken = path.exists() and (not path.is_dir() or any(path.iterdir()))
     if resume:

@@ -1,11 +1,10 @@
 """What a run's training can be asked for: the Python call, the command line and the stored plan are made from it."""
 
-from collections.abc import Iterable
-from dataclasses import dataclass, field, fields, replace
-from typing import Any
+from dataclasses import dataclass, replace
 
+from zeroshot.cascade.options import policy_option
 from zeroshot.errors import UsageError
-from zeroshot.options import KEY, Options, option
+from zeroshot.options import Options, left_open, option
 from zeroshot.training.recipe import Recipe
 
 PAIRS, LESSONS = "Pairs", "Lessons beside the labels"
@@ -50,19 +49,6 @@ class CascadeTuning(Options):
     kept: float = option(0.25, "Weight of inputs that never escalate.", least=0, below=1e3)
 
 
-def _of_recipe(name: str) -> Any:  # noqa: ANN401 - a dataclass field of any type
-    """An option of the recipe; None leaves it to the recipe's default, or to the training that is resumed."""
-    (declared,) = (each for each in fields(Recipe) if each.name == name)
-    about = declared.metadata[KEY]
-    return field(default=None, metadata={KEY: replace(about, shown=about.shown or str(declared.default))})
-
-
-def _policies() -> Iterable[str]:
-    from zeroshot.cascade.policy import POLICIES
-
-    return POLICIES
-
-
 @dataclass(frozen=True)
 class TrainOptions(Options):
     """Options of `zeroshot.train`; those of the recipe are explained there.
@@ -81,9 +67,7 @@ class TrainOptions(Options):
     top: int = option(3, "Pairs to train, from the best on.", metavar="N", panel=PAIRS, least=1)
     data: object = option(None, "The data of the search; needed for a file or folder.", metavar="DATA", panel=PAIRS)
     singles: bool = option(True, "Also train the single net beside each pair.", panel=PAIRS)
-    policy: str = option(
-        "logit-gap", "logit-gap, score-margin, max-softmax or entropy.", metavar="NAME", panel=PAIRS, names=_policies
-    )
+    policy: str = policy_option(PAIRS)
     threads: int | None = option(
         None, "Of torch for each net; weights depend on it.", metavar="N", panel=PAIRS, least=1, shown="1"
     )
@@ -99,20 +83,20 @@ class TrainOptions(Options):
     minutes: float | None = option(
         None, "Train for so long instead: as many epochs as fit.", metavar="M", panel="Recipe", above=0, below=1e6
     )
-    epochs: int | None = _of_recipe("epochs")
-    optimizer: str | None = _of_recipe("optimizer")
-    schedule: str | None = _of_recipe("schedule")
-    lr: float | None = _of_recipe("lr")
-    weight_decay: float | None = _of_recipe("weight_decay")
-    batch: int | None = _of_recipe("batch")
-    label_smoothing: float | None = _of_recipe("label_smoothing")
-    ema: float | None = _of_recipe("ema")
-    crop: float | None = _of_recipe("crop")
-    flip: bool | None = _of_recipe("flip")
-    cutout: float | None = _of_recipe("cutout")
-    validation: float | None = _of_recipe("validation")
-    patience: int | None = _of_recipe("patience")
-    precision: str | None = _of_recipe("precision")
+    epochs: int | None = left_open(Recipe, "epochs")
+    optimizer: str | None = left_open(Recipe, "optimizer")
+    schedule: str | None = left_open(Recipe, "schedule")
+    lr: float | None = left_open(Recipe, "lr")
+    weight_decay: float | None = left_open(Recipe, "weight_decay")
+    batch: int | None = left_open(Recipe, "batch")
+    label_smoothing: float | None = left_open(Recipe, "label_smoothing")
+    ema: float | None = left_open(Recipe, "ema")
+    crop: float | None = left_open(Recipe, "crop")
+    flip: bool | None = left_open(Recipe, "flip")
+    cutout: float | None = left_open(Recipe, "cutout")
+    validation: float | None = left_open(Recipe, "validation")
+    patience: int | None = left_open(Recipe, "patience")
+    precision: str | None = left_open(Recipe, "precision")
 
     def __post_init__(self) -> None:
         """Check every option, and that the epochs come from one place."""

@@ -10,6 +10,7 @@ from zeroshot.data import SOURCES, Dataset
 from zeroshot.errors import UsageError
 from zeroshot.options import takes_options
 from zeroshot.runs import checkpoints as disk
+from zeroshot.runs.folder import check_not_both
 from zeroshot.runs.layout import MODELS
 from zeroshot.runs.reading import read_search
 from zeroshot.runs.rows import TRAINED_NETS, TRAINED_PAIRS, MeasuredPair, PairForecast, PairModels, TrainedNetRow
@@ -148,8 +149,7 @@ def train(
 
 
 def _check(asked: TrainOptions, force: bool, resume: bool) -> None:
-    if force and resume:
-        raise UsageError("`resume=True` continues a training, `force=True` replaces it.", "Give one of the two.")
+    check_not_both("training", force=force, resume=resume)
     if asked.minutes is not None and resume:
         raise UsageError("`resume=True` goes on with the epochs that were chosen then.", "Leave `minutes` out.")
 
