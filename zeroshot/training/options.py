@@ -23,7 +23,7 @@ class Distillation(Options):
         temperature: That both nets' logits are divided by in the teacher's term.
     """
 
-    # Chosen on validation images by benchmarks/pair_training.py.
+    # Chosen on validation images by `python -m benchmarks.pair_training`.
     teacher: str = option("big", "big or self.", names=lambda: TEACHERS)
     weight: float = option(0.5, "Of the teacher's term.", above=0, most=1)
     temperature: float = option(4.0, "Of both nets' logits.", above=0, below=1e3)
@@ -41,7 +41,7 @@ class CascadeTuning(Options):
         kept: What an input that is never escalated weighs for the big net, against 1 for one that always is.
     """
 
-    # Chosen on validation images by benchmarks/pair_training.py, but for the epochs.
+    # Chosen on validation images by `python -m benchmarks.pair_training`, but for the epochs.
     epochs: int = option(4, "Of each net.", least=1)
     lr: float = option(0.1, "Share of the training's learning rate.", above=0, below=1e3)
     softness: float = option(1.0, "Of the decision.", above=0, below=1e3)
