@@ -19,7 +19,7 @@ Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 
 def proxies(json: Json = False) -> None:
     """List the proxies: built-in ones and those of installed plug-ins."""
-    from zeroshot.catalogue import proxies as listed
+    from zeroshot.scoring.plugins import listed_proxies as listed
 
     rows = listed()
 
@@ -39,7 +39,7 @@ def boards(
     json: Json = False,
 ) -> None:
     """List the boards; with a name, every figure of that board and its source."""
-    from zeroshot.catalogue import boards as listed
+    from zeroshot.cost.boards import boards as listed
     from zeroshot.cost.boards import load_board
 
     if name is not None:
@@ -88,7 +88,7 @@ def spaces(
     json: Json = False,
 ) -> None:
     """List the spaces, how many nets each has, and what varies in it."""
-    from zeroshot.catalogue import spaces as listed
+    from zeroshot.spaces import listed_spaces as listed
 
     rows = listed(side)
 

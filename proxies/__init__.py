@@ -1,9 +1,8 @@
 """Training-free proxies, one family a file, and the table through which the engine finds them."""
 
-import sys
-
 from zeroshot.probing.probe import Proxy
-from zeroshot.types import CallablePackage
+from zeroshot.scoring.plugins import listed_proxies
+from zeroshot.types import make_callable
 
 from .az_nas import az_complexity, az_expressivity, az_progressivity, az_trainability, log_ranks
 from .fisher import fisher, fisher_fan_in
@@ -22,7 +21,7 @@ from .vkdnw import vkdnw
 from .zen import zen, zen_running
 from .zico import zico, zico_accumulated, zico_bc
 
-sys.modules[__name__].__class__ = CallablePackage  # `zeroshot.proxies()` lists them, those of plug-ins too
+make_callable(__name__, listed_proxies)  # as `zeroshot.proxies()`, those of plug-ins too
 
 # Higher is better for all; where the source has it the other way round, the sign is turned and the docstring says so.
 PROXIES = (

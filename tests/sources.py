@@ -54,11 +54,16 @@ def executed(node: ast.AST) -> Iterator[ast.AST]:
 
 
 @functools.cache
-def imports(name: str) -> set[str]:
-    """Absolute names of the modules that a module imports anywhere; `from a import b` is a.b where that is a module."""
+def imports(name: str, *, for_types: bool = False) -> set[str]:
+    """Absolute names of the modules that a module imports anywhere; `from a import b` is a.b where that is a module.
+
+    Args:
+        name: Of the module.
+        for_types: Also what only type checkers read.
+    """
     path = MODULES[name]
     found = set()
-    for node in executed(tree(path)):
+    for node in ast.walk(tree(path)) if for_types else executed(tree(path)):
         if isinstance(node, ast.Import):
             found |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom):

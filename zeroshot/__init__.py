@@ -10,7 +10,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from zeroshot.catalogue import boards, proxies, spaces
+    from zeroshot.cost.boards import boards
     from zeroshot.data import Dataset, load
     from zeroshot.errors import ZeroshotError
     from zeroshot.firmware.export import Firmware, export
@@ -21,9 +21,11 @@ if TYPE_CHECKING:
     from zeroshot.quantization.options import QuantizeOptions
     from zeroshot.quantization.quantize import QuantizedRun, quantize
     from zeroshot.scoring.modules import score, score_many
+    from zeroshot.scoring.plugins import listed_proxies as proxies
     from zeroshot.searching.options import SearchOptions
     from zeroshot.searching.results import SearchResult
     from zeroshot.searching.search import search
+    from zeroshot.spaces import listed_spaces as spaces
     from zeroshot.training.options import TrainOptions
     from zeroshot.training.train import TrainedRun, train
 
@@ -46,7 +48,7 @@ _HOMES = {
     "export": "zeroshot.firmware.export",
     "ExportOptions": "zeroshot.firmware.options",
     "Firmware": "zeroshot.firmware.export",
-    "boards": "zeroshot.catalogue",
+    "boards": "zeroshot.cost.boards",
     "Dataset": "zeroshot.data",
     "load": "zeroshot.data",
     "NetSpec": "zeroshot.net",
@@ -54,7 +56,7 @@ _HOMES = {
     "score_many": "zeroshot.scoring.modules",
     "ZeroshotError": "zeroshot.errors",
 }
-_LISTINGS = ("proxies", "spaces")  # packages that can be called, see `zeroshot.types.CallablePackage`
+_LISTINGS = ("proxies", "spaces")  # packages that can be called, see `zeroshot.types.make_callable`
 
 __all__ = [
     "CompressOptions", "CompressedNet", "Dataset", "ExportOptions", "Firmware", "NetSpec", "QuantizeOptions",

@@ -1,8 +1,8 @@
 """Types that many modules speak of: arrays by what they hold, a proxy's score, how progress is reported."""
 
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
-from importlib import import_module
 from types import ModuleType
 from typing import Any
 
@@ -21,12 +21,19 @@ Int64Array = npt.NDArray[np.int64]
 Progress = Callable[[str, int, int], None]
 
 
-class CallablePackage(ModuleType):
-    """A package that, called, lists what is in it: `zeroshot.spaces()`, as `zeroshot.catalogue.spaces()` does."""
+def make_callable(package: str, function: Callable[..., Any]) -> None:
+    """Let a package, called, do what a function in it does: `zeroshot.spaces()` beside `zeroshot.spaces.mcu`.
 
-    def __call__(self, *args: Any, **options: Any) -> Any:  # noqa: ANN401 - as the function in the catalogue
-        """What the catalogue's function of this name gives."""
-        return getattr(import_module("zeroshot.catalogue"), self.__name__.rpartition(".")[2])(*args, **options)
+    Args:
+        package: Its `__name__`; it is being imported.
+        function: What a call of it calls.
+    """
+
+    class CallablePackage(ModuleType):
+        def __call__(self, *args: Any, **options: Any) -> Any:  # noqa: ANN401 - as the function
+            return function(*args, **options)
+
+    sys.modules[package].__class__ = CallablePackage
 
 
 @dataclass(frozen=True)

@@ -14,6 +14,7 @@ from msgspec import Meta
 from zeroshot.cost.engines import check_sources, engine_names, figures
 from zeroshot.errors import UsageError, unknown
 from zeroshot.runs.schema import Bytes, Positive, parse_toml, read_as
+from zeroshot.runs.tables import Rows, Table
 
 DEFAULT_BOARD = "nucleo-l4r5zi"
 
@@ -86,3 +87,12 @@ def _parse(name: str, text: str, where: str) -> Board:
             raise unknown("engine", engine, engine_names(), f"In cycles_per_instruction of {where}.")
     check_sources(figures(values), board.sources, where)
     return board
+
+
+def boards() -> Rows[Board]:
+    """The shipped boards, every figure with its source.
+
+    >>> [board.clock_mhz for board in boards() if board.name == "nucleo-f446re"]
+    [180.0]
+    """
+    return Rows(Table(Board), [load_board(name) for name in board_names()])

@@ -6,6 +6,7 @@ from importlib.metadata import EntryPoint, entry_points
 
 from zeroshot.errors import UsageError, unknown
 from zeroshot.probing.probe import Proxy
+from zeroshot.runs.tables import Rows, Table
 from zeroshot.scoring.defaults import DEFAULT_PROXIES as DEFAULT_PROXIES
 
 GROUP = "zeroshot.proxies"
@@ -29,6 +30,35 @@ class Provider:
 
     def __str__(self) -> str:
         return f"{self.distribution} {self.version}" if self.distribution else f"{self.entry_point} ({self.module})"
+
+
+@dataclass(frozen=True)
+class ListedProxy:
+    """An installed proxy.
+
+    Attributes:
+        name: To ask for it by.
+        cost: What it needs, from cheap to dear: static, forward, backward, per-sample; an aggregate ranks several nets.
+        paper: Where it was published.
+        summary: What it is.
+        version: Of its protocol.
+        provider: Who provides it.
+        needs_labels: Whether it needs the images' labels.
+        batches: Of images.
+        readout: Images that it needs beside its batches.
+        parts: Proxies that an aggregate is made of.
+    """
+
+    name: str
+    cost: str
+    paper: str
+    summary: str
+    version: int
+    provider: Provider
+    needs_labels: bool
+    batches: int
+    readout: int
+    parts: tuple[str, ...]
 
 
 def load_proxies(names: Sequence[str] | None = None) -> tuple[Proxy, ...]:
@@ -115,3 +145,22 @@ def _label(entry: EntryPoint) -> str:
 def _provider(entry: EntryPoint) -> Provider:
     found = entry.dist
     return Provider(entry.name, entry.value, found.name if found else "", found.version if found else "")
+
+
+def listed_proxies() -> Rows[ListedProxy]:
+    """The installed proxies, those of plug-ins too.
+
+    >>> [proxy.paper for proxy in listed_proxies() if proxy.name == "zico"]
+    ['Li et al., ICLR 2023']
+
+    Raises:
+        UsageError: A plug-in cannot be used.
+    """
+    sources = providers()
+    return Rows(Table(ListedProxy), [
+        ListedProxy(
+            each.name, each.cost, each.paper, each.summary, each.version, sources[each.name],
+            needs_labels=each.needs_labels, batches=each.batches, readout=each.readout, parts=each.parts,
+        )
+        for each in load_proxies()
+    ])  # fmt: skip
