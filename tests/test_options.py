@@ -1,5 +1,6 @@
 """Options of a stage: one dataclass that checks itself, whoever fills it."""
 
+import inspect
 import math
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from zeroshot.errors import UsageError
-from zeroshot.options import Options, option
+from zeroshot.options import Options, option, takes_options
 from zeroshot.units import Quantity
 
 
@@ -116,3 +117,47 @@ def test_what_is_wrong_inside_is_named(given, words):
         Outer.of(given)
     text = f"{caught.value.message} {caught.value.hint}"
     assert [word for word in words if word not in text] == []
+
+
+@takes_options(Stage, "nets")
+def staged(run: str, options: Stage, *, force: bool = False) -> tuple[str, Stage, bool]:
+    """Run a stage.
+
+    Args:
+        run: Where.
+        options: What.
+        force: Replace.
+    """
+    return run, options, force
+
+
+def test_a_stage_is_called_by_names_by_places_or_with_an_object():
+    assert staged("a", 3, rate=1.0, force=True) == ("a", Stage(nets=3, rate=1.0), True)
+    assert staged(run="a", nets=3) == ("a", Stage(nets=3), False)
+    made = Stage(nets=4, rate=0.25)
+    assert staged("a", made) == ("a", made, False)
+    assert staged("a", made, nets=5) == ("a", Stage(nets=5, rate=0.25), False)
+    assert made.nets == 4
+    for wrong, word in (((3, 4), "3 values"), ((made, 3), "values"), ((), "net")):
+        with pytest.raises(UsageError, match=word):
+            staged("a", *wrong, **({} if wrong else {"net": 3}))
+    with pytest.raises(UsageError, match="`nets` must be at least 1"):
+        staged("a", made, nets=0)
+
+
+def test_signature_and_docstring_of_a_stage_show_its_options():
+    shown = inspect.signature(staged)
+    assert list(shown.parameters) == [
+        "run",
+        "nets",
+        "rate",
+        "share",
+        "latency",
+        "proxies",
+        "qat",
+        "folder",
+        "cores",
+        "force",
+    ]
+    assert shown.parameters["rate"].default == 0.5
+    assert "        rate: A rate.\n" in inspect.getdoc(staged).replace("    rate", "        rate")

@@ -250,7 +250,8 @@ def takes_options(stage: type[Options], *by_place: str) -> Callable[[Callable[..
     """Let a function of a stage's options be called with the options themselves.
 
     Of `def train(run, options, *, force=False)` it makes `train("runs/a", top=1, epochs=20, force=True)`; where the
-    argument in the options' place is an object of the stage, that is taken. Signature and docstring show each option.
+    argument in the options' place is an object of the stage, that is taken, with what is named beside it changed.
+    Signature and docstring show each option.
 
     Args:
         stage: Whose options they are.
@@ -266,13 +267,12 @@ def takes_options(stage: type[Options], *by_place: str) -> Callable[[Callable[..
         def wrapped(*args: Any, **given: Any) -> R:  # noqa: ANN401 - what the options take
             rest = {each.name: given.pop(each.name) for each in [*first, *own] if each.name in given}
             before, values = args[:place], args[place:]
+            base: dict[str, object] = {}
             if values and isinstance(values[0], stage):
-                if len(values) > 1 or given:
-                    raise UsageError(f"More is given beside a {stage.__name__}.", "Put it in there, by name.")
-                return function(*before, values[0], **rest)
-            if len(values) > len(by_place):
+                base, values = vars(values[0]), values[1:]
+            if len(values) > (0 if base else len(by_place)):
                 raise UsageError(f"`{function.__name__}` got {len(args)} values without names.", "Name the others.")
-            options = stage.of(dict(zip(by_place, values, strict=False)) | given)
+            options = stage.of(base | dict(zip(by_place, values, strict=False)) | given)
             return function(*before, options=options, **rest)
 
         wrapped.__signature__ = inspect.Signature(  # type: ignore[attr-defined]

@@ -36,7 +36,7 @@ def folder(tmp_path, models):
     return make
 
 
-def test_the_table_and_the_json_are_the_library_call(cli, folder):
+def test_the_table_and_the_json_are_the_library_call(cli, folder, tmp_path):
     options = {"macs": "12k", "rounds": 2, "epochs": 2, "saliency": "bn", "multiple": 2, "lr": 0.1}
     words = [word for name, value in options.items() for word in (f"--{name}", value)]
     expected = compress(folder("a"), LITTLE, **options)
@@ -48,7 +48,7 @@ def test_the_table_and_the_json_are_the_library_call(cli, folder):
     assert told["nets"] == expected.summary()["nets"]
     assert told["recipe"] == expected.recipe.values()
     lines = human.stdout.splitlines()
-    assert all(len(line) <= 80 for line in lines)
+    assert all(len(line) <= 80 for line in lines if str(tmp_path) not in line)  # paths are as long as they are
     for net in expected.nets:
         assert f"    {net.net}" in lines
         figures = lines[lines.index(f"    {net.net}") - 1].split()

@@ -42,7 +42,7 @@ def folder(trained, tmp_path):
     return lambda name="run": shutil.copytree(trained, tmp_path / name)
 
 
-def test_the_table_and_the_json_are_the_library_call(cli, folder):
+def test_the_table_and_the_json_are_the_library_call(cli, folder, tmp_path):
     expected = quantize(folder("a"), epochs=1, rate=0.2)
     human = cli("quantize", folder("b"), "--epochs", 1, "--rate", 0.2)
     assert human.exit_code == 0, human.stderr
@@ -52,7 +52,7 @@ def test_the_table_and_the_json_are_the_library_call(cli, folder):
     assert told["recipe"] == expected.recipe.values()
     (row,) = map(QUANTIZED_PAIRS.plain, expected.pairs)
     lines = human.stdout.splitlines()
-    assert all(len(line) <= 80 for line in lines)
+    assert all(len(line) <= 80 for line in lines if str(tmp_path) not in line)  # paths are as long as they are
     assert "…" not in human.stdout
     assert all(any(net in line for line in lines) for net in NETS)
     for kind in ("float", "int8"):

@@ -20,7 +20,7 @@ def folder(tmp_path):
     return lambda name="run", pairs=(pair,), **more: run_folder(tmp_path / name, list(pairs), **more)
 
 
-def test_the_table_and_the_json_are_the_library_call(cli, folder):
+def test_the_table_and_the_json_are_the_library_call(cli, folder, tmp_path):
     expected = train(folder("a"), top=1, epochs=2)
     human = cli("train", folder("b"), "--top", 1, "--epochs", 2)
     assert human.exit_code == 0, human.stderr
@@ -30,7 +30,7 @@ def test_the_table_and_the_json_are_the_library_call(cli, folder):
     assert told["recipe"] == expected.recipe.values()
     (row,) = expected.pairs.plain()
     lines = human.stdout.splitlines()
-    assert all(len(line) <= 80 for line in lines)
+    assert all(len(line) <= 80 for line in lines if str(tmp_path) not in line)  # paths are as long as they are
     assert "…" not in human.stdout
     assert all(any(net in line for line in lines) for net in NETS)
     predicted, test = (next(line for line in lines if f" {kind} " in f" {line} ") for kind in ("predicted ", "test "))

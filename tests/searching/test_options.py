@@ -41,7 +41,7 @@ def test_the_signature_shows_every_option_with_its_default():
         ((), {"latncy": "5ms"}, ["latncy", "Did you mean latency?"]),
         (("digits", "nucleo-l4r5zi", "c99"), {}, ["3 values without names"]),
         ((SearchOptions(), "nucleo-l4r5zi"), {}, ["2 values without names"]),
-        ((SearchOptions(),), {"seed": 1}, ["'seed'", "SearchOptions"]),
+        ((SearchOptions(),), {"sed": 1}, ["sed", "Did you mean seed?"]),
         ((), {"nets": "many"}, ["`nets`", "a whole number"]),
         ((), {"nets": 10, "calibrate": 11}, ["`calibrate`", "`nets`"]),
         ((), {"calibrate_epochs": 3}, ["`calibrate_epochs`", "`calibrate`"]),

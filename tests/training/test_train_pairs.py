@@ -145,7 +145,7 @@ def test_what_is_written(trained, digits):
     assert told["nets"] == result.nets.plain()
     assert told["recipe"] == SHORT.values()
     assert list(map(TRAINED_PAIRS.plain, read_training(run))) == told["pairs"]
-    assert tuple(TRAINED_NETS.from_csv((models / "nets.csv").read_text())) == result.nets
+    assert TRAINED_NETS.from_csv((models / "nets.csv").read_text()) == result.nets
     recipe = load_net(models, BIG).recipe
     assert recipe == SHORT.resolved(NetSpec.parse(BIG), digits)
     assert recipe.batch == 80  # 1,437 digits, a tenth held out, 16 steps

@@ -6,6 +6,7 @@ import io
 import types
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields, is_dataclass
+from math import isfinite
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, Union, get_args, get_origin, get_type_hints
 
@@ -165,7 +166,7 @@ def _number(text: str) -> float | int | str:
             number = kind(text)
         except ValueError:
             continue
-        return number if repr(number) == text else text
+        return number if isfinite(number) and repr(number) == text else text
     return text
 
 

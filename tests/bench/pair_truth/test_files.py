@@ -13,6 +13,7 @@ from zeroshot.bench import truth_files as files
 from zeroshot.bench.pair_truth import NetSummary, Zoo, costs_on, load, outcome, pair_table
 from zeroshot.cascade import measure
 from zeroshot.cascade.policy import DEFAULT_POLICY, POLICIES, confidence
+from zeroshot.cascade.thresholds import threshold_for_rate
 from zeroshot.cost.boards import load_board
 from zeroshot.cost.engines import load_engine
 from zeroshot.cost.nets import net_costs
@@ -79,7 +80,7 @@ def copy(stored, tmp_path):
 @given(scores)
 def test_thresholds_are_those_of_measure(validation):
     found = files.thresholds(validation)
-    assert found.tolist() == [measure.threshold_for_rate(validation, k / 256) for k in range(1, 256)]
+    assert found.tolist() == [threshold_for_rate(validation, k / 256) for k in range(1, 256)]
 
 
 @settings(deadline=None)
@@ -112,7 +113,7 @@ def test_knots_are_thresholds(truth):
     said = files.answers(truth[1][0])
     for policy in POLICIES:
         score = confidence(truth[1][0]["validation"], policy)
-        expected = [measure.threshold_for_rate(score, k / 32) for k in range(1, 32)]
+        expected = [threshold_for_rate(score, k / 32) for k in range(1, 32)]
         assert said.knots[policy] == pytest.approx(expected, rel=1e-6)
 
 
