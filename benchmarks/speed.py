@@ -19,7 +19,7 @@ from benchmarks.cifar10 import cifar10_file
 from benchmarks.script import Arguments, exit_code, parser
 from zeroshot.accuracy import model as accuracy
 from zeroshot.accuracy.features import features
-from zeroshot.cascade.pairs import Budgets, Ranking, rank_pairs
+from zeroshot.cascade.rank_pairs import Budgets, Ranking, rank_pairs
 from zeroshot.cost.boards import load_board
 from zeroshot.cost.engines import load_engine
 from zeroshot.cost.nets import NetCosts, net_costs, platform

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from ._pairs import three
+from ._search_tables import three
 
 HEADERS = (
     ("", "#"), ("", ""), ("accuracy", "%"), ("little", "%"), ("big", "%"), ("big", "runs %"), ("latency", "ms"),

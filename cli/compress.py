@@ -13,8 +13,8 @@ from ._dialect import spoken
 from ._errors import Interrupted
 from ._options import option, typed
 from ._output import aligned, emit, prose
-from ._pairs import in_kib, three
 from ._resumption import interruptible, saved
+from ._search_tables import in_kib, three
 
 if TYPE_CHECKING:
     from rich.console import Console

@@ -10,7 +10,7 @@ from zeroshot.units import kib
 from ._declared import takes
 from ._options import option
 from ._output import aligned, emit, progress, prose
-from ._pairs import three
+from ._search_tables import three
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

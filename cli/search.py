@@ -87,7 +87,7 @@ def demo(
 def _search(ctx: typer.Context, options: SearchOptions, run: Path) -> None:
     from zeroshot.searching.search import search as engine_search
 
-    from ._pairs import print_result
+    from ._search_tables import print_result
 
     given = ctx.params
     probed: int | None = None  # until the run folder is made
@@ -108,7 +108,7 @@ def _search(ctx: typer.Context, options: SearchOptions, run: Path) -> None:
 def _show_plan(options: SearchOptions, *, force: bool, resume: bool, json: bool) -> None:
     from zeroshot.searching.plan import plan
 
-    from ._pairs import print_plan
+    from ._search_tables import print_plan
 
     planned = plan(options, force=force, resume=resume)
     emit(planned.summary(), lambda screen: print_plan(screen, planned), json=json)

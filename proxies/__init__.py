@@ -1,4 +1,7 @@
-"""Training-free proxies, one family a file, and the table through which the engine finds them."""
+"""Training-free proxies, one family a file, and the table through which the engine finds them.
+
+A new one is a function in the file of its family and a row of `PROXIES` here; CONTRIBUTING.md names its tests.
+"""
 
 from zeroshot.probing.probe import Proxy
 from zeroshot.scoring.plugins import listed_proxies

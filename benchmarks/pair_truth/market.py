@@ -13,7 +13,7 @@ import numpy as np
 from benchmarks.pair_truth.study import Sample
 from zeroshot.bench.pair_truth import LEVELS, Zoo, ZooNet, costs_on, pair_table
 from zeroshot.cascade.copula import Coupling, cascade_accuracy
-from zeroshot.cascade.pairs import describe_pairs
+from zeroshot.cascade.rank_pairs import describe_pairs
 from zeroshot.cost.boards import load_board
 from zeroshot.cost.engines import load_engine
 from zeroshot.cost.nets import NetCosts, platform

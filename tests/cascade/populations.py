@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from zeroshot.cascade.copula import PRIOR_COUPLING
-from zeroshot.cascade.pairs import Budgets, Pairs, rank_pairs
+from zeroshot.cascade.rank_pairs import Budgets, Pairs, rank_pairs
 from zeroshot.cost.nets import NetCosts, Platform
 
 from .. import reference

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from zeroshot.cascade.copula import PRIOR_COUPLING, Coupling
-from zeroshot.cascade.pairs import LEVELS, Budgets
+from zeroshot.cascade.rank_pairs import LEVELS, Budgets
 
 from .. import reference
 from .populations import ACCURACY, BUDGETS, PLATFORM, RATE, budgets_cases, expected, listed, populations, ranked

@@ -6,7 +6,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from zeroshot.cascade.pairs import LIMITS, OBJECTIVES, Budgets
+from zeroshot.cascade.rank_pairs import LIMITS, OBJECTIVES, Budgets
 from zeroshot.cost.nets import NetCosts
 
 from .. import reference

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from zeroshot.cascade.pairs import Budgets
+from zeroshot.cascade.rank_pairs import Budgets
 from zeroshot.cost.nets import NetCosts
 
 from .populations import BUDGETS, listed, populations, ranked, same

@@ -14,7 +14,7 @@ from .populations import RUNTIME, populations
 PLAIN_PYTHON = """
 import sys
 import numpy as np
-from zeroshot.cascade import _front, _ranking, copula, pairs
+from zeroshot.cascade import _front, _ranking, copula, rank_pairs as pairs
 from zeroshot.cost.arena import arena_bytes
 from zeroshot.cost.nets import NetCosts, Platform
 from zeroshot.net import NetSpec, layer_table, spec_array

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from zeroshot.cascade.pairs import OBJECTIVES, Budgets, check_objectives
+from zeroshot.cascade.rank_pairs import OBJECTIVES, Budgets, check_objectives
 from zeroshot.cost.nets import NetCosts
 from zeroshot.errors import UsageError
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from zeroshot.cli._pairs import FILES, print_result, three
+from zeroshot.cli._search_tables import FILES, print_result, three
 from zeroshot.searching.plan import plan
 from zeroshot.searching.search import search
 

@@ -102,7 +102,7 @@ def test_random_pairs_of_the_space_reach_the_bound():
 @pytest.mark.parametrize("sides", [(32,), (16, 32)])
 def test_a_pair_takes_what_the_cost_model_says(sides):
     """For pairs that read one image and for pairs that read two: exactly, but for alignment."""
-    from zeroshot.cascade.pairs import describe_pairs
+    from zeroshot.cascade.rank_pairs import describe_pairs
     from zeroshot.cost.boards import load_board
     from zeroshot.cost.engines import load_engine
     from zeroshot.cost.nets import net_costs, platform

@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from zeroshot.cascade.pairs import Budgets
+from zeroshot.cascade.rank_pairs import Budgets
 from zeroshot.cost.boards import load_board
 from zeroshot.cost.engines import load_engine
 from zeroshot.cost.nets import NetCosts, net_costs, platform

@@ -12,7 +12,7 @@ from scipy.special import ndtr, ndtri
 
 from zeroshot.accuracy.model import PROBED, Z80
 from zeroshot.cascade.copula import PRIOR_COUPLING, cascade_accuracy
-from zeroshot.cascade.pairs import Budgets, describe_pairs
+from zeroshot.cascade.rank_pairs import Budgets, describe_pairs
 from zeroshot.cost.boards import load_board
 from zeroshot.cost.engines import load_engine
 from zeroshot.cost.nets import NetCosts, platform

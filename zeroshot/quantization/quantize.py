@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from zeroshot.data import Dataset
 from zeroshot.options import takes_options
 from zeroshot.quantization._curves import PairCurves, draw_curves
-from zeroshot.quantization._pairs import measure_pairs
+from zeroshot.quantization._measure_pairs import measure_pairs
 from zeroshot.quantization._plan import Plan, make_plan, open_folder
 from zeroshot.quantization.options import QuantizeOptions
 from zeroshot.quantization.pixels_and_logits import pixel_table
@@ -29,7 +29,7 @@ from zeroshot.runs.reading import read_config, read_training
 from zeroshot.runs.rows import QUANTIZED_NETS, QUANTIZED_PAIRS, QuantizedNetRow, QuantizedPair
 from zeroshot.runs.steps import Steps
 from zeroshot.runs.tables import Rows, as_html
-from zeroshot.runs.writing import write_quantization, write_summary
+from zeroshot.runs.write_csv import write_quantization, write_summary
 from zeroshot.searching.plot import png
 from zeroshot.training.batches import Split, hold_out
 from zeroshot.training.run_data import coarse, run_dataset

@@ -6,8 +6,8 @@ from math import ceil, floor, log10
 
 import numpy as np
 
-from zeroshot.cascade.pairs import LIMITS, Budgets, describe_pairs
 from zeroshot.cascade.policy import MIN_RATE
+from zeroshot.cascade.rank_pairs import LIMITS, Budgets, describe_pairs
 from zeroshot.cost.nets import NetCosts, Platform
 from zeroshot.errors import InfeasibleError
 from zeroshot.spaces import McuSpace

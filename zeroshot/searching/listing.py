@@ -6,7 +6,7 @@ import numpy as np
 
 from zeroshot.accuracy.model import Z80, AccuracyModel
 from zeroshot.cascade.copula import Coupling
-from zeroshot.cascade.pairs import Pairs
+from zeroshot.cascade.rank_pairs import Pairs
 from zeroshot.cost.nets import Platform
 from zeroshot.runs.rows import PredictedNet, PredictedPair
 from zeroshot.searching.error_bars import net_spread, pair_spread

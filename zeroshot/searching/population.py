@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from zeroshot.cascade.pairs import Budgets, Ranking, rank_pairs
+from zeroshot.cascade.rank_pairs import Budgets, Ranking, rank_pairs
 from zeroshot.cost.nets import NetCosts, Platform
 from zeroshot.scoring.population import default_jobs
 from zeroshot.searching.problem import SearchProblem

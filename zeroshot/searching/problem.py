@@ -8,7 +8,7 @@ from typing import Any
 from zeroshot import data as datasets
 from zeroshot.accuracy.model import prior_for
 from zeroshot.cascade.copula import PRIOR_COUPLING
-from zeroshot.cascade.pairs import Budgets, check_objectives
+from zeroshot.cascade.rank_pairs import Budgets, check_objectives
 from zeroshot.cost.boards import Board, load_board
 from zeroshot.cost.engines import load_engine
 from zeroshot.cost.nets import NetCosts, Platform, net_costs, platform

@@ -5,7 +5,7 @@ from math import inf
 
 import numpy as np
 
-from zeroshot.cascade.pairs import Ranking
+from zeroshot.cascade.rank_pairs import Ranking
 from zeroshot.cost.nets import NetCosts
 from zeroshot.searching.layers import LayerScores
 from zeroshot.searching.population import best_singles

@@ -1,4 +1,4 @@
-"""The learning rate of each step of a training: its schedule."""
+"""The learning rate of each step of a training: its schedule. `recipe.SCHEDULES` has the names to ask for."""
 
 from math import cos, pi
 
