@@ -29,7 +29,7 @@ from zeroshot.runs.reading import read_config, read_training
 from zeroshot.runs.rows import QUANTIZED_NETS, QUANTIZED_PAIRS, QuantizedNetRow, QuantizedPair
 from zeroshot.runs.steps import Steps
 from zeroshot.runs.tables import Rows, as_html
-from zeroshot.runs.write_csv import write_quantization, write_summary
+from zeroshot.runs.write_pairs_csv import write_quantization, write_summary
 from zeroshot.searching.plot import png
 from zeroshot.training.batches import Split, hold_out
 from zeroshot.training.run_data import coarse, run_dataset

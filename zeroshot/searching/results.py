@@ -12,7 +12,7 @@ from zeroshot.runs.folder import new_folder, open_run
 from zeroshot.runs.rows import CalibrationNet, Candidate, PredictedNet, PredictedPair
 from zeroshot.runs.steps import Steps
 from zeroshot.runs.tables import Rows, as_html
-from zeroshot.runs.write_csv import write_search, write_summary
+from zeroshot.runs.write_pairs_csv import write_search, write_summary
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

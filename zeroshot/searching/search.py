@@ -20,7 +20,7 @@ from zeroshot.options import takes_options
 from zeroshot.runs.folder import RunFolder, check_run, open_run
 from zeroshot.runs.rows import CALIBRATION, PAIRS, SINGLES, Candidate
 from zeroshot.runs.tables import Rows
-from zeroshot.runs.write_csv import write_summary
+from zeroshot.runs.write_pairs_csv import write_summary
 from zeroshot.searching.candidates import Candidates, draw, infeasible
 from zeroshot.searching.expectation import Expectation, expect
 from zeroshot.searching.layers import score_layers, write_candidates

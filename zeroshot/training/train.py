@@ -16,7 +16,7 @@ from zeroshot.runs.reading import read_search
 from zeroshot.runs.rows import TRAINED_NETS, TRAINED_PAIRS, MeasuredPair, PairForecast, PairModels, TrainedNetRow
 from zeroshot.runs.steps import Steps
 from zeroshot.runs.tables import Rows, as_html
-from zeroshot.runs.write_csv import write_summary, write_training
+from zeroshot.runs.write_pairs_csv import write_summary, write_training
 from zeroshot.training._plan import Plan, check_empty, new_plan, open_folder, resumed_plan
 from zeroshot.training._stages import Models, SideBySide, Training, all_nets, train_stages, tunable
 from zeroshot.training.batches import Split, hold_out
