@@ -16,7 +16,7 @@ from typing import Any
 import torch
 
 from zeroshot.errors import RunError
-from zeroshot.runs.files import write_file
+from zeroshot.runs.files import RESUME, write_file
 
 Row = dict[str, Any]
 Tensors = dict[str, torch.Tensor]
@@ -38,7 +38,7 @@ def write(folder: Path, name: str, data: bytes | str) -> Path:
     Raises:
         RunError: The disk is full, or refuses.
     """
-    return write_file(folder / name, data, "Free some space or mend the permissions there, then `resume=True`.")
+    return write_file(folder / name, data, RESUME)
 
 
 def save(folder: Path, name: str, tensors: Tensors, about: Mapping[str, Any]) -> None:

@@ -14,6 +14,9 @@ import numpy as np
 
 from zeroshot.errors import RunError
 
+# For what is written by a stage that can go on where it stopped.
+RESUME = "Free some space or mend the permissions there, then `resume=True`."
+
 
 def write_file(path: str | Path, data: bytes | str, hint: str = "") -> Path:
     """Write a file in one step: a reader sees the old one or the whole new one, whenever this process is killed.

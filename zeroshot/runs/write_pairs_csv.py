@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from zeroshot.runs import layout
-from zeroshot.runs.files import json_text, write_file
+from zeroshot.runs.files import RESUME, json_text, write_file
 from zeroshot.runs.rows import (
     CalibrationNet,
     MeasuredPair,
@@ -19,8 +19,6 @@ from zeroshot.runs.rows import (
     TrainedNetRow,
 )
 from zeroshot.runs.tables import Rows
-
-AGAIN = "Free some space or mend the permissions there, then `resume=True`."
 
 
 def write_search(
@@ -41,14 +39,14 @@ def write_search(
 
 def write_training(run: Path, pairs: Rows[MeasuredPair], nets: Rows[TrainedNetRow]) -> None:
     """Write the tables of a training: models/pairs.csv and models/nets.csv."""
-    write_file(run / layout.MODELS / layout.PAIRS, pairs.to_csv(), AGAIN)
-    write_file(run / layout.MODELS / layout.NETS, nets.to_csv(), AGAIN)
+    write_file(run / layout.MODELS / layout.PAIRS, pairs.to_csv(), RESUME)
+    write_file(run / layout.MODELS / layout.NETS, nets.to_csv(), RESUME)
 
 
 def write_quantization(run: Path, pairs: Rows[QuantizedPair], nets: Rows[QuantizedNetRow]) -> None:
     """Write the tables of a quantisation: int8/pairs.csv and int8/nets.csv."""
-    write_file(run / layout.INT8 / layout.PAIRS, pairs.to_csv(), AGAIN)
-    write_file(run / layout.INT8 / layout.NETS, nets.to_csv(), AGAIN)
+    write_file(run / layout.INT8 / layout.PAIRS, pairs.to_csv(), RESUME)
+    write_file(run / layout.INT8 / layout.NETS, nets.to_csv(), RESUME)
 
 
 def write_summary(folder: Path, summary: Mapping[str, Any]) -> None:
