@@ -96,9 +96,9 @@ def describe(entry: Entry, result: TrainedNet) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def costs_of(net: str, channels: int = CHANNELS) -> dict[str, Any]:
+def costs_of(net: str, channels: int = CHANNELS, classes: int = CLASSES) -> dict[str, Any]:
     """MACs and parameters, and under each engine the bytes of the model, its arena and what it keeps in RAM."""
-    table = layer_table(spec_array([NetSpec.parse(net)]), channels, CLASSES)
+    table = layer_table(spec_array([NetSpec.parse(net)]), channels, classes)
     board = load_board("nucleo-l4r5zi")  # none of these figures depends on the board
     found = {name: net_costs(table, board, load_engine(name)) for name in engine_names()}
     costs = {

@@ -67,7 +67,7 @@ def test_augmented_images_are_crops_mirrored_and_cut(channels):
     padded[:, :2] = padded[:, -2:] = padded[:, :, :2] = padded[:, :, -2:] = grey
     rows, mirrored, shifts = np.arange(16), 0, set()
     for image, original in zip(
-        batches._augmented(rows, np.random.default_rng(1)).astype(int), padded[:16], strict=True
+        batches._augmented(batches._draw(rows, np.random.default_rng(1))).astype(int), padded[:16], strict=True
     ):
         fits = []
         for top in range(5):

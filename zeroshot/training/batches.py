@@ -55,6 +55,23 @@ def hold_out(dataset: Dataset, seed: int, share: float = 0.1) -> Split:
     return Split(dataset, *split(dataset.y_train, dataset.class_names, seed, share))
 
 
+@dataclass(frozen=True, eq=False)
+class Draw:
+    """What was drawn for one batch: which images, and what is done to them.
+
+    Attributes:
+        rows: (size,) of the training images.
+        shifts: (2, size), where crops begin in the padded images, down and right.
+        mirrored: (size,) bool.
+        grey: (size, resolution, resolution) bool, the pixels that a square covers; None without squares.
+    """
+
+    rows: Rows
+    shifts: Rows
+    mirrored: npt.NDArray[np.bool_]
+    grey: npt.NDArray[np.bool_] | None
+
+
 class Normaliser:
     """Pixels to what a net sees: minus the training half's mean, over its standard deviation, channel by channel."""
 
@@ -101,11 +118,17 @@ class TrainingBatches:
             padded[...] = self.grey
             padded[:, self.margin : -self.margin, self.margin : -self.margin] = images
             images = padded
+        self.padded = images
         windows = np.lib.stride_tricks.sliding_window_view(images, (resolution, resolution), axis=(1, 2))
         self.windows = windows.transpose(0, 1, 2, 4, 5, 3)  # image, shift down, shift right, H, W, C
 
     def epoch(self, seed: int, number: int) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
-        """Batches of one epoch: images (size, C, H, W) float32 and labels (size,) int64.
+        """Batches of one epoch: images (size, C, H, W) float32 and labels (size,) int64."""
+        for draw in self.draws(seed, number):
+            yield self.normalise(self._augmented(draw)), self.labels[torch.from_numpy(draw.rows)]
+
+    def draws(self, seed: int, number: int) -> Iterator[Draw]:
+        """What each batch of one epoch is made of.
 
         Everything random derives from the seed and the epoch's number, so that a training resumed at an epoch sees
         the batches that it would have seen.
@@ -113,22 +136,27 @@ class TrainingBatches:
         rng = np.random.default_rng([seed, number])
         order = rng.permutation(len(self.labels))
         for rows in order[: self.size * self.count].reshape(self.count, self.size):
-            x = self._augmented(rows, rng)
-            yield self.normalise(x), self.labels[torch.from_numpy(rows)]
+            yield self._draw(rows, rng)
 
-    def _augmented(self, rows: Rows, rng: np.random.Generator) -> Images:
+    def _draw(self, rows: Rows, rng: np.random.Generator) -> Draw:
         shifts = self._shifts(rng, len(rows))
-        # One gather for the crops of the whole batch: 0.1 ms for 128 images of 32x32x3.
-        x: Images = np.ascontiguousarray(self.windows[rows, shifts[0], shifts[1]])
-        if self.recipe.flip:
-            mirrored = rng.random(len(rows)) < 0.5
-            x[mirrored] = x[mirrored, :, ::-1]
+        mirrored = rng.random(len(rows)) < 0.5 if self.recipe.flip else np.zeros(len(rows), bool)
         side = round(self.recipe.cutout * self.drawn_at)
-        if side:
-            squares = _squares(rng, len(x), self.drawn_at, side)
-            nearest = np.arange(self.resolution) * self.drawn_at // self.resolution
-            x[squares[:, nearest[:, None], nearest]] = self.grey
+        return Draw(rows, shifts, mirrored, self._covered(rng, len(rows), side) if side else None)
+
+    def _augmented(self, draw: Draw) -> Images:
+        # One gather for the crops of the whole batch: 0.1 ms for 128 images of 32x32x3.
+        x: Images = np.ascontiguousarray(self.windows[draw.rows, draw.shifts[0], draw.shifts[1]])
+        if draw.mirrored.any():
+            x[draw.mirrored] = x[draw.mirrored, :, ::-1]
+        if draw.grey is not None:
+            x[draw.grey] = self.grey
         return x
+
+    def _covered(self, rng: np.random.Generator, n: int, side: int) -> npt.NDArray[np.bool_]:
+        squares = _squares(rng, n, self.drawn_at, side)
+        nearest = np.arange(self.resolution) * self.drawn_at // self.resolution
+        return np.asarray(squares[:, nearest[:, None], nearest], bool)
 
     def _shifts(self, rng: np.random.Generator, n: int) -> Rows:
         """(2, n): where crops begin in the padded images, down and right."""
