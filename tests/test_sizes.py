@@ -6,7 +6,8 @@ from statistics import median
 
 import pytest
 
-ROOT = Path(__file__).parent.parent
+from .sources import ROOT, tree
+
 FOLDERS = ("zeroshot", "proxies", "cli", "benchmarks", "tests")
 FILES = sorted(path for folder in FOLDERS for path in (ROOT / folder).rglob("*.py"))
 LONGEST, MEDIAN, VALUES = 400, 150, 8
@@ -28,7 +29,7 @@ def test_no_call_takes_more_than_eight_values_without_names(folder):
     """Commands are left out: typer calls them by name."""
     found = {}
     for path in (ROOT / folder).rglob("*.py"):
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        for node in ast.walk(tree(path)):
             if isinstance(node, ast.FunctionDef):
                 count = len(node.args.posonlyargs) + len(node.args.args)
                 if count > VALUES:
@@ -50,13 +51,13 @@ def test_no_constructor_is_given_more_than_eight_values_without_names():
         node.name
         for path in FILES
         if "tests" not in path.relative_to(ROOT).parts
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        for node in ast.walk(tree(path))
         if isinstance(node, ast.ClassDef) and fields(node) > VALUES
     }
     assert {"NetCosts", "SearchResult"} & large or len(large) > 3
     found = []
     for path in FILES:
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        for node in ast.walk(tree(path)):
             if isinstance(node, ast.Call) and isinstance(node.func, ast.Name | ast.Attribute):
                 name = node.func.id if isinstance(node.func, ast.Name) else node.func.attr
                 if name in large and len(node.args) > VALUES:

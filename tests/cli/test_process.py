@@ -9,7 +9,7 @@ import pytest
 
 from ..processes import PROGRAM, continuation, interrupted
 
-SEARCH = ("search", "--latency", "5ms", "--nets", "40", "--shortlist", "12", "--jobs", "1", "--proxies", "macs,zico")
+SEARCH = ("search", "--latency", "5ms", "--nets", "40", "--shortlist", "8", "--jobs", "1", "--proxies", "macs,zico")
 
 
 @pytest.fixture
@@ -65,11 +65,15 @@ def test_colours_on_a_terminal_unless_refused(environment):
     assert "\x1b" not in run("boards", "nucleo-f446re", env=environment).stdout
 
 
-def test_progress_on_a_terminal_only(environment):
+def test_progress_on_a_terminal(environment):
     args = ("search", "--latency", "5ms", "--nets", "30", "--shortlist", "2", "--jobs", "1", "--proxies", "macs,zico")
     text = _on_a_terminal([*args, "--run", "a"], environment)
     assert "probing nets" in text
     assert "The best" in text
+
+
+@pytest.mark.slow
+def test_no_progress_on_a_terminal_if_quiet(environment):
     quiet = _on_a_terminal(["search", "--nets", "30", "--shortlist", "0", "--run", "b", "--quiet"], environment)
     assert quiet == "b\r\n"
 
@@ -89,6 +93,13 @@ def test_terminal_without_the_letters(environment):
     assert "latency" in result.stdout
 
 
-def test_exit_codes_reach_the_shell(environment):
-    assert run("boards", "nucleo", env=environment).returncode == 2
-    assert run("search", "--latency", "1us", "--nets", "30", env=environment).returncode == 3
+@pytest.mark.parametrize(
+    ("words", "code"),
+    [
+        (("boards", "nucleo"), 2),
+        pytest.param(("search", "--latency", "1us", "--nets", "30"), 3, marks=pytest.mark.slow),
+    ],
+    ids=str,
+)
+def test_exit_codes_reach_the_shell(environment, words, code):
+    assert run(*words, env=environment).returncode == code

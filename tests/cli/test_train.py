@@ -100,12 +100,12 @@ def test_errors(check_failure, folder, args, code, words):
 
 def test_interrupted_by_a_signal_and_resumed_equals_uninterrupted(cli, folder):
     """The process is stopped at some moment of the training, whichever it is."""
-    run, whole, epochs = folder(), folder("whole"), 15
-    command = ("train", run, "--top", 1, "--epochs", epochs, "--jobs", 1)
+    run, whole, epochs = folder(), folder("whole"), 6
+    command = ("train", run, "--top", 1, "--epochs", epochs, "--no-singles", "--jobs", 1)
     err = interrupted(command, lambda: any((run / "models").glob("*.epoch-*.json")))
     assert not (run / "models" / "summary.json").exists()
     assert cli(*continuation(err)).exit_code == 0
-    train(whole, top=1, epochs=epochs, jobs=1)
+    train(whole, top=1, epochs=epochs, singles=False, jobs=1)
     for path in (whole / "models").glob("*.pt"):
         expected, found = (torch.load(p, weights_only=True) for p in (path, run / "models" / path.name))
         assert all(torch.equal(expected[name], found[name]) for name in expected)

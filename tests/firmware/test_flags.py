@@ -39,8 +39,15 @@ FLAGS = {
 
 @pytest.mark.parametrize("compiler", ["zig", "gcc"])
 @pytest.mark.parametrize("core", ["cortex-m4", "cortex-m0plus"])
-@pytest.mark.parametrize("level", ["-O2", "-O0"])
-@pytest.mark.parametrize("flag", sorted(FLAGS))
+@pytest.mark.parametrize(
+    ("flag", "level"),
+    [
+        ("-fstack-protector-all", "-O2"), ("-fstack-protector-all", "-O0"), ("-finstrument-functions", "-O2"),
+        pytest.param("-finstrument-functions", "-O0", marks=pytest.mark.slow),
+        pytest.param("-fstack-protector-strong", "-O2", marks=pytest.mark.slow),
+        pytest.param("-fstack-protector-strong", "-O0", marks=pytest.mark.slow),
+    ],
+)  # fmt: skip
 def test_code_of_the_compilers_own_changes_no_logit(flag, level, core, compiler, monkeypatch):
     pytest.importorskip("unicorn", reason="needs the mcu extra")
     try:

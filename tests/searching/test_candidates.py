@@ -86,8 +86,8 @@ def test_the_same_seed_draws_the_same_nets_and_another_seed_others():
         ({"latency": 5.0}, {"latency": 5.0}, {}),
         ({"worst_latency": 12.0}, {"latency": 12.0}, {"latency": 12.0}),
         ({"energy": 0.3}, {"energy": 0.3}, {}),
-        ({"flash": 110_000}, {"flash": 110_000}, {"flash": 110_000}),
-        ({"sram": 4000}, {"ram": 4000}, {"ram": 4000}),
+        ({"flash": 130_000}, {"flash": 130_000}, {"flash": 130_000}),
+        ({"sram": 8000}, {"ram": 8000}, {"ram": 8000}),
     ],
 )
 def test_candidates_are_inside_the_budgets(limits, little_at_most, big_at_most):

@@ -101,8 +101,9 @@ def test_the_model_is_named_with_its_trainings(free, anchored):
     assert not free.trained
 
 
-def test_nothing_depends_on_the_run_folder_or_the_processes(anchored):
-    again = search("digits", **OPTIONS | {"jobs": 2})
+@pytest.mark.parametrize("jobs", [1, pytest.param(2, marks=pytest.mark.slow)])
+def test_nothing_depends_on_the_run_folder_or_the_processes(anchored, jobs):
+    again = search("digits", **OPTIONS | {"jobs": jobs})
     for name in ("pairs", "front", "singles", "trained"):
         assert getattr(again, name) == getattr(anchored, name)
 

@@ -129,9 +129,10 @@ def test_counts_are_the_published_ones_on_every_row(published):
     assert max(len(text.partition(".")[2]) for text in published["flops_c10_m"]) <= 5
 
 
+@pytest.mark.parametrize("count", [20, pytest.param(200, marks=pytest.mark.slow)])
 @pytest.mark.parametrize(("classes", "side"), [(10, 32), (120, 16)])
-def test_counts_are_those_of_the_modules(classes, side):
-    indices = np.random.default_rng(side).integers(0, nb201.COUNT, 100)
+def test_counts_are_those_of_the_modules(classes, side, count):
+    indices = np.random.default_rng(side).integers(0, nb201.COUNT, count)
     cells = ALL[indices]
     expected = zip(nb201.params(cells, classes), nb201.flops(cells, classes, side), strict=True)
     for index, (params, flops) in zip(indices, expected, strict=True):

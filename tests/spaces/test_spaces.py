@@ -168,7 +168,7 @@ def test_nets_inside_are_inside():
 @pytest.mark.parametrize("space", [FULL, SMALL, SINGLES, DEEP], ids=["full", "small", "singles", "deep"])
 def test_mutants_stay_inside_and_differ(space):
     rng = np.random.default_rng(2)
-    nets = space.sample(150, rng)
+    nets = space.sample(50, rng)
     before = nets.copy()
     for _ in range(4):
         mutants = space.mutate(nets, rng)

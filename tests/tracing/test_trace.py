@@ -75,21 +75,23 @@ SPECS = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize("channels", [1, 3])
-def test_specs_give_their_own_table(channels):
+@pytest.mark.parametrize(
+    ("channels", "specs", "count"), [(3, SPECS, 0), (1, [], 2), pytest.param(1, SPECS, 20, marks=pytest.mark.slow)]
+)
+def test_specs_give_their_own_table(channels, specs, count):
     space = McuSpace(resolutions=(16, 24, 32), widths=(8, 12, 16), stem_widths=(8, 12))
-    drawn = space.sample(10, np.random.default_rng(channels))
-    for spec in [*map(NetSpec.parse, SPECS), *map(spec_of, drawn)]:
+    drawn = space.sample(count, np.random.default_rng(channels))
+    for spec in [*map(NetSpec.parse, specs), *map(spec_of, drawn)]:
         found = trace(build(spec, channels, 7), (channels, spec.resolution, spec.resolution))
         expected = layer_table(spec_array([spec]), channels, 7)
         np.testing.assert_array_equal(found.rows, expected.rows, err_msg=str(spec))
         np.testing.assert_array_equal(found.ptr, expected.ptr)
 
 
-def test_nasbench201_gives_its_own_table():
-    # Cells with dead operations, without a path (10), without convolutions (3), and with six operations (0).
-    drawn = np.random.default_rng(0).integers(0, nb201.COUNT, 6)
-    for index in (0, 3, 10, *drawn):
+# Cells with dead operations, without a path (10), without convolutions (3), and with six operations (0).
+@pytest.mark.parametrize("indices", [(3, 10), pytest.param((0, *range(7, nb201.COUNT, 1500)), marks=pytest.mark.slow)])
+def test_nasbench201_gives_its_own_table(indices):
+    for index in indices:
         cells = nb201.decode([index])
         found, expected = trace(nb201.network(int(index)), (3, 32, 32)), nb201.layer_table(cells)
         np.testing.assert_array_equal(found.rows[:, :CELL], expected.rows[:, :CELL], err_msg=str(cells))
@@ -99,7 +101,12 @@ def test_nasbench201_gives_its_own_table():
 
 @pytest.mark.parametrize(
     ("name", "layers", "cells"),
-    [("mobilenet_v2", 64, 20), ("resnet18", 31, 10), ("squeezenet1_1", 38, 12), ("densenet121", None, 1)],
+    [
+        ("mobilenet_v2", 64, 20),
+        ("resnet18", 31, 10),
+        ("squeezenet1_1", 38, 12),
+        pytest.param("densenet121", None, 1, marks=pytest.mark.slow),
+    ],
 )
 def test_macs_of_torchvision_are_those_of_torchs_counter(name, layers, cells):
     net = getattr(import_torchvision().models, name)(weights=None, num_classes=5)

@@ -150,7 +150,7 @@ def test_repeats_stand_after_the_first_sixty_nets(plan, nets, more):
 @pytest.fixture
 def small(monkeypatch):
     """A draw of a moment."""
-    monkeypatch.setattr(drawing, "POOL", 4000)
+    monkeypatch.setattr(drawing, "POOL", 1500)
     monkeypatch.setattr(drawing, "NETS", 16)
     monkeypatch.setattr(drawing, "MORE", 4)
     monkeypatch.setattr(drawing, "REPEATS_AFTER", 14)
