@@ -52,6 +52,19 @@ def torch_on_one_thread() -> Iterator[None]:
 
 
 @pytest.fixture
+def plots() -> None:
+    """Asked for by a test that looks at what a run plots; see `unplotted`."""
+
+
+@pytest.fixture
+def unplotted(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Runs draw nothing, unless the test asks for `plots`: a plot takes longer than all else that a small run does."""
+    if "plots" not in request.fixturenames:
+        monkeypatch.setattr("zeroshot.searching.results.SearchResult.plot", lambda *_: None)
+        monkeypatch.setattr("zeroshot.quantization.quantize.QuantizedRun.plot", lambda *_: [])
+
+
+@pytest.fixture
 def refused() -> Callable[..., str]:
     """A function: the error of loading a source, message and hint, which must mention all words."""
 

@@ -46,6 +46,7 @@ def test_a_net_that_kills_its_worker_while_it_is_probed_is_named():
     assert caught.value.hint
 
 
+@pytest.mark.slow
 def test_a_net_that_kills_its_worker_while_it_trains_is_named(monkeypatch, tmp_path):
     def abort(job, data, folder):
         if job.name == FATAL:
@@ -58,6 +59,7 @@ def test_a_net_that_kills_its_worker_while_it_trains_is_named(monkeypatch, tmp_p
         _side_by_side.train_all(jobs, hold_out(digits, 0), tmp_path, 2, lambda *_: None)
 
 
+@pytest.mark.slow
 def test_the_program_reports_a_dead_worker_as_its_own_error(cli, monkeypatch):
     def abort(*_):
         os.abort()

@@ -5,6 +5,11 @@ import json
 import pytest
 
 
+@pytest.fixture(autouse=True)
+def _unplotted(unplotted):
+    pass
+
+
 @pytest.fixture
 def check_failure(cli):
     """A function: a command fails with this exit code, these words and a hint, on stderr alone; with `--json`, too.

@@ -27,7 +27,7 @@ def test_json_is_the_library_call(cli):
     assert told["n_probed"] > 0
 
 
-def test_human_output(cli):
+def test_human_output(plots, cli):
     result = cli("search", *STATIC, "--run", "r")
     assert result.exit_code == 0, result.stderr
     assert result.stderr == ""

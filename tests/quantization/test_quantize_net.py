@@ -65,8 +65,13 @@ class RowByRow(torch.fx.Interpreter):
         return ours
 
 
-@pytest.mark.parametrize("qat", [False, True], ids=["ptq", "qat"])
-@pytest.mark.parametrize("block", NETS)
+@pytest.mark.parametrize(
+    ("block", "qat"),
+    [(block, False) for block in NETS]
+    + [
+        pytest.param(block, True, marks=[pytest.mark.slow] if block in ("plain", "separable") else []) for block in NETS
+    ],
+)
 def test_integers_agree_with_what_pt2e_converts(trained, split, block, qat):
     """PT2E's conversion shares no code with ours: weights, scales and zero points are its own."""
     float_net, int8, graph = prepared(trained, split, block, qat)

@@ -69,7 +69,7 @@ def test_the_rows_of_the_nets(done):
         assert row.float_validation_accuracy == trained.validation_accuracy
 
 
-def test_what_is_written(done, digits):
+def test_what_is_written(plots, done, digits):
     result = quantize(done, resume=True)
     kinds = ("npz", "json", "outputs.npz")
     expected = {f"{stem(net)}.{kind}" for net in (LITTLE, BIG, ALONE) for kind in kinds}

@@ -50,7 +50,7 @@ def test_the_seed_of_a_net_depends_on_the_seed_and_the_net_only():
     assert all(0 <= seed < 2**63 for seed in seeds)  # what torch and NumPy take
 
 
-@pytest.mark.parametrize("jobs", [1, 2])
+@pytest.mark.parametrize("jobs", [1, pytest.param(2, marks=pytest.mark.slow)])
 def test_scores_come_in_the_order_given_and_bit_for_bit_the_same(images, alone, jobs):
     found = list(score_probed(NETS, 10, images, PROBED, 7, jobs))
     assert [result.net for result in found] == NETS

@@ -7,6 +7,11 @@ from zeroshot.searching.search import search
 from .searches import SMALL, STATIC
 
 
+@pytest.fixture(autouse=True)
+def _unplotted(unplotted):
+    pass
+
+
 @pytest.fixture(scope="session")
 def result(tmp_path_factory):
     return search("digits", run=tmp_path_factory.mktemp("search") / "run", **SMALL)

@@ -63,7 +63,7 @@ def test_later_stages_are_the_functions_of_the_run(digits, called, tmp_path):
     assert called["export"] == ((tmp_path / "run",), {"data": "elsewhere.npz", "pair": 1})
 
 
-def test_a_plot_gives_axes_and_writes_where_it_is_told(result, tmp_path):
+def test_a_plot_gives_axes_and_writes_where_it_is_told(plots, result, tmp_path):
     axes = result.plot()
     assert axes.get_xlabel().startswith("expected latency")
     assert list(tmp_path.glob("*.png")) == []

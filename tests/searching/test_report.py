@@ -98,7 +98,7 @@ def test_without_a_budget_no_budget_is_drawn(result, axes):
     assert not any("budget" in text for text in labels)
 
 
-def test_equal_results_give_equal_bytes(result, tmp_path):
+def test_equal_results_give_equal_bytes(plots, result, tmp_path):
     result.plot(tmp_path / "a.png")
     result.plot(str(tmp_path / "b.png"))
     assert (tmp_path / "a.png").read_bytes() == (tmp_path / "b.png").read_bytes() == plot_fronts(result)

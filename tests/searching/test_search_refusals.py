@@ -18,7 +18,7 @@ NEED = re.compile(r"needs ([\d.,e+]+) (bytes|ms|mJ)")
     ("name", "limit"), [("flash", 1000), ("sram", 100), ("latency", 0.01), ("energy", 0.001), ("worst_latency", 0.1)]
 )
 def test_an_impossible_budget_is_named_and_its_need_suffices(name, limit, tmp_path):
-    """The oracle is the search itself: none under the stated need, and some at twice as much."""
+    """The oracle is the search itself: none under the stated need, and some at half as much again."""
     few = STATIC | {"nets": 5}
     with pytest.raises(InfeasibleError) as caught:
         search("digits", run=tmp_path / "run", **few, **{name: limit})
@@ -31,7 +31,7 @@ def test_an_impossible_budget_is_named_and_its_need_suffices(name, limit, tmp_pa
     with pytest.raises(InfeasibleError):
         search("digits", **few, **{name: need * 0.99})
     # Not at the need itself: the nets of the smallest pair need not be in the order of their expected accuracies.
-    assert search("digits", **few, **{name: need * 2}).pairs
+    assert search("digits", **few, **{name: need * 1.5}).pairs
 
 
 @pytest.mark.parametrize(

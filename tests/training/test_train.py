@@ -23,8 +23,16 @@ RECIPES = {
 }
 
 
-@pytest.mark.parametrize("net", [NET, OTHER])
-@pytest.mark.parametrize("recipe", RECIPES.values(), ids=RECIPES)
+@pytest.mark.parametrize(
+    ("net", "recipe"),
+    [
+        (OTHER, RECIPES["default"]), (OTHER, RECIPES["adamw"]), (NET, RECIPES["no average"]),
+        pytest.param(NET, RECIPES["default"], marks=pytest.mark.slow),
+        pytest.param(NET, RECIPES["adamw"], marks=pytest.mark.slow),
+        pytest.param(OTHER, RECIPES["no average"], marks=pytest.mark.slow),
+    ],
+    ids=["default", "adamw", "no average", "default, small", "adamw, small", "no average, large"],
+)  # fmt: skip
 def test_repeated_and_interrupted_trainings_give_the_same_bits(digits, tmp_path, net, recipe):
     once = train_net(net, digits, recipe, seed=5)
     torch.manual_seed(99)  # nothing may depend on the global generators

@@ -15,7 +15,7 @@ LITTLE, BIG = "r8-s4/2-c3w8x1", "r8-s8-c3w16x1/2"
 def ablation(monkeypatch, tmp_path):
     """The script, small and writing elsewhere."""
     small = {
-        "LITTLE": LITTLE, "BIG": BIG, "RECIPE": Recipe(epochs=2), "SEEDS": (0, 1), "RESULTS": tmp_path,
+        "LITTLE": LITTLE, "BIG": BIG, "RECIPE": Recipe(epochs=1), "SEEDS": (0, 1), "RESULTS": tmp_path,
         "DISTILLATIONS": (Distillation(), Distillation(weight=0.1)),
         "TUNINGS": (CascadeTuning(epochs=1), CascadeTuning(epochs=1, softness=2.0)),
     }  # fmt: skip
@@ -38,7 +38,7 @@ def test_all_ways_are_trained_compared_and_reported(ablation, tmp_path):
 
     # The plain pair of seed 1, by hand.
     split = hold_out(load("digits"), 1)
-    little, big = (train_net(net, split, Recipe(epochs=2), 1) for net in (LITTLE, BIG))
+    little, big = (train_net(net, split, Recipe(epochs=1), 1) for net in (LITTLE, BIG))
     points = curve(outcome(little.outputs["test"], big.outputs["test"], split.labels("test")))
     mine = {row.p: row.accuracy for row in tests if row.seed == 1 and row.way == ablation.PLAIN}
     assert mine == {p: np.interp(p, points.p, points.accuracy) for p in ablation.RATES}

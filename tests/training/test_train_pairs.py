@@ -174,7 +174,8 @@ def test_options_are_one_object_or_names(run):
 # ---- interruption, resumption, processes
 
 
-def test_resumed_after_an_interruption_and_in_processes_equals_uninterrupted(run, tmp_path, digits):
+@pytest.mark.parametrize("jobs", [1, pytest.param(2, marks=pytest.mark.slow)])
+def test_resumed_after_an_interruption_and_in_processes_equals_uninterrupted(run, jobs):
     whole = train(run, top=2, epochs=2, jobs=1)
     expected = weights(run)
 
@@ -186,7 +187,7 @@ def test_resumed_after_an_interruption_and_in_processes_equals_uninterrupted(run
         train(run, top=2, epochs=2, jobs=1, force=True, progress=stop)
     (run / "models" / ".half.pt.x").write_bytes(b"")
     assert not (run / "models" / "pairs.csv").exists()
-    resumed = train(run, top=2, resume=True, jobs=2)
+    resumed = train(run, top=2, resume=True, jobs=jobs)
     assert equal(weights(run), expected)
     assert resumed.pairs == whole.pairs
     assert resumed.recipe == SHORT
