@@ -68,9 +68,8 @@ class RowByRow(torch.fx.Interpreter):
 @pytest.mark.parametrize(
     ("block", "qat"),
     [(block, False) for block in NETS]
-    + [
-        pytest.param(block, True, marks=[pytest.mark.slow] if block in ("plain", "separable") else []) for block in NETS
-    ],
+    + [("bottleneck", True), ("residual", True)]
+    + [pytest.param(block, True, marks=pytest.mark.slow) for block in ("plain", "separable")],
 )
 def test_integers_agree_with_what_pt2e_converts(trained, split, block, qat):
     """PT2E's conversion shares no code with ours: weights, scales and zero points are its own."""

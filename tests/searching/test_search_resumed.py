@@ -33,7 +33,9 @@ def interrupt_after(count):
     return progress
 
 
-@pytest.mark.parametrize(("jobs", "count", "cut"), [(1, 1, 0), (1, 2, 7), (2, 2, 0)])
+@pytest.mark.parametrize(
+    ("jobs", "count", "cut"), [(1, 1, 0), (1, 2, 7), pytest.param(2, 2, 0, marks=pytest.mark.slow)]
+)
 def test_an_interrupted_search_continues_to_the_same_bytes(tmp_path, whole, monkeypatch, jobs, count, cut):
     """The uninterrupted run is the oracle; only the missing nets are probed, whatever the number of jobs."""
     path = tmp_path / "run"

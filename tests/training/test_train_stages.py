@@ -119,7 +119,8 @@ def test_a_pair_that_decides_nothing_is_left_alone(run):
     assert any("not finetuned" in remark for remark in result.remarks)
 
 
-def test_interrupted_anywhere_and_in_processes_it_gives_the_same_models(run):
+@pytest.mark.parametrize("jobs", [1, pytest.param(2, marks=pytest.mark.slow)])
+def test_interrupted_anywhere_and_in_processes_it_gives_the_same_models(run, jobs):
     whole = run(name="whole")
     expected = train(whole, top=2, epochs=2, distil=BY_BIG, cascade_aware=TUNING, jobs=1)
     other, stops = run(name="other"), {("training", 1), ("distilling", 3), ("finetuning", 1)}
@@ -135,7 +136,7 @@ def test_interrupted_anywhere_and_in_processes_it_gives_the_same_models(run):
         with pytest.raises(KeyboardInterrupt):
             train(other, top=2, progress=stop, **options)
         options = {"resume": True, "jobs": 1}
-    found = train(other, top=2, resume=True, jobs=2)
+    found = train(other, top=2, resume=True, jobs=jobs)
     assert found.pairs == expected.pairs
     assert files(whole) == files(other)
     for name in files(whole):
