@@ -62,7 +62,6 @@ def test_values_become_plain():
         "folder": "a/b", "cores": [],
     }  # fmt: skip
     assert type(made.nets) is int
-    assert made.differences(Stage(nets=3, rate=1.0, proxies="zico,macs", latency="5ms")) == {"folder": ("a/b", None)}
 
 
 def test_a_toml_file_may_have_dashes_and_is_named_in_errors(tmp_path):

@@ -133,11 +133,6 @@ class Options:
         """As a mapping of plain values, for a stored config; tuples become lists."""
         return {name: _plain(getattr(self, name)) for name in self.declared()}
 
-    def differences(self, other: Self) -> dict[str, tuple[Any, Any]]:
-        """Option -> (own value, the other's), of those that differ."""
-        mine, theirs = self.values(), other.values()
-        return {name: (mine[name], theirs[name]) for name in mine if mine[name] != theirs[name]}
-
 
 def left_open(stage: type[Options], name: str) -> Any:  # noqa: ANN401 - a dataclass field
     """An option of another class where None is its default there, or what is being resumed."""

@@ -5,11 +5,11 @@ import shutil
 
 import pytest
 
-from zeroshot.data import load
 from zeroshot.firmware.export import export
 from zeroshot.quantization.quantize import quantize
-from zeroshot.runs.folder import open_run
 from zeroshot.training.train import train
+
+from ..run_folders import listed_pair, run_folder
 
 pytest.importorskip("ai_edge_litert", reason="needs ai-edge-litert")
 pytest.importorskip("unicorn", reason="needs the mcu extra")
@@ -20,19 +20,10 @@ LITTLE, BIG = "r8-s4/2-c3w8x1", "r8-s8-d3w8x1"
 @pytest.fixture(scope="module")
 def original(tmp_path_factory):
     """A run with one pair, trained and quantised."""
-    row = {
-        "rank": 1, "little": LITTLE, "big": BIG, "accuracy": 0.8, "accuracy_low": 0.7, "accuracy_high": 0.9,
-        "little_accuracy": 0.6, "big_accuracy": 0.85, "escalation_rate": 0.3, "latency_ms": 4.0,
-        "worst_latency_ms": 11.0, "energy_mj": 0.4, "worst_energy_mj": 1.1,
-        "macs": 1.0, "flash_bytes": 1, "sram_bytes": 1, "pays": None, "single": None,
-    }  # fmt: skip
-    row |= dict.fromkeys(("single_accuracy", "single_latency_ms", "gain", "gain_error"))
-    config = {"data": "digits", "data_sha256": load("digits").digest, "seed": 0, "board": "nucleo-f446re"}
-    made = open_run(tmp_path_factory.mktemp("original") / "run", config, force=False, resume=False)
-    made.write_table("pairs.csv", [row])
-    train(made.path, top=1, epochs=1, jobs=1)
-    quantize(made.path, epochs=0)
-    return made.path
+    run = run_folder(tmp_path_factory.mktemp("original") / "run", [listed_pair(1, LITTLE, BIG)], board="nucleo-f446re")
+    train(run, top=1, epochs=1, jobs=1)
+    quantize(run, epochs=0)
+    return run
 
 
 @pytest.fixture

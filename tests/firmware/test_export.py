@@ -11,37 +11,25 @@ import numpy as np
 import pytest
 
 from zeroshot.cost.boards import load_board
-from zeroshot.data import load
 from zeroshot.errors import InfeasibleError, RunError, ToolchainError, UsageError, VerifyError
 from zeroshot.firmware import export as export_module
 from zeroshot.firmware.export import export
 from zeroshot.firmware.options import ExportOptions
 from zeroshot.quantization.quantize import quantize
-from zeroshot.runs.folder import open_run
 from zeroshot.training.train import train
+
+from ..run_folders import listed_pair, run_folder
 
 pytest.importorskip("ai_edge_litert", reason="needs ai-edge-litert")
 LITTLE, BIG, SMALL = "r8-s4/2-c3w8x1", "r8-s8-m3e2w8x1", "r6-s4-c3w8x1"
 
 
-def pair(rank, little, big):
-    row = {
-        "rank": rank, "little": little, "big": big, "accuracy": 0.8, "accuracy_low": 0.7, "accuracy_high": 0.9,
-        "little_accuracy": 0.6, "big_accuracy": 0.85, "escalation_rate": 0.3, "latency_ms": 4.0,
-        "worst_latency_ms": 11.0, "energy_mj": 0.4, "worst_energy_mj": 1.1,
-        "macs": 1.0, "flash_bytes": 1, "sram_bytes": 1, "pays": None, "single": None,
-    }  # fmt: skip
-    return row | dict.fromkeys(("single_accuracy", "single_latency_ms", "gain", "gain_error"))
-
-
 def make(folder):
-    rows = (pair(1, LITTLE, BIG), pair(2, SMALL, BIG))
-    config = {"data": "digits", "data_sha256": load("digits").digest, "seed": 0, "board": "nucleo-f446re"}
-    made = open_run(folder, config, force=False, resume=False)
-    made.write_table("pairs.csv", list(rows))
-    train(made.path, top=len(rows), epochs=1, jobs=1)
-    quantize(made.path, epochs=0)
-    return made.path
+    pairs = [listed_pair(1, LITTLE, BIG), listed_pair(2, SMALL, BIG)]
+    run = run_folder(folder, pairs, board="nucleo-f446re")
+    train(run, top=len(pairs), epochs=1, jobs=1)
+    quantize(run, epochs=0)
+    return run
 
 
 @pytest.fixture(scope="module")

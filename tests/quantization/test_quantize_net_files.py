@@ -11,6 +11,7 @@ from zeroshot.quantization.quantized_net import load_quantized
 from zeroshot.runs import folder as runs
 from zeroshot.runs.checkpoints import stem
 
+from ..kills import killed_before_write
 from .int8_nets import NETS, PTQ, same
 
 
@@ -68,25 +69,10 @@ def test_a_description_that_lies_is_refused(stored):
     assert load_quantized(stored, NETS["plain"]).best_epoch == 0
 
 
-class Killed(BaseException):
-    """As abrupt as a signal."""
-
-
 @pytest.mark.parametrize("at", range(3))
-def test_a_kill_before_any_write_leaves_nothing_that_counts(trained, split, tmp_path, monkeypatch, at):
-    real, count = runs.os.replace, 0
-
-    def replace_or_die(*args):
-        nonlocal count
-        count += 1
-        if count == at + 1:
-            raise Killed
-        real(*args)
-
-    monkeypatch.setattr(runs.os, "replace", replace_or_die)
-    with pytest.raises(Killed):
+def test_a_kill_before_any_write_leaves_nothing_that_counts(trained, split, tmp_path, at):
+    with killed_before_write(at):
         quantize_net(trained("plain"), split, PTQ, folder=tmp_path)
-    monkeypatch.setattr(runs.os, "replace", real)
     expected = quantize_net(trained("plain"), split, PTQ)
     assert same(quantize_net(trained("plain"), split, PTQ, folder=tmp_path, resume=True), expected)
 

@@ -13,31 +13,17 @@ from zeroshot.runs import checkpoints as disk
 from zeroshot.runs import folder as runs
 from zeroshot.training.train import Recipe, load_net, train_net
 
+from ..kills import killed_before_write
 from .trainings import NET, OTHER, SHORT, same
 
 
-class Killed(BaseException):
-    """As abrupt as a signal: no handler of ours catches it."""
-
-
 @pytest.mark.parametrize("at", range(9))
-def test_a_kill_before_any_write_changes_nothing(digits, whole, tmp_path, monkeypatch, at):
+def test_a_kill_before_any_write_changes_nothing(digits, whole, tmp_path, at):
     """Three epochs write six files, the result three."""
-    real, count = runs.os.replace, 0
-
-    def replace_or_die(*args):
-        nonlocal count
-        count += 1
-        if count == at + 1:
-            raise Killed
-        real(*args)
-
-    monkeypatch.setattr(runs.os, "replace", replace_or_die)
-    with pytest.raises(Killed):
+    with killed_before_write(at):
         train_net(NET, digits, SHORT, folder=tmp_path)
     # What SIGKILL would leave besides.
     (tmp_path / f".{disk.epoch_name(NET, 2)}.pt.x1").write_bytes(b"half")
-    monkeypatch.setattr(runs.os, "replace", real)
     assert same(train_net(NET, digits, SHORT, folder=tmp_path, resume=True), whole)
     assert not list(tmp_path.glob("*epoch*"))
     assert not list(tmp_path.glob(".*"))

@@ -24,7 +24,6 @@ from zeroshot.errors import RunError, UsageError, unknown
 from zeroshot.net import NetSpec, layer_table, spec_array
 from zeroshot.types import BoolArray, ByteArray, FloatArray, Int64Array
 
-Row = dict[str, Any]
 HALVES = ("calibration", "held-out")
 FOLDER = Path(__file__).resolve().parents[2] / "benchmarks/pair_truth/zoo"  # beside the cloned code; no wheel has it
 
@@ -64,7 +63,7 @@ class ZooNet:
     macs: int
     validation_accuracy: float
     test_accuracy: float
-    about: Row = field(repr=False)
+    about: dict[str, Any] = field(repr=False)
     answers: Answers = field(repr=False)
 
 
@@ -137,7 +136,7 @@ class Zoo:
         rows = [net.answers.levels[policy] for net in self.nets]
         return np.array(rows, np.uint8).reshape(len(rows), len(self.labels["test"]))
 
-    def rows(self) -> list[Row]:
+    def rows(self) -> list[dict[str, Any]]:
         """One row a trained net: what `zeroshot truth --json` prints."""
         keys = ("position", "kind", "params", "costs", "best_epoch", "recipe", "machine", "seconds")
         return [

@@ -25,8 +25,6 @@ from zeroshot.errors import RunError, UsageError
 from zeroshot.runs.files import json_text, npz_bytes, write_file
 from zeroshot.types import ByteArray, FloatArray
 
-Row = dict[str, Any]
-
 LEVELS = 256
 KNOT_EVERY = 8  # of the thresholds, this one's value is kept
 PARTS = ("validation", "test")
@@ -140,7 +138,7 @@ def save_net(folder: Path, name: str, about: Mapping[str, Any], said: Answers, l
     write_file(folder / f"{name}.json", json_text({**about, **added}, indent=1))
 
 
-def load_net(folder: Path, name: str, labels: Mapping[str, ByteArray]) -> tuple[Row, Answers]:
+def load_net(folder: Path, name: str, labels: Mapping[str, ByteArray]) -> tuple[dict[str, Any], Answers]:
     """Read what `save_net` wrote.
 
     Raises:
@@ -169,7 +167,7 @@ def names(folder: Path) -> list[str]:
     return sorted(path.stem for path in folder.glob("*.json"))
 
 
-def read_about(path: Path) -> Row:
+def read_about(path: Path) -> dict[str, Any]:
     """A net's .json.
 
     Raises:

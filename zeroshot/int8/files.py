@@ -17,7 +17,7 @@ import numpy as np
 from zeroshot.errors import RunError, UsageError
 from zeroshot.int8.net import Int8Net
 from zeroshot.net import NetSpec
-from zeroshot.runs.checkpoints import Row, read_checked, read_json, write
+from zeroshot.runs.checkpoints import read_checked, read_json, write
 from zeroshot.runs.files import json_text, npz_bytes
 
 FORMAT = 1
@@ -48,7 +48,7 @@ def save(folder: Path, name: str, net: Int8Net, about: Mapping[str, Any]) -> Non
     write(folder, f"{name}.json", text)
 
 
-def load(folder: Path, name: str) -> tuple[Int8Net, Row]:
+def load(folder: Path, name: str) -> tuple[Int8Net, dict[str, Any]]:
     """Read what `save` wrote: the net, and all that the .json says.
 
     Raises:
@@ -65,14 +65,14 @@ def load(folder: Path, name: str) -> tuple[Int8Net, Row]:
         raise RunError(f"{path} holds no int8 net: {error}.", AGAIN) from error
 
 
-def _read_about(path: Path) -> Row:
+def _read_about(path: Path) -> dict[str, Any]:
     about = read_json(path, "Quantise the net first.", AGAIN)
     if not isinstance(about, dict) or about.get("format") != FORMAT:
         raise RunError(f"{path} is no description of an int8 net of this version.", AGAIN)
     return about
 
 
-def _net(about: Row, raw: bytes) -> Int8Net:
+def _net(about: dict[str, Any], raw: bytes) -> Int8Net:
     with np.load(io.BytesIO(raw), allow_pickle=False) as file:
         arrays = {key: file[key] for key in file.files}
     for key, kind in TYPES.items():

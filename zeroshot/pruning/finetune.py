@@ -15,7 +15,6 @@ from zeroshot.training.trained import TrainedNet, weights_digest
 from zeroshot.training.trainer import Job, Trainer
 from zeroshot.types import Progress
 
-Row = dict[str, Any]
 STAGE = "pruned"
 
 
@@ -29,14 +28,14 @@ class FinetuneJob(Job):
     """
 
     start: Tensors = field(repr=False)
-    origin: Row
+    origin: dict[str, Any]
 
     @property
     def stage(self) -> str:
         """In the names of its files: a net of the same spec that was trained afresh is another one."""
         return STAGE
 
-    def identity(self) -> Row:
+    def identity(self) -> dict[str, Any]:
         """As plain values, for a checkpoint; the start weights by their SHA-256."""
         return super().identity() | {"pruned": {**self.origin, "start_sha256": weights_digest(self.start)}}
 
@@ -61,7 +60,7 @@ class Finetune(Trainer):
 
 def finetune_job(
     pruned: Pruned, source: TrainedNet, data: Split, *, epochs: int, lr: float | None = None, seed: int = 0,
-    threads: int = 1, more: Row | None = None,
+    threads: int = 1, more: dict[str, Any] | None = None,
 ) -> FinetuneJob:  # fmt: skip
     """What decides the weights of a pruned net; `more` is stored with its origin, the rest as `finetune`."""
     recipe = replace(source.recipe, epochs=epochs, lr=source.recipe.lr if lr is None else lr)

@@ -21,8 +21,6 @@ from zeroshot.training.trained import TrainedNet
 from zeroshot.types import FloatArray
 from zeroshot.workers import torch_threads
 
-Row = dict[str, Any]
-
 
 @dataclass(frozen=True, eq=False)
 class Pruned:
@@ -42,7 +40,7 @@ class Pruned:
     kept: dict[str, tuple[int, ...]] = field(repr=False)
     before: dict[str, float]
     after: dict[str, float]
-    how: Row
+    how: dict[str, Any]
 
     def module(self) -> nn.Module:
         """The net in evaluation mode."""

@@ -26,8 +26,6 @@ from zeroshot.training.distillation import distillation_loss
 from zeroshot.training.learning_rate import learning_rate
 from zeroshot.training.step import optimizer_step
 
-Row = dict[str, Any]
-
 
 @dataclass(frozen=True, eq=False)
 class Candidate:
@@ -39,7 +37,7 @@ class Candidate:
     """
 
     net: Int8Net
-    row: Row
+    row: dict[str, Any]
 
     @property
     def merit(self) -> tuple[float, float]:

@@ -18,7 +18,6 @@ from zeroshot.training.batches import Split
 from zeroshot.training.trained import PARTS, TrainedNet
 from zeroshot.types import Int8Array
 
-Row = dict[str, Any]
 AGAIN = "Delete its .json to quantise that net again, or start over with `force=True`."
 KEPT = ("best_epoch", "history", "float_accuracy", "ptq_accuracy", "accuracy", "seconds")
 
@@ -48,7 +47,7 @@ class QuantizedNet:
     int8: Int8Net = field(repr=False)
     recipe: Int8Recipe
     best_epoch: int
-    history: list[Row] = field(repr=False)
+    history: list[dict[str, Any]] = field(repr=False)
     float_accuracy: dict[str, float]
     ptq_accuracy: dict[str, float]
     accuracy: dict[str, float]
@@ -62,7 +61,7 @@ class QuantizedNet:
         return self.accuracy["test"]
 
 
-def identity(trained: TrainedNet, data: Split, recipe: Int8Recipe, seed: int, threads: int) -> Row:
+def identity(trained: TrainedNet, data: Split, recipe: Int8Recipe, seed: int, threads: int) -> dict[str, Any]:
     """What decides an int8 net, as plain values."""
     return {
         "net": trained.net, "name": trained.name, "weights_sha256": trained.digest,
@@ -80,7 +79,7 @@ def outputs_file(name: str) -> str:
     return f"{disk.stem(name)}.outputs.npz"
 
 
-def save_quantized(net: QuantizedNet, made_of: Row, folder: Path) -> None:
+def save_quantized(net: QuantizedNet, made_of: dict[str, Any], folder: Path) -> None:
     """Write the outputs first and the .json last: while that is missing, nothing is there.
 
     Args:
@@ -98,7 +97,7 @@ def save_quantized(net: QuantizedNet, made_of: Row, folder: Path) -> None:
     files.save(folder, disk.stem(net.name), net.int8, about)
 
 
-def load_quantized(folder: str | Path, name: str, made_of: Row | None = None) -> QuantizedNet:
+def load_quantized(folder: str | Path, name: str, made_of: dict[str, Any] | None = None) -> QuantizedNet:
     """Read an int8 net.
 
     Args:

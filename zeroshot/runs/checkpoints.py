@@ -18,7 +18,6 @@ import torch
 from zeroshot.errors import RunError
 from zeroshot.runs.files import RESUME, write_file
 
-Row = dict[str, Any]
 Tensors = dict[str, torch.Tensor]
 AGAIN = "Delete it and its .json to train that net again, or start over with `force=True`."
 
@@ -50,7 +49,7 @@ def save(folder: Path, name: str, tensors: Tensors, about: Mapping[str, Any]) ->
     write(folder, f"{name}.json", json.dumps({**about, "sha256": hashlib.sha256(raw).hexdigest()}, indent=1) + "\n")
 
 
-def load(folder: Path, name: str, expected: Mapping[str, Any] | None = None) -> tuple[Tensors, Row]:
+def load(folder: Path, name: str, expected: Mapping[str, Any] | None = None) -> tuple[Tensors, dict[str, Any]]:
     """Read what `save` wrote.
 
     Args:
@@ -119,7 +118,7 @@ def read_json(path: Path, first: str, again: str) -> object:
         raise RunError(f"{path} cannot be read: {error}.", again) from error
 
 
-def read_about(folder: Path, name: str) -> Row:
+def read_about(folder: Path, name: str) -> dict[str, Any]:
     """The .json of a checkpoint; errors as `load`."""
     path = folder / f"{name}.json"
     about = read_json(path, "Train the net first.", AGAIN)

@@ -23,7 +23,6 @@ from zeroshot.runs.reading import check_format
 from zeroshot.types import Score
 
 PACKAGES = ("torch", "torchvision", "numpy", "scipy", "numba", "scikit-learn", "joblib", "zeroshot-mcu")
-Row = Mapping[str, Any]
 
 
 class RunFolder:
@@ -36,10 +35,6 @@ class RunFolder:
     def write(self, name: str, data: bytes | str) -> Path:
         """Write a file in one step: a reader sees the old one or the whole new one."""
         return write_file(self.path / name, data)
-
-    def write_table(self, name: str, rows: Sequence[Row]) -> Path:
-        """Write rows as CSV; floats keep every digit, so equal runs give equal bytes."""
-        return self.write(name, to_csv(rows))
 
     def write_arrays(self, name: str, arrays: Mapping[str, Any]) -> Path:
         """Write arrays as .npz, without pickled objects."""
@@ -95,7 +90,7 @@ def check_not_both(what: str, *, force: bool, resume: bool) -> None:
         raise UsageError(f"`resume=True` continues a {what}, `force=True` replaces it.", "Give one of the two.")
 
 
-def check_run(path: Path, config: Row, *, force: bool, resume: bool) -> bool:
+def check_run(path: Path, config: Mapping[str, Any], *, force: bool, resume: bool) -> bool:
     """Whether the folder is in use; changes nothing.
 
     Args:
@@ -123,7 +118,7 @@ def check_run(path: Path, config: Row, *, force: bool, resume: bool) -> bool:
     return taken
 
 
-def open_run(path: Path, config: Row, *, force: bool, resume: bool) -> RunFolder:
+def open_run(path: Path, config: Mapping[str, Any], *, force: bool, resume: bool) -> RunFolder:
     """Make the run folder, or open it again to continue; arguments and errors as `check_run`.
 
     Raises:
@@ -146,7 +141,7 @@ def open_run(path: Path, config: Row, *, force: bool, resume: bool) -> RunFolder
     return run
 
 
-def _same_config(path: Path, config: Row) -> None:
+def _same_config(path: Path, config: Mapping[str, Any]) -> None:
     check_format(path)
     try:
         before = tomllib.loads((path / CONFIG).read_text())
@@ -164,12 +159,12 @@ def _same_config(path: Path, config: Row) -> None:
         )
 
 
-def to_toml(config: Row) -> str:
+def to_toml(config: Mapping[str, Any]) -> str:
     """A mapping of strings, numbers, booleans and lists of these as TOML; None is left out."""
     return tomli_w.dumps({key: value for key, value in config.items() if value is not None})
 
 
-def to_csv(rows: Sequence[Row]) -> str:
+def to_csv(rows: Sequence[Mapping[str, Any]]) -> str:
     """Rows with the same keys as CSV text with a header."""
     buffer = io.StringIO()
     if rows:

@@ -13,10 +13,8 @@ from torch import nn
 from zeroshot.errors import UsageError
 from zeroshot.training._teacher import Teacher
 from zeroshot.training.batches import Split
-from zeroshot.training.trained import TrainedNet
+from zeroshot.training.trained import EpochRow, TrainedNet
 from zeroshot.training.trainer import Job, Trainer
-
-Row = dict[str, Any]
 
 
 class Lesson(Protocol):
@@ -37,7 +35,7 @@ class Lesson(Protocol):
     @property
     def stage(self) -> str: ...
 
-    def values(self) -> Row:
+    def values(self) -> dict[str, Any]:
         """Its settings as plain values."""
         ...
 
@@ -45,7 +43,7 @@ class Lesson(Protocol):
         """Scalar loss of a batch: outputs of student and teacher (n, classes) float32, labels (n,), label smoothing."""
         ...
 
-    def judge(self, out: torch.Tensor, data: Split) -> Row:
+    def judge(self, out: torch.Tensor, data: Split) -> EpochRow:
         """What else the outputs on the validation images say; a `cascade_accuracy` among it chooses the epoch."""
         ...
 
@@ -65,7 +63,7 @@ class LessonJob(Job):
         """That of the lesson."""
         return self.lesson.stage
 
-    def identity(self) -> Row:
+    def identity(self) -> dict[str, Any]:
         """As plain values, for a checkpoint: other weights of the teacher make another job."""
         teacher, start = self.lesson.teacher, self.lesson.start
         lesson = {"stage": self.stage, **self.lesson.values(), "other": teacher.name, "other_sha256": teacher.digest}
@@ -98,7 +96,7 @@ class Student(Trainer):
         if job.lesson.start is not None:
             self._keep(self._judged(0, 0.0))
 
-    def epoch(self) -> Row:
+    def epoch(self) -> EpochRow:
         """As every training's."""
         self.seen = self.teacher.epoch(self.seed, len(self.history))
         return super().epoch()
@@ -108,10 +106,10 @@ class Student(Trainer):
         taught = self.teacher.logits(x if seen is None else seen)
         return self.job.lesson.loss(out, taught, y, self.recipe.label_smoothing)
 
-    def _judge(self, out: torch.Tensor) -> Row:
+    def _judge(self, out: torch.Tensor) -> EpochRow:
         return self.job.lesson.judge(out, self.data)
 
-    def _merit(self, row: Row) -> tuple[float, ...]:
+    def _merit(self, row: EpochRow) -> tuple[float, ...]:
         return (row["cascade_accuracy"],) if "cascade_accuracy" in row else super()._merit(row)
 
 

@@ -27,9 +27,7 @@ from zeroshot.cascade.thresholds import threshold_for_rate
 from zeroshot.errors import UsageError
 from zeroshot.training.batches import Split
 from zeroshot.training.options import CascadeTuning
-from zeroshot.training.trained import TrainedNet
-
-Row = dict[str, Any]
+from zeroshot.training.trained import EpochRow, TrainedNet
 
 
 @dataclass(frozen=True)
@@ -139,7 +137,7 @@ class Tuned:
         """The decision of the little net as it is now."""
         return deferral(self.start if self.role == "little" else self.teacher, self.rate, self.how.softness)
 
-    def values(self) -> Row:
+    def values(self) -> dict[str, Any]:
         """Settings and rate."""
         return {**self.how.values(), "role": self.role, "rate": self.rate, "policy": self.policy}
 
@@ -149,7 +147,7 @@ class Tuned:
             return little_loss(out, teacher, y, self.soft, self.how.rate_weight, smoothing)
         return big_loss(out, teacher, y, self.soft, self.how.kept, smoothing)
 
-    def judge(self, out: torch.Tensor, data: Split) -> Row:
+    def judge(self, out: torch.Tensor, data: Split) -> EpochRow:
         """Accuracy of the cascade on the validation images at the rate."""
         mine, theirs = out.numpy(), self.teacher.outputs["validation"]
         little, big = (mine, theirs) if self.role == "little" else (theirs, mine)

@@ -8,9 +8,7 @@ from torch.nn.functional import cross_entropy, kl_div, log_softmax
 
 from zeroshot.training.batches import Split
 from zeroshot.training.options import Distillation
-from zeroshot.training.trained import TrainedNet
-
-Row = dict[str, Any]
+from zeroshot.training.trained import EpochRow, TrainedNet
 
 
 @dataclass(frozen=True, eq=False)
@@ -28,7 +26,7 @@ class Taught:
     stage: str
     start: None = field(default=None, init=False)
 
-    def values(self) -> Row:
+    def values(self) -> dict[str, Any]:
         """Weight and temperature; who teaches is told by its weights' SHA-256."""
         return {"weight": self.how.weight, "temperature": self.how.temperature}
 
@@ -36,7 +34,7 @@ class Taught:
         """`distillation_loss`."""
         return distillation_loss(out, teacher, y, self.how.weight, self.how.temperature, smoothing)
 
-    def judge(self, out: torch.Tensor, data: Split) -> Row:
+    def judge(self, out: torch.Tensor, data: Split) -> EpochRow:
         """Nothing: the best epoch is chosen as for any net."""
         return {}
 

@@ -171,7 +171,7 @@ def _result(trainer: Trainer, data: Split, seconds: float) -> TrainedNet:
     seen = len(trainer.history) * trainer.batches.count * trainer.batches.size
     return TrainedNet(
         net=str(job.spec), channels=job.channels, classes=job.classes, recipe=job.recipe,
-        best_epoch=trainer.best_row["epoch"], history=trainer.history,
+        best_epoch=int(trainer.best_row["epoch"]), history=trainer.history,
         validation_accuracy=trainer.best_row["validation_accuracy"], test_accuracy=float(hits.mean()),
         seconds=seconds, images_per_second=seen / max(seconds, 1e-9), weights=trainer.best, outputs=outputs,
         stage=job.stage,

@@ -3,7 +3,6 @@
 import hashlib
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any
 
 from torch import nn
 
@@ -13,7 +12,7 @@ from zeroshot.runs.checkpoints import Tensors
 from zeroshot.training.recipe import Recipe
 from zeroshot.types import Float32Array
 
-Row = dict[str, Any]
+EpochRow = dict[str, float]  # what is known after an epoch: its number, losses, accuracies
 PARTS = ("validation", "test")
 
 
@@ -43,7 +42,7 @@ class TrainedNet:
     classes: int
     recipe: Recipe
     best_epoch: int
-    history: list[Row] = field(repr=False)
+    history: list[EpochRow] = field(repr=False)
     validation_accuracy: float
     test_accuracy: float
     seconds: float

@@ -18,9 +18,7 @@ from zeroshot.training.batches import Split, TrainingBatches, inputs, logits
 from zeroshot.training.learning_rate import learning_rate
 from zeroshot.training.recipe import Recipe
 from zeroshot.training.step import optimizer_step
-from zeroshot.training.trained import staged
-
-Row = dict[str, Any]
+from zeroshot.training.trained import EpochRow, staged
 
 
 @dataclass(frozen=True)
@@ -55,7 +53,7 @@ class Job:
         """The spec and the stage: what its files are called by, and what its random numbers derive from."""
         return staged(str(self.spec), self.stage)
 
-    def identity(self) -> Row:
+    def identity(self) -> dict[str, Any]:
         """As plain values, for a checkpoint."""
         return {
             "net": str(self.spec), "seed": self.seed, "threads": self.threads, "data_sha256": self.data_sha256,
@@ -92,9 +90,9 @@ class Trainer:
         self.batches = TrainingBatches(data, job.spec.resolution, self.recipe)
         self.x_validation = inputs(data, "validation", job.spec.resolution)
         self.y_validation = torch.from_numpy(data.labels("validation").copy())
-        self.history: list[Row] = []
+        self.history: list[EpochRow] = []
         self.best: Tensors = {}
-        self.best_row: Row = {}
+        self.best_row: EpochRow = {}
 
     @property
     def done(self) -> bool:
@@ -103,7 +101,7 @@ class Trainer:
         waited = number - self.best_row.get("epoch", number)
         return number >= self.recipe.epochs or (patience > 0 and waited >= patience)
 
-    def epoch(self) -> Row:
+    def epoch(self) -> EpochRow:
         """Train one epoch, judge it on the validation images, and keep its weights if they are the best so far.
 
         Raises:
@@ -120,7 +118,7 @@ class Trainer:
             self._keep(row)
         return row
 
-    def _judged(self, epoch: int, train_loss: float) -> Row:
+    def _judged(self, epoch: int, train_loss: float) -> EpochRow:
         out = torch.from_numpy(logits(self._averaged(), self.x_validation))
         loss = float(cross_entropy(out, self.y_validation))
         if not isfinite(loss):
@@ -131,15 +129,15 @@ class Trainer:
             "validation_loss": loss, "validation_accuracy": accuracy, **self._judge(out),
         }  # fmt: skip
 
-    def _keep(self, row: Row) -> None:
+    def _keep(self, row: EpochRow) -> None:
         self.best_row = row
         self.best = {name: tensor.clone() for name, tensor in self.judged.state_dict().items()}
 
-    def _judge(self, out: torch.Tensor) -> Row:
+    def _judge(self, out: torch.Tensor) -> EpochRow:
         """What else the outputs on the validation images say, for the epoch's row."""
         return {}
 
-    def _merit(self, row: Row) -> tuple[float, ...]:
+    def _merit(self, row: EpochRow) -> tuple[float, ...]:
         """By what the best epoch is chosen."""
         # Validation sets are small and often tie; the loss then tells more.
         return row["validation_accuracy"], -row["validation_loss"]
@@ -205,11 +203,11 @@ class Trainer:
             tensors |= {f"optimizer.{index}.{key}": value for key, value in state.items() if value is not None}
         return tensors
 
-    def progress(self) -> Row:
+    def progress(self) -> dict[str, Any]:
         """What of the state is not a tensor."""
         return {"history": self.history, "best_epoch": self.best_row.get("epoch", 0)}
 
-    def restore(self, tensors: Tensors, about: Row) -> None:
+    def restore(self, tensors: Tensors, about: dict[str, Any]) -> None:
         """Go back to a saved state.
 
         Raises:
