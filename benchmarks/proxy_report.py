@@ -124,10 +124,14 @@ def regret_lines(study: Study) -> list[str]:
         "mean over all nets within the limit.",
         "",
     ]
-    for nets, tasks in study.regrets.items():
+    shown = [each for each in study.regrets if each.task == "cifar10"]
+    for nets in dict.fromkeys(each.nets for each in shown):
         if nets == EVERY:  # one row of several measured ones; others have all
             continue
-        found = tasks["cifar10"]
+        found: dict[str, dict[str, float]] = {}
+        for each in shown:
+            if each.nets == nets:
+                found.setdefault(each.proxy, {})[each.cost] = each.points
         costs = list(next(iter(found.values())))
         order = sorted(found, key=lambda name: sum(found[name].values()))
         heads = ["score", *(" ".join(cost.split("/")[1:]) for cost in costs), "mean"]

@@ -174,9 +174,8 @@ def main(arguments: Arguments = None) -> None:
     keep(VERDICTS, (verdict.row() for verdict in study.verdicts))
     keep(PUBLISHED, beside)
     keep(REGRETS, (
-        {"nets": nets, "task": task, "score": name, "cost": cost, "mean regret": value}
-        for nets, tasks in study.regrets.items() if nets != studies.EVERY for task, proxies in tasks.items()
-        for name, costs in proxies.items() for cost, value in costs.items()
+        {"nets": each.nets, "task": each.task, "score": each.proxy, "cost": each.cost, "mean regret": each.points}
+        for each in study.regrets if each.nets != studies.EVERY
     ))  # fmt: skip
     most = {each.name: ceiling(each) for each, _ in large}
     whole = text(study, seeds, beside, most, scores.machine)

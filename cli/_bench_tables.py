@@ -9,6 +9,7 @@ from ._output import aligned, prose
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from zeroshot.bench.constrained import MeanRegret
     from zeroshot.bench.judge import Verdict
     from zeroshot.bench.statistics import Estimate
     from zeroshot.bench.study import Drift, Study
@@ -18,11 +19,19 @@ def payload(found: "Study", drift: "Mapping[str, Drift]") -> dict[str, Any]:
     """What --json prints."""
     return {
         "nets": found.about, "notes": found.notes, "verdicts": [verdict.row() for verdict in found.verdicts],
-        "mean_regret": found.regrets,
+        "mean_regret": _nested(found),
         "rescored": {
             name: {"cells": each.cells, "largest_relative_difference": each.difference} for name, each in drift.items()
         },
     }  # fmt: skip
+
+
+def _nested(found: "Study") -> dict[str, dict[str, dict[str, dict[str, float]]]]:
+    """Set of nets -> task -> proxy -> cost -> mean regret in points."""
+    tree: dict[str, dict[str, dict[str, dict[str, float]]]] = {nets: {} for nets in found.about}
+    for each in found.regrets:
+        tree[each.nets].setdefault(each.task, {}).setdefault(each.proxy, {})[each.cost] = each.points
+    return tree
 
 
 def show(screen: "Console", found: "Study", drift: "Mapping[str, Drift]", bands: str) -> None:
@@ -35,7 +44,7 @@ def show(screen: "Console", found: "Study", drift: "Mapping[str, Drift]", bands:
             _correlations(screen, verdicts)
             if bands:
                 _bands(screen, verdicts, bands)
-            _regrets(screen, found.regrets.get(nets, {}).get(task, {}))
+            _regrets(screen, [each for each in found.regrets if (each.nets, each.task) == (nets, task)])
     _undefined(screen, found.verdicts)
     for note in found.notes:
         prose(screen, f"note: {spoken(note)}", "yellow")
@@ -84,13 +93,16 @@ def _bands(screen: "Console", verdicts: "list[Verdict]", cost: str) -> None:
     _table(screen, [f"Spearman inside bands of {cost}", *(f"{n} nets" for n in sizes)], lines)
 
 
-def _regrets(screen: "Console", regrets: dict[str, dict[str, float]]) -> None:
+def _regrets(screen: "Console", regrets: "list[MeanRegret]") -> None:
     """Points lost on average over a sweep of limits."""
     if not regrets:
         return
-    costs = list(next(iter(regrets.values())))
-    order = sorted(regrets, key=lambda name: sum(regrets[name].values()))
-    lines = [[name, *(f"{regrets[name][cost]:.2f}" for cost in costs)] for name in order]
+    costs = list(dict.fromkeys(each.cost for each in regrets))
+    rows: dict[str, list[float]] = {}
+    for each in regrets:
+        rows.setdefault(each.proxy, []).append(each.points)
+    order = sorted(rows, key=lambda name: sum(rows[name]))
+    lines = [[name, *(f"{value:.2f}" for value in rows[name])] for name in order]
     heads = ["points lost under a limit", *(" ".join(cost.split("/")[-2:]) for cost in costs)]
     screen.print()
     _table(screen, heads, lines)

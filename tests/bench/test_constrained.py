@@ -65,7 +65,7 @@ def test_the_front_holds_what_nothing_beats(rows):
 def test_random_is_the_mean_within_the_limit():
     data = truth([(1, 0, 10.0), (2, 0, 30.0), (3, 0, 80.0)])
     assert random_sweep(data, "acc", "ms", np.array([2.0, 3.0])).picked.tolist() == [20.0, 40.0]
-    assert mean_regrets(data, "acc", ["ms"], ["acc"]) == {"acc": {"ms": 0.0}}
+    assert mean_regrets(data, "acc", ["ms"], ["acc"]) == [(data.name, "acc", "acc", "ms", 0.0)]
 
 
 def test_the_last_limit_admits_all():

@@ -87,11 +87,12 @@ def test_bad_calls_are_errors(truth):
 def test_a_table_is_judged_with_its_baselines_and_costs(truth):
     found = of_table(truth, Options(ks=(), resamples=0), ["good", "gaps"])
     assert [v.proxy for v in found.verdicts if v.task == "a"] == ["params", "macs", "random", "good", "gaps"]
-    assert set(found.regrets["mine"]["a"]) == {"params", "macs", "random", "good"}  # gaps has no score everywhere
-    assert set(found.regrets["mine"]["a"]["good"]) == {"ms"}
+    assert {(each.nets, each.task) for each in found.regrets} == {("mine", task) for task in truth.accuracy}
+    assert {each.proxy for each in found.regrets} == {"params", "macs", "random", "good"}  # gaps: not everywhere
+    assert {each.cost for each in found.regrets} == {"ms"}
     assert found.notes == ("Not searched under limits, for want of some scores: gaps.",)
     typed = of_table(truth, Options(ks=(), resamples=0), ["good"], ["macs"])
-    assert set(typed.regrets["mine"]["a"]["good"]) == {"macs"}
+    assert {each.cost for each in typed.regrets} == {"macs"}
     assert found.about == {"mine": "60 rows, 60 distinct nets"}
     with pytest.raises(UsageError, match="Unknown proxy"):
         of_table(truth, Options(), ["best"])

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -90,22 +91,24 @@ def random_sweep(truth: Truth, task: str, cost: str, limits: FloatArray | None =
     return sweep(measured.with_scores({"random": np.zeros(len(measured))}), task, cost, "random", limits)
 
 
-def mean_regrets(truth: Truth, task: str, costs: Sequence[str], proxies: Sequence[str]) -> dict[str, dict[str, float]]:
-    """Proxy -> cost -> mean regret over the default sweep, points of accuracy.
+class MeanRegret(NamedTuple):
+    """What a proxy's favourite loses on average over the default sweep of limits on one cost, points of accuracy."""
 
-    `random` is the mean over all nets within a limit, not one draw.
-    """
-    return {
-        proxy: {
-            cost: float(
-                (
-                    random_sweep(truth, task, cost) if proxy == "random" else sweep(truth, task, cost, proxy)
-                ).regret.mean()
-            )
-            for cost in costs
-        }
-        for proxy in proxies
-    }
+    nets: str
+    task: str
+    proxy: str
+    cost: str
+    points: float
+
+
+def mean_regrets(truth: Truth, task: str, costs: Sequence[str], proxies: Sequence[str]) -> list[MeanRegret]:
+    """One a proxy and cost; `random` is the mean over all nets within a limit, not one draw."""
+    found = []
+    for proxy in proxies:
+        for cost in costs:
+            each = random_sweep(truth, task, cost) if proxy == "random" else sweep(truth, task, cost, proxy)
+            found.append(MeanRegret(truth.name, task, proxy, cost, float(each.regret.mean())))
+    return found
 
 
 def pareto_front(cost: FloatArray, accuracy: FloatArray) -> npt.NDArray[np.int64]:

@@ -10,7 +10,7 @@ import numpy as np
 from zeroshot.bench import nasbench201 as nb
 from zeroshot.bench import zoo
 from zeroshot.bench.combine import with_fixed
-from zeroshot.bench.constrained import mean_regrets
+from zeroshot.bench.constrained import MeanRegret, mean_regrets
 from zeroshot.bench.graph import graph_features
 from zeroshot.bench.judge import Options, Verdict, judge_all
 from zeroshot.bench.scores import CellScores, on_all_rows, ranked_last
@@ -36,13 +36,13 @@ class Study:
 
     Attributes:
         verdicts: One a set of nets, task and proxy.
-        regrets: Set of nets -> task -> proxy -> cost -> mean regret in points; empty without costs.
+        regrets: One a set of nets, task, proxy and cost; none without costs.
         about: What each set of nets is, by its name.
         notes: What a reader must know.
     """
 
     verdicts: tuple[Verdict, ...]
-    regrets: dict[str, dict[str, dict[str, dict[str, float]]]]
+    regrets: tuple[MeanRegret, ...]
     about: dict[str, str]
     notes: tuple[str, ...]
 
@@ -71,7 +71,7 @@ def of_table(
     verdicts = judge_all(truth, list(truth.accuracy), shown, options)
     costs = [cost for cost in truth.costs if cost not in BESIDE] if costs is None else costs
     scored = [name for name in shown if np.isfinite(truth.scores[name]).all()]
-    regrets = {truth.name: {task: mean_regrets(truth, task, costs, scored) for task in truth.accuracy} if costs else {}}
+    regrets = tuple(each for task in truth.accuracy for each in mean_regrets(truth, task, costs, scored))
     left = [name for name in shown if name not in scored]
     note = f"Not searched under limits, for want of some scores: {', '.join(left)}."
     notes = (note,) if left and costs else ()
@@ -187,16 +187,14 @@ def of_nasbench201(
     Raises:
         UsageError: A task is unknown.
     """
-    verdicts, regrets = [], {}
+    verdicts: list[Verdict] = []
+    regrets: list[MeanRegret] = []
     for truth, names in sets:
         verdicts += judge_all(truth, [nb.task_of(task) for task in tasks], names, options)
         full = [name for name in names if np.isfinite(truth.scores[name]).all()]
-        regrets[truth.name] = {
-            task: mean_regrets(truth, task, [cost for cost in truth.costs if cost.startswith(f"{task}/")], full)
-            for task in tasks
-            if any(cost.startswith(f"{task}/") for cost in truth.costs)
-        }
-    return Study(tuple(verdicts), regrets, about, tuple(notes))
+        for task in tasks:
+            regrets += mean_regrets(truth, task, [cost for cost in truth.costs if cost.startswith(f"{task}/")], full)
+    return Study(tuple(verdicts), tuple(regrets), about, tuple(notes))
 
 
 class Drift(NamedTuple):
