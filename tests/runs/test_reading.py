@@ -43,6 +43,8 @@ def test_what_is_missing_or_damaged_is_named(run, tmp_path):
         assert "resume=True" in refused(read, run)
         (run / folder / layout.PAIRS).write_text("rank\n1\n")
         assert "force=True" in refused(read, run)
+        (run / folder / layout.PAIRS).write_text("")
+        assert "lists no " in refused(read, run)
     (run / layout.PAIRS).write_text(rows.PAIRS.to_csv([PAIR]).replace("0.5", "half"))
     assert "half" in refused(read_search, run)
     (run / layout.PAIRS).write_text("")

@@ -79,15 +79,7 @@ def read_training(run: Path) -> list[MeasuredPair]:
     Raises:
         RunError: Nothing was trained, the training is not finished, or its table is damaged.
     """
-    folder = run / layout.MODELS
-    if not folder.exists():
-        raise RunError(f"The nets of the run in {run} are not trained.", f"Train them: {call('train', run)}.")
-    again = f"Train again: {call('train', run, force=True)}."
-    finish = f"Finish it first: {call('train', run, resume=True)}."
-    pairs = _read(folder / layout.PAIRS, rows.TRAINED_PAIRS, "training", finish, again)
-    if not pairs:
-        raise RunError(f"{folder / layout.PAIRS} lists no trained pairs.", again)
-    return pairs
+    return _read_stage(run / layout.MODELS, rows.TRAINED_PAIRS, "train", ("Train", "trained", "training"))
 
 
 def read_quantization(run: Path) -> list[QuantizedPair]:
@@ -96,12 +88,20 @@ def read_quantization(run: Path) -> list[QuantizedPair]:
     Raises:
         RunError: Nothing was quantised, the quantisation is not finished, or its table is damaged.
     """
-    folder = run / layout.INT8
+    return _read_stage(run / layout.INT8, rows.QUANTIZED_PAIRS, "quantize", ("Quantise", "quantised", "quantisation"))
+
+
+def _read_stage(folder: Path, table: Table[T], function: str, words: tuple[str, str, str]) -> list[T]:
+    """The pairs that a stage has left in its folder of a run; its words are order, participle and noun."""
+    run, (order, done, stage) = folder.parent, words
     if not folder.exists():
-        raise RunError(f"The nets of the run in {run} are not quantised.", f"Quantise them: {call('quantize', run)}.")
-    again = f"Quantise again: {call('quantize', run, force=True)}."
-    finish = f"Finish it first: {call('quantize', run, resume=True)}."
-    return _read(folder / layout.PAIRS, rows.QUANTIZED_PAIRS, "quantisation", finish, again)
+        raise RunError(f"The nets of the run in {run} are not {done}.", f"{order} them: {call(function, run)}.")
+    again = f"{order} again: {call(function, run, force=True)}."
+    finish = f"Finish it first: {call(function, run, resume=True)}."
+    pairs = _read(folder / layout.PAIRS, table, stage, finish, again)
+    if not pairs:
+        raise RunError(f"{folder / layout.PAIRS} lists no {done} pairs.", again)
+    return pairs
 
 
 def _read(path: Path, table: Table[T], stage: str, finish: str, again: str) -> list[T]:
