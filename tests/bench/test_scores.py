@@ -105,6 +105,7 @@ def test_scores_grow_in_any_number_of_steps(images):
     assert not any(whole.missing(cell, CHEAP) for cell in cells.tolist())
 
 
+@pytest.mark.slow
 def test_processes_change_nothing(images):
     cells = cs.drawn_cells()[:4]
     alone, together = (

@@ -1,6 +1,7 @@
 """What every command does when it fails or is interrupted, checked in one place."""
 
 import json
+from pkgutil import resolve_name
 
 import pytest
 
@@ -24,6 +25,30 @@ def check_failure(cli):
         assert words in result.stderr
         assert "hint: " in result.stderr
         assert json.loads(cli(*args, *again, "--json").stdout)["exit_code"] == code
+
+    return check
+
+
+@pytest.fixture
+def interrupted_at(cli, monkeypatch):
+    """A function: what a command says on stderr whose call number `number` of a function is interrupted."""
+
+    def check(function, number, *args):
+        owner, _, name = function.rpartition(".")
+        real, calls = getattr(resolve_name(owner), name), []
+
+        def call(*given, **more):
+            calls.append(given)
+            if len(calls) == number:
+                raise KeyboardInterrupt
+            return real(*given, **more)
+
+        with monkeypatch.context() as patch:
+            patch.setattr(function, call)
+            result = cli(*args)
+        assert result.exit_code == 130
+        assert result.stdout == ""
+        return result.stderr
 
     return check
 

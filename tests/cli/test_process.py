@@ -9,7 +9,7 @@ import pytest
 
 from ..processes import PROGRAM, continuation, interrupted
 
-SEARCH = ("search", "--latency", "5ms", "--nets", "40", "--shortlist", "8", "--jobs", "1", "--proxies", "macs,zico")
+SEARCH = ("search", "--latency", "5ms", "--nets", "40", "--shortlist", "6", "--jobs", "1", "--proxies", "macs,zico")
 
 
 @pytest.fixture

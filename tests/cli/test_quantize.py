@@ -128,11 +128,17 @@ def test_errors(check_failure, folder, unfinetuned, args, code, words):
     check_failure(["quantize", *args], code, words, again=["--force"] if code == 3 else [])
 
 
-def test_interrupted_by_a_signal_and_resumed_equals_uninterrupted(cli, folder, finetuned):
-    """The process is stopped when its first net is done, or a moment later. Its stderr tells what a user sees."""
+@pytest.mark.parametrize("by", ["exception", pytest.param("signal", marks=pytest.mark.slow)])
+def test_interrupted_and_resumed_equals_uninterrupted(cli, interrupted_at, folder, finetuned, by):
+    """In the epoch of the second net, or the process when its first net is done, or a moment later."""
     run = folder()
     first = run / INT8 / f"{stem(NETS[0])}.json"
-    err = interrupted(("quantize", run, "--epochs", 1, "--rate", 0.2), first.exists)
+    command = ("quantize", run, "--epochs", 1, "--rate", 0.2)
+    if by == "signal":
+        err = interrupted(command, first.exists)
+    else:
+        err = interrupted_at("zeroshot.quantization.qat.Finetuner.epoch", 2, *command)
+        assert first.exists()
     told, _ = err.splitlines()
     assert told == f"error: interrupted; all whole nets are saved in {run / INT8}."
     assert not (run / INT8 / "summary.json").exists()

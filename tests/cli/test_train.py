@@ -98,11 +98,15 @@ def test_errors(check_failure, folder, args, code, words):
     check_failure(["train", *args], code, words)
 
 
-def test_interrupted_by_a_signal_and_resumed_equals_uninterrupted(cli, folder):
-    """The process is stopped at some moment of the training, whichever it is."""
+@pytest.mark.parametrize("by", ["exception", pytest.param("signal", marks=pytest.mark.slow)])
+def test_interrupted_and_resumed_equals_uninterrupted(cli, interrupted_at, folder, by):
+    """In the third epoch, or the process at some moment of the training, whichever it is."""
     run, whole, epochs = folder(), folder("whole"), 6
     command = ("train", run, "--top", 1, "--epochs", epochs, "--no-singles", "--jobs", 1)
-    err = interrupted(command, lambda: any((run / "models").glob("*.epoch-*.json")))
+    if by == "signal":
+        err = interrupted(command, lambda: any((run / "models").glob("*.epoch-*.json")))
+    else:
+        err = interrupted_at("zeroshot.training.trainer.Trainer.epoch", 3, *command)
     assert not (run / "models" / "summary.json").exists()
     assert cli(*continuation(err)).exit_code == 0
     train(whole, top=1, epochs=epochs, singles=False, jobs=1)

@@ -261,8 +261,8 @@ def pairs_agree(n, seed, most, toolchain):
         compare(f"pair {i} on {core}", expected, Device(cascade, core, toolchain).answers(given))
 
 
-def test_two_random_pairs_of_the_space(toolchain):
-    pairs_agree(2, 1, 400_000, toolchain)
+def test_a_random_pair_of_the_space(toolchain):
+    pairs_agree(1, 1, 400_000, toolchain)
 
 
 @pytest.mark.slow

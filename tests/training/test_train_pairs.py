@@ -197,6 +197,7 @@ def test_resumed_after_an_interruption_and_in_processes_equals_uninterrupted(run
     assert more.pairs[:2] == whole.pairs
 
 
+@pytest.mark.slow
 def test_an_error_in_a_process_is_the_users_error(run, digits):
     jobs = [job_of(net, digits, Recipe(epochs=2, lr=900.0, weight_decay=900.0), 0, 1) for net in (LITTLE, BIG)]
     models = run / "models"
