@@ -124,7 +124,7 @@ def regret_lines(study: Study) -> list[str]:
         "mean over all nets within the limit.",
         "",
     ]
-    shown = [each for each in study.regrets if each.task == "cifar10"]
+    shown = [each for each in study.sweeps if each.task == "cifar10"]
     for nets in dict.fromkeys(each.nets for each in shown):
         if nets == EVERY:  # one row of several measured ones; others have all
             continue

@@ -175,7 +175,7 @@ def main(arguments: Arguments = None) -> None:
     keep(PUBLISHED, beside)
     keep(REGRETS, (
         {"nets": each.nets, "task": each.task, "score": each.proxy, "cost": each.cost, "mean regret": each.points}
-        for each in study.regrets if each.nets != studies.EVERY
+        for each in study.sweeps if each.nets != studies.EVERY
     ))  # fmt: skip
     most = {each.name: ceiling(each) for each, _ in large}
     whole = text(study, seeds, beside, most, scores.machine)

@@ -1,5 +1,6 @@
 """`zeroshot bench`: proxies judged by published ground truth, or by a table of your own."""
 
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -7,16 +8,20 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from . import _options as opt
+from ._bench_files import Files
 from ._bench_tables import payload, show
 from ._output import emit, progress
 
 if TYPE_CHECKING:
+    from zeroshot.bench.computed import Wanted
     from zeroshot.bench.judge import Options
     from zeroshot.bench.study import Drift, Study
+    from zeroshot.types import Progress
 
 STORED = opt.SOURCE / "benchmarks/results/proxy_scores.npz"
 BENCHMARKS = ("nasbench201", "pair-truth")
 TASKS = "cifar10,cifar100,imagenet16-120"
+RESAMPLES, CELLS = 1000, 300
 
 
 def bench(
@@ -32,7 +37,8 @@ def bench(
     ] = "accuracy",
     costs: Annotated[str, typer.Option("--costs", metavar="A,B,...", help="Columns of the table with costs.")] = "",
     proxies: Annotated[
-        str, typer.Option("--proxies", metavar="A,B,...", help="Columns with scores; by default all other numbers.")
+        str,
+        typer.Option("--proxies", metavar="A,B,...", help="Columns with scores, or installed proxies; by default all."),
     ] = "",
     data: Annotated[
         Path | None,
@@ -62,55 +68,78 @@ def bench(
         int, typer.Option("--rescore", metavar="N", help="Score the first N drawn cells anew and judge by these.")
     ] = 0,
     images: Annotated[
-        str, typer.Option("--images", metavar="DATA", help="Where --rescore takes CIFAR-10 from; an .npz file too.")
+        str, typer.Option("--images", metavar="DATA", help="CIFAR-10 for scores that are not stored; an .npz file too.")
     ] = "cifar10",
+    cells: Annotated[
+        int, typer.Option("--cells", metavar="N", help="Drawn cells that --proxies are scored on if not stored.")
+    ] = CELLS,
     k: Annotated[str, typer.Option("--k", metavar="K,L,...", help="Numbers of picked nets.")] = "",
     bands: Annotated[
         str, typer.Option("--bands", metavar="COST", help="Show Spearman in four bands of it, from cheap to dear.")
     ] = "",
-    resamples: Annotated[int, typer.Option("--resamples", metavar="N", help="Of the bootstrap over nets.")] = 100,
+    resamples: Annotated[int, typer.Option("--resamples", metavar="N", help="Of the bootstrap over nets.")] = RESAMPLES,
     seed: Annotated[int, typer.Option("--seed", metavar="N", help="Of the bootstrap.")] = 0,
+    csv: Annotated[
+        Path | None, typer.Option("--csv", metavar="FILE", help="Write every figure, a row a proxy.")
+    ] = None,
+    latex: Annotated[
+        Path | None, typer.Option("--latex", metavar="FILE", help="Write the main figures, for booktabs.")
+    ] = None,
+    plot: Annotated[
+        Path | None, typer.Option("--plot", metavar="FILE", help="Draw correlations and losses: .png, .pdf or .svg.")
+    ] = None,
     json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:  # fmt: skip
     """Judge proxies by trained nets: rank correlations, picks, regret under limits.
 
     Correlations are signed, with 95 % intervals from a bootstrap over distinct nets;
-    params, MACs, depth and random scores stand beside every proxy. pair-truth is the
-    project's own zoo of trained mcu nets. With nasbench201, --table holds your own
-    scores of its cells: a column net (index or string), and one a proxy.
+    params, MACs, depth and random scores stand beside every proxy. A net on which a
+    proxy is undefined ranks last. pair-truth is the project's own zoo of trained mcu
+    nets. With nasbench201, --table holds your own scores of its cells: a column net
+    (index or string), and one a proxy. On both, --proxies takes a plug-in's, too.
     """
     from zeroshot.bench import study as studies
+    from zeroshot.bench.computed import Wanted
     from zeroshot.bench.judge import Options
     from zeroshot.bench.pair_truth import FOLDER
     from zeroshot.errors import UsageError
 
     _check(benchmark, table, rescore)
-    nasbench = {"--tasks": tasks != TASKS, "--published": published, "--rescore": bool(rescore)}
-    others = {
-        "--accuracy": accuracy != "accuracy", "--costs": bool(costs), "--proxies": bool(proxies), "--net": net != "net",
+    nasbench = {
+        "--tasks": tasks != TASKS, "--published": published, "--rescore": bool(rescore), "--cells": cells != CELLS,
     }  # fmt: skip
+    others = {"--accuracy": accuracy != "accuracy", "--costs": bool(costs), "--net": net != "net"}
     if benchmark == "nasbench201":
         _refuse(others, "a table or pair-truth")
     else:
         _refuse(nasbench, "nasbench201")
-    if resamples < 0 or rescore < 0:
-        raise UsageError("--resamples and --rescore count from 0.")
+    if resamples < 0 or rescore < 0 or cells < 1:
+        raise UsageError("--resamples and --rescore count from 0, --cells from 1.")
     if convert is not None:
         _convert(benchmark, convert, data, json)
         return
     numbers = tuple(opt.whole_numbers(k, "--k")) or None
     options = Options(ks=numbers, resamples=resamples, seed=seed, band_cost=bands or None)
+    files = Files(csv, latex, plot)
+    files.check()
     drift: dict[str, Drift] = {}
-    if benchmark != "nasbench201":
-        named = opt.words(proxies) or None
-        if table is not None:
+    named = opt.words(proxies) or None
+    with progress(json) as report:
+        wanted = None if named is None else Wanted(named, images, cells, _tell, report)
+        if benchmark == "nasbench201":
+            asked = _Cells(data, scores, published, table, rescore, images)
+            found, drift = _nasbench201(asked, wanted, opt.words(tasks), options, report)
+        elif table is not None:
             found = studies.of_file(table, opt.words(accuracy), opt.words(costs), named, options, net)
         else:
-            found = studies.of_zoo(zoo or FOLDER, named, options)
-    else:
-        cells = _Cells(data, scores, published, table, rescore, images)
-        found, drift = _nasbench201(cells, opt.words(tasks), options, json)
-    emit(payload(found, drift), lambda screen: show(screen, found, drift, bands), json=json)
+            found = studies.of_zoo(zoo or FOLDER, wanted, options)
+    written = files.write(found)
+    emit(payload(found, drift), lambda screen: show(screen, found, drift, bands, resamples, written), json=json)
+
+
+def _tell(text: str) -> None:
+    """How long something will take, before it does: on stderr, whatever stdout is for."""
+    print(text, file=sys.stderr, flush=True)
 
 
 def _check(benchmark: str, table: Path | None, rescore: int) -> None:
@@ -156,10 +185,15 @@ class _Cells:
     images: str
 
 
-def _nasbench201(asked: _Cells, tasks: list[str], options: "Options", json: bool) -> "tuple[Study, dict[str, Drift]]":
+def _nasbench201(
+    asked: _Cells, wanted: "Wanted | None", tasks: list[str], options: "Options", report: "Progress"
+) -> "tuple[Study, dict[str, Drift]]":
     from zeroshot.bench import nasbench201 as nb
     from zeroshot.bench import scores as cell_scores
     from zeroshot.bench import study as studies
+    from zeroshot.bench.combine import FIXED
+    from zeroshot.bench.computed import on_cells
+    from zeroshot.bench.table import read_scores
     from zeroshot.errors import UsageError
 
     if asked.data is None:
@@ -170,10 +204,16 @@ def _nasbench201(asked: _Cells, tasks: list[str], options: "Options", json: bool
     own = cell_scores.read(asked.scores) if asked.scores.exists() or not optional else None
     drift = {}
     if asked.rescore:
-        with progress(json) as report:
-            new = cell_scores.rescored(asked.rescore, asked.images, report, own)
+        new = cell_scores.rescored(asked.rescore, asked.images, report, own)
         drift = studies.compare(own, new) if own else {}
         own = new
     published = nb.suite_zero(asked.data) if asked.published else None
+    users = read_scores(asked.table) if asked.table is not None else None
+    if wanted is not None:
+        known = {*truth.scores, *FIXED, *(published or {}), *(users[1] if users else {})}
+        own, static = on_cells(own, known, wanted)
+        truth = truth.with_scores(static)
     sets, about, notes = studies.nasbench201_sets(truth, own, published, asked.table)
+    if wanted is not None:
+        sets = studies.chosen_sets(sets, wanted.proxies)
     return studies.of_nasbench201(sets, tasks, about, notes, options), drift

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from zeroshot.bench.constrained import limits_of, mean_regrets, pareto_front, random_sweep, sweep
+from zeroshot.bench.constrained import limits_of, pareto_front, sweep, sweeps
 from zeroshot.bench.table import Truth
 from zeroshot.errors import DataError, UsageError
 
@@ -62,10 +62,11 @@ def test_the_front_holds_what_nothing_beats(rows):
     assert (np.diff(cost[front]) > 0).all()
 
 
-def test_random_is_the_mean_within_the_limit():
+def test_a_score_without_preference_picks_the_mean_within_the_limit():
     data = truth([(1, 0, 10.0), (2, 0, 30.0), (3, 0, 80.0)])
-    assert random_sweep(data, "acc", "ms", np.array([2.0, 3.0])).picked.tolist() == [20.0, 40.0]
-    assert mean_regrets(data, "acc", ["ms"], ["acc"]) == [(data.name, "acc", "acc", "ms", 0.0)]
+    assert sweep(data, "acc", "ms", "p", np.array([2.0, 3.0])).picked.tolist() == [20.0, 40.0]
+    (found,) = sweeps(data, "acc", ["ms"], ["acc"])
+    assert (found.nets, found.task, found.proxy, found.cost, found.points) == (data.name, "acc", "acc", "ms", 0.0)
 
 
 def test_the_last_limit_admits_all():
@@ -85,5 +86,10 @@ def test_bad_names_and_limits_are_errors():
             sweep(data, *names)
     with pytest.raises(DataError, match=r"keeps 'ms' at 0\.5"):
         sweep(data, "acc", "ms", "p", np.array([0.5]))
-    with pytest.raises(DataError, match="No net has both"):
-        sweep(truth([(1, np.nan, 10.0)]), "acc", "ms", "p")
+    with pytest.raises(DataError, match="was measured on no net"):
+        sweep(truth([(np.nan, 1, 10.0)]), "acc", "ms", "p")
+
+
+def test_where_a_proxy_is_undefined_on_all_nets_within_a_limit_it_prefers_none():
+    data = truth([(1, np.nan, 10.0), (1, np.nan, 30.0), (2, 5, 20.0)])
+    assert sweep(data, "acc", "ms", "p", np.array([1.0, 2.0])).picked.tolist() == [20.0, 20.0]

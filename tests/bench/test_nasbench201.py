@@ -80,7 +80,7 @@ def test_chance_is_chance_and_the_truth_loses_nothing(truth):
     assert oracle.spearman["all"].value == pytest.approx(1)
     assert oracle.best_rank[5] == 1
     assert abs(random.spearman["all"].value) < 0.03
-    regrets = {name: [each.points for each in found.regrets if each.proxy == name] for name in ("oracle", "random")}
+    regrets = {name: [each.points for each in found.sweeps if each.proxy == name] for name in ("oracle", "random")}
     assert len(regrets["oracle"]) == len(regrets["random"]) == 9
     assert regrets["oracle"] == pytest.approx([0] * 9, abs=1e-9)
     assert min(regrets["random"]) > 1

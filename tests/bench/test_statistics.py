@@ -83,11 +83,12 @@ def test_partial_correlation_is_that_of_residuals_in_every_resample(seed):
     size, depth = rng.integers(0, 20, 60).astype(float), rng.normal(size=60)
     x, y = size + rng.normal(size=60), size + depth + rng.normal(size=60)
     controls = np.stack([size, depth, 2 * size + 1])  # the third says nothing new
-    assert close(s.Ranked(y, controls).correlations(x)[1][0], residual_correlation(x, y, [size, depth]))
+    assert close(s.rank_correlations(x[None], y, controls)[1][0, 0], residual_correlation(x, y, [size, depth]))
     weights = s.resamples(np.arange(60), 4, seed)
-    ranked = s.Ranked(y, controls, weights)
-    assert np.array_equal(ranked.correlations(x)[0], s.spearman(x, y, weights))
-    for w, found in zip(weights, ranked.correlations(x)[1], strict=True):
+    plain, partial = s.rank_correlations(np.stack([depth, x]), y, controls, weights)
+    assert np.array_equal(plain, [s.spearman(column, y, weights) for column in (depth, x)])
+    assert np.isnan(partial[0]).all()  # a control itself
+    for w, found in zip(weights, partial[1], strict=True):
         rows = np.repeat(np.arange(60), w)
         assert close(found, residual_correlation(x[rows], y[rows], [size[rows], depth[rows]]))
 
@@ -95,9 +96,9 @@ def test_partial_correlation_is_that_of_residuals_in_every_resample(seed):
 def test_a_score_that_follows_from_the_controls_has_no_partial_correlation():
     x = np.arange(30.0)
     y = np.random.default_rng(0).normal(size=30)
-    plain, partial = s.Ranked(y, x[None], s.resamples(np.arange(30), 9, 0)).correlations(x)
+    plain, partial = s.rank_correlations(x[None], y, x[None], s.resamples(np.arange(30), 9, 0))
     assert np.isfinite(plain).all()
-    found = s.estimate(partial[:1], partial, 30)
+    found = s.estimate(partial[0, :1], partial[0], 30)
     assert np.isnan(found.value)
     assert "follows from the controls" in found.note
 

@@ -7,7 +7,7 @@ import pyarrow
 import pytest
 from pyarrow import parquet
 
-from zeroshot.bench.table import random_scores, read_scores, read_table
+from zeroshot.bench.table import read_scores, read_table
 from zeroshot.errors import DataError, UsageError
 
 GOOD = "net,acc,ms,params,mine,comment\na,0.5,3,100,1.5,x\nb,0.25,4,200,,y\nc,0.75,5,300,nan,\n"
@@ -75,13 +75,49 @@ def test_wrong_columns_are_named_with_what_there_is(read):
     with pytest.raises(UsageError, match="'accuracy'") as caught:
         read("net,acc\na,1\n", ("accuracy",))
     assert "acc" in caught.value.hint
-    for options in ({"net": "name"}, {"costs": ("mm",)}, {"proxies": ("q",)}):
+    for options in ({"costs": ("mm",)}, {"proxies": ("q",)}):
         with pytest.raises(UsageError, match="Unknown column"):
             read(GOOD, **options)
     with pytest.raises(UsageError, match="No column"):
         read(GOOD, ())
     with pytest.raises(UsageError, match="column 'random'"):
         read("net,acc,random\na,1,2\n")
+
+
+@pytest.mark.parametrize(
+    ("text", "words", "hint"),
+    [
+        (",net,acc,p\n0,a,1,2\n1,b,2,3\n", "column 1 has no name", "index=False"),
+        ("Unnamed: 0,net,acc,p\n0,a,1,2\n1,b,2,3\n", "column 1 has no name", "index=False"),
+        (",acc,p\na,1,2\nb,2,3\n", "column 1 has no name", "index_label='net'"),
+        ("net;acc;p\na;1,5;2\nb;2;3\n", "by semicolons", "with commas"),
+        ("net\tacc\tp\na\t1\t2\nb\t2\t3\n", "by tabs", "with commas"),
+        ("net,acc,ms\na,1,2\nb,2,-1\n", "row 2, column 'ms': -1 is no cost", "empty where it was not measured"),
+        ("net,acc,ms,macs\na,1,2,-3\nb,2,1,4\n", "row 1, column 'macs': -3 is no cost", "count from 0"),
+    ],
+)
+def test_what_other_programs_write_has_a_hint(read, text, words, hint):
+    with pytest.raises(DataError) as caught:
+        read(text, costs=("ms",) if "ms" in text else ())
+    assert words in caught.value.message
+    assert hint in caught.value.hint
+
+
+def test_the_column_of_names_is_guessed(read):
+    for name in ("net", "name"):
+        with pytest.raises(UsageError, match=f"no column '{name}'") as caught:
+            read("arch,acc,note,p\na,1,x,1\nb,2,x,2\n", net=name)
+        assert "Is it 'arch'? Name it with `net`" in caught.value.hint
+    with pytest.raises(UsageError, match="no column 'net'") as caught:
+        read("acc,p\n1,1\n2,2\n")
+    assert "There are: acc, p." in caught.value.hint
+
+
+def test_costs_may_lack_nets_and_sizes_may_not(read):
+    found = read("net,acc,ms,p\na,1,,1\nb,2,3,2\n", costs=("ms",))
+    assert np.isnan(found.costs["ms"][0])
+    with pytest.raises(DataError, match="row 1, column 'macs'"):
+        read("net,acc,macs,p\na,1,,1\nb,2,3,2\n")
 
 
 def test_a_missing_file_and_one_that_is_no_text(tmp_path):
@@ -105,13 +141,9 @@ def test_scores_alone(tmp_path):
     with pytest.raises(UsageError, match="no column of scores"):
         read_scores(path)
     path.write_text("cell,p\na,1\n")
-    with pytest.raises(UsageError, match="Unknown column 'net'"):
+    with pytest.raises(UsageError, match="no column 'net' with the nets' names") as caught:
         read_scores(path)
-
-
-def test_random_scores_repeat():
-    assert np.array_equal(random_scores(9), random_scores(9))
-    assert not np.array_equal(random_scores(9), random_scores(9, 1))
+    assert "Is it 'cell'?" in caught.value.hint
 
 
 def test_parquet_says_the_same_as_csv(tmp_path):

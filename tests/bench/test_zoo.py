@@ -79,7 +79,8 @@ def test_the_command_judges_the_zoo(cli, folder):
         (("--table", "x.csv", "--published"), 2, "--published is for nasbench201"),
         (("--table", "x.csv", "--rescore", "2"), 2, "--rescore is for nasbench201"),
         (("nasbench201", "--costs", "ms"), 2, "--costs is for a table"),
-        (("nasbench201", "--proxies", "zico"), 2, "--proxies is for a table"),
+        (("nasbench201", "--net", "arch"), 2, "--net is for a table"),
+        (("pair-truth", "--cells", "3"), 2, "--cells is for nasbench201"),
     ],
 )
 def test_bad_commands(cli, arguments, code, words):

@@ -13,7 +13,7 @@ import scipy.stats
 from zeroshot.bench import nasbench201 as nb
 from zeroshot.bench import scores as cell_scores
 from zeroshot.bench import study
-from zeroshot.bench.judge import Options, judge
+from zeroshot.bench.judge import Options, judge_all
 from zeroshot.bench.table import read_table
 from zeroshot.data import load
 from zeroshot.scoring.plugins import load_proxies
@@ -43,7 +43,8 @@ def test_a_table_is_judged_as_the_engine_does(cli, mine):
     told = json.loads(result.stdout)
     found = {row["proxy"]: row for row in told["verdicts"]}
     assert set(found) == {"params", "random", "mine", "same"}
-    expected = judge(read_table(mine, ["acc"], ["ms"]), "acc", "mine", Options(ks=(3,), resamples=100)).row()
+    table = read_table(mine, ["acc"], ["ms"])
+    (expected,) = (v.row() for v in judge_all(table, ["acc"], list(found), Options(ks=(3,))) if v.proxy == "mine")
     assert {k: v for k, v in found["mine"].items() if v is not None} == {
         k: v for k, v in expected.items() if not (isinstance(v, float) and np.isnan(v))
     }
@@ -72,10 +73,38 @@ def test_people_read_which_statistics_are_undefined(cli, mine):
     result = cli("bench", "--table", mine, "--accuracy", "acc")
     assert result.exit_code == 0, result.stderr
     assert "40 rows, 40 distinct nets" in result.stdout
-    (line,) = [line.split() for line in result.stdout.splitlines() if line.startswith("mine ")]
-    assert line[:5] == ["mine", "39", "1.000", "1.000..1.000", "1.000"]
+    line = next(line.split() for line in result.stdout.splitlines() if line.startswith("mine "))
+    assert line[:3] == ["mine", "40", "1"]
+    assert "ranked last are the nets on which a proxy is undefined: mine 1." in " ".join(result.stdout.split())
     assert "undefined: the score is constant: same" in " ".join(result.stdout.split())
     assert result.stderr == ""
+
+
+def test_heads_are_explained_and_files_are_written(cli, mine, tmp_path):
+    files = ("--csv", "out.csv", "--latex", "out.tex", "--plot", "out.png")
+    result = cli("bench", "--table", mine, "--accuracy", "acc", "--costs", "ms", "--resamples", "30", *files)
+    assert result.exit_code == 0, result.stderr
+    text = " ".join(result.stdout.split())
+    for line in ("p@N: share of so many favourites", "95 %: bootstrap interval over distinct nets, 30 resamples",
+                 "less: Spearman less that of this baseline", "points lost: accuracy of the best net within a limit",
+                 "random: what scores that know nothing get", "no ceiling, for it does not say"):  # fmt: skip
+        assert line in text
+    assert "ceiling:" not in text
+    assert "undefined: of these" in text
+    assert [line.split(": ")[1] for line in result.stdout.splitlines() if line.startswith("Written")] == list(
+        files[1::2]
+    )
+    assert (tmp_path / "out.png").read_bytes().startswith(b"\x89PNG")
+    assert "tabular" in (tmp_path / "out.tex").read_text()
+    assert "\nmine.csv,acc,mine,40," in (tmp_path / "out.csv").read_text()
+    assert not list(tmp_path.glob(".out*"))
+
+
+def test_files_that_cannot_be_written_are_refused_before_the_work(cli, mine):
+    for args, words in ((("--plot", "x.bmp"), ".png, .pdf, .svg"), (("--csv", "no/x.csv"), "There is no folder no")):
+        result = cli("bench", "--table", mine, "--accuracy", "acc", *args)
+        assert result.exit_code == 2
+        assert words in result.stderr
 
 
 @pytest.mark.parametrize(
@@ -89,7 +118,7 @@ def test_people_read_which_statistics_are_undefined(cli, mine):
         (("--table", "mine.csv", "--accuracy", "acc", "--k", "x"), "--k takes whole numbers"),
         (("--table", "mine.csv", "--accuracy", "acc", "--proxies", "q"), "Unknown column 'q'"),
         (("--table", "mine.csv", "--accuracy", "acc", "--resamples", "-1"), "count from 0"),
-        (("--table", "mine.csv", "--accuracy", "acc", "--net", "ned"), "Unknown column 'ned'"),
+        (("--table", "mine.csv", "--accuracy", "acc", "--net", "ned"), "Is it 'net'? Name it with --net"),
         (("--table", "mine.csv", "--accuracy", "acc", "--bands", "watts"), "Unknown cost 'watts'"),
     ],
 )

@@ -32,6 +32,11 @@ FIXED = {
     "fuse: graph + jacob_cov + naswot": (*GRAPH, "jacob_cov", "naswot"),
     "fuse: graph + jacob_cov + az_nas": (*GRAPH, "clear_convs3", "jacob_cov", *AZ),
 }
+FUSION = "fuse: "  # what their names begin with
+VIEW = (
+    "The parts of fusions were named by hand with figures of NAS-Bench-201 in view: of all its functions, or of "
+    "half of them for graph + jacob_cov + az_nas. What they reach on it flatters them."
+)
 MOST = 10  # parts of a chosen combination
 BEAM = 10  # sets of each size that are carried on
 LEAST_GAIN = 0.001  # of Spearman's correlation, for a further part

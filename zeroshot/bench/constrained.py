@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -19,6 +18,8 @@ class Sweep:
     """One proxy over a sweep of limits on one cost.
 
     Attributes:
+        nets: Name of the table.
+        task: Of its accuracies.
         cost: Name of the cost.
         proxy: Name of the proxy.
         limits: (m,) ascending, in the cost's unit.
@@ -26,6 +27,8 @@ class Sweep:
         picked: (m,) accuracy of the net with the best score within it, the mean over nets of equal best score.
     """
 
+    nets: str
+    task: str
     cost: str
     proxy: str
     limits: FloatArray
@@ -37,6 +40,11 @@ class Sweep:
         """(m,) points of accuracy lost, at least 0."""
         return self.best - self.picked
 
+    @property
+    def points(self) -> float:
+        """Mean regret over the limits."""
+        return float(self.regret.mean())
+
 
 def limits_of(cost: FloatArray, count: int = LIMITS) -> FloatArray:
     """Limits at even quantiles of the cost: (count,), the last one admits every net."""
@@ -46,7 +54,8 @@ def limits_of(cost: FloatArray, count: int = LIMITS) -> FloatArray:
 def sweep(truth: Truth, task: str, cost: str, proxy: str, limits: FloatArray | None = None) -> Sweep:
     """The net that a proxy picks under each limit, and the true best.
 
-    Nets whose cost was not measured do not take part, nor do nets on which the proxy is undefined get picked.
+    Nets whose cost was not measured do not take part. A net on which the proxy is undefined is picked where it is
+    defined on none within the limit: all nets there are then equally good to it, as they are to `random`.
 
     Args:
         truth: The nets.
@@ -57,7 +66,7 @@ def sweep(truth: Truth, task: str, cost: str, proxy: str, limits: FloatArray | N
 
     Raises:
         UsageError: A name is unknown.
-        DataError: No net has this cost and score, or none is within the first limit.
+        DataError: No net has this cost, or none is within the first limit.
     """
     for kind, name, known in (
         ("task", task, truth.accuracy),
@@ -69,14 +78,14 @@ def sweep(truth: Truth, task: str, cost: str, proxy: str, limits: FloatArray | N
     measured = np.isfinite(truth.costs[cost])
     costs, accuracy = truth.costs[cost][measured], truth.accuracy[task][measured]
     scores = np.where(np.isfinite(truth.scores[proxy][measured]), truth.scores[proxy][measured], -np.inf)
-    if not np.isfinite(scores).any():
-        raise DataError(f"No net has both {cost!r} and a score of {proxy!r}.")
+    if not len(costs):
+        raise DataError(f"The cost {cost!r} was measured on no net.")
     limits = limits_of(costs) if limits is None else np.asarray(limits, np.float64)
-    if costs[np.isfinite(scores)].min() > limits[0]:
-        raise DataError(f"No net with a score of {proxy!r} keeps {cost!r} at {limits[0]:g}.", "Raise the lowest limit.")
+    if costs.min() > limits[0]:
+        raise DataError(f"No net keeps {cost!r} at {limits[0]:g}.", "Raise the lowest limit.")
     rows = [_pick(scores, accuracy, costs, limit) for limit in limits.tolist()]
     best, picked = (np.array(column) for column in zip(*rows, strict=True))
-    return Sweep(cost, proxy, limits, best, picked)
+    return Sweep(truth.name, task, cost, proxy, limits, best, picked)
 
 
 def _pick(scores: FloatArray, accuracy: FloatArray, costs: FloatArray, limit: float) -> tuple[float, float]:
@@ -85,30 +94,9 @@ def _pick(scores: FloatArray, accuracy: FloatArray, costs: FloatArray, limit: fl
     return float(accuracy[inside].max()), float(accuracy[chosen].mean())
 
 
-def random_sweep(truth: Truth, task: str, cost: str, limits: FloatArray | None = None) -> Sweep:
-    """What a net drawn at random within each limit gives on average."""
-    measured = truth.rows(np.isfinite(truth.costs[cost]))
-    return sweep(measured.with_scores({"random": np.zeros(len(measured))}), task, cost, "random", limits)
-
-
-class MeanRegret(NamedTuple):
-    """What a proxy's favourite loses on average over the default sweep of limits on one cost, points of accuracy."""
-
-    nets: str
-    task: str
-    proxy: str
-    cost: str
-    points: float
-
-
-def mean_regrets(truth: Truth, task: str, costs: Sequence[str], proxies: Sequence[str]) -> list[MeanRegret]:
-    """One a proxy and cost; `random` is the mean over all nets within a limit, not one draw."""
-    found = []
-    for proxy in proxies:
-        for cost in costs:
-            each = random_sweep(truth, task, cost) if proxy == "random" else sweep(truth, task, cost, proxy)
-            found.append(MeanRegret(truth.name, task, proxy, cost, float(each.regret.mean())))
-    return found
+def sweeps(truth: Truth, task: str, costs: Sequence[str], proxies: Sequence[str]) -> list[Sweep]:
+    """The default sweep, one a proxy and cost."""
+    return [sweep(truth, task, cost, proxy) for proxy in proxies for cost in costs]
 
 
 def pareto_front(cost: FloatArray, accuracy: FloatArray) -> npt.NDArray[np.int64]:

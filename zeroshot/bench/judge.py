@@ -1,23 +1,26 @@
-"""One proxy against the truth of one task: every statistic that the tables show."""
+"""Proxies against the truth of one task: every statistic that the tables show.
+
+A net on which a proxy is undefined ranks last under it, so that all proxies stand on the same nets. `random` is what
+scores that know nothing get on average, and how far they spread.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from zeroshot.bench import statistics as stats
 from zeroshot.bench.statistics import Estimate
-from zeroshot.bench.table import Truth
-from zeroshot.errors import UsageError, unknown
-from zeroshot.types import FloatArray, Int64Array
+from zeroshot.bench.table import RANDOM, Truth
+from zeroshot.errors import unknown
+from zeroshot.types import BoolArray, FloatArray
 
 # Shares of the nets, best by truth, that correlations are given on beside "all".
 SHARES = {"top 10 %": 0.1, "top 5 %": 0.05}
 CONTROLS = ("params", "macs")
 PICKS = (5, 10, 100)
+RESAMPLES = 1000
 
 
 @dataclass(frozen=True)
@@ -26,15 +29,15 @@ class Options:
 
     Attributes:
         ks: Numbers of picked nets for precision, best rank and gain; by default those of `PICKS` that there are
-            nets with a score for.
-        resamples: Of the bootstrap over nets; 0 for no intervals.
+            nets for.
+        resamples: Of the bootstrap over nets, and random scores that `random` stands for; 0 for no intervals.
         seed: Of the bootstrap.
         band_cost: Cost (or score) inside whose bands correlations are given; by default macs, if the table has it.
         bands: Number of these bands.
     """
 
     ks: tuple[int, ...] | None = None
-    resamples: int = 200
+    resamples: int = RESAMPLES
     seed: int = 0
     band_cost: str | None = None
     bands: int = 4
@@ -48,12 +51,14 @@ class Verdict:
         nets: Name of the table.
         task: Of its accuracies.
         proxy: Of its scores.
-        n: Rows with a score.
+        n: Rows.
         distinct: Distinct nets among them.
-        unscored: Rows without one; they take no part.
+        unscored: Rows on which it is undefined; they rank last.
         spearman: "all", or share of the nets (`SHARES`) -> correlation.
         kendall: Likewise, tau-b.
         partial: Spearman given params and MACs, as far as the table has them.
+        ahead: `params` or `macs`, as far as the table has them -> Spearman's correlation less that of it, with an
+            interval that holds for all proxies which were judged together; see `statistics.simultaneous`.
         bands: Spearman in each band of `Options.band_cost`, from cheap to dear, without intervals.
         precision: k -> share of the k picked that are among the k best.
         best_rank: k -> true rank of the best of the k picked.
@@ -69,6 +74,7 @@ class Verdict:
     spearman: dict[str, Estimate]
     kendall: dict[str, Estimate]
     partial: Estimate
+    ahead: dict[str, Estimate]
     bands: tuple[Estimate, ...]
     precision: dict[int, float]
     best_rank: dict[int, float]
@@ -82,6 +88,7 @@ class Verdict:
         }  # fmt: skip
         named = {f"{kind}, {share}": e for kind in ("spearman", "kendall") for share, e in getattr(self, kind).items()}
         named |= {"partial spearman": self.partial}
+        named |= {f"spearman less {name}": e for name, e in self.ahead.items()}
         named |= {f"spearman, band {i}": e for i, e in enumerate(self.bands, 1)}
         for name, found in named.items():
             out |= {name: found.value, f"{name}, low": found.low, f"{name}, high": found.high, f"{name}, n": found.n}
@@ -92,7 +99,7 @@ class Verdict:
 
 
 def judge(truth: Truth, task: str, proxy: str, options: Options | None = None) -> Verdict:
-    """Every statistic of one proxy on the rows that it has a score on.
+    """Every statistic of one proxy.
 
     Args:
         truth: The nets.
@@ -101,7 +108,7 @@ def judge(truth: Truth, task: str, proxy: str, options: Options | None = None) -
         options: How.
 
     Raises:
-        UsageError: A name, or the cost of the bands, is unknown, or fewer nets have a score than a `k` picks.
+        UsageError: A name, or the cost of the bands, is unknown, or there are fewer nets than a `k` picks.
     """
     return judge_all(truth, [task], [proxy], options)[0]
 
@@ -113,108 +120,112 @@ def judge_all(
     options = options or Options()
     if options.band_cost is not None and options.band_cost not in _band_costs(truth):
         raise unknown("cost", options.band_cost, _band_costs(truth))
+    for kind, names, known in (("task", tasks, truth.accuracy), ("proxy", proxies, truth.scores)):
+        for name in (name for name in names if name not in known):
+            raise unknown(kind, name, known)
+    return [verdict for task in tasks for verdict in _task(truth, task, proxies, options)]
+
+
+@dataclass(frozen=True)
+class _Found:
+    """Correlations of several proxies on some nets: Spearman's, given the controls, Kendall's, and the resamples'."""
+
+    rho: list[Estimate]
+    given: list[Estimate]
+    tau: list[Estimate]
+    drawn: FloatArray
+
+
+def _task(truth: Truth, task: str, proxies: Sequence[str], options: Options) -> list[Verdict]:
+    y = truth.accuracy[task]
+    controls = [name for name in CONTROLS if name in truth.scores]
+    names = list(dict.fromkeys([*proxies, *controls]))
+    scores = np.array([stats.ranked_last(truth.scores[name]) for name in names]).reshape(len(names), len(y))
+    ks = tuple(k for k in PICKS if k <= len(y)) if options.ks is None else options.ks
+    shares = {"all": np.ones(len(y), np.bool_)} | {name: stats.top(y, share) for name, share in SHARES.items()}
+    found = {name: _correlated(truth, task, names, scores, rows, options) for name, rows in shares.items()}
+    bands = [_correlated(truth, task, names, scores, rows, options, once=True) for rows in _bands(truth, options)]
+    ahead = _ahead(names, controls, found["all"])
+    picked = np.nan_to_num(scores)  # a proxy that is undefined on all nets prefers none
+    return [
+        Verdict(
+            nets=truth.name,
+            task=task,
+            proxy=name,
+            n=len(y),
+            distinct=len(np.unique(truth.groups)),
+            unscored=int((~np.isfinite(truth.scores[name])).sum()),
+            spearman={share: each.rho[at] for share, each in found.items()},
+            kendall={share: each.tau[at] for share, each in found.items()},
+            partial=found["all"].given[at],
+            ahead=ahead[name],
+            bands=tuple(band.rho[at] for band in bands),
+            precision={k: stats.precision_at(picked[at], y, k) for k in ks},
+            best_rank={k: stats.best_rank_at(picked[at], y, k) for k in ks},
+            ndcg={k: stats.ndcg_at(picked[at], y, k) for k in ks},
+        )
+        for name, at in ((name, names.index(name)) for name in proxies)
+    ]
+
+
+def _correlated(
+    truth: Truth, task: str, names: Sequence[str], scores: FloatArray, rows: BoolArray, options: Options,
+    once: bool = False,
+) -> _Found:  # fmt: skip
+    """All correlations on some rows; `once` for Spearman's alone, without intervals."""
+    x, y, groups = scores[:, rows], truth.accuracy[task][rows], truth.groups[rows]
+    controls = np.array([truth.scores[name][rows] for name in CONTROLS if name in truth.scores]).reshape(-1, len(y))
+    count = 0 if once else options.resamples
+    plain, partial = (values[:, 0] for values in stats.rank_correlations(x, y, controls))
+    weights = stats.resamples(groups, count, options.seed)
+    drawn, drawn_partial = stats.rank_correlations(x, y, controls, weights)
     found = []
-    for task in tasks:
-        if task not in truth.accuracy:
-            raise unknown("task", task, truth.accuracy)
-        references: dict[bytes, _Reference] = {}  # by the rows that a proxy has a score on; most have the same
-        for proxy in proxies:
-            if proxy not in truth.scores:
-                raise unknown("proxy", proxy, truth.scores)
-            scored = np.isfinite(truth.scores[proxy])
-            key = scored.tobytes()
-            if key not in references:
-                references[key] = _Reference(truth, task, scored, options)
-            found.append(_verdict(references[key], proxy))
-    return found
+    for at, name in enumerate(names):
+        n, note = len(y), stats.reason_undefined(x[at], y)
+        if name == RANDOM:
+            found.append(stats.chance(y, controls, groups, count, options.seed))
+        elif note:
+            found.append((stats.undefined(n, note),) * 3)
+        else:
+            tau = stats.undefined(n, "") if once else stats.estimate(
+                stats.kendall(x[at], y), stats.kendall(x[at], y, weights), n
+            )  # fmt: skip
+            rho, given = stats.estimate(plain[at], drawn[at], n), stats.estimate(partial[at], drawn_partial[at], n)
+            found.append((rho, given, tau))
+    plains, givens, taus = ([each[kind] for each in found] for kind in range(3))
+    if not len(controls):
+        givens = [stats.undefined(len(y), "undefined: the table has neither params nor macs")] * len(names)
+    return _Found(plains, givens, taus, drawn)
 
 
-class _Reference:
-    """The truth of one task on some rows, with what all proxies that have a score on them are set against."""
-
-    def __init__(self, truth: Truth, task: str, rows: npt.NDArray[np.bool_], options: Options) -> None:
-        self.truth, self.task, self.rows, self.options = truth, task, rows, options
-        self.y, self.groups = truth.accuracy[task][rows], truth.groups[rows]
-        controls = [truth.scores[name][rows] for name in CONTROLS if name in truth.scores]
-        self.controls = np.array(controls) if controls else np.zeros((0, len(self.y)))
-
-    @cached_property
-    def plain(self) -> stats.Ranked:
-        """Each net once."""
-        return stats.Ranked(self.y, self.controls)
-
-    @cached_property
-    def drawn(self) -> stats.Ranked | None:
-        """Its resamples; None without."""
-        if not self.options.resamples:
-            return None
-        weights = stats.resamples(self.groups, self.options.resamples, self.options.seed)
-        return stats.Ranked(self.y, self.controls, weights)
-
-    def whole(self, x: FloatArray) -> tuple[Estimate, Estimate, Estimate]:
-        """Of all rows: Spearman's correlation, the same given the controls, and Kendall's."""
-        note, n = stats.reason_undefined(x, self.y), len(x)
-        if note:
-            return (stats.undefined(n, note),) * 3
-        drawn = self.drawn
-        plain = self.plain.correlations(x)
-        spread = (None, None) if drawn is None else drawn.correlations(x)
-        given = stats.estimate(plain[1], spread[1], n)
-        return (
-            stats.estimate(plain[0], spread[0], n),
-            given if len(self.controls) else stats.undefined(n, "undefined: the table has neither params nor macs"),
-            stats.estimate(
-                stats.kendall(x, self.y), None if drawn is None else stats.kendall(x, self.y, drawn.weights), n
-            ),
-        )
-
-
-def _verdict(reference: _Reference, proxy: str) -> Verdict:
-    truth, rows, options = reference.truth, reference.rows, reference.options
-    x, y, groups = truth.scores[proxy][rows], reference.y, reference.groups
-    ks = tuple(k for k in PICKS if k <= len(x)) if options.ks is None else options.ks
-    for k in ks:
-        if k > len(x):
-            raise UsageError(
-                f"{proxy!r} has a score on {len(x)} of {len(truth)} nets; its best {k} were asked for.", "Lower `k`."
-            )
-    whole, given, tau = reference.whole(x)
-    spearman, kendall = {"all": whole}, {"all": tau}
-    for name, share in SHARES.items():
-        inside = stats.top(y, share)
-        spearman[name], kendall[name] = stats.correlations(
-            x[inside], y[inside], groups[inside], options.resamples, options.seed
-        )
-    return Verdict(
-        nets=truth.name,
-        task=reference.task,
-        proxy=proxy,
-        n=len(x),
-        distinct=len(np.unique(groups)),
-        unscored=int((~rows).sum()),
-        spearman=spearman,
-        kendall=kendall,
-        partial=given,
-        bands=_bands(truth, rows, x, y, groups, options),
-        precision={k: stats.precision_at(x, y, k) for k in ks},
-        best_rank={k: stats.best_rank_at(x, y, k) for k in ks},
-        ndcg={k: stats.ndcg_at(x, y, k) for k in ks},
-    )
+def _ahead(names: Sequence[str], controls: Sequence[str], found: _Found) -> dict[str, dict[str, Estimate]]:
+    """Each proxy's correlation less each control's, in the same resamples."""
+    at = {name: row for row, name in enumerate(names)}
+    pairs = [
+        (name, control) for control in controls for name in names
+        if name not in (RANDOM, control) and not found.rho[at[name]].note and not found.rho[at[control]].note
+    ]  # fmt: skip
+    out: dict[str, dict[str, Estimate]] = {name: {} for name in names}
+    if pairs:
+        i, j = (np.array([at[pair[side]] for pair in pairs]) for side in (0, 1))
+        rho = np.array([each.value for each in found.rho])
+        low, high = stats.simultaneous(rho[i] - rho[j], found.drawn[i] - found.drawn[j])
+        for row, (name, control) in enumerate(pairs):
+            n = found.rho[at[name]].n
+            out[name][control] = Estimate(float(rho[i[row]] - rho[j[row]]), float(low[row]), float(high[row]), n)
+    return out
 
 
 def _band_costs(truth: Truth) -> dict[str, FloatArray]:
     return {**truth.scores, **truth.costs}
 
 
-def _bands(
-    truth: Truth, scored: npt.NDArray[np.bool_], x: FloatArray, y: FloatArray, groups: Int64Array, options: Options
-) -> tuple[Estimate, ...]:
+def _bands(truth: Truth, options: Options) -> list[BoolArray]:
+    """The rows of each band of the cost."""
     cost = _band_costs(truth).get(options.band_cost or "macs")
-    if cost is None or not len(x):
-        return ()
-    cost = cost[scored]
+    if cost is None or not np.isfinite(cost).any():
+        return []
     measured = np.isfinite(cost)
-    number = np.full(len(x), -1)
-    number[measured] = stats.bands(cost[measured], options.bands) if measured.any() else -1
-    chosen = [number == i for i in range(number.max() + 1)]
-    return tuple(stats.correlations(x[b], y[b], groups[b], 0, options.seed)[0] for b in chosen)
+    number = np.full(len(cost), -1)
+    number[measured] = stats.bands(cost[measured], options.bands)
+    return [number == i for i in range(number.max() + 1)]

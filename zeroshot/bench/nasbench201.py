@@ -13,8 +13,9 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from zeroshot.bench.ceiling import spread
 from zeroshot.bench.graph import graph_features
-from zeroshot.bench.table import Truth, random_scores
+from zeroshot.bench.table import RANDOM, Truth
 from zeroshot.errors import DataError, UsageError, unknown
 from zeroshot.spaces import nasbench201 as space
 from zeroshot.types import FloatArray, Int64Array
@@ -58,9 +59,12 @@ def load(folder: Path, hardware: bool = True) -> Truth:
             values = measured[column]
             costs[name] = np.where(values == NOT_MEASURED, np.nan, values)
     cells = space.decode(np.arange(space.COUNT))
-    scores = {**graph_features(cells), "random": random_scores(space.COUNT)}
+    scores = {**graph_features(cells), RANDOM: np.zeros(space.COUNT)}
     nets = tuple(space.to_string(cell) for cell in cells.tolist())
-    return Truth("NAS-Bench-201", nets, accuracy, costs, scores, space.canonical_classes())
+    groups = space.canonical_classes()
+    # Rows of one function differ by their trainings alone.
+    noise = {task: spread(values, groups, values) for task, values in accuracy.items()}
+    return Truth("NAS-Bench-201", nets, accuracy, costs, scores, groups, noise)
 
 
 def tables_of(folder: Path) -> Path:

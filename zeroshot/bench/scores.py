@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from zeroshot.bench.score_table import DRAW, CellScores, Protocol, empty, read, write
+from zeroshot.bench.statistics import ranked_last
 from zeroshot.data import load
 from zeroshot.errors import UsageError
 from zeroshot.probing.probe import Probe, Proxy, evaluate
@@ -25,7 +26,7 @@ from zeroshot.workers import torch_threads
 
 __all__ = [
     "DRAW", "TWICE", "CellScores", "Protocol", "drawn_cells", "empty", "extended", "networks", "on_all_rows",
-    "probed_proxies", "ranked_last", "read", "rescored", "score_cell", "sharing_passes", "write",
+    "probed_proxies", "read", "rescored", "score_cell", "sharing_passes", "write",
 ]  # fmt: skip
 
 TWICE = ("grasp",)  # differentiates twice, in passes of its own
@@ -159,8 +160,7 @@ class _Work:
 def on_all_rows(scores: CellScores) -> dict[str, FloatArray]:
     """Every published cell gets the scores of its network; see `networks`.
 
-    A cell without a path from input to output ranks last, and so does a network on which a proxy is undefined; see
-    `ranked_last`.
+    A cell without a path from input to output ranks last, and so does a network on which a proxy is undefined.
 
     Returns:
         Proxy -> (15625,) float64, finite; of the proxies that were computed on every network, and of none if a network
@@ -177,14 +177,6 @@ def on_all_rows(scores: CellScores) -> dict[str, FloatArray]:
         if scores.known(name).all() and np.isfinite(values).any():
             found[name] = ranked_last(np.where(labels < 0, np.nan, values.astype(np.float64)[rows]))
     return found
-
-
-def ranked_last(values: FloatArray) -> FloatArray:
-    """NaN becomes a value just below the lowest; where all are NaN they stay."""
-    known = np.isfinite(values)
-    if not known.any():
-        return values
-    return np.where(known, values, np.nextafter(values[known].min(), -np.inf))
 
 
 def rescored(count: int, images: str, report: Progress, like: CellScores | None) -> CellScores:

@@ -11,11 +11,11 @@ import numpy as np
 import numpy.typing as npt
 
 from zeroshot.bench._kendall import kendall_kernel
+from zeroshot.bench._spearman import moments_kernel
 from zeroshot.errors import UsageError
-from zeroshot.types import FloatArray, Int64Array
+from zeroshot.types import FloatArray, Int32Array, Int64Array
 
 FEWEST = 5  # nets below which no correlation is given
-_CHUNK = 2_000_000  # numbers a temporary array may have
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,7 @@ class Estimate:
     note: str = ""
 
 
-def resamples(groups: npt.ArrayLike, count: int, seed: int) -> Int64Array:
+def resamples(groups: npt.ArrayLike, count: int, seed: int) -> Int32Array:
     """Bootstrap weights: rows of one group, which are the same net, are drawn together.
 
     Args:
@@ -46,75 +46,62 @@ def resamples(groups: npt.ArrayLike, count: int, seed: int) -> Int64Array:
         seed: Of the draw.
 
     Returns:
-        (count, n) int64; each row's weights are those of as many draws, with replacement, as there are groups.
+        (count, n) int32; each row's weights are those of as many draws, with replacement, as there are groups.
     """
     _, inverse = np.unique(np.asarray(groups), return_inverse=True)
     n = int(inverse.max()) + 1 if len(inverse) else 0
-    if not n:
-        return np.zeros((count, 0), np.int64)
     rng = np.random.default_rng(seed)
-    drawn = np.stack([np.bincount(rng.integers(0, n, n), minlength=n) for _ in range(count)])
-    return np.asarray(drawn[:, inverse], np.int64)
+    drawn = np.zeros((count, n), np.int32)
+    for row in drawn if n else ():
+        row += np.bincount(rng.integers(0, n, n), minlength=n).astype(np.int32)
+    return np.asarray(drawn[:, inverse], np.int32)
 
 
-def midranks(x: FloatArray, weights: Int64Array) -> FloatArray:
-    """Ranks from 1, ties averaged, of every net in every resample: (n,), (m, n) -> (m, n) float64."""
-    values, inverse = np.unique(x, return_inverse=True)
-    order = np.argsort(inverse, kind="stable")
-    starts = np.searchsorted(inverse[order], np.arange(len(values)))
-    drawn = np.add.reduceat(weights[:, order], starts, axis=1).astype(np.float64)
-    return np.asarray((np.cumsum(drawn, axis=1) - drawn / 2 + 0.5)[:, inverse])
-
-
-class Ranked:
-    """Truth and controls of some nets, ranked once in every resample for any number of scores.
+def rank_correlations(
+    scores: FloatArray, y: FloatArray, controls: FloatArray, weights: Int32Array | None = None
+) -> tuple[FloatArray, FloatArray]:
+    """Signed Spearman correlation of scores with the truth, plain and given the controls, of every resample.
 
     Args:
+        scores: (p, n), finite.
         y: (n,) truth, finite.
         controls: (c, n), finite; they may follow from each other.
         weights: (m, n) from `resamples`; None for each net once.
+
+    Returns:
+        Twice (p, m) float64. NaN where a side is constant, or follows from the controls; without controls the two
+        are the same.
     """
-
-    def __init__(self, y: FloatArray, controls: FloatArray, weights: Int64Array | None = None) -> None:
-        self.weights = np.ones((1, len(y)), np.int64) if weights is None else weights
-        self._middle = (self.weights.sum(axis=1)[:, None] + 1) / 2
-        self._ranks = np.stack([midranks(row, self.weights) - self._middle for row in (y, *controls)], axis=1)
-        weighted = self._ranks * self.weights[:, None, :]
-        self._cov = weighted @ self._ranks.transpose(0, 2, 1)
-
-    def correlations(self, x: FloatArray) -> tuple[FloatArray, FloatArray]:
-        """Signed Spearman correlation of scores with the truth, plain and given the controls, of every resample.
-
-        Args:
-            x: (n,) scores, finite.
-
-        Returns:
-            Twice (m,) float64. NaN where a side is constant, or follows from the controls; without controls the two
-            are the same.
-        """
-        step = max(1, _CHUNK // max(1, len(x)))
-        parts = [self._correlated(x, slice(i, i + step)) for i in range(0, len(self.weights), step)]
-        plain, partial = zip(*parts, strict=True) if parts else ([np.zeros(0)], [np.zeros(0)])
-        return np.concatenate(plain), np.concatenate(partial)
-
-    def _correlated(self, x: FloatArray, some: slice) -> tuple[FloatArray, FloatArray]:
-        weights, others = self.weights[some], self._ranks[some]
-        if not len(x):
-            return np.full(len(weights), np.nan), np.full(len(weights), np.nan)
-        ranks = midranks(x, weights) - self._middle[some]
-        cov = np.empty((len(weights), 1 + others.shape[1], 1 + others.shape[1]))
-        cov[:, 1:, 1:] = self._cov[some]
-        weighted = ranks * weights
-        cov[:, 0, 0] = (weighted * ranks).sum(axis=1)
-        cov[:, 0, 1:] = cov[:, 1:, 0] = (others @ weighted[:, :, None])[:, :, 0]
-        plain = _correlation(cov[:, :2, :2], cov)
-        if others.shape[1] == 1:
-            return plain, plain
-        inverse = np.linalg.pinv(cov[:, 2:, 2:], rcond=1e-9, hermitian=True)
-        return plain, _correlation(cov[:, :2, :2] - cov[:, :2, 2:] @ inverse @ cov[:, 2:, :2], cov)
+    weights = np.ones((1, len(y)), np.int32) if weights is None else np.ascontiguousarray(weights)
+    return _rank_correlations(_dense(scores), _dense(np.stack([y, *controls])), weights)
 
 
-def spearman(x: FloatArray, y: FloatArray, weights: Int64Array | None = None) -> FloatArray:
+def _rank_correlations(scores: Int32Array, others: Int32Array, weights: Int32Array) -> tuple[FloatArray, FloatArray]:
+    """Of dense ranks from 0; the first of the others is the truth."""
+    if not scores.shape[1]:
+        return (np.full((len(scores), len(weights)), np.nan),) * 2
+    own, crossed, between = (np.asarray(each, np.float64) for each in moments_kernel(scores, others, weights))
+    truth = between[:, :1, 0]
+    plain = _correlation(own, crossed[:, :, 0], truth, own, truth)
+    if len(others) == 1:
+        return plain.T, plain.T
+    inverse = np.linalg.pinv(between[:, 1:, 1:], rcond=1e-9, hermitian=True)
+    told = crossed[:, :, 1:] @ inverse  # what the controls say of each score: (m, p, c)
+    known = between[:, :1, 1:] @ inverse  # and of the truth: (m, 1, c)
+    left = own - (told * crossed[:, :, 1:]).sum(axis=2)
+    left_y = truth - (known * between[:, :1, 1:]).sum(axis=2)
+    met = crossed[:, :, 0] - (told * between[:, :1, 1:]).sum(axis=2)
+    partial = _correlation(left, met, left_y, own, truth)
+    return plain.T, partial.T
+
+
+def _dense(columns: FloatArray) -> Int32Array:
+    """Dense ranks from 0 of every row: (c, n) int32."""
+    found = [np.unique(column, return_inverse=True)[1] for column in columns]
+    return np.array(found, np.int32).reshape(np.shape(columns))
+
+
+def spearman(x: FloatArray, y: FloatArray, weights: Int32Array | None = None) -> FloatArray:
     """Signed Spearman correlation, ties averaged, of every resample; NaN where a side is constant.
 
     Args:
@@ -125,19 +112,20 @@ def spearman(x: FloatArray, y: FloatArray, weights: Int64Array | None = None) ->
     Returns:
         (m,) float64, m = 1 without weights.
     """
-    return Ranked(y, np.zeros((0, len(x))), weights).correlations(x)[0]
+    return np.asarray(rank_correlations(x[None], y, np.zeros((0, len(x))), weights)[0][0])
 
 
-def _correlation(free: FloatArray, cov: FloatArray) -> FloatArray:
-    """Of what is left of two covariances; NaN where nothing is left."""
-    own = np.stack([free[:, 0, 0], free[:, 1, 1]])
-    known = (own > 1e-9 * np.maximum(1.0, np.stack([cov[:, 0, 0], cov[:, 1, 1]]))).all(axis=0)
+def _correlation(
+    left: FloatArray, met: FloatArray, left_y: FloatArray, own: FloatArray, own_y: FloatArray
+) -> FloatArray:
+    """Of what is left of two variances, and their covariance; NaN where nothing is left of the whole."""
+    known = (left > 1e-9 * np.maximum(1.0, own)) & (left_y > 1e-9 * np.maximum(1.0, own_y))
     with np.errstate(invalid="ignore", divide="ignore"):
-        found = free[:, 0, 1] / np.sqrt(np.where(known, own[0] * own[1], np.nan))
-    return np.asarray(np.clip(found, -1.0, 1.0))
+        found = met / np.sqrt(np.where(known, left * left_y, np.nan))
+    return np.asarray(np.clip(found, -1.0, 1.0), np.float64)
 
 
-def kendall(x: FloatArray, y: FloatArray, weights: Int64Array | None = None) -> FloatArray:
+def kendall(x: FloatArray, y: FloatArray, weights: Int32Array | None = None) -> FloatArray:
     """Signed Kendall tau-b of every resample: (m,) float64; NaN where a side is constant.
 
     A net drawn twice is tied with itself on both sides, as in a table with the row repeated.
@@ -147,17 +135,24 @@ def kendall(x: FloatArray, y: FloatArray, weights: Int64Array | None = None) -> 
         y: (n,) truth, finite.
         weights: (m, n); None for each net once.
     """
-    weights = np.ones((1, len(x)), np.int64) if weights is None else weights
+    weights = np.ones((1, len(x)), np.int32) if weights is None else weights
     _, i = np.unique(x, return_inverse=True)
     _, j = np.unique(y, return_inverse=True)
     order = np.lexsort((j, i))
-    return np.asarray(kendall_kernel(i[order], j[order], np.ascontiguousarray(weights[:, order])))
+    return _kendall(i[order].astype(np.int32), j[order].astype(np.int32), np.ascontiguousarray(weights[:, order]))
+
+
+def _kendall(*ranked: Int32Array) -> FloatArray:
+    """Of dense ranks, the first ones ascending, and weights."""
+    return np.asarray(kendall_kernel(*ranked), np.float64)
 
 
 def reason_undefined(x: FloatArray, y: FloatArray) -> str:
     """Why a correlation of these has no meaning; empty if it has one."""
     if len(x) < FEWEST:
         return f"undefined: {len(x)} nets, at least {FEWEST} are needed"
+    if not np.isfinite(x).any():
+        return "undefined: no net has a score"
     if len(np.unique(x)) < 2:
         return "undefined: the score is constant"
     return "undefined: the truth is constant" if len(np.unique(y)) < 2 else ""
@@ -168,21 +163,84 @@ def undefined(n: int, note: str) -> Estimate:
     return Estimate(np.nan, np.nan, np.nan, n, note)
 
 
-def estimate(value: FloatArray, drawn: FloatArray | None, n: int) -> Estimate:
+def estimate(value: npt.ArrayLike, drawn: FloatArray | None, n: int) -> Estimate:
     """A statistic and its interval.
 
     Args:
-        value: (1,) of each net once, NaN where it is undefined given the controls.
+        value: Of each net once, one number; NaN where it is undefined given the controls.
         drawn: (m,) of every resample; None for no interval.
         n: Nets.
     """
-    if not np.isfinite(value[0]):
+    known = float(np.asarray(value).reshape(-1)[0])
+    if not np.isfinite(known):
         return undefined(n, "undefined: the score follows from the controls")
     # Without the resamples in which it has no meaning an interval would be a conditional one.
     low, high = np.nan, np.nan
     if drawn is not None and len(drawn) and np.isfinite(drawn).all():
         low, high = np.quantile(drawn, (0.025, 0.975)).tolist()
-    return Estimate(float(value[0]), low, high, n)
+    return Estimate(known, low, high, n)
+
+
+def ranked_last(values: FloatArray) -> FloatArray:
+    """NaN becomes a value just below the lowest; where all are NaN they stay."""
+    known = np.isfinite(values)
+    if not known.any():
+        return values
+    return np.where(known, values, np.nextafter(values[known].min(), -np.inf))
+
+
+def simultaneous(values: FloatArray, drawn: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Intervals that hold for all of several statistics at once in 95 of 100 cases: the max-t bootstrap.
+
+    How far the worst of them strays in a resample, in standard errors of its own, sets the width of all (Romano and
+    Wolf, Econometrica 73, 2005, single step). It knows how statistics of the same nets go together, and needs no
+    quantile further out than the 95th, where Bonferroni's correction would need that of one in thousands of resamples.
+
+    Args:
+        values: (s,) the statistics, finite.
+        drawn: (s, m) of the same resamples; a statistic that never varies has an interval of width 0.
+
+    Returns:
+        Lower and upper ends, twice (s,) float64; NaN for a statistic that is undefined in a resample.
+    """
+    if drawn.shape[1] < 2:
+        return np.full(len(values), np.nan), np.full(len(values), np.nan)
+    error = drawn.std(axis=1, ddof=1)  # NaN where a resample is
+    varied = error > 1e-12
+    width = 0.0
+    if varied.any():
+        strayed = np.abs(drawn[varied] - values[varied, None]) / error[varied, None]
+        width = float(np.quantile(strayed.max(axis=0), 0.95))
+    return values - width * error, values + width * error
+
+
+def chance(
+    y: FloatArray, controls: FloatArray, groups: npt.ArrayLike, count: int, seed: int
+) -> tuple[Estimate, Estimate, Estimate]:
+    """What scores that know nothing get: Spearman's correlation, the same given the controls, and Kendall's.
+
+    The value is the expectation, 0; the interval holds 95 % of random scores. Rows of one net share one.
+
+    Args:
+        y: (n,) truth, finite.
+        controls: (c, n), finite.
+        groups: (n,) labels of the nets.
+        count: Random scores; 0 for no interval.
+        seed: Of these.
+    """
+    n, (_, inverse) = len(y), np.unique(np.asarray(groups), return_inverse=True)
+    note = reason_undefined(np.arange(n, dtype=np.float64), y)
+    if note:
+        return (undefined(n, note),) * 3
+    # A stream of its own: somebody's table may hold a permutation that the plain seed draws.
+    rng, distinct = np.random.default_rng([seed, 1]), int(inverse.max()) + 1
+    drawn = np.array([rng.permutation(distinct) for _ in range(count)], np.int32).reshape(count, distinct)[:, inverse]
+    others, once = _dense(np.stack([y, *controls])), np.ones((1, n), np.int32)
+    found = _rank_correlations(drawn, others, once)
+    order = np.argsort(y)
+    tau = np.array([_kendall(others[0][order], x[order], once)[0] for x in drawn])
+    rho, given, tau_b = (estimate(0.0, values.ravel(), n) for values in (*found, tau))
+    return rho, given, tau_b
 
 
 def correlations(

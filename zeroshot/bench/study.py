@@ -9,11 +9,15 @@ import numpy as np
 
 from zeroshot.bench import nasbench201 as nb
 from zeroshot.bench import zoo
+from zeroshot.bench.ceiling import Ceiling, ceilings
 from zeroshot.bench.combine import with_fixed
-from zeroshot.bench.constrained import MeanRegret, mean_regrets
+from zeroshot.bench.computed import Wanted, on_zoo
+from zeroshot.bench.constrained import Sweep, sweeps
 from zeroshot.bench.graph import graph_features
 from zeroshot.bench.judge import Options, Verdict, judge_all
-from zeroshot.bench.scores import CellScores, on_all_rows, ranked_last
+from zeroshot.bench.remarks import remarks
+from zeroshot.bench.scores import CellScores, on_all_rows
+from zeroshot.bench.statistics import ranked_last
 from zeroshot.bench.table import Truth, read_scores, read_table
 from zeroshot.errors import UsageError, unknown
 from zeroshot.scoring.plugins import load_proxies
@@ -30,21 +34,39 @@ LAST = "a net on which a score is undefined ranks last"
 STAND_IN = {"jacob_cov": "sz_jacov", "naswot": "sz_nwot"}
 
 
+Sets = list[tuple[Truth, tuple[str, ...]]]  # nets, and the names of the scores that are judged on them
+
+
 @dataclass(frozen=True)
 class Study:
     """Verdicts on one or more sets of nets.
 
     Attributes:
         verdicts: One a set of nets, task and proxy.
-        regrets: One a set of nets, task, proxy and cost; none without costs.
+        sweeps: What is picked along limits, one a set of nets, task, proxy and cost; none without costs.
         about: What each set of nets is, by its name.
         notes: What a reader must know.
+        ceilings: One a set of nets, task and share of the nets; none where trainings of one net are not known to differ.
     """
 
     verdicts: tuple[Verdict, ...]
-    regrets: tuple[MeanRegret, ...]
+    sweeps: tuple[Sweep, ...]
     about: dict[str, str]
     notes: tuple[str, ...]
+    ceilings: tuple[Ceiling, ...] = ()
+
+    def ceiling(self, nets: str, task: str) -> dict[str, float]:
+        """Share of the nets -> its ceiling on one set of nets and task; empty where none is known."""
+        return {each.share: each.spearman for each in self.ceilings if (each.nets, each.task) == (nets, task)}
+
+    def along(self, nets: str, task: str) -> list[Sweep]:
+        """The sweeps on one set of nets and task."""
+        return [each for each in self.sweeps if (each.nets, each.task) == (nets, task)]
+
+    def of(self, nets: str) -> dict[str, list[Verdict]]:
+        """The verdicts on one set of nets, by task."""
+        mine = [verdict for verdict in self.verdicts if verdict.nets == nets]
+        return {task: [v for v in mine if v.task == task] for task in dict.fromkeys(v.task for v in mine)}
 
 
 def of_table(
@@ -70,12 +92,12 @@ def of_table(
     shown = list(dict.fromkeys([*(name for name in BESIDE if name in truth.scores), *named]))
     verdicts = judge_all(truth, list(truth.accuracy), shown, options)
     costs = [cost for cost in truth.costs if cost not in BESIDE] if costs is None else costs
-    scored = [name for name in shown if np.isfinite(truth.scores[name]).all()]
-    regrets = tuple(each for task in truth.accuracy for each in mean_regrets(truth, task, costs, scored))
-    left = [name for name in shown if name not in scored]
-    note = f"Not searched under limits, for want of some scores: {', '.join(left)}."
-    notes = (note,) if left and costs else ()
-    return Study(tuple(verdicts), regrets, {truth.name: truth.duplicates()}, notes)
+    swept = tuple(each for task in truth.accuracy for each in sweeps(truth, task, costs, shown))
+    notes = remarks(truth, shown, costs)
+    if not truth.noise:
+        notes = (*notes, f"{truth.name}: no ceiling, for it does not say how far trainings of one net differ.")
+    top = tuple(each for task in truth.accuracy for each in ceilings(truth, task))
+    return Study(tuple(verdicts), swept, {truth.name: truth.duplicates()}, notes, top)
 
 
 def of_file(
@@ -86,9 +108,15 @@ def of_file(
     return of_table(read_table(path, accuracy, costs, proxies, net), options, costs=list(costs) or None)
 
 
-def of_zoo(folder: Path, proxies: Sequence[str] | None, options: Options) -> Study:
-    """Judge proxies by the project's own trained nets; errors as `zoo.load` and `of_table`."""
-    return of_table(with_fixed(zoo.load(folder)), options, proxies)
+def of_zoo(folder: Path, wanted: Wanted | None, options: Options) -> Study:
+    """Judge proxies by the project's own trained nets, all that are stored, or those that are wanted.
+
+    Errors as `zoo.load`, `computed.on_zoo` and `of_table`.
+    """
+    truth = with_fixed(zoo.load(folder))
+    if wanted is None:
+        return of_table(truth, options)
+    return of_table(truth.with_scores(on_zoo(truth.nets, truth.scores, folder.parent, wanted)), options, wanted.proxies)
 
 
 def nasbench201_sets(
@@ -116,6 +144,9 @@ def nasbench201_sets(
     else:
         notes.append("There are no stored scores: only what needs no pass is judged.")
     columns = on_all_rows(scores) if scores is not None else {}
+    undefined = [f"{name} {len(scores.undefined[name]):,}" for name in columns if scores and scores.undefined.get(name)]
+    if undefined:
+        notes.append(f"Ranked last are the networks on which a proxy is undefined: {', '.join(undefined)}.")
     rows = with_combinations(truth.with_scores(columns).rows(np.arange(len(truth)), ALL))
     sets = [(rows, (*STATIC, *_beyond(rows, truth)))]
     about = {ALL: f"{truth.duplicates()} (4,930 functions, 6,466 published strings); counts without dead operations; "
@@ -150,6 +181,19 @@ def nasbench201_sets(
     return sets, about, tuple(notes)
 
 
+def chosen_sets(sets: Sets, named: Sequence[str]) -> Sets:
+    """The sets that have one of some scores, with these and the baselines.
+
+    Raises:
+        UsageError: No set has one of them.
+    """
+    for name in named:
+        if not any(name in truth.scores for truth, _ in sets):
+            raise unknown("proxy", name, {each for truth, _ in sets for each in truth.scores})
+    kept = [(truth, tuple(n for n in (*BESIDE, *named) if n in truth.scores)) for truth, _ in sets]
+    return [(truth, tuple(dict.fromkeys(names))) for truth, names in kept if set(names) & set(named)]
+
+
 def distinct_cells(truth: Truth, scores: CellScores) -> Int64Array:
     """Rows of the stored scores on which every proxy was computed, the first of each function: (n,) int64."""
     known = np.logical_and.reduce([np.ones(len(scores.cells), np.bool_), *map(scores.known, scores.columns)])
@@ -179,22 +223,28 @@ def _beyond(own: Truth, truth: Truth) -> tuple[str, ...]:
 
 
 def of_nasbench201(
-    sets: Sequence[tuple[Truth, tuple[str, ...]]], tasks: Sequence[str], about: dict[str, str], notes: Sequence[str],
-    options: Options,
-) -> Study:  # fmt: skip
+    sets: Sets, tasks: Sequence[str], about: dict[str, str], notes: Sequence[str], options: Options
+) -> Study:
     """Judge the given scores on each set of cells, and what they pick under limits on measured costs.
 
     Raises:
         UsageError: A task is unknown.
     """
     verdicts: list[Verdict] = []
-    regrets: list[MeanRegret] = []
+    swept: list[Sweep] = []
+    top: list[Ceiling] = []
+    said = list(notes)
     for truth, names in sets:
         verdicts += judge_all(truth, [nb.task_of(task) for task in tasks], names, options)
-        full = [name for name in names if np.isfinite(truth.scores[name]).all()]
+        limited = []
         for task in tasks:
-            regrets += mean_regrets(truth, task, [cost for cost in truth.costs if cost.startswith(f"{task}/")], full)
-    return Study(tuple(verdicts), tuple(regrets), about, tuple(notes))
+            costs = [cost for cost in truth.costs if cost.startswith(f"{task}/")]
+            swept += sweeps(truth, task, costs, names)
+            top += ceilings(truth, task)
+            limited += costs
+        said += remarks(truth, names, limited)
+    shown = {truth.name: about.get(truth.name, truth.duplicates()) for truth, _ in sets}
+    return Study(tuple(verdicts), tuple(swept), shown, tuple(said), tuple(top))
 
 
 class Drift(NamedTuple):

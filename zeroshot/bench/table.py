@@ -1,20 +1,20 @@
 """Ground truth: a table of trained nets with their accuracy, their costs and scores of proxies."""
 
-import csv
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
-from zeroshot.errors import DataError, UsageError, pip_install, unknown
+from zeroshot.bench._cells import cells_of_file
+from zeroshot.errors import DataError, UsageError, unknown
 from zeroshot.types import FloatArray, Int64Array
 
 # Costs that every proxy has to beat, where the table has them.
 BASELINES = ("params", "macs", "depth")
-RANDOM_SEED = 0
+RANDOM = "random"  # a proxy that prefers no net: its column is constant, and `judge` knows what it stands for
 
 
 @dataclass(frozen=True)
@@ -28,6 +28,8 @@ class Truth:
         costs: Cost -> (n,) float64, lower is better; NaN where it was not measured.
         scores: Proxy -> (n,) float64, higher is better; NaN where undefined.
         groups: (n,) int64; rows with equal numbers are the same net, and a bootstrap draws them together.
+        noise: Task -> (n,) float64, how far another training would stray from each accuracy: a standard deviation in
+            points. Without tasks on which no net was trained twice.
     """
 
     name: str
@@ -36,6 +38,7 @@ class Truth:
     costs: Mapping[str, FloatArray]
     scores: Mapping[str, FloatArray]
     groups: Int64Array
+    noise: Mapping[str, FloatArray] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.nets)
@@ -49,6 +52,7 @@ class Truth:
             {key: values[chosen] for key, values in self.costs.items()},
             {key: values[chosen] for key, values in self.scores.items()},
             self.groups[chosen],
+            {key: values[chosen] for key, values in self.noise.items()},
         )
 
     def with_scores(self, more: Mapping[str, FloatArray]) -> "Truth":
@@ -61,11 +65,6 @@ class Truth:
         return f"{len(self):,} rows, {distinct:,} distinct nets"
 
 
-def random_scores(n: int, seed: int = RANDOM_SEED) -> FloatArray:
-    """Scores that know nothing, the baseline of all baselines: (n,) float64."""
-    return np.random.default_rng(seed).random(n)
-
-
 def read_table(
     path: Path,
     accuracy: Sequence[str] = ("accuracy",),
@@ -75,8 +74,9 @@ def read_table(
 ) -> Truth:
     """Read a CSV or Parquet file: one row a net, a header, columns in any order.
 
-    Accuracies and costs must be numbers in every row. A score may be empty or `nan` where its proxy is undefined.
-    Accuracies that are all within [0, 1] are taken for fractions and become percent.
+    Accuracies, and `params`, `macs` and `depth`, must be numbers in every row. A score may be empty or `nan` where its
+    proxy is undefined, and so may another cost where it was not measured. Accuracies that are all within [0, 1] are
+    taken for fractions and become percent.
 
     Args:
         path: The file.
@@ -89,24 +89,27 @@ def read_table(
         UsageError: There is no such file, or a column that was named does not exist.
         DataError: A cell, a row or the file cannot be used; the message names row and column.
     """
-    header, rows = _cells(path)
-    for wanted in (net, *accuracy, *costs, *(proxies or ())):
+    header, rows = cells_of_file(path)
+    _check_column_of_names(path, header, rows, net, "Name it with `net`, or add it.")
+    for wanted in (*accuracy, *costs, *(proxies or ())):
         if wanted not in header:
             raise unknown("column", wanted, header, f"{path} has: {', '.join(header)}.")
     if not accuracy:
         raise UsageError("No column of accuracies was named.", "Name it with `accuracy`.")
-    if "random" in header:
-        raise UsageError(f"{path} has a column 'random', which is the name of the scores of chance.", "Rename it.")
+    if RANDOM in header:
+        raise UsageError(f"{path} has a column {RANDOM!r}, which is the name of the scores of chance.", "Rename it.")
     names = tuple(row[header.index(net)].strip() for row in rows)
     _check_names(path, names, net)
     truth = {name: _column(path, rows, header, name) for name in accuracy}
     implied = [name for name in BASELINES if name in header and name not in costs]
-    cost = {name: _column(path, rows, header, name) for name in (*costs, *implied)}
+    cost = {name: _column(path, rows, header, name, gaps=name not in BASELINES) for name in (*costs, *implied)}
+    for name, values in cost.items():
+        _check_cost(path, name, values)
     known = {net, *accuracy, *costs, *implied}
     others = [name for name in header if name not in known and _numeric(rows, header.index(name))]
     scores = {name: cost[name] for name in BASELINES if name in cost}
     scores |= {name: _column(path, rows, header, name, gaps=True) for name in (others if proxies is None else proxies)}
-    scores["random"] = random_scores(len(rows))
+    scores[RANDOM] = np.zeros(len(rows))
     return Truth(
         path.name, names, {name: _percent(path, name, values) for name, values in truth.items()}, cost, scores,
         np.arange(len(rows)),
@@ -123,9 +126,8 @@ def read_scores(path: Path, net: str = "net") -> tuple[tuple[str, ...], dict[str
         UsageError: There is no such file, no column of names, or none of scores.
         DataError: A cell or a row cannot be used; the message names row and column.
     """
-    header, rows = _cells(path)
-    if net not in header:
-        raise unknown("column", net, header, f"{path} has: {', '.join(header)}.")
+    header, rows = cells_of_file(path)
+    _check_column_of_names(path, header, rows, net, "Rename it so, or add it.")
     names = tuple(row[header.index(net)].strip() for row in rows)
     _check_names(path, names, net)
     wanted = [name for at, name in enumerate(header) if name != net and _numeric(rows, at)]
@@ -134,44 +136,26 @@ def read_scores(path: Path, net: str = "net") -> tuple[tuple[str, ...], dict[str
     return names, {name: _column(path, rows, header, name, gaps=True) for name in wanted}
 
 
-def _cells(path: Path) -> tuple[list[str], list[list[str]]]:
-    """Header and rows as texts, from either kind of file, so that both are checked alike."""
-    lines = _parquet(path) if path.suffix == ".parquet" else _csv(path)
-    if len(lines) < 2:
-        raise DataError(f"{path} has no rows below its header.", "One row a net: its name, accuracy, scores.")
-    header = [name.strip() for name in lines[0]]
-    twice = sorted({name for name in header if header.count(name) > 1})
-    if twice:
-        raise DataError(f"{path} has two columns called {twice[0]!r}.", "Rename one.")
-    for number, row in enumerate(lines[1:], 1):
-        if len(row) != len(header):
-            raise DataError(f"{path}, row {number}: {len(row)} cells where the header has {len(header)}.")
-    return header, lines[1:]
+def _check_column_of_names(
+    path: Path, header: Sequence[str], rows: Sequence[Sequence[str]], net: str, hint: str
+) -> None:
+    if net in header:
+        return
+    texts = [
+        name for at, name in enumerate(header) if not _numeric(rows, at) and len({row[at] for row in rows}) == len(rows)
+    ]
+    near = f"Is it {texts[0]!r}?" if texts else f"There are: {', '.join(header)}."
+    raise UsageError(f"{path} has no column {net!r} with the nets' names.", f"{near} {hint}")
 
 
-def _parquet(path: Path) -> list[list[str]]:
-    try:
-        from pyarrow import ArrowException, parquet
-    except ModuleNotFoundError:
-        raise UsageError("Reading Parquet needs pyarrow.", f"{pip_install('parquet')}; or write a CSV file.") from None
-    try:
-        found = parquet.read_table(path)
-    except FileNotFoundError:
-        raise UsageError(f"There is no file {path}.", "Name a CSV or Parquet file with `table`.") from None
-    except (OSError, ArrowException) as error:
-        raise DataError(f"{path} cannot be read as Parquet: {error}.") from error
-    columns = [["" if value is None else str(value) for value in column.to_pylist()] for column in found.columns]
-    return [list(found.column_names), *(list(row) for row in zip(*columns, strict=True))]
-
-
-def _csv(path: Path) -> list[list[str]]:
-    try:
-        with path.open(newline="", encoding="utf-8-sig") as file:
-            return [row for row in csv.reader(file) if any(cell.strip() for cell in row)]
-    except FileNotFoundError:
-        raise UsageError(f"There is no file {path}.", "Name a CSV or Parquet file with `table`.") from None
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise DataError(f"{path} cannot be read as CSV: {error}.") from error
+def _check_cost(path: Path, name: str, values: FloatArray) -> None:
+    if (values < 0).any():
+        row = int(np.flatnonzero(values < 0)[0])
+        raise DataError(
+            f"{path}, row {row + 1}, column {name!r}: {values[row]:g} is no cost.",
+            "Costs count from 0, lower is better; leave the cell empty where it was not measured. A column of which "
+            "higher is better is one of scores.",
+        )
 
 
 def _check_names(path: Path, names: Sequence[str], column: str) -> None:
@@ -201,7 +185,7 @@ def _column(
         if math.isinf(values[i]) or (math.isnan(values[i]) and not gaps):
             raise DataError(
                 f"{path}, row {i + 1}, column {name!r}: {text or 'nothing'} is no measurement.",
-                "Accuracies and costs must be finite numbers in every row; leave the net out.",
+                "Infinity is none, and accuracies must be there in every row; leave the net out.",
             )
     return values
 

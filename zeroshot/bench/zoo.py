@@ -4,9 +4,10 @@ from pathlib import Path
 
 import numpy as np
 
+from zeroshot.bench.ceiling import spread
 from zeroshot.bench.pair_truth import FOLDER, Zoo, costs_on
 from zeroshot.bench.pair_truth import load as load_zoo
-from zeroshot.bench.table import Truth, random_scores, read_scores
+from zeroshot.bench.table import RANDOM, Truth, read_scores
 from zeroshot.cost.boards import DEFAULT_BOARD, load_board
 from zeroshot.cost.engines import DEFAULT_ENGINE, load_engine
 from zeroshot.errors import DataError, UsageError
@@ -39,10 +40,14 @@ def load(folder: Path = Path(FOLDER)) -> Truth:
         "macs": found.macs, "latency_ms": found.latency, "energy_mj": found.energy, "flash": found.flash,
         "sram": found.arena + found.persistent,
     }  # fmt: skip
+    accuracy = np.array([100 * row.accuracy for row in rows])
+    trainings = np.array([100 * net.test_accuracy for net in zoo.nets])
+    one = spread(trainings, [net.net for net in zoo.nets], accuracy)
     return Truth(
-        "pair-truth", nets, {TASK: np.array([100 * row.accuracy for row in rows])},
+        "pair-truth", nets, {TASK: accuracy},
         {name: np.asarray(values, np.float64) for name, values in costs.items()},
-        scores | {"random": random_scores(len(nets))}, np.arange(len(nets)),
+        scores | {RANDOM: np.zeros(len(nets))}, np.arange(len(nets)),
+        {TASK: one / np.sqrt([len(row.seeds) for row in rows])},
     )  # fmt: skip
 
 
