@@ -18,7 +18,7 @@ from zeroshot.bench.table import Truth
 from zeroshot.spaces import nasbench201
 from zeroshot.types import BoolArray
 
-OPTIONS = Options(resamples=200)
+OPTIONS = Options()
 FIXED, SPLITS = "fuse: graph + jacob_cov + az_nas", 4
 OTHERS = ("vkdnw_agg", "az_nas", "meco", "params")  # what the fixed combination is set against
 LABELS = {25: 10, 100: 10, 1000: 3}  # labels -> draws of them
@@ -80,28 +80,20 @@ def by_reasoning(truth: Truth) -> Iterable[dict[str, Any]]:
 def against_others(truth: Truth) -> Iterable[dict[str, Any]]:
     """The fixed combination less each of the best single scores, on equal rows and in equal resamples."""
     for what, rows in rows_by_view(truth).items():
-        weights = stats.resamples(truth.groups[rows], OPTIONS.resamples, OPTIONS.seed)
+        n, weights = int(rows.sum()), stats.resamples(truth.groups[rows], OPTIONS.resamples, OPTIONS.seed)
+        names = [name for name in (FIXED, *OTHERS) if name in truth.scores]
+        scores = np.array([truth.scores[name][rows] for name in names])
         for task, truths in truth.accuracy.items():
-            once, drawn = (stats.Ranked(truths[rows], np.zeros((0, rows.sum())), w) for w in (None, weights))
-            mine, mine_drawn = (each.correlations(truth.scores[FIXED][rows])[0] for each in (once, drawn))
-            for other in (name for name in OTHERS if name in truth.scores):
-                theirs, theirs_drawn = (each.correlations(truth.scores[other][rows])[0] for each in (once, drawn))
-                found = stats.estimate(mine - theirs, mine_drawn - theirs_drawn, int(rows.sum()))
+            once, drawn = (
+                stats.rank_correlations(scores, truths[rows], np.zeros((0, n)), w)[0] for w in (None, weights)
+            )
+            for at, other in enumerate(names[1:], 1):
+                found = stats.estimate(once[0] - once[at], drawn[0] - drawn[at], n)
                 yield {
-                    "nets": truth.name, "rows are": what, "rows": found.n, "task": task, "score": other,
-                    "spearman": float(theirs[0]), "fusion": float(mine[0]), "ahead": found.value, "low": found.low,
-                    "high": found.high,
+                    "nets": truth.name, "rows are": what, "rows": n, "task": task, "score": other,
+                    "spearman": float(once[at, 0]), "fusion": float(once[0, 0]), "ahead": found.value,
+                    "low": found.low, "high": found.high,
                 }  # fmt: skip
-
-
-def ceiling(truth: Truth) -> dict[str, float]:
-    """Spearman that the mean accuracy of each function would have: rows of one function differ by training alone."""
-    found = {}
-    for task, y in truth.accuracy.items():
-        _, net = np.unique(truth.groups, return_inverse=True)
-        means = np.bincount(net, y) / np.bincount(net)
-        found[task] = float(stats.spearman(means[net], y)[0])
-    return found
 
 
 def candidates(names: Sequence[str]) -> list[str]:

@@ -1,6 +1,6 @@
 """The part of results/proxy_bench.md on combinations: goals, choices, frozen weights, models with labels."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 from benchmarks.proxy_cells import TASKS, Rows, dot, escaped, spread
 from benchmarks.script import table
@@ -56,8 +56,8 @@ def headline(choices: Rows, frozen: Rows, calibrated: Rows) -> list[str]:
     return [*lines, *table(["figure", "goal", *TASKS], rows), ""]
 
 
-def against_lines(rows: Rows, most: Mapping[str, Mapping[str, float]]) -> list[str]:
-    """The fixed combination against the best single scores, and what no score of functions can exceed."""
+def against_lines(rows: Rows) -> list[str]:
+    """The fixed combination against the best single scores."""
     if not rows:
         return []
     shown = [
@@ -67,13 +67,10 @@ def against_lines(rows: Rows, most: Mapping[str, Mapping[str, float]]) -> list[s
         ]
         for row in rows
     ]  # fmt: skip
-    tops = "; ".join(f"{nets}: {' / '.join(dot(v) for v in values.values())}" for nets, values in most.items())
     return [
         "### The fixed combination against single scores",
         "",
-        "Spearman on equal rows; the difference has the 95 % interval of a paired bootstrap over functions. No score "
-        "of a function can do better than the mean accuracy of its rows, which differ by their trainings alone "
-        f"({tops}).",
+        "Spearman on equal rows; the difference has the 95 % interval of a paired bootstrap over functions.",
         "",
         *table(["cells", "rows are", "rows", "task", "combination", "score", "its Spearman", "ahead by"], shown),
         "",

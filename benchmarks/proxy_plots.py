@@ -8,7 +8,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, LogLocator, NullFormatter, StrMethodFormatter
 
-from zeroshot.bench.constrained import pareto_front, random_sweep, sweep
+from zeroshot.bench.constrained import pareto_front, sweep
 from zeroshot.bench.judge import Verdict
 from zeroshot.bench.table import Truth
 
@@ -67,7 +67,7 @@ def plot_regret(truth: Truth, path: Path) -> None:
         for name, colour in SHOWN.items():
             if name not in truth.scores:
                 continue
-            swept = random_sweep(truth, TASK, cost) if name == "random" else sweep(truth, TASK, cost, name)
+            swept = sweep(truth, TASK, cost, name)
             above.plot(swept.limits, swept.picked, ".-", color=colour, lw=1, ms=4, label=NAMES.get(name, name))
             below.plot(swept.limits, swept.regret, ".-", color=colour, lw=1, ms=4, label=name)
         below.set_xlabel(f"limit, {unit}")

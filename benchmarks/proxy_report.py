@@ -8,7 +8,7 @@ import numpy as np
 from benchmarks.proxy_cells import TASKS, dot, interval, number
 from benchmarks.script import table
 from zeroshot.bench.constrained import LIMITS
-from zeroshot.bench.judge import Verdict
+from zeroshot.bench.judge import SHARES, Verdict
 from zeroshot.bench.seeds import OverSeeds
 from zeroshot.bench.study import ALL, EVERY, Study
 
@@ -21,19 +21,39 @@ def verdict_lines(verdicts: Sequence[Verdict]) -> list[str]:
     names = list(dict.fromkeys(v.proxy for v in verdicts))
     names.sort(key=lambda name: -np.nan_to_num(found[TASKS[0], name].spearman["all"].value, nan=-2))
     heads = ["score", "CIFAR-10: Spearman", "tau-b", "top 10 %", "top 5 %", "given params, MACs", "in MACs bands"]
-    heads += ["precision@100", "best rank@10", "CIFAR-100: Spearman", "tau-b", "top 5 %"]
+    heads += ["precision@100", "best rank@10", "less `params`", "CIFAR-100: Spearman", "tau-b", "top 5 %"]
     heads += ["ImageNet16-120: Spearman", "tau-b", "top 5 %"]
     rows = []
     for name in names:
         v = found[TASKS[0], name]
         row = [f"`{name}`", interval(v.spearman["all"]), number(v.kendall["all"])]
-        row += [number(v.spearman["top 10 %"]), number(v.spearman["top 5 %"]), number(v.partial)]
+        row += [number(v.spearman["top 10 %"]), interval(v.spearman["top 5 %"]), number(v.partial)]
         row += [" ".join(number(band) for band in v.bands), at(v.precision, 100), at(v.best_rank, 10, 0)]
+        row.append(interval(v.ahead["params"]) if "params" in v.ahead else "")
         for task in TASKS[1:]:
             v = found[task, name]
-            row += [interval(v.spearman["all"]), number(v.kendall["all"]), number(v.spearman["top 5 %"])]
+            row += [interval(v.spearman["all"]), number(v.kendall["all"]), interval(v.spearman["top 5 %"])]
         rows.append(row)
     return [*table(heads, rows), ""]
+
+
+def ceiling_lines(study: Study) -> list[str]:
+    """What differences between trainings leave to reach."""
+    shares = ("all", *SHARES)
+    rows = [
+        [nets, task, *(dot(found[share]) for share in shares)]
+        for nets, tasks in study.ceilings.items() for task, found in tasks.items() if found
+    ]  # fmt: skip
+    return [
+        "### What a score can reach",
+        "",
+        "Rows of one function differ by their trainings alone. Spearman of a score that knew each row's expected "
+        "accuracy, about: that of the accuracies with those of trainings anew, whose spread is pooled over functions "
+        "of like accuracy. It is rather too high than too low.",
+        "",
+        *table(["cells", "task", *shares], rows),
+        "",
+    ]
 
 
 def at(values: Mapping[int, float], k: int, digits: int = 2) -> str:

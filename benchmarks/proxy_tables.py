@@ -17,7 +17,7 @@ import numpy as np
 
 from benchmarks import proxy_combined_report as combined
 from benchmarks import proxy_report as report
-from benchmarks.proxy_combined import FIXED, OPTIONS, against_others, calibrated, ceiling, choices, frozen
+from benchmarks.proxy_combined import FIXED, OPTIONS, against_others, calibrated, choices, frozen
 from benchmarks.proxy_plots import plot_correlations, plot_regret
 from benchmarks.proxy_published import COLUMNS, compared
 from benchmarks.script import RESULTS, Arguments, data_folder, exit_code, parser
@@ -25,6 +25,7 @@ from zeroshot.bench import nasbench201 as nb
 from zeroshot.bench import scores as cell_scores
 from zeroshot.bench import statistics as stats
 from zeroshot.bench import study as studies
+from zeroshot.bench.combine import VIEW
 from zeroshot.bench.seeds import OverSeeds, over_seeds, shared_cells
 from zeroshot.bench.table import Truth
 from zeroshot.runs.files import write_file
@@ -72,7 +73,9 @@ def across_seeds(truth: Truth) -> dict[str, list[OverSeeds]]:
         tables.append(studies.with_combinations(own))
     names = [n for n in tables[0].scores if n not in truth.scores and all(n in other.scores for other in tables)]
     columns = {name: np.stack([each.scores[name] for each in tables]) for name in names}
-    return {task: over_seeds(columns, truth.accuracy[task][cells], 300, 0) for task in nb.TASKS}
+    return {
+        task: over_seeds(columns, truth.accuracy[task][cells], OPTIONS.resamples, OPTIONS.seed) for task in nb.TASKS
+    }
 
 
 def with_dead_operations(truth: Truth) -> dict[tuple[str, str], float]:
@@ -111,7 +114,7 @@ def over_machines() -> list[str]:
 
 def text(
     study: studies.Study, seeds: dict[str, list[OverSeeds]], published: Sequence[dict[str, Any]],
-    most: dict[str, dict[str, float]], machine: str,
+    machine: str,
 ) -> str:  # fmt: skip
     """The whole report."""
     choice_rows, frozen_rows, calibrated_rows = stored(CHOICES), stored(FROZEN), stored(CALIBRATED)
@@ -119,19 +122,22 @@ def text(
         "# Proxies against trained nets: NAS-Bench-201",
         "",
         f"Test accuracy after 200 epochs. Scored on {machine}. Correlations are signed; intervals are 95 % percentile "
-        f"bootstrap intervals over distinct nets ({OPTIONS.resamples} resamples; rows that compute the same function "
+        f"bootstrap intervals over distinct nets ({OPTIONS.resamples:,} resamples; rows that compute the same function "
         "are drawn together): how a figure would vary over another draw of functions like these, with weights, images "
         "and trainings as they are. Top 10 % and 5 %: of the rows, by true accuracy. Figures that are not shown here, "
         "intervals of all of them among these, are in proxy_bench.csv.",
         "",
         *combined.headline(choice_rows, frozen_rows, calibrated_rows),
-        *combined.against_lines(stored(AGAINST), most),
+        *combined.against_lines(stored(AGAINST)),
+        *report.ceiling_lines(study),
         "## Every score",
         "",
         "Bands: four of MACs, from cheap to dear. precision@100: share of the 100 favourites that are among the 100 "
-        "best; best rank@10: true rank of the best of 10 favourites. `depth` is convolutions on the longest path of a "
-        "cell. `fuse: ...` are mean log-ranks of parts that were named by hand. Undefined: the score is constant, or "
-        "follows from params and MACs. No interval: in some resamples it is constant.",
+        "best; best rank@10: true rank of the best of 10 favourites. Less `params`: of Spearman, in equal resamples; "
+        "the intervals hold for all differences of a set and task at once (max-t bootstrap). `random`: what scores "
+        "that know nothing get on average, and where 95 % of them lie. `depth` is convolutions on the longest path of "
+        f"a cell. `fuse: ...` are mean log-ranks. {VIEW} Undefined: the score is constant, or follows from params and "
+        "MACs. No interval: in some resamples it is constant.",
         "",
     ]
     for nets, about in study.about.items():
@@ -177,8 +183,7 @@ def main(arguments: Arguments = None) -> None:
         {"nets": each.nets, "task": each.task, "score": each.proxy, "cost": each.cost, "mean regret": each.points}
         for each in study.sweeps if each.nets != studies.EVERY
     ))  # fmt: skip
-    most = {each.name: ceiling(each) for each, _ in large}
-    whole = text(study, seeds, beside, most, scores.machine)
+    whole = text(study, seeds, beside, scores.machine)
     write_file(RESULTS / "proxy_bench.md", whole)
     plot_correlations(study.verdicts, RESULTS / "proxy_bench.png")
     plot_regret(large[0][0], RESULTS / "proxy_bench_regret.png")
