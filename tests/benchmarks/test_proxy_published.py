@@ -43,6 +43,7 @@ def verdict(nets, task, proxy, value):
         spearman={"all": estimate},
         kendall={},
         partial=estimate,
+        ahead={},
         bands=(),
         precision={},
         best_rank={},
