@@ -139,7 +139,7 @@ def kendall(x: FloatArray, y: FloatArray, weights: Int32Array | None = None) -> 
     _, i = np.unique(x, return_inverse=True)
     _, j = np.unique(y, return_inverse=True)
     order = np.lexsort((j, i))
-    return _kendall(i[order].astype(np.int32), j[order].astype(np.int32), np.ascontiguousarray(weights[:, order]))
+    return _kendall(i[order].astype(np.int32), j[order].astype(np.int32), np.take(weights.T, order, axis=0))
 
 
 def _kendall(*ranked: Int32Array) -> FloatArray:
@@ -238,7 +238,7 @@ def chance(
     others, once = _dense(np.stack([y, *controls])), np.ones((1, n), np.int32)
     found = _rank_correlations(drawn, others, once)
     order = np.argsort(y)
-    tau = np.array([_kendall(others[0][order], x[order], once)[0] for x in drawn])
+    tau = np.array([_kendall(others[0][order], x[order], once.T)[0] for x in drawn])
     rho, given, tau_b = (estimate(0.0, values.ravel(), n) for values in (*found, tau))
     return rho, given, tau_b
 
