@@ -40,10 +40,8 @@ def verdict_lines(verdicts: Sequence[Verdict]) -> list[str]:
 def ceiling_lines(study: Study) -> list[str]:
     """What differences between trainings leave to reach."""
     shares = ("all", *SHARES)
-    rows = [
-        [nets, task, *(dot(found[share]) for share in shares)]
-        for nets, tasks in study.ceilings.items() for task, found in tasks.items() if found
-    ]  # fmt: skip
+    where = dict.fromkeys((each.nets, each.task) for each in study.ceilings)
+    rows = [[*pair, *(dot(study.ceiling(*pair)[share]) for share in shares)] for pair in where]
     return [
         "### What a score can reach",
         "",

@@ -22,8 +22,8 @@ def payload(found: "Study", drift: "Mapping[str, Drift]") -> dict[str, Any]:
     """What --json prints."""
     return {
         "nets": found.about, "notes": [spoken(note) for note in found.notes],
-        "verdicts": [verdict.row() for verdict in found.verdicts], "ceilings": [each._asdict() for each in found.ceilings],
-        "mean_regret": _nested(found),
+        "verdicts": [verdict.row() for verdict in found.verdicts], "mean_regret": _nested(found),
+        "ceilings": [each._asdict() for each in found.ceilings],
         "rescored": {
             name: {"cells": each.cells, "largest_relative_difference": each.difference} for name, each in drift.items()
         },

@@ -46,7 +46,7 @@ class Study:
         sweeps: What is picked along limits, one a set of nets, task, proxy and cost; none without costs.
         about: What each set of nets is, by its name.
         notes: What a reader must know.
-        ceilings: One a set of nets, task and share of the nets; none where trainings of one net are not known to differ.
+        ceilings: One a set of nets, task and share of the nets; none where nobody knows how trainings of a net differ.
     """
 
     verdicts: tuple[Verdict, ...]
