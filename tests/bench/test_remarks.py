@@ -1,5 +1,7 @@
 """What a reader of verdicts is told beside the figures."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -31,6 +33,8 @@ def test_undefined_scores_and_unmeasured_costs_are_counted(truth):
         "t: ranked last are the nets on which a proxy is undefined: gaps 3.",
         "t: 3 of 20 nets have no tpu and no gpu, and take no part in limits on them.",
     )
+    others = truth.costs | {"gpu": truth.costs["gpu"][::-1]}  # as many nets, but not the same
+    assert len(remarks(replace(truth, costs=others), [], ["tpu", "gpu"])) == 2
 
 
 def test_proxies_that_say_the_same_are_named(truth):

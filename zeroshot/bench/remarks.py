@@ -31,11 +31,12 @@ def _undefined(shown: Mapping[str, FloatArray]) -> str:
 
 def _unmeasured(truth: Truth, costs: Sequence[str]) -> list[str]:
     """Costs that some nets lack, those that lack the same in one sentence."""
-    without: dict[int, list[str]] = {}
+    without: dict[bytes, list[str]] = {}
     for name in costs:
-        without.setdefault(int((~np.isfinite(truth.costs[name])).sum()), []).append(name)
+        without.setdefault(np.isfinite(truth.costs[name]).tobytes(), []).append(name)
     told = []
-    for count, names in without.items():
+    for names in without.values():
+        count = int((~np.isfinite(truth.costs[names[0]])).sum())
         if count:
             which = f"no {' and no '.join(names)}, and take no part in limits on {'it' if len(names) == 1 else 'them'}"
             told.append(f"{count:,} of {len(truth):,} nets have {which}.")
