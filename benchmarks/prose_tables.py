@@ -5,6 +5,7 @@ from collections.abc import Callable
 from benchmarks.prose_sources import (
     ALL,
     BENCH,
+    CARRY,
     ERROR,
     FUSION,
     LATENCY,
@@ -27,8 +28,11 @@ WAYS = {
 }
 
 
+FAMILIES = "other nets, each family left out"
+
+
 def headlines() -> str:
-    """Five figures of the README, each beside what it is measured against."""
+    """Figures of the README, each beside what it is measured against."""
     single, pairs = "Single nets", "Pairs, true single accuracies given"
     resnet8 = tables(section("firmware.md", "Instructions of one inference"))[0]["ResNet8"]
     return markdown(
@@ -38,6 +42,16 @@ def headlines() -> str:
                 "order of 64 trained nets, Spearman correlation",
                 cell(TRUTH, single, "fitted model", "Spearman"),
                 f"{cell(TRUTH, single, 'MACs only', 'Spearman')} number of MACs",
+            ],
+            [
+                "order of 62 nets of the field's families, each family unseen",
+                cell(CARRY, "How far predictions carry", FAMILIES, "size"),
+                f"{cell(CARRY, 'How far predictions carry', FAMILIES, 'macs')} number of MACs",
+            ],
+            [
+                "nets inside 80 % intervals, ten tasks, each predicted by the others",
+                f"{found(CARRY, 'Inside the 80 % bars are (.*?) % of all nets')[0]} %",
+                f"at least {found(CARRY, 'of these tasks, at least (.*?) % in each')[0]} % on each task",
             ],
             [
                 "accuracy lost to the best pair, mean over 12 budgets of MACs",
@@ -96,16 +110,32 @@ def predictions() -> str:
 
 
 def copula() -> str:
-    """Errors of the copula, of a constant correlation and of independence, on four tasks."""
+    """Errors of the copula, of a constant correlation and of independence, on several tasks."""
     places = {
         "held-out pairs, CIFAR-10": ("Pairs, true single accuracies given", 0),
-        "handwritten digits, 496 pairs": ("digits", 1),
         "CIFAR-10 grouped into five classes": ("five superclasses", 1),
         "CIFAR-10 grouped into two classes": ("animals or vehicles", 1),
     }
     ways = ("fitted", "constant gamma and kappa", "independence (kappa = 0)")
     body = [[label, *(cell(TRUTH, at, way, ERROR, n) for way in ways)] for label, (at, n) in places.items()]
+    trained = tables(section(CARRY, "Pairs"))[0]
+    body += [[f"{task}, trained for it", *(row[way] for way in ("fitted", "constant", "independence"))]
+             for task, row in trained.items()]  # fmt: skip
     return markdown(["the copula's mean error, points", "fitted", "constant", "independence"], body)
+
+
+def spaces() -> str:
+    """Rank correlations of the size and of single proxies in several populations."""
+    heads = ["nets", "size", "without readout", "macs", "params", "naswot", "swap"]
+    found = tables(section(CARRY, "How far predictions carry"))[0]
+    return markdown(["Spearman correlation", *heads], [[name, *(row[h] for h in heads)] for name, row in found.items()])
+
+
+def tasks() -> str:
+    """Tasks that were predicted by the others."""
+    heads = ["nets", "best - worst", "median", "bias", "MAE", "in 80 % bars", "size", "macs"]
+    found = tables(section(CARRY, "Tasks"))[0]
+    return markdown(["task", *heads], [[name, *(row[h] for h in heads)] for name, row in found.items()])
 
 
 def regret() -> str:
@@ -297,7 +327,8 @@ def speed() -> str:
 
 TABLES: dict[str, Callable[[], str]] = {
     "headlines": headlines, "search.first": first_pair,
-    "search": search_output, "predictions": predictions, "copula": copula, "regret": regret,
+    "search": search_output, "predictions": predictions, "spaces": spaces, "tasks": tasks,
+    "copula": copula, "regret": regret,
     "joint": joint, "nasbench201": nasbench201, "fidelity": fidelity, "generated-c": generated_c, "by-hand": by_hand,
     "training": training, "speed": speed,
 }  # fmt: skip

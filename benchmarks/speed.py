@@ -57,7 +57,7 @@ def population(n: int, seed: int) -> tuple[NetCosts, FloatArray]:
     table = layer_table(McuSpace.for_images(32).sample(n, np.random.default_rng(seed)), 3, 10)
     costs = net_costs(table, board, engine)
     fused = fuse_ranks(score_static(table, load_proxies(("params", "macs", "nn_degree"))))
-    return costs, accuracy.expected_accuracy(fused, features(table), 0.263, 10, accuracy.STATIC)
+    return costs, accuracy.expected_accuracy(fused, features(table), 10, accuracy.STATIC)
 
 
 def pairs(n: int, budgets: Budgets, repeats: int) -> tuple[float, float, str]:

@@ -1,7 +1,6 @@
 """The chapters of the report, each from what was read and fitted."""
 
-from collections.abc import Callable, Mapping
-from pathlib import Path
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 
@@ -18,11 +17,10 @@ from benchmarks.pair_truth.contest import (
     shares_of,
     whatever_the_budget,
 )
-from benchmarks.pair_truth.couplings import Curves, accuracies, constant, curves, judge_pairs, own_errors, test_families
+from benchmarks.pair_truth.couplings import Curves, accuracies, constant, judge_pairs, own_errors, test_families
 from benchmarks.pair_truth.evaluation import (
     TRAINED,
     Predicted,
-    carried,
     couplings_on,
     judge_anchored,
     pairs_covered,
@@ -33,13 +31,13 @@ from benchmarks.pair_truth.evaluation import (
     training_free,
     transfer,
 )
-from benchmarks.pair_truth.fitting import Constants, fit
+from benchmarks.pair_truth.fitting import Constants
 from benchmarks.pair_truth.market import MARKETS, Market, Terms, market
 from benchmarks.pair_truth.predictors import judge
-from benchmarks.pair_truth.regroup import DIGITS, SHOWN, WHOLE
-from benchmarks.pair_truth.study import FEW, Sample, label_noise, load_sample, zoo_sha256
+from benchmarks.pair_truth.regroup import SHOWN
+from benchmarks.pair_truth.study import Sample, label_noise, zoo_sha256
+from benchmarks.tasks.levels import TaskNets
 from zeroshot.bench.pair_truth import Zoo
-from zeroshot.bench.truth_files import LABELS
 from zeroshot.types import FloatArray
 
 FEWER = (16, 32, 64)  # calibration nets
@@ -66,13 +64,13 @@ def head(whole: Zoo, calibration: Sample, held: Sample, planned: int) -> show.Li
     ]  # fmt: skip
 
 
-def study_singles(calibration: Sample, held: Sample, found: Constants, anchor: float) -> show.Lines:
+def study_singles(calibration: Sample, held: Sample, found: Constants) -> show.Lines:
     """Single nets: ways, constants, error bars."""
     numbers = [n for n in TRAINED if n <= len(held) // 2]
     return [
         "## Single nets", "",
         f"Left: {len(calibration)} calibration nets, cross-validated. Right: {len(held)} held-out.", "",
-        *show.single_table(found.judged, singles(calibration, held, found, anchor)), *show.constants_lines(found),
+        *show.single_table(found.judged, singles(calibration, held, found)), *show.constants_lines(found),
         "## Each proxy alone", "",
         "Signed correlations with accuracy on the test images; nets on which a proxy is undefined rank last. The last "
         f"column compares with {show.number(found.judged['ridge over features'].rmse)} of the features alone.", "",
@@ -80,7 +78,7 @@ def study_singles(calibration: Sample, held: Sample, found: Constants, anchor: f
         "## Anchored by N trainings", "",
         "N held-out nets, chosen by design, are trained and measured on validation images; the others are judged. "
         "Task and recipe are the zoo's own, so there is little left to learn here; see the other tasks below.", "",
-        *show.anchored_table([judge_anchored(held, found.model, anchor, n) for n in numbers]),
+        *show.anchored_table([judge_anchored(held, found.model, n) for n in numbers]),
     ]  # fmt: skip
 
 
@@ -100,14 +98,12 @@ def study_coupling(calibration: Sample, held: Sample, found: Constants, own: Cur
 
 def study_pairs(held: Sample, given: Mapping[str, Predicted], found: Constants, other: Curves) -> show.Lines:
     """Pairs from predicted single accuracies."""
-    covered = {name: pairs_covered(other, each, found.coupling) for name, each in given.items()}
+    covered = {name: pairs_covered(held, other, each, found.coupling) for name, each in given.items()}
     return ["## Pairs, single accuracies predicted", "",
             *show.fit_table(pairs_from(held, other, given, found.coupling), "single accuracies", covered)]  # fmt: skip
 
 
-def searching(
-    on: Market, held: Sample, untrained: FloatArray, found: Constants, anchor: float, budgets: FloatArray
-) -> list[Regret]:
+def searching(on: Market, held: Sample, untrained: FloatArray, found: Constants, budgets: FloatArray) -> list[Regret]:
     """What a user of the search has: pairs that are trained before one is taken, and `--calibrate N`."""
 
     def calibrating(n: int) -> Callable[[float], FloatArray]:
@@ -115,7 +111,7 @@ def searching(
             def merit(accuracy: FloatArray) -> list[int]:
                 return in_order(on, on.predicted(accuracy, found.coupling), budget)
 
-            its = searched(held, found.model, anchor, n, merit)
+            its = searched(held, found.model, n, merit)
             return on.predicted(accuracies(its.mu), found.coupling)
 
         return values
@@ -129,7 +125,7 @@ def searching(
 
 
 def study_budgets(
-    calibration: Sample, held: Sample, given: Mapping[str, Predicted], found: Constants, anchor: float
+    calibration: Sample, held: Sample, given: Mapping[str, Predicted], found: Constants
 ) -> tuple[show.Lines, Contests]:
     """Regret, and joint against separate against single."""
     lines: show.Lines = []
@@ -145,7 +141,7 @@ def study_budgets(
             "inside the budget minus that of the pair which the prediction picks. The best is the best on these very "
             "test images, which flatters it.", "",
             *show.regret_table(terms, budgets.tolist(), [
-                *regrets(on, values, budgets), *searching(on, held, values["no training"], found, anchor, budgets),
+                *regrets(on, values, budgets), *searching(on, held, values["no training"], found, budgets),
             ]),
         ]  # fmt: skip
         singly = accuracies(given["no training"].mu)
@@ -166,14 +162,14 @@ def study_budgets(
 
 
 def study_size(
-    calibration: Sample, held: Sample, found: Constants, other: Curves, anchors: Mapping[str, float]
+    calibration: Sample, held: Sample, found: Constants, other: Curves, refit: Callable[[Sample], Constants]
 ) -> show.Lines:
     """The same from fewer calibration nets: the first of the draw, which are a sample of the same kind."""
     markets, rows = [market(held, terms) for terms in MARKETS], []
     for n in (*(n for n in FEWER if n < len(calibration)), len(calibration)):
         part = calibration.take(np.arange(n))
-        its = found if n == len(calibration) else fit(part, curves(part), anchors)
-        mu = training_free(held, its.model, anchors[WHOLE]).mu
+        its = found if n == len(calibration) else refit(part)
+        mu = training_free(held, its.model).mu
         fitted = judge_pairs(other, accuracies(mu), its.coupling, held.zoo.macs())
         values = [on.predicted(accuracies(mu), its.coupling) for on in markets]
         losses = [
@@ -183,41 +179,21 @@ def study_size(
         rows.append((n, its, judge(mu, held.mu), fitted, losses))
     return [
         "## How many calibration nets", "",
-        "Held-out nets and pairs, nothing trained for them, from constants fitted to the first calibration nets alone "
-        "(way and trust chosen on these too). Regret hangs on few picks: read it with the errors beside it.", "",
+        "Held-out nets and pairs, nothing trained for them, from constants fitted to the first calibration nets alone, "
+        "without nets of other kinds. Regret hangs on few picks: read it with the errors beside it.", "",
         *show.size_table(rows),
     ]  # fmt: skip
 
 
-def study_transfer(
-    calibration: Sample, held: Sample, found: Constants, own: Curves, anchors: Mapping[str, float]
-) -> show.Lines:
+def study_transfer(held: Sample, found: Constants, own: Curves, tasks: Sequence[TaskNets]) -> show.Lines:
     """Other tasks."""
     lines = [
         "## Another task", "",
         "CIFAR-10's classes in groups, from the stored answers: right is an answer in the right group, confidence "
         "stays. No net was trained for these tasks: accuracies carry over more kindly than to a new data set, "
         "couplings less, since a net in doubt between two classes of one group is sure of the group and does not know "
-        "it. Task constants come from the other groupings, on the calibration nets.", "",
+        "it. Levels come from the other tasks and groupings. Tasks with trainings of their own are in tasks.md.", "",
     ]  # fmt: skip
     for task in SHOWN:
-        lines += show.transfer_lines(transfer(calibration, held, found, constant(own), anchors, task))
+        lines += show.transfer_lines(transfer(held, found, constant(own), tasks, task))
     return lines
-
-
-def study_digits(folder: Path, found: Constants, own: Curves, anchor: float) -> show.Lines:
-    """Another data set."""
-    if not (folder / "zoo" / LABELS).exists():
-        return ["## Another data set", "", "No net is trained on digits yet.", ""]
-    sample, _ = load_sample(folder / "zoo", folder, channels=1)
-    if len(sample) < FEW:
-        return ["## Another data set", "", *show.too_few(len(sample), "a table of digits")]
-    parts = {part: len(truth) for part, truth in sample.zoo.labels.items()}
-    return [
-        "## Another data set", "",
-        f"{len(sample)} held-out nets trained on handwritten digits, 30 epochs of 1,295 images of 8x8 grey pixels, "
-        f"enlarged; {parts['validation']} validation and {parts['test']} test images. All nets are within a few points "
-        "of each other, and an image is "
-        f"{100 / parts['test']:.2f} points: ranks say little here, levels and error bars do.", "",
-        *show.transfer_lines(carried(sample, found, constant(own), anchor, DIGITS)),
-    ]  # fmt: skip

@@ -5,9 +5,11 @@ from dataclasses import dataclass, field
 import numpy as np
 from scipy.special import ndtr, ndtri
 
+from benchmarks.pair_truth.drawing import CHANNELS, CLASSES
 from benchmarks.pair_truth.study import Sample, kendall
 from zeroshot.cascade.copula import Coupling, cascade_accuracy, fit_correlation, fit_coupling
-from zeroshot.net import NetSpec
+from zeroshot.cost.counts import layer_macs, per_net
+from zeroshot.net import DEPTHWISE, NetSpec, layer_table, spec_array
 from zeroshot.types import BoolArray, FloatArray, Int64Array
 
 RATES = tuple(np.round(np.arange(0.05, 0.601, 0.05), 2).tolist())  # nominal escalation rates of a curve
@@ -162,7 +164,9 @@ def likeness(sample: Sample, found: Curves) -> dict[str, FloatArray]:
     sides = np.array([spec.resolution for spec in specs], float)
     wise = np.array([block in "dm" for block in blocks])
     a, b = found.little, found.big
-    depthwise = sample.inputs.known["depthwise_share"]
+    table = layer_table(spec_array(specs), CHANNELS, CLASSES)
+    work = layer_macs(table)
+    depthwise = per_net(table, np.where(table.column("op") == DEPTHWISE, work, 0)) / per_net(table, work)
     return {
         "same block": (blocks[a] == blocks[b]).astype(float),
         "both or neither depthwise": (wise[a] == wise[b]).astype(float),

@@ -1,13 +1,13 @@
 """The fitted constants on nets that they never saw: single nets, error bars, N trainings, pairs, another task."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 import numpy as np
 from scipy.special import ndtri
 
 from benchmarks.pair_truth.couplings import Curves, Fit, accuracies, curves, independent, judge_pairs
-from benchmarks.pair_truth.fitting import Constants, fit_tasks, sizes_of, with_tasks
+from benchmarks.pair_truth.fitting import Constants, sizes_of, with_tasks
 from benchmarks.pair_truth.predictors import (
     BASELINES,
     FEW_FEATURES,
@@ -18,13 +18,15 @@ from benchmarks.pair_truth.predictors import (
     direct,
     judge,
 )
-from benchmarks.pair_truth.regroup import GROUPS, WHOLE
+from benchmarks.pair_truth.regroup import GROUPS
 from benchmarks.pair_truth.study import STATIC, Sample, regrouped, spearman
+from benchmarks.tasks.levels import TaskNets, fit_level, steps_effect
+from benchmarks.tasks.traits import read_traits
 from zeroshot.accuracy.calibration import Calibration, calibrated, choose_design, updated
 from zeroshot.accuracy.model import PROBED as SHIPPED
-from zeroshot.accuracy.model import Z80, AccuracyModel, expected_accuracy
+from zeroshot.accuracy.model import Z80, AccuracyModel, expected_accuracy, net_sd
 from zeroshot.cascade.copula import PRIOR_COUPLING, Coupling, cascade_accuracy
-from zeroshot.searching.error_bars import pair_spread
+from zeroshot.searching.error_bars import pair_interval, pair_spread
 from zeroshot.types import BoolArray, FloatArray
 
 TRAINED = (0, 4, 8, 16)
@@ -67,62 +69,59 @@ class Anchored:
     model: AccuracyModel
 
 
-def training_free(sample: Sample, model: AccuracyModel, anchor: float, classes: int = 10) -> Predicted:
+def training_free(sample: Sample, model: AccuracyModel, classes: int = 10) -> Predicted:
     """Predict a population by a model, as a search has it after probing."""
-    accuracy = expected_accuracy(sample.inputs.fused(), sample.inputs.everything, anchor, classes, model)
+    accuracy = expected_accuracy(sample.inputs.fused(), sample.inputs.everything, classes, model)
     return Predicted(np.asarray(ndtri(accuracy)), np.zeros(len(sample), bool), model)
 
 
-def first_stage(sample: Sample, model: AccuracyModel, anchor: float) -> Predicted:
+def first_stage(sample: Sample, model: AccuracyModel) -> Predicted:
     """The same before probing, from static proxies."""
     fused = sample.inputs.fused(STATIC)
-    accuracy = expected_accuracy(fused, sample.inputs.known, anchor, 10, model)
+    accuracy = expected_accuracy(fused, sample.inputs.known, 10, model)
     return Predicted(np.asarray(ndtri(accuracy)), np.zeros(len(sample), bool), model)
 
 
-def anchored(sample: Sample, model: AccuracyModel, anchor: float, n: int) -> Predicted:
+def anchored(sample: Sample, model: AccuracyModel, n: int) -> Predicted:
     """The same after n of these nets were trained, spread by design and measured on validation images."""
     sizes = sizes_of(sample, model)
     rows = choose_design(sizes, n)
     images = len(sample.zoo.labels["validation"])
-    its = calibrated(model, sizes, rows, sample.validation[rows], anchor, images)
-    mu = _mu(sample, its, anchor)
+    its = calibrated(model, sizes, rows, sample.validation[rows], images)
+    mu = _mu(sample, its)
     mu[rows] = updated(mu[rows], its, sample.validation[rows], images)
     trained = np.zeros(len(sample), bool)
     trained[rows] = True
     return Predicted(mu, trained, its)
 
 
-def searched(
-    sample: Sample, model: AccuracyModel, anchor: float, n: int, merit: Callable[[FloatArray], Sequence[int]]
-) -> Predicted:
+def searched(sample: Sample, model: AccuracyModel, n: int, merit: Callable[[FloatArray], Sequence[int]]) -> Predicted:
     """The same as `zeroshot search --calibrate n` does it: some spread, most by merit.
 
     Args:
         sample: The population.
-        model: The constants.
-        anchor: `task_anchor` of the task.
+        model: The constants for the task.
         n: Nets to train.
         merit: Accuracies -> rows that the search would pick, best first.
     """
     images = len(sample.zoo.labels["validation"])
-    found = Calibration(model, model, sizes_of(sample, model), n, anchor, images)
+    found = Calibration(model, model, sizes_of(sample, model), n, images)
     rows = found.spread()
     while len(rows):
         found = found.told(rows, sample.validation[rows])
-        rows = found.next_best(merit(accuracies(found.hoped(_mu(sample, found.model, anchor)))))
+        rows = found.next_best(merit(accuracies(found.hoped(_mu(sample, found.model)))))
     trained = np.zeros(len(sample), bool)
     trained[found.rows] = True
-    return Predicted(found.posterior(_mu(sample, found.model, anchor)), trained, found.model)
+    return Predicted(found.posterior(_mu(sample, found.model)), trained, found.model)
 
 
-def _mu(sample: Sample, model: AccuracyModel, anchor: float) -> FloatArray:
-    return np.asarray(model.intercept + sizes_of(sample, model) + model.task_shift(anchor), np.float64)
+def _mu(sample: Sample, model: AccuracyModel) -> FloatArray:
+    return np.asarray(model.intercept + sizes_of(sample, model), np.float64)
 
 
-def judge_anchored(sample: Sample, model: AccuracyModel, anchor: float, n: int) -> Anchored:
+def judge_anchored(sample: Sample, model: AccuracyModel, n: int) -> Anchored:
     """Judge `anchored` on the nets that were not trained for it."""
-    found = anchored(sample, model, anchor, n) if n else training_free(sample, model, anchor, classes_of(sample))
+    found = anchored(sample, model, n) if n else training_free(sample, model, classes_of(sample))
     rest, its = ~found.trained, found.model or model
     judged = judge(found.mu[rest], sample.mu[rest])
     miss = np.abs(judged.errors)
@@ -137,16 +136,16 @@ def classes_of(sample: Sample) -> int:
     return int(sample.zoo.labels["test"].max()) + 1
 
 
-def singles(calibration: Sample, held: Sample, constants: Constants, anchor: float) -> dict[str, Judged]:
+def singles(calibration: Sample, held: Sample, constants: Constants) -> dict[str, Judged]:
     """Every way, fitted to the calibration nets, on the held-out ones; then what a search shipped with so far does."""
     rows = np.arange(len(calibration))
     found = {
         name: judge(way(calibration.inputs, rows, calibration.mu)(held.inputs), held.mu)
         for name, way in (WAYS | BASELINES).items()
     }
-    found["fitted model"] = judge(training_free(held, constants.model, anchor).mu, held.mu)
-    found["fitted model, static proxies only"] = judge(first_stage(held, constants.static, anchor).mu, held.mu)
-    found[f"shipped now: {SHIPPED.name}"] = judge(training_free(held, SHIPPED, anchor).mu, held.mu)
+    found["fitted model"] = judge(training_free(held, constants.model).mu, held.mu)
+    found["fitted model, static proxies only"] = judge(first_stage(held, constants.static).mu, held.mu)
+    found[f"shipped now: {SHIPPED.name}"] = judge(training_free(held, SHIPPED.on(read_traits()["cifar10"])).mu, held.mu)
     return found
 
 
@@ -192,15 +191,15 @@ def proxies_alone(calibration: Sample, held: Sample) -> list[ProxyTest]:
     return sorted(found, key=lambda test: -np.nan_to_num(test.calibration, nan=-2.0))  # without a value last
 
 
-def predictions(calibration: Sample, held: Sample, constants: Constants, anchor: float) -> dict[str, Predicted]:
+def predictions(calibration: Sample, held: Sample, constants: Constants) -> dict[str, Predicted]:
     """What pairs of the held-out half are predicted from."""
     nobody, rows = np.zeros(len(held), bool), np.arange(len(calibration))
-    found = {"no training": training_free(held, constants.model, anchor)}
-    found["no training, layers alone"] = first_stage(held, constants.static, anchor)
-    found |= {f"{n} trained": anchored(held, constants.model, anchor, n) for n in TRAINED[1:] if n <= len(held) // 2}
+    found = {"no training": training_free(held, constants.model)}
+    found["no training, layers alone"] = first_stage(held, constants.static)
+    found |= {f"{n} trained": anchored(held, constants.model, n) for n in TRAINED[1:] if n <= len(held) // 2}
     for name, way in BASELINES.items():
         found[name] = Predicted(way(calibration.inputs, rows, calibration.mu)(held.inputs), nobody)
-    found[f"shipped now: {SHIPPED.name}"] = training_free(held, SHIPPED, anchor)
+    found[f"shipped now: {SHIPPED.name}"] = training_free(held, SHIPPED.on(read_traits()["cifar10"]))
     found["true single accuracies"] = Predicted(held.mu, nobody)
     return found
 
@@ -227,7 +226,7 @@ def couplings_on(held: Sample, found: Curves, fitted: Coupling, constant: Coupli
     return {name: judge_pairs(found, held.accuracy, each, held.zoo.macs()) for name, each in tried.items()}
 
 
-def pairs_covered(found: Curves, given: Predicted, coupling: Coupling) -> tuple[float, float]:
+def pairs_covered(held: Sample, found: Curves, given: Predicted, coupling: Coupling) -> tuple[float, float]:
     """Share of pairs whose true accuracy at `RATE` is inside the 80 % interval that a search prints.
 
     Returns:
@@ -238,9 +237,14 @@ def pairs_covered(found: Curves, given: Predicted, coupling: Coupling) -> tuple[
     column = int(np.argmin(np.abs(np.asarray(found.p).mean(axis=0) - RATE)))
     rows = np.flatnonzero(~(given.trained[found.little] | given.trained[found.big]))
     a, b, p = (accuracies(given.mu[found.little[rows]]), accuracies(given.mu[found.big[rows]]), found.p[rows, column])
-    nets, whole = pair_spread(a, b, p, given.model, coupling)
-    miss = np.abs(cascade_accuracy(a, b, p, coupling) - found.accuracy[rows, column])
-    return float((miss <= Z80 * whole).mean()), float((miss <= Z80 * nets).mean())
+    model = given.model
+    sd = net_sd(held.inputs.known, model)
+    known = (a, sd[found.little[rows]]), (b, sd[found.big[rows]])
+    measured = found.accuracy[rows, column]
+    low, high = pair_interval(*known, p, model, coupling)
+    miss = np.abs(cascade_accuracy(a, b, p, coupling) - measured)
+    inside = (low <= measured) & (measured <= high)
+    return float(inside.mean()), float((miss <= Z80 * pair_spread(*known, p, coupling)).mean())
 
 
 @dataclass(frozen=True, eq=False)
@@ -259,16 +263,12 @@ class Transfer:
 
 
 def transfer(
-    calibration: Sample, held: Sample, constants: Constants, constant: Coupling, anchors: Mapping[str, float], task: str
-) -> Transfer:
-    """Judge on a grouping of the classes; constants for other tasks are fitted to the other groupings."""
-    others = tuple(name for name in GROUPS if name != task)
-    model = with_tasks(constants.model, fit_tasks(calibration, constants.model, anchors, others), anchors[WHOLE])
-    return carried(regrouped(held, GROUPS[task], task), replace(constants, model=model), constant, anchors[task], task)
-
-
-def carried(sample: Sample, constants: Constants, constant: Coupling, anchor: float, task: str) -> Transfer:
-    """Judge constants on trained nets of another task."""
+    held: Sample, constants: Constants, constant: Coupling, tasks: Sequence[TaskNets], task: str
+) -> Transfer:  # fmt: skip
+    """Judge on a grouping of the classes, with levels that were fitted to the other tasks."""
+    rest = [each for each in tasks if each.name != task]
+    model = with_tasks(constants.model, fit_level(rest, constants.model, steps_effect())).on(read_traits()[task])
+    sample = regrouped(held, GROUPS[task], task)
     numbers = [n for n in TRAINED if n <= len(sample) // 2]
-    found = [judge_anchored(sample, constants.model, anchor, n) for n in numbers]
+    found = [judge_anchored(sample, model, n) for n in numbers]
     return Transfer(task, found, couplings_on(sample, curves(sample), constants.coupling, constant))

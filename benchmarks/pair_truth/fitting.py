@@ -7,22 +7,21 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from scipy.special import ndtri
 
 from benchmarks.pair_truth.couplings import Curves, couple
 from benchmarks.pair_truth.predictors import (
-    SHIPPABLE,
-    UNPROBED,
+    SIZED,
+    TELLING,
+    UNPROBED_SIZED,
     WAYS,
     Judged,
     blend,
     cross_validate,
     fit_model,
     judge,
-    simplest,
 )
-from benchmarks.pair_truth.regroup import GROUPS, WHOLE
-from benchmarks.pair_truth.study import ENOUGH, FEW, STATIC, Sample, regrouped
+from benchmarks.pair_truth.study import ENOUGH, FEW, STATIC, Sample
+from benchmarks.tasks.levels import LevelFit, TaskNets, cifar10_tasks, fit_level, steps_effect
 from zeroshot import constants
 from zeroshot.accuracy.model import AccuracyModel, believed, model_of
 from zeroshot.cascade.copula import Coupling, coupling_of
@@ -43,31 +42,12 @@ class Constants:
         model: Of single nets that were probed.
         coupling: Of pairs.
         judged: Way -> how cross-validation judged it, on the calibration nets.
-        chosen: The way whose columns the model has.
     """
 
     static: AccuracyModel
     model: AccuracyModel
     coupling: Coupling
     judged: dict[str, Judged]
-    chosen: str
-
-
-@dataclass(frozen=True)
-class TaskFit:
-    """How other tasks differ from the one that the line was fitted on.
-
-    Attributes:
-        slope: mu a unit of the anchor's probit.
-        sd_task: Root mean square of what the slope, fitted to the other tasks, leaves of each task's offset.
-        sd_slope: Root mean square of the factor on sizes, less 1.
-        tasks: Number of tasks.
-    """
-
-    slope: float
-    sd_task: float
-    sd_slope: float
-    tasks: int
 
 
 def sizes_of(sample: Sample, model: AccuracyModel) -> FloatArray:
@@ -75,69 +55,50 @@ def sizes_of(sample: Sample, model: AccuracyModel) -> FloatArray:
     return believed(sample.inputs.fused(), sample.inputs.everything, model)
 
 
-def fit_tasks(sample: Sample, model: AccuracyModel, anchors: Mapping[str, float], names: Sequence[str]) -> TaskFit:
-    """Offsets and factors of regrouped tasks on trained nets, and what their anchors explain.
-
-    Args:
-        sample: Of the calibration nets.
-        model: Fitted to it.
-        anchors: Task -> `task_anchor`.
-        names: Of `regroup.GROUPS`; three or more.
-    """
-    away, offsets, factors = [], [], []
-    for name in names:
-        there = regrouped(sample, GROUPS[name], name)
-        factor, level = np.polyfit(sizes_of(there, model), there.mu, 1)
-        away.append(ndtri(anchors[name]) - ndtri(anchors[WHOLE]))
-        offsets.append(level - model.intercept)
-        factors.append(factor)
-    x, y = np.array(away), np.array(offsets)
-    every = np.arange(len(names))
-    left = [y[i] - x[i] * (x[every != i] @ y[every != i]) / (x[every != i] @ x[every != i]) for i in every]
-    return TaskFit(
-        float(x @ y / (x @ x)), float(np.sqrt(np.mean(np.square(left)))),
-        float(np.sqrt(np.mean((np.array(factors) - 1) ** 2))), len(names),
-    )  # fmt: skip
-
-
-def with_tasks(model: AccuracyModel, tasks: TaskFit, reference: float) -> AccuracyModel:
+def with_tasks(model: AccuracyModel, found: LevelFit) -> AccuracyModel:
     """The model with constants for other tasks."""
-    return replace(
-        model, task_slope=tasks.slope, sd_task=tasks.sd_task, sd_slope=tasks.sd_slope, reference=reference
-    )  # fmt: skip
+    return replace(model, level=found.level, sd_task=found.sd_task, sd_slope=found.sd_slope)
 
 
-def fit(sample: Sample, curves: Curves, anchors: Mapping[str, float]) -> Constants:
-    """All constants from the calibration nets.
+def fit(sample: Sample, curves: Curves, others: Sample | None = None, tasks: Sequence[TaskNets] = ()) -> Constants:
+    """All constants from the calibration nets, other nets of the same task and recipe, and other tasks.
 
     Args:
-        sample: Its nets; of the other half nothing is seen here.
+        sample: The calibration nets; of the other half nothing is seen here.
         curves: Of their pairs.
-        anchors: Task -> `task_anchor`.
+        others: Nets that the space's sampler does not draw; None for none.
+        tasks: Other tasks.
 
     Raises:
         UsageError: There are fewer than `FEW` nets.
     """
     if len(sample) < FEW or set(sample.half) != {"calibration"}:
         raise UsageError(f"Constants need {FEW} calibration nets at least, and no others; there are {len(sample)}.")
+    judged = {
+        name: judge(cross_validate(way, sample.inputs, sample.mu), sample.mu) for name, way in WAYS.items()
+    }  # fmt: skip
     inputs, mu = sample.inputs, sample.mu
-    judged = {name: judge(cross_validate(way, inputs, mu), mu) for name, way in WAYS.items()}
     about = f"{len(sample)} nets trained for 5 epochs on CIFAR-10, those of the zoo that calibrate"
+    if others is not None:
+        inputs, mu = inputs.joined(others.inputs), np.concatenate([mu, others.mu])
+        about += f", and {len(others)} other nets"
+    every = [*cifar10_tasks(sample), *tasks]
+    names = f"{len(every)} tasks, {len(every) - len(tasks)} of them CIFAR-10 and groupings of its classes"
 
-    def shipped(name: str, way: str, fused: tuple[str, ...]) -> AccuracyModel:
-        features, proxies = SHIPPABLE[way]
+    def shipped(
+        name: str, features: tuple[str, ...], proxies: tuple[str, ...], fused: tuple[str, ...]
+    ) -> AccuracyModel:
         model = fit_model(inputs, np.arange(len(mu)), mu, features, proxies, fused)
-        alone = judge(cross_validate(blend(features, proxies, fused), inputs, mu, len(mu)), mu)
-        model = with_tasks(model, fit_tasks(sample, model, anchors, tuple(GROUPS)), anchors[WHOLE])
-        source = f"{way}, through {about}; other tasks from {len(GROUPS)} groupings of its classes"
-        return replace(model, name=name, sd_net=alone.rmse, source=source)
+        alone = judge(cross_validate(blend(features, proxies, fused), inputs, mu), mu)
+        model = with_tasks(model, fit_level(every, model, steps_effect()))
+        return replace(model, name=name, sd_net=alone.rmse, source=f"non-negative ridge through {about}; {names}")
 
-    chosen = simplest(judged, SHIPPABLE)
-    static = shipped(f"zoo-{len(sample)}-static", simplest(judged, UNPROBED), STATIC)
-    model = shipped(f"zoo-{len(sample)}", chosen, tuple(DEFAULT_PROXIES))
+    static = shipped(f"zoo-{len(mu)}-static", UNPROBED_SIZED, (), STATIC)
+    model = shipped(f"zoo-{len(mu)}", SIZED, TELLING, tuple(DEFAULT_PROXIES))
     coupling = couple(curves, sample.accuracy)
-    coupling = replace(coupling, name=f"copula-zoo-{len(sample)}", source=f"{len(curves)} pairs of {about}")
-    return Constants(static, model, coupling, judged, chosen)
+    source = f"{len(curves)} pairs of {len(sample)} nets trained for 5 epochs on CIFAR-10"
+    coupling = replace(coupling, name=f"copula-zoo-{len(sample)}", source=source)
+    return Constants(static, model, coupling, judged)
 
 
 def check_enough(nets: int, draft: bool) -> None:
@@ -168,7 +129,7 @@ def to_text(found: Constants, zoo_sha256: str, date: str, draft: bool) -> str:
             "command": COMMAND + (" --draft" if draft else ""),
         }), "",
         "# mu = intercept + sum of weight * (feature - centre) / scale, on the probit scale; evidence: what a probed",
-        "# score says beyond that sum; see zeroshot/accuracy.py.",
+        "# score says beyond that sum; level: what a task's traits say. See zeroshot/accuracy/model.py.",
         *_model_lines("static", found.static, mark), "", *_model_lines("probed", found.model, mark),
     ]  # fmt: skip
     lines += [
@@ -182,14 +143,15 @@ def to_text(found: Constants, zoo_sha256: str, date: str, draft: bool) -> str:
 
 
 def _model_lines(part: str, model: AccuracyModel, mark: str) -> list[str]:
-    numbers = ("intercept", "trust", "task_slope", "reference", "sd_net", "sd_task", "sd_slope")
+    numbers = ("intercept", "trust", "sd_net", "sd_task", "sd_slope")
     lines = [
         f"[accuracy.{part}]", *_pairs({"name": model.name + mark, "source": model.source}),
         *_pairs({key: _short(getattr(model, key)) for key in numbers}),
     ]  # fmt: skip
+    lines += ["", f"[accuracy.{part}.level]", *_pairs({key: _short(value) for key, value in vars(model.level).items()})]
     for kind, parts in (("terms", model.terms), ("evidence", model.evidence)):
         for each in parts:
-            values = {k: v if isinstance(v, str) else _short(v) for k, v in vars(each).items()}
+            values = {k: v if isinstance(v, str | bool) else _short(v) for k, v in vars(each).items()}
             lines += ["", f"[[accuracy.{part}.{kind}]]", *_pairs(values)]
     return lines
 

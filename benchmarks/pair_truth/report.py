@@ -9,7 +9,7 @@ from benchmarks.pair_truth.couplings import FamilyTest, Fit
 from benchmarks.pair_truth.evaluation import Anchored, ProxyTest, Transfer
 from benchmarks.pair_truth.fitting import Constants
 from benchmarks.pair_truth.market import Terms
-from benchmarks.pair_truth.predictors import Judged
+from benchmarks.pair_truth.predictors import CHOSEN, Judged
 from benchmarks.pair_truth.study import FEW
 
 Lines = list[str]
@@ -61,11 +61,11 @@ def constants_lines(found: Constants) -> Lines:
     weights = ", ".join(f"{term.feature} {term.weight:+.3f}" for term in model.terms)
     weights += "".join(f", {each.proxy} beyond size {each.weight:+.3f}" for each in model.evidence)
     return [
-        f"Chosen on the calibration nets alone, the simplest within a standard error of the best: **{found.chosen}**.",
+        f"Shipped: **{CHOSEN}**, fitted to other nets too; how the columns were chosen is told in tasks.md.",
         f"mu at the centre {model.intercept:.3f}; weights a standard deviation: {weights}. Trust in fused ranks: "
         f"{found.static.trust:.2f} (static proxies), {model.trust:.2f} (default proxies).",
         f"sd of a net {model.sd_net:.3f}, of a task {model.sd_task:.3f}, of a task's factor on sizes "
-        f"{model.sd_slope:.3f} (mu); task slope {model.task_slope:.3f}.",
+        f"{model.sd_slope:.3f} (a share).",
         f"gamma = tanh({coupling.gamma[0]:.3f} {coupling.gamma[1]:+.3f} mu_L), kappa = tanh({coupling.kappa[0]:.3f} "
         f"{coupling.kappa[1]:+.3f} mu_L {coupling.kappa[2]:+.3f} (mu_B - mu_L)).", "",
     ]  # fmt: skip
@@ -138,10 +138,10 @@ def regret_table(terms: Terms, budgets: Sequence[float], found: Sequence[Regret]
 
 def size_table(rows: Sequence[tuple[int, Constants, Judged, Fit, Sequence[Regret]]]) -> Lines:
     """Errors and regret by the number of calibration nets."""
-    head = ["calibration nets", "way", "trust", "MAE, points", "Spearman", "pairs: MAE", "Kendall, equal p",
+    head = ["calibration nets", "trust", "MAE, points", "Spearman", "pairs: MAE", "Kendall, equal p",
             "Kendall, equal cost", "regret, MACs: mean (worst)", "regret, latency: mean (worst)"]  # fmt: skip
     return table(head, [
-        [str(n), its.chosen, f"{its.model.trust:.2f}", points(single.mae), number(single.spearman), points(pairs.mae),
+        [str(n), f"{its.model.trust:.2f}", points(single.mae), number(single.spearman), points(pairs.mae),
          number(pairs.kendall), number(pairs.kendall_cost),
          *(f"{points(each.mean)} ({points(each.worst)})" for each in losses)]
         for n, its, single, pairs, losses in rows

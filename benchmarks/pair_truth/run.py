@@ -12,8 +12,9 @@ from benchmarks.pair_truth.drawing import read_plan
 from benchmarks.pair_truth.evaluation import TRAINED, predictions
 from benchmarks.pair_truth.figures import plot_fronts, plot_predicted
 from benchmarks.pair_truth.fitting import Constants, check_enough, fit, to_text, write
-from benchmarks.pair_truth.regroup import DIGITS, WHOLE, read_anchors
 from benchmarks.pair_truth.study import FEW, Sample, load_sample, zoo_sha256
+from benchmarks.tasks.levels import CIFAR10, TaskNets, cifar10_tasks, read_task, stored_tasks
+from benchmarks.tasks.traits import read_traits
 from zeroshot.bench.pair_truth import Zoo
 from zeroshot.errors import UsageError
 from zeroshot.runs.files import write_file
@@ -30,7 +31,8 @@ class Learnt:
         whole: Every trained net.
         calibration: Nets that constants are fitted to.
         held: The held-out ones.
-        anchors: Task -> how hard it is.
+        others: Nets that the sampler does not draw.
+        tasks: CIFAR-10, groupings of its classes and other tasks, on calibration nets.
         own: Curves of pairs of the calibration nets; None where there are too few.
         found: The constants; None likewise.
     """
@@ -38,33 +40,41 @@ class Learnt:
     whole: Zoo
     calibration: Sample
     held: Sample
-    anchors: dict[str, float]
+    others: Sample
+    tasks: tuple[TaskNets, ...]
     own: Curves | None = None
     found: Constants | None = None
 
 
-def learn(zoo: Path, table: Path = FOLDER) -> Learnt:
+def learn(zoo: Path, table: Path = FOLDER, fitted: bool = True) -> Learnt:
     """Read a zoo and fit to its calibration nets.
 
     Args:
         zoo: Folder of trained nets.
-        table: Folder of scores and anchors.
+        table: Folder of scores.
+        fitted: Whether to fit; else it is only read.
 
     Raises:
         RunError: The zoo or its scores cannot be read.
     """
     sample, whole = load_sample(zoo, table)
     calibration, held = sample.of("calibration"), sample.of("held-out")
-    read = Learnt(whole, calibration, held, read_anchors(table))
-    if min(len(calibration), len(held)) < FEW:
+    others = read_task(CIFAR10).sample
+    read = Learnt(whole, calibration, held, others, (*cifar10_tasks(calibration), *stored_tasks()))
+    if not fitted or min(len(calibration), len(held)) < FEW:
         return read
     own = curves(calibration)
-    return replace(read, own=own, found=fit(calibration, own, read.anchors))
+    return replace(read, own=own, found=fit(calibration, own, others, stored_tasks()))
+
+
+def on_cifar10(found: Constants) -> Constants:
+    """The constants with models for CIFAR-10 and the recipe of the zoo."""
+    traits = read_traits()[CIFAR10]
+    return replace(found, model=found.model.on(traits), static=found.static.on(traits))
 
 
 def run(
-    zoo: Path, results: Path, constants: Path, fitting: bool, draft: bool, table: Path = FOLDER,
-    digits: Path = FOLDER / "digits",
+    zoo: Path, results: Path, constants: Path, fitting: bool, draft: bool, table: Path = FOLDER
 ) -> None:  # fmt: skip
     """All of it.
 
@@ -74,8 +84,7 @@ def run(
         constants: File that --fit writes.
         fitting: Whether to.
         draft: Also from too few nets.
-        table: Folder of scores and anchors.
-        digits: Folder of the other data set's nets and scores.
+        table: Folder of scores.
 
     Raises:
         RunError: The zoo or its scores cannot be read.
@@ -84,7 +93,7 @@ def run(
     started = time.perf_counter()
     results.mkdir(parents=True, exist_ok=True)
     learnt = learn(zoo, table)
-    calibration, held, anchors = learnt.calibration, learnt.held, learnt.anchors
+    calibration, held = learnt.calibration, learnt.held
     own, found = learnt.own, learnt.found
     lines = chapters.head(learnt.whole, calibration, held, len(read_plan(FOLDER / "plan.csv")))
     if fitting:
@@ -97,14 +106,16 @@ def run(
         other = curves(held)
         if fitting:
             write(constants, to_text(found, zoo_sha256(learnt.whole), date.today().isoformat(), draft))
-        given = predictions(calibration, held, found, anchors[WHOLE])
-        lines += chapters.study_singles(calibration, held, found, anchors[WHOLE])
+        found = on_cifar10(found)
+        given = predictions(calibration, held, found)
+        lines += chapters.study_singles(calibration, held, found)
         lines += chapters.study_coupling(calibration, held, found, own, other)
         lines += chapters.study_pairs(held, given, found, other)
-        tables, contests = chapters.study_budgets(calibration, held, given, found, anchors[WHOLE])
-        lines += tables + chapters.study_size(calibration, held, found, other, anchors)
-        lines += chapters.study_transfer(calibration, held, found, own, anchors)
-        lines += chapters.study_digits(digits, found, own, anchors[DIGITS])
+        tables, contests = chapters.study_budgets(calibration, held, given, found)
+        lines += tables + chapters.study_size(
+            calibration, held, found, other, lambda part: on_cifar10(fit(part, curves(part), None, stored_tasks()))
+        )
+        lines += chapters.study_transfer(held, found, own, learnt.tasks)
         titles = {"no training": "single nets predicted without training",
                   f"{TRAINED[2]} trained": f"single nets predicted after {TRAINED[2]} trainings",
                   "true single accuracies": "true accuracies of the single nets"}  # fmt: skip

@@ -20,7 +20,7 @@ from zeroshot.types import FloatArray, Int64Array
 HERE = Path(__file__).parent
 ENOUGH = 40  # calibration nets below which no constants are shipped
 FEW = 8  # nets below which no figure is printed
-STATIC = ("params", "macs", "nn_degree")  # the static ones of a search's default proxies
+STATIC = ("params", "macs")  # the static ones of a search's default proxies
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,6 +41,13 @@ class Inputs:
     def take(self, rows: Int64Array) -> "Inputs":
         """Some of the nets as a population of their own."""
         return Inputs({k: v[rows] for k, v in self.known.items()}, {k: v[rows] for k, v in self.scores.items()})
+
+    def joined(self, other: "Inputs") -> "Inputs":
+        """Both as one population, with the scores that both have."""
+        return Inputs(
+            {k: np.concatenate([v, other.known[k]]) for k, v in self.known.items()},
+            {k: np.concatenate([v, other.scores[k]]) for k, v in self.scores.items() if k in other.scores},
+        )  # fmt: skip
 
     @property
     def everything(self) -> dict[str, FloatArray]:
@@ -96,13 +103,16 @@ class Sample:
         return np.asarray(ndtri(np.clip(self.accuracy, half, 1 - half)), np.float64)
 
 
-def load_sample(zoo: Path = HERE / "zoo", table: Path = HERE, channels: int = 3) -> tuple[Sample, Zoo]:
+def load_sample(
+    zoo: Path = HERE / "zoo", table: Path = HERE, channels: int = 3, classes: int = 10
+) -> tuple[Sample, Zoo]:
     """The nets of seed 0 as a sample, and the whole zoo with its repeats.
 
     Args:
         zoo: Folder of trained nets.
         table: Folder of their scores.
         channels: Of the images.
+        classes: Of the task.
 
     Raises:
         RunError: A file is missing or damaged, or a net has no scores.
@@ -110,7 +120,7 @@ def load_sample(zoo: Path = HERE / "zoo", table: Path = HERE, channels: int = 3)
     whole = load(zoo)
     nets = whole.chosen()
     names = [net.net for net in nets.nets]
-    known = features(layer_table(spec_array([NetSpec.parse(name) for name in names]), channels, 10))
+    known = features(layer_table(spec_array([NetSpec.parse(name) for name in names]), channels, classes))
     return Sample(nets, Inputs(known, scores.read(table).rows(names)), tuple(net.half for net in nets.nets)), whole
 
 

@@ -124,10 +124,8 @@ class Training:
         sizes = self.state.sizes
         self.weights = self.state.vector[: sum(sizes)]
         self.gradient, self.momentum = torch.zeros_like(self.weights), torch.zeros_like(self.weights)
-        self.gradients = [
-            part[: p.numel()].view(p.shape)
-            for part, p in zip(torch.split(self.gradient, sizes), self.parameters, strict=True)
-        ]
+        gaps = [size - p.numel() for size, p in zip(sizes, self.parameters, strict=True)]
+        self.gaps = [torch.zeros(gap, device=device) for gap in gaps]
         decays = [(recipe.weight_decay or 0.0) if p.ndim > 1 else 0.0 for p in self.parameters]
         self.decay = torch.cat([
             torch.full((size,), decay, device=device) for size, decay in zip(sizes, decays, strict=True)
@@ -153,8 +151,10 @@ class Training:
     def _one_step(self) -> None:
         x, y = self._batch()
         loss = cross_entropy(self.module(x), y, label_smoothing=self.recipe.label_smoothing)
-        torch._foreach_copy_(self.gradients, torch.autograd.grad(loss, self.parameters))
+        parts = zip(torch.autograd.grad(loss, self.parameters), self.gaps, strict=True)
         with torch.no_grad():
+            # One kernel; as many as there are parameters would cost a fifth of the step.
+            torch.cat([part for each, gap in parts for part in (each.reshape(-1), gap)], out=self.gradient)
             # SGD with Nesterov's momentum as torch has it, over one vector.
             self.gradient.addcmul_(self.weights, self.decay)
             self.momentum.mul_(0.9).add_(self.gradient)

@@ -66,22 +66,28 @@ def store(training: Training, net: TrainedNet, machine: dict[str, Any], zoo: Pat
     files.save_net(folder, training.name, about, files.answers(net.outputs, [DEFAULT_POLICY]), _labels(folder))
 
 
-def on_processor(training: Training, deadline: float) -> list[TrainedNet]:
+def on_processor(training: Training, deadline: float, weights: bool) -> list[TrainedNet]:
     """One net by the package's own trainer, one thread; none after the deadline."""
     if time.time() > deadline:
         return []
-    return [train_net(training.net, split_of(training.task.name), training.task.recipe, training.seed, threads=1)]
+    split, recipe = split_of(training.task.name), training.task.recipe
+    return [_plain(train_net(training.net, split, recipe, training.seed, threads=1), weights)]
 
 
-def on_device(together: Sequence[Training], device: str, deadline: float) -> list[TrainedNet]:
-    """Some nets of one task on a device, without their weights; none after the deadline."""
+def on_device(together: Sequence[Training], device: str, deadline: float, weights: bool) -> list[TrainedNet]:
+    """Some nets of one task on a device; none after the deadline."""
     if time.time() > deadline:
         return []
     task = together[0].task
     nets = [(each.net, each.seed) for each in together]
     found = cuda.train_together(nets, split_of(task.name), task.recipe, torch.device(device), deadline)
-    # Each tensor would cost the process that receives it a file descriptor.
-    return [replace(net, weights={}) for net in found]
+    return [_plain(net, weights) for net in found]
+
+
+def _plain(net: TrainedNet, weights: bool) -> TrainedNet:
+    """With arrays for weights, or none: each tensor would cost the process that receives it a file descriptor."""
+    kept: dict[str, Any] = {name: tensor.numpy() for name, tensor in net.weights.items()} if weights else {}
+    return replace(net, weights=kept)
 
 
 def groups(wanted: Sequence[Training], most: int) -> list[list[Training]]:
@@ -97,16 +103,25 @@ def groups(wanted: Sequence[Training], most: int) -> list[list[Training]]:
 
 
 def trained(
-    wanted: Sequence[Training], device: str, jobs: int, together: int, deadline: float
+    wanted: Sequence[Training], device: str, jobs: int, together: int, deadline: float, weights: bool = False
 ) -> Iterator[tuple[Training, TrainedNet]]:  # fmt: skip
-    """Nets as they are finished, until the time is up; what fails is told and left out."""
+    """Nets as they are finished, until the time is up; what fails is told and left out.
+
+    Args:
+        wanted: In the order of their importance.
+        device: `cpu`, or as torch names it.
+        jobs: Processes.
+        together: Nets that take turns in a process, on a device.
+        deadline: Unix time.
+        weights: Whether to keep them, as arrays.
+    """
     with ProcessPoolExecutor(jobs, get_context("spawn")) as pool:
         started: dict[Future[list[TrainedNet]], list[Training]] = {}
         for group in groups(wanted, together if device != "cpu" else 1):
             if device == "cpu":
-                started[pool.submit(on_processor, group[0], deadline)] = group
+                started[pool.submit(on_processor, group[0], deadline, weights)] = group
             else:
-                started[pool.submit(on_device, group, device, deadline)] = group
+                started[pool.submit(on_device, group, device, deadline, weights)] = group
         for future in as_completed(started):
             try:
                 yield from zip(started[future], future.result(), strict=False)  # none after the deadline

@@ -1,15 +1,18 @@
 """Features of untrained nets, against sums over layers written out by hand."""
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
-from hypothesis import given
+import torch
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 
 from zeroshot.accuracy.features import FEATURES, features
-from zeroshot.net import NetSpec, layer_table, spec_array
+from zeroshot.build import build
+from zeroshot.net import NetSpec, layer_table, spec_array, spec_of
 from zeroshot.spaces import McuSpace
 from zeroshot.tracing.trace import trace
 
@@ -26,35 +29,46 @@ def table_of(nets):
 def naive(net):
     """The features of one net from plain rows of layers."""
     rows = reference.layer_rows(NetSpec.parse(net), 3, 10)
-    work = {"depthwise": 0, "conv": 0}
-    total = outputs = layers = skips = weights = wide = logs = 0
-    maps, spatial = [], []
+    total = outputs = layers = weights = spatial = 0
+    maps = []
     for row in rows:
         if row["op"] not in ("avgpool", "linear"):
             maps.append(row["out_height"] ** 2 * row["out_channels"])
         outputs += row["out_height"] ** 2 * row["out_channels"]
-        skips += row["op"] == "add"
         if row["op"] in ("add", "avgpool"):
             continue
         fan_in = row["in_channels"] // row["groups"] * row["kernel_h"] * row["kernel_w"]
         done = fan_in * row["out_channels"] * row["out_height"] ** 2
         total, layers = total + done, layers + 1
-        wide, logs = wide + done * (row["kernel_h"] >= 5), logs + math.log10(done)
-        if row["kernel_h"] > 1:
-            spatial.append(math.log10(done))
+        spatial += done * (row["kernel_h"] > 1)
         # Two numbers of batch norm a channel after a convolution, one bias a class.
         weights += (fan_in + (1 if row["op"] == "linear" else 2)) * row["out_channels"]
-        if row["op"] in work:
-            work[row["op"]] += done
     return {
         "log_macs": math.log10(total), "log_params": math.log10(weights), "log_outputs": math.log10(outputs),
         "log_stem_outputs": math.log2(maps[0]), "log_narrowest": math.log2(min(maps)),
-        "mean_log_macs": logs / layers, "mean_log_spatial_macs": sum(spatial) / len(spatial),
-        "wide_kernel_share": wide / total, "log_side": math.log2(rows[0]["height"]),
-        "log_last_side": math.log2(rows[-2]["height"]), "log_last_width": math.log2(rows[-1]["in_channels"]),
-        "log_depth": math.log2(layers), "depthwise_share": work["depthwise"] / total,
-        "dense_share": work["conv"] / total, "skip_share": skips / layers,
+        "log_spatial_macs": math.log10(spatial), "log_field": math.log2(min(1, field_of(net))),
+        "log_side": math.log2(rows[0]["height"]), "log_depth": math.log2(layers),
     }  # fmt: skip
+
+
+def field_of(net):
+    """Share of the image's side that one position of the last map sees, by the gradient of the net itself.
+
+    Weights of 1 and no batch norm: what a pixel cannot reach has no gradient. Without padding's edges in the way the
+    image is three times as wide, and the middle position looks.
+    """
+    spec = NetSpec.parse(net)
+    wide = replace(spec, resolution=8 * spec.resolution)
+    module = build(wide, 1, 2)
+    for part in module.modules():
+        if isinstance(part, nn.Conv2d):
+            nn.init.ones_(part.weight)
+    body = nn.Sequential(module.stem, module.body, module.head).eval()
+    x = torch.ones(1, 1, wide.resolution, wide.resolution, dtype=torch.float64, requires_grad=True)
+    out = body.double()(x)
+    middle = out.shape[-1] // 2
+    (gradient,) = torch.autograd.grad(out[0, 0, middle, middle], x)
+    return int((gradient[0, 0].abs().sum(dim=0) > 0).sum()) / spec.resolution
 
 
 def test_features_are_those_of_rows_written_out():
@@ -82,8 +96,48 @@ def test_nothing_has_no_features():
 
 
 def test_a_net_that_looks_at_single_positions_only_has_no_spatial_work():
-    """Made by hand; nets of the spaces have a stem of 3x3. The 1x1 and the classifier count, the pooling does not."""
+    """Made by hand; nets of the spaces have a stem of 3x3. One pixel of eight is seen."""
     net = nn.Sequential(nn.Conv2d(3, 4, 1), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(4, 5))
     found = features(trace(net, (3, 8, 8)))
-    assert found["mean_log_spatial_macs"].tolist() == [0.0]
-    assert found["mean_log_macs"] == pytest.approx((math.log10(3 * 4 * 64) + math.log10(4 * 5)) / 2)
+    assert found["log_spatial_macs"].tolist() == [0.0]
+    assert found["log_field"].tolist() == [math.log2(1 / 8)]
+
+
+class Branches(nn.Module):
+    """Two ways to one sum: of 5x5 over 3x3, and of 3x3 alone."""
+
+    def __init__(self):
+        super().__init__()
+        self.long = nn.Sequential(nn.Conv2d(3, 4, 3, padding=1), nn.Conv2d(4, 4, 5, padding=2))
+        self.short = nn.Conv2d(3, 4, 3, padding=1)
+        self.last = nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(4, 5))
+
+    def forward(self, x):
+        return self.last(self.long(x) + self.short(x))
+
+
+def test_of_two_ways_the_one_that_sees_more_counts():
+    assert features(trace(Branches(), (3, 32, 32)))["log_field"] == pytest.approx(math.log2(7 / 32))
+
+
+WIDER = st.sampled_from([0, 1, 2, 3, 4])
+
+
+@settings(deadline=None)
+@given(st.integers(0, 2**16), WIDER)
+def test_more_layers_or_channels_never_lower_a_feature_but_by_a_narrow_map(seed, how):
+    """All else equal: a stage deeper, wider, a larger kernel, a wider stem, a larger image."""
+    space = McuSpace.for_images(32)
+    spec = spec_of(space.sample(1, np.random.default_rng(seed), 2)[0])
+    stage = spec.stages[0]
+    more = {
+        0: replace(spec, stages=(replace(stage, depth=stage.depth + 1), *spec.stages[1:])),
+        1: replace(spec, stages=(replace(stage, width=stage.width + 8), *spec.stages[1:])),
+        2: replace(spec, stages=(replace(stage, kernel=stage.kernel + 2), *spec.stages[1:])),
+        3: replace(spec, stem_width=spec.stem_width + 8),
+        4: replace(spec, resolution=2 * spec.resolution),
+    }[how]
+    before, after = (features(table_of([str(each)])) for each in (spec, more))
+    grown = [name for name in FEATURES if name != "log_field" or how != 4]  # the share of a larger image
+    for name in grown:
+        assert after[name][0] >= before[name][0] - 1e-12, name

@@ -23,7 +23,7 @@ def run(*args, env):
     return subprocess.run([*PROGRAM, *args], env=env, capture_output=True, text=True, timeout=120, check=False)
 
 
-def test_interrupt_and_resume(tmp_path, environment, cli):
+def test_interrupt_and_resume(tmp_path, environment):
     scores = tmp_path / "r" / "scores.csv"
     err = interrupted(
         (*SEARCH, "--run", "r"), lambda: scores.exists() and scores.read_text().count("\n") >= 2, environment
@@ -32,8 +32,8 @@ def test_interrupt_and_resume(tmp_path, environment, cli):
     probed = scores.read_text()
 
     # The command that the hint names, with its results compared to a run that nobody interrupted.
-    resumed, whole = cli(*continuation(err), "--json"), cli(*SEARCH, "--run", "w", "--json")
-    assert resumed.exit_code == 0, resumed.stderr
+    resumed, whole = (run(*words, "--json", env=environment) for words in (continuation(err), (*SEARCH, "--run", "w")))
+    assert resumed.returncode == 0, resumed.stderr
     assert scores.read_text().startswith(probed)
     assert json.loads(resumed.stdout)["pairs"] == json.loads(whole.stdout)["pairs"]
     assert scores.read_bytes() == (tmp_path / "w" / "scores.csv").read_bytes()

@@ -254,7 +254,10 @@ def weight_normed():
 )
 def test_nets_that_cannot_be_scored(digits, make, words):
     net = make()
-    for call, name in ((lambda: score(net, digits), ""), (lambda: score_many({"mine": net}, digits), "mine: ")):
+    for call, name in (
+        (lambda: score(net, digits, proxies=NAMES), ""),
+        (lambda: score_many({"mine": net}, digits, proxies=NAMES), "mine: "),
+    ):
         with pytest.raises(UsageError) as error:
             call()
         text = f"{error.value.message} {error.value.hint}"

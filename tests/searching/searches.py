@@ -10,13 +10,15 @@ from zeroshot.accuracy.features import features
 from zeroshot.net import NetSpec, layer_table, spec_array
 from zeroshot.scoring import plugins
 
+from ..conftest import ANCHOR
+
 ENGINE = "tflm-cmsis-nn"
 SMALL = {"nets": 40, "shortlist": 3, "latency": "15ms", "batch": 8, "jobs": 1, "engine": ENGINE, "escalation": 1.0}
 STATIC = {"nets": 40, "shortlist": 0, "jobs": 1, "engine": ENGINE, "escalation": 1.0}
 
 
-def expected(rows, nets, anchor, prior, scores=None):
-    """Accuracies from score rows, in plain Python: mean log rank, sizes matched to it, the line, ties shared.
+def expected(rows, nets, prior, scores=None):
+    """Accuracies on digits from score rows, in plain Python: mean log rank, sizes matched to it, the line, ties shared.
 
     `scores` holds each proxy's scores that are evidence on their own, net by net.
     """
@@ -29,21 +31,26 @@ def expected(rows, nets, anchor, prior, scores=None):
             fused[i] += math.log(rank / n) / len(rows[0])
     fused = [round(x, 12) for x in fused]
     known = features(layer_table(spec_array([NetSpec.parse(net) for net in nets]), 1, 10))
-    own = [
-        sum(t.weight * min(max((known[t.feature][i] - t.centre) / t.scale, -3), 3) for t in prior.terms)
-        for i in range(n)
-    ]
+    own = [sum(t.weight * (known[t.feature][i] - t.centre) / t.scale for t in prior.terms) for i in range(n)]
+    level = prior.level
+    images = math.log10(1438) - 4
+    factor = max(0.2, level.factor + level.factor_images * images)
+    # 30 epochs of 16 steps: 1,294 images in batches of 80.
+    intercept = level.base + level.anchor * norm.ppf(ANCHOR) + level.images * images
+    intercept += level.steps * (math.log10(480) - 4)
+    of_layers = own
     for each in prior.evidence:
-        beyond = [x - each.slope * size for x, size in zip(scores[each.proxy], own, strict=True)]
+        values = [math.log(x) if each.logarithm else x for x in scores[each.proxy]]
+        beyond = [x - each.slope * size for x, size in zip(values, of_layers, strict=True)]
         steps = [(x - sum(beyond) / n) / each.scale for x in beyond]
         own = [size + each.weight * min(max(step, -3), 3) for size, step in zip(own, steps, strict=True)]
     capacity = sorted(own)
     order = sorted(fused)
-    shift = prior.task_slope * (norm.ppf(anchor) - norm.ppf(prior.reference))
     out = []
     for x, size in zip(fused, own, strict=True):
         shared = [c for c, y in zip(capacity, order, strict=True) if y == x]
-        mu = prior.intercept + (1 - prior.trust) * size + prior.trust * sum(shared) / len(shared) + shift
+        believed = (1 - prior.trust) * size + prior.trust * sum(shared) / len(shared)
+        mu = intercept + factor * believed
         out.append(min(max(norm.cdf(mu), 0.1), 0.999))
     return out
 

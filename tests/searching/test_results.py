@@ -18,7 +18,7 @@ from zeroshot.cost.engines import load_engine
 from zeroshot.cost.nets import NetCosts, platform
 from zeroshot.runs.rows import CANDIDATES, PAIRS, SINGLES
 from zeroshot.searching.candidates import Candidates
-from zeroshot.searching.error_bars import net_spread, pair_spread
+from zeroshot.searching.error_bars import net_interval, net_spread, pair_interval, pair_spread
 from zeroshot.searching.layers import LayerScores
 from zeroshot.searching.listing import ALONE, pair_rows, single_rows
 from zeroshot.searching.population import Contenders, Population, single_fits, single_front
@@ -39,7 +39,11 @@ def costs(n=N, seed=0):
 
 def population(n=N, seed=0):
     accuracy = np.random.default_rng(seed + 100).uniform(0.4, 0.9, n)
-    return Population([f"net{i}" for i in range(n)], costs(n, seed), accuracy)
+    return Population([f"net{i}" for i in range(n)], costs(n, seed), accuracy, np.full(n, PROBED.sd_net))
+
+
+# Of a task, with enough images that counting does not matter.
+MODEL = replace(PROBED, sd_task=0.15, counted=0)
 
 
 # ---- spreads
@@ -53,25 +57,38 @@ def test_the_spread_of_a_net_is_that_of_sampled_probits(accuracy):
 
 @pytest.mark.parametrize(("a_l", "a_b", "p"), [(0.7, 0.85, 0.3), (0.5, 0.9, 0.6), (0.8, 0.82, 0.1), (0.9, 0.95, 0.9)])
 def test_the_spread_of_a_pair_is_that_of_sampled_probits(a_l, a_b, p):
-    """Monte Carlo: two independent shifts of the nets, and one that the task puts on both."""
-    rng = np.random.default_rng(1)
-    own_l, own_b = rng.standard_normal((2, 4000)) * PROBED.sd_net
-    task = rng.standard_normal(4000) * PROBED.sd_task
+    """Monte Carlo: two independent shifts of the nets, one that the task puts on both, and counting."""
+    rng, images = np.random.default_rng(1), 2000
+    own_l, own_b = rng.standard_normal((2, 4000)) * np.array([[0.07], [0.1]])
+    task = rng.standard_normal(4000) * MODEL.sd_task
 
     def drawn(extra):
         little, big = ndtr(ndtri(a_l) + own_l + extra), ndtr(ndtri(a_b) + own_b + extra)
-        return cascade_accuracy(little, big, p, PRIOR_COUPLING).std()
+        return cascade_accuracy(little, big, p, PRIOR_COUPLING)
 
-    nets, both = pair_spread(np.array([a_l]), np.array([a_b]), np.array([p]), PROBED, PRIOR_COUPLING)
-    assert nets[0] == pytest.approx(drawn(0.0), rel=0.15)
-    assert both[0] == pytest.approx(drawn(task), rel=0.15)
-    assert both[0] > nets[0]
+    known = (np.array([a_l]), np.array([0.07])), (np.array([a_b]), np.array([0.1]))
+    nets = pair_spread(*known, np.array([p]), PRIOR_COUPLING)
+    assert nets[0] == pytest.approx(drawn(0.0).std(), rel=0.15)
+    counted = rng.binomial(images, drawn(task)) / images
+    low, high = pair_interval(*known, np.array([p]), replace(MODEL, counted=images), PRIOR_COUPLING)
+    assert ((low[0] <= counted) & (counted <= high[0])).mean() == pytest.approx(0.8, abs=0.03)
+    assert (counted < low[0]).mean() == pytest.approx(0.1, abs=0.03)
+
+
+@pytest.mark.parametrize("accuracy", [0.5, 0.9, 0.99])
+def test_the_interval_of_a_net_holds_four_fifths_of_counted_accuracies_and_misses_equally_on_both_sides(accuracy):
+    rng, images = np.random.default_rng(2), 500
+    mu = ndtri(accuracy) + 0.1 * rng.standard_normal(20_000) + MODEL.sd_task * rng.standard_normal(20_000)
+    counted = rng.binomial(images, ndtr(mu)) / images
+    low, high = net_interval(np.array([accuracy]), np.array([0.1]), replace(MODEL, counted=images))
+    assert ((low[0] <= counted) & (counted <= high[0])).mean() == pytest.approx(0.8, abs=0.04)
+    assert (counted < low[0]).mean() == pytest.approx(0.1, abs=0.04)
 
 
 def test_a_pair_that_escalates_everything_spreads_like_its_big_net_and_nothing_like_its_little():
-    a_l, a_b = np.array([0.6, 0.6]), np.array([0.8, 0.8])
-    nets, _ = pair_spread(a_l, a_b, np.array([0.0, 1.0]), PROBED, PRIOR_COUPLING)
-    assert nets.tolist() == pytest.approx([net_spread(a, PROBED.sd_net)[0] for a in (a_l, a_b)], abs=1e-9)
+    a_l, a_b, sd = np.array([0.6, 0.6]), np.array([0.8, 0.8]), np.full(2, 0.1)
+    nets = pair_spread((a_l, sd), (a_b, sd), np.array([0.0, 1.0]), PRIOR_COUPLING)
+    assert nets.tolist() == pytest.approx([net_spread(a, 0.1)[0] for a in (a_l, a_b)], abs=1e-9)
 
 
 # ---- single nets
@@ -86,7 +103,7 @@ def test_a_pair_that_escalates_everything_spreads_like_its_big_net_and_nothing_l
 def test_the_front_of_single_nets_is_the_naive_one(nets):
     """Kept: fitting nets such that no other fitting net is as fast and more accurate, or faster and as accurate."""
     latency, accuracy, fits = (np.array(column) for column in zip(*nets, strict=True))
-    these = Population([""] * len(nets), replace(costs(len(nets)), latency=latency), accuracy / 10)
+    these = Population([""] * len(nets), replace(costs(len(nets)), latency=latency), accuracy / 10, np.zeros(len(nets)))
     front = single_front(these, fits).tolist()
     fitting = np.flatnonzero(fits).tolist()
     best = {
@@ -131,12 +148,11 @@ def test_the_escalation_limit_does_not_touch_single_nets():
 def test_rows_of_single_nets_by_hand():
     nets = population()
     c = nets.costs
-    (row,) = single_rows(nets.take(np.array([4])), PLATFORM, PROBED)
-    sd = np.hypot(*(net_spread(nets.accuracy[4:5], sd)[0] for sd in (PROBED.sd_net, PROBED.sd_task)))
+    (row,) = single_rows(nets.take(np.array([4])), PLATFORM, MODEL)
+    mu, sd = ndtri(nets.accuracy[4]), np.hypot(nets.sd[4], MODEL.sd_task)
     assert SINGLES.plain(row) == {
         "net": "net4", "accuracy": nets.accuracy[4],
-        "accuracy_low": pytest.approx(nets.accuracy[4] - Z80 * sd),
-        "accuracy_high": pytest.approx(min(1, nets.accuracy[4] + Z80 * sd)),
+        "accuracy_low": pytest.approx(ndtr(mu - Z80 * sd)), "accuracy_high": pytest.approx(ndtr(mu + Z80 * sd)),
         "latency_ms": c.latency[4], "energy_mj": c.energy[4], "macs": c.macs[4],
         "flash_bytes": c.flash[4] + PLATFORM.runtime[c.ops[4]], "sram_bytes": c.arena[4] + c.persistent[4],
     }  # fmt: skip
@@ -155,11 +171,11 @@ def rows_of_pairs(singles, p=0.3):
     pairs = describe_pairs(littles.costs, bigs.costs, little, big, rate, accuracy, PLATFORM)
     both = Population(
         littles.names + bigs.names, NetCosts.join([littles.costs, bigs.costs]),
-        np.concatenate([littles.accuracy, bigs.accuracy]),
+        np.concatenate([littles.accuracy, bigs.accuracy]), np.concatenate([littles.sd, bigs.sd]),
     )  # fmt: skip
     contenders = Contenders(both, np.arange(N), np.arange(N, 2 * N))
     front = singles.take(single_front(singles, np.ones(len(singles.names), bool)))
-    return pairs, pair_rows(pairs, contenders, front, PROBED, PRIOR_COUPLING)
+    return pairs, pair_rows(pairs, contenders, front, MODEL, PRIOR_COUPLING)
 
 
 @pytest.mark.parametrize("seed", range(4))
@@ -186,13 +202,13 @@ def test_the_single_beside_a_pair_is_the_best_that_is_no_slower(seed):
 
 def test_a_single_exactly_as_fast_as_the_pair_stands_beside_it():
     pairs, _ = rows_of_pairs(population())
-    one = Population(["equal"], replace(costs(1), latency=pairs.latency[:1]), np.array([0.6]))
+    one = Population(["equal"], replace(costs(1), latency=pairs.latency[:1]), np.array([0.6]), np.array([0.1]))
     _, rows = rows_of_pairs(one)
     assert rows[0].single == "equal"
 
 
 def test_without_any_single_net_the_columns_stay():
-    _, rows = rows_of_pairs(Population([], costs(0), np.zeros(0)))
+    _, rows = rows_of_pairs(Population([], costs(0), np.zeros(0), np.zeros(0)))
     assert {row.single for row in rows} == {None}
     assert len({tuple(PAIRS.plain(row)) for row in rows}) == 1
 
@@ -221,17 +237,17 @@ def test_intervals_hold_the_accuracy_and_stay_fractions():
     for row in rows:
         assert 0 <= row.accuracy_low < row.accuracy < row.accuracy_high <= 1
     nets = replace(population(), accuracy=np.full(N, 0.985))
-    (row,) = single_rows(nets.take(np.array([0])), PLATFORM, replace(PROBED, sd_task=2.0))
+    (row,) = single_rows(nets.take(np.array([0])), PLATFORM, replace(MODEL, counted=5))
     assert row.accuracy_high == 1.0
     low = replace(nets, accuracy=np.full(N, 0.01))
-    (row,) = single_rows(low.take(np.array([0])), PLATFORM, replace(PROBED, sd_task=2.0))
+    (row,) = single_rows(low.take(np.array([0])), PLATFORM, replace(MODEL, counted=5))
     assert row.accuracy_low == 0.0
 
 
 def test_rows_hold_plain_values_that_csv_and_json_write_exactly():
     _, rows = rows_of_pairs(population())
     everyone = np.arange(2)
-    contenders = Contenders(Population(["a", "b"], costs(2), np.array([0.5, 0.6])), everyone, everyone)
+    contenders = Contenders(Population(["a", "b"], costs(2), np.array([0.5, 0.6]), np.zeros(2)), everyone, everyone)
     drawn = Candidates(np.zeros((2, 1), np.int32), costs(2), everyone, everyone, corner=costs(1), drawn=2)
     nets = LayerScores(drawn, contenders, {}, {"x": np.array([1.5, 2.5])}).rows()
     for row in [*map(PAIRS.plain, rows), *map(CANDIDATES.plain, nets)]:

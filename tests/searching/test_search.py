@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from scipy.stats import multivariate_normal, norm
 
-from zeroshot.accuracy.model import prior_for, task_anchor
+from zeroshot.accuracy.model import prior_for
 from zeroshot.cascade.copula import PRIOR_COUPLING
 from zeroshot.cost.boards import load_board
 from zeroshot.cost.engines import load_engine
@@ -136,21 +136,20 @@ def test_accuracies_follow_from_the_scores(result):
             probed.setdefault(net, {})[proxy] = float(value)
     assert len(probed) == result.n_probed
     assert 3 <= len(probed) <= 9
-    anchor = task_anchor(load("digits"))
-    static = ["score_params", "score_macs", "score_nn_degree"]
+    static = ["score_params", "score_macs"]
     names = list(probed)
-    scores = {proxy: [probed[n][proxy] for n in names] for proxy in ("zico", "naswot", "linear_readout")}
+    scores = {proxy: [probed[n][proxy] for n in names] for proxy in ("swap", "az_trainability", "linear_readout")}
     rows = [
         [float(nets[n][s]) for s in static] + [column[i] for column in scores.values()] for i, n in enumerate(names)
     ]
     prior = prior_for(scores)
-    assert [each.proxy for each in prior.evidence] == ["linear_readout"]
-    want = dict(zip(names, expected(rows, names, anchor, prior, scores), strict=True))
+    assert [each.proxy for each in prior.evidence] == ["swap", "az_trainability", "linear_readout"]
+    want = dict(zip(names, expected(rows, names, prior, scores), strict=True))
     got = {getattr(row, role): getattr(row, f"{role}_accuracy") for row in result.pairs for role in ("little", "big")}
     got |= {row.net: row.accuracy for row in result.singles}
     assert got == pytest.approx({net: want[net] for net in got}, abs=1e-12)
 
-    first = expected([[float(r[s]) for s in static] for r in nets.values()], list(nets), anchor, prior_for([]))
+    first = expected([[float(r[s]) for s in static] for r in nets.values()], list(nets), prior_for([]))
     assert [float(row["static_accuracy"]) for row in nets.values()] == pytest.approx(first, abs=1e-12)
 
 
@@ -179,9 +178,9 @@ def test_probed_scores_are_those_of_each_net_by_itself(other_seed):
         rows = list(csv.reader(file))
     net = rows[-1][0]
     digits, side = load("digits", 1), int(net.split("-")[0][1:])
-    # Batches of 8: two for the gradients, and 512 images for the readout.
+    # Batches of 8: two, and 512 images for the readout.
     images = ProbeImages(batches(digits, side, 8, 2, 1), batches(digits, side, 8, 64, 1))
-    want = probe_net(net, 10, images, load_proxies(["zico", "naswot", "linear_readout"]), 1).scores
+    want = probe_net(net, 10, images, load_proxies(["swap", "az_trainability", "linear_readout"]), 1).scores
     assert {proxy: float(value) for name, proxy, value, _ in rows if name == net} == {
         k: v.value for k, v in want.items()
     }

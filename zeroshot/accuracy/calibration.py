@@ -8,7 +8,7 @@ than the same without the benefit of the doubt, or than spreading half or all of
 
 With y = Phi^-1(measured accuracy) and s a net's size, the nets of one task follow
 
-    y = intercept + task shift + o + (1 + g) s + e,   o ~ N(0, sd_task), g ~ N(0, sd_slope), e ~ N(0, sd_net)
+    y = intercept + o + (1 + g) s + e,   o ~ N(0, sd_task), g ~ N(0, sd_slope), e ~ N(0, sd_net)
 
 so offset o and factor g have a normal posterior in closed form, and few measurements move them little. The spread of
 e is learnt too: its prior weighs as much as `PRIOR_NETS` measured nets (inverse gamma, at the mean of o and g).
@@ -37,7 +37,7 @@ ROUND = 2  # nets trained between two rankings
 class Calibration:
     """A population of which a few nets are trained, in rounds: it is asked for nets, and told their accuracies.
 
-        calibration = Calibration(prior, prior, sizes, n, anchor, images)
+        calibration = Calibration(prior, prior, sizes, n, images)
         batch = calibration.spread()
         while len(batch):
             calibration = calibration.told(batch, train(batch))
@@ -48,7 +48,6 @@ class Calibration:
         model: Anchored by what was measured.
         sizes: (n_nets,), as `calibrated`.
         n: Nets to train at most.
-        anchor: `task_anchor` of the data.
         images: On which accuracies are measured.
         rows: (n_trained,) trained nets, in the order in which they were chosen.
         accuracy: (n_trained,) measured, inside (0, 1).
@@ -58,7 +57,6 @@ class Calibration:
     model: AccuracyModel
     sizes: FloatArray
     n: int
-    anchor: float
     images: int
     rows: Int64Array = field(default_factory=lambda: np.zeros(0, np.int64))
     accuracy: FloatArray = field(default_factory=lambda: np.zeros(0))
@@ -84,7 +82,7 @@ class Calibration:
     def told(self, rows: Int64Array, accuracy: FloatArray) -> "Calibration":
         """With further nets trained, and the model anchored by all of them."""
         rows, accuracy = np.append(self.rows, rows), np.append(self.accuracy, accuracy)
-        model = calibrated(self.prior, self.sizes, rows, accuracy, self.anchor, self.images)
+        model = calibrated(self.prior, self.sizes, rows, accuracy, self.images)
         return replace(self, rows=rows, accuracy=accuracy, model=model)
 
     def posterior(self, expected: FloatArray) -> FloatArray:
@@ -134,22 +132,21 @@ def choose_design(predicted: npt.ArrayLike, n: int) -> Int64Array:
 
 
 def calibrated(
-    model: AccuracyModel, sizes: npt.ArrayLike, trained: npt.ArrayLike, accuracy: npt.ArrayLike, anchor: float,
+    model: AccuracyModel, sizes: npt.ArrayLike, trained: npt.ArrayLike, accuracy: npt.ArrayLike,
     images: int | None = None,
 ) -> AccuracyModel:  # fmt: skip
     """The model after some nets were trained on the user's own task.
 
     Args:
-        model: The constants so far.
+        model: The constants for the task so far.
         sizes: (n_nets,), of the population as the model sees it: own or matched ones, or a mixture by trust.
         trained: (n,) its rows that were trained.
         accuracy: (n,), measured, fractions inside (0, 1).
-        anchor: `task_anchor` of the data; what it says is part of the result, which needs no anchor any more.
         images: On which all these accuracies were measured; their noise is then not taken for a difference between
             nets, and `sd_task` does not fall below what these images share. None for no noise.
 
     Returns:
-        A model whose `task_slope` is 0; `sd_task` is what remains unknown of the task, on average over the population.
+        A model whose `sd_task` is what remains unknown of the task, on average over the population.
 
     Raises:
         UsageError: Lengths differ, or an accuracy lies outside (0, 1).
@@ -158,9 +155,9 @@ def calibrated(
     if everyone.ndim != 1 or rows.ndim != 1 or rows.shape != a.shape or not ((a > 0) & (a < 1)).all():
         raise UsageError("Each trained net needs one accuracy between 0 and 1.", "Did a training diverge?")
     s = everyone[rows]
-    base = model.intercept + model.task_shift(anchor)
+    base = model.intercept
     if not len(s):
-        return replace(model, intercept=base, task_slope=0.0)
+        return model
     design = np.column_stack([np.ones_like(s), s])
     counted = _measured_noise(a, images)
     noise = model.sd_net**2 + (1 - SHARED_NOISE) * counted
@@ -178,7 +175,6 @@ def calibrated(
         name=f"{model.name} + {len(s)} trained",
         source=f"{model.source}; anchored by {len(s)} nets trained on this task",
         intercept=float(base + offset),
-        task_slope=0.0,
         sd_net=float(sd_net),
         sd_task=float(np.sqrt(_variance(everyone, covariance).mean() + SHARED_NOISE * counted.mean())),
         sd_slope=float(np.sqrt(covariance[1, 1])),

@@ -3,13 +3,14 @@
 No net of the population was trained, so the expectation is a prior, and is named wherever it is shown:
 
 1. A line on the probit scale, fitted to trained nets, turns a net's own features (`zeroshot.accuracy.features`) into
-   its size: how far above or below the average trained net it is expected to be.
+   its size: how far above or below the average trained net it is expected to be. No weight of it is negative.
 2. A probed score may be evidence: what it says of a net beyond that net's size, against the mean of the population.
    Its level, which another task moves, does not count.
 3. The fused proxies give an order. The net of fused rank i is matched to the i-th smallest size of its population
    (quantile matching): the proxies decide who is better, the sizes how far the population reaches. `trust` says how
    much of this replaces a net's own size.
-4. Another task shifts the line by what a nearest-neighbour classifier, which needs no training, says about it.
+4. A task has a level and a factor on sizes, from its `TaskTraits`, which need no training.
+5. What lies outside the range of the fit is not cut off: it widens that net's error bar.
 
 The constants are in `constants.toml`, with their provenance: `STATIC` for nets of which only layers are known, `PROBED`
 where the proxies that are its evidence have been computed.
@@ -20,13 +21,11 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
-from scipy.spatial.distance import cdist
 from scipy.special import ndtr, ndtri
 
 from zeroshot.accuracy.features import FEATURES
+from zeroshot.accuracy.task import TaskTraits
 from zeroshot.constants import FILE, RESTORE, shipped
-from zeroshot.data import Dataset, resized
 from zeroshot.errors import unknown
 from zeroshot.runs.schema import Finite, Positive, Share, read_as
 from zeroshot.types import FloatArray
@@ -34,14 +33,14 @@ from zeroshot.types import FloatArray
 Z80 = 1.2815515655446004  # half width of a central 80 % interval, standard deviations
 
 
-# Scales from its centre that a feature may lie; further ones count as there. Nets of a fit lie within two, and a line
-# says nothing about images of ten times their area.
-FARTHEST = 3.0
+CERTAIN = 0.9999  # the highest accuracy that is expected of anything
+FARTHEST = 3.0  # scales from its centre that a feature may lie before it widens the bar; nets of a fit lie within
+TENFOLD = 4.0  # log10 of the training images, and of the steps of a training, that count from here
 
 
 @dataclass(frozen=True)
 class Term:
-    """One feature's part of the line: weight * z, z = (feature - centre) / scale kept within `FARTHEST` of 0.
+    """One feature's part of the line: weight * z, z = (feature - centre) / scale.
 
     Attributes:
         feature: A name of `zeroshot.accuracy.features.FEATURES`.
@@ -58,41 +57,80 @@ class Term:
 
 @dataclass(frozen=True)
 class Evidence:
-    """One probed score's part of the size: weight * (x - mean of x over the population) / scale, kept as a `Term` is.
+    """One probed score's part of the size: weight * (x - mean of x over the population) / scale, within `FARTHEST`.
 
     x = score - slope * s, where s is the terms' part of the size.
 
     Attributes:
         proxy: Name of the proxy.
+        logarithm: Whether its natural logarithm is the score; zero or less is then undefined.
         slope: Of the score over s, per unit of mu, in the nets of the fit.
         scale: Standard deviation of x over them.
         weight: mu a standard deviation.
     """
 
     proxy: str
+    logarithm: bool
     slope: Finite
     scale: Positive
     weight: Finite
 
+    def score(self, values: FloatArray) -> FloatArray:
+        """What counts of the proxy's values, (n,) float64, NaN where it is undefined."""
+        if not self.logarithm:
+            return values
+        with np.errstate(divide="ignore", invalid="ignore"):
+            return np.asarray(np.where(values > 0, np.log(values), np.nan), np.float64)
+
+
+@dataclass(frozen=True)
+class Level:
+    """What a task's traits say of all its nets, on the probit scale; x = log10 of a number less `TENFOLD`.
+
+    Attributes:
+        base: Of a net of size 0 where all x are 0.
+        anchor: A unit of the anchor's probit.
+        images: Ten times as many training images.
+        steps: Ten times as many steps of the training.
+        factor: On sizes.
+        factor_images: Added to it for ten times as many training images.
+    """
+
+    base: Finite
+    anchor: Finite
+    images: Finite
+    steps: Finite
+    factor: Finite
+    factor_images: Finite
+
+    def intercept(self, task: TaskTraits) -> float:
+        """The mu of a net of size 0."""
+        images, steps = np.log10(task.images) - TENFOLD, np.log10(task.steps) - TENFOLD
+        return float(self.base + self.anchor * ndtri(task.anchor) + self.images * images + self.steps * steps)
+
+    def stretch(self, task: TaskTraits) -> float:
+        """What sizes are multiplied by; never less than a fifth, or nets would be all alike."""
+        return float(max(0.2, self.factor + self.factor_images * (np.log10(task.images) - TENFOLD)))
+
 
 @dataclass(frozen=True, kw_only=True)
 class AccuracyModel:
-    """Constants of the prediction, on the probit scale mu = Phi^-1(accuracy).
+    """Constants of the prediction for one task, on the probit scale mu = Phi^-1(accuracy).
 
-    mu = intercept + (1 - trust) * size + trust * matched size + task_slope * (Phi^-1(anchor) - Phi^-1(reference)).
+    mu = intercept + (1 - trust) * size + trust * matched size.
 
     Attributes:
         name: Shown beside every figure.
         source: Where the constants come from.
-        intercept: mu of size 0 on the reference task.
+        intercept: mu of size 0; as shipped, on the task of the fit.
         terms: What a net's size is the sum of.
         evidence: Probed scores that are added to it.
         trust: In the fused ranks, 0 to 1.
-        task_slope: How much of the anchor's difference between tasks carries over.
-        reference: Anchor of the reference task (CIFAR-10).
+        level: How another task differs.
         sd_net: Standard deviation of a net around the line, mu.
-        sd_task: Standard deviation that all nets of a task share, mu.
-        sd_slope: Standard deviation, between tasks, of the factor on sizes.
+        sd_task: Standard deviation that all nets of a task share, mu; as shipped, to be multiplied by `growth`.
+        sd_slope: Standard deviation, between tasks, of the factor on sizes, as a share of it.
+        counted: Images on which accuracies are measured; 0 for so many that counting has no noise.
     """
 
     name: str
@@ -101,16 +139,22 @@ class AccuracyModel:
     terms: tuple[Term, ...]
     evidence: tuple[Evidence, ...] = ()
     trust: Share
-    task_slope: Finite
-    reference: Finite
+    level: Level
     sd_net: Positive
     sd_task: Positive
     sd_slope: Positive
+    counted: int = 0
 
     @property
     def inputs(self) -> tuple[str, ...]:
         """Features and proxies that it must be given."""
         return (*(term.feature for term in self.terms), *(each.proxy for each in self.evidence))
+
+    def on(self, task: TaskTraits) -> "AccuracyModel":
+        """The model for a task."""
+        level, stretch = self.level.intercept(task), self.level.stretch(task)
+        sd_task = self.sd_task * growth(level)
+        return replace(self.stretched(stretch), intercept=level, sd_task=sd_task, counted=task.counted)
 
     def stretched(self, factor: float) -> "AccuracyModel":
         """The model under which every size is so many times as large."""
@@ -120,10 +164,6 @@ class AccuracyModel:
             evidence=tuple(replace(e, weight=float(factor * e.weight), slope=float(e.slope / factor))
                            for e in self.evidence),
         )  # fmt: skip
-
-    def task_shift(self, anchor: float) -> float:
-        """What another task adds to every mu, from its `task_anchor`."""
-        return self.task_slope * float(ndtri(anchor) - ndtri(self.reference))
 
 
 def model_of(values: Mapping[str, Any], where: str = FILE) -> AccuracyModel:
@@ -152,21 +192,12 @@ def prior_for(proxies: Iterable[str]) -> AccuracyModel:
     return PROBED if {each.proxy for each in PROBED.evidence} <= set(proxies) else STATIC
 
 
-def task_anchor(dataset: Dataset, seed: int = 0) -> float:
-    """Accuracy of 5 nearest neighbours on 8x8 pixels: how hard a task is, from 2,000 training images, in a second.
+def growth(level: float) -> float:
+    """What the spread of tasks around their expected level is multiplied by: it grows where accuracies are high.
 
-    Half of the drawn images are the neighbours, the other half is classified; no test image is used.
-
-    Returns:
-        A fraction, kept inside (0.01, 0.99).
+    Over eleven tasks with levels from -0.2 to 2.9, errors divided by it are of one size, without it they are not.
     """
-    rows = np.random.default_rng(seed).permutation(len(dataset.y_train))[:2000]
-    pixels = resized(dataset.x_train[rows], 8).reshape(len(rows), -1).astype(np.float64)
-    half = len(rows) // 2
-    labels = dataset.y_train[rows]
-    near = np.argsort(cdist(pixels[half:], pixels[:half]), axis=1, kind="stable")[:, :5]
-    votes = (labels[:half][near][:, :, None] == np.arange(dataset.classes)).sum(axis=1)
-    return float(np.clip((votes.argmax(axis=1) == labels[half:]).mean(), 0.01, 0.99))
+    return float(1 + level**2)
 
 
 def size(known: Mapping[str, FloatArray], model: AccuracyModel) -> FloatArray:
@@ -180,21 +211,35 @@ def size(known: Mapping[str, FloatArray], model: AccuracyModel) -> FloatArray:
     Returns:
         (n_nets,) float64, mu.
     """
-    parts = [term.weight * standardised(known[term.feature], term.centre, term.scale) for term in model.terms]
+    parts = [term.weight * (known[term.feature] - term.centre) / term.scale for term in model.terms]
     own = np.asarray(np.sum(parts, axis=0), np.float64)
     total = own
     for each in model.evidence:
-        beyond = known[each.proxy] - each.slope * own
+        beyond = each.score(known[each.proxy]) - each.slope * own
         defined = np.isfinite(beyond)
         if defined.any():
-            steps = standardised(beyond, beyond[defined].mean(), each.scale)
+            steps = np.clip((beyond - beyond[defined].mean()) / each.scale, -FARTHEST, FARTHEST)
             total = total + each.weight * np.where(defined, steps, 0.0)
     return total
 
 
-def standardised(x: FloatArray, centre: npt.ArrayLike, scale: npt.ArrayLike) -> FloatArray:
-    """Scales that each x lies over its centre, at most `FARTHEST` either way; shapes broadcast."""
-    return np.asarray(np.clip((x - np.asarray(centre)) / np.asarray(scale), -FARTHEST, FARTHEST), np.float64)
+def net_sd(known: Mapping[str, FloatArray], model: AccuracyModel) -> FloatArray:
+    """Standard deviation of each net around the line: more where a feature lies outside the range of the fit.
+
+    Whether a weight still holds out there is not known: each scale beyond adds as much doubt as it adds size.
+
+    Args:
+        known: As `size`.
+        model: The constants.
+
+    Returns:
+        (n_nets,) float64, mu.
+    """
+    far = [
+        abs(term.weight) * np.maximum(np.abs(known[term.feature] - term.centre) / term.scale - FARTHEST, 0.0)
+        for term in model.terms
+    ]
+    return np.asarray(np.hypot(model.sd_net, np.sum(far, axis=0)), np.float64)
 
 
 def matched(fused: FloatArray, sizes: FloatArray) -> FloatArray:
@@ -220,19 +265,18 @@ def believed(fused: FloatArray, known: Mapping[str, FloatArray], model: Accuracy
 
 
 def expected_accuracy(
-    fused: FloatArray, known: Mapping[str, FloatArray], anchor: float, classes: int, model: AccuracyModel
+    fused: FloatArray, known: Mapping[str, FloatArray], classes: int, model: AccuracyModel
 ) -> FloatArray:
     """Expected accuracy of each net of a population.
 
     Args:
         fused: (n_nets,) float64, fused proxy ranks, higher is better.
         known: What is known of the nets, see `size`.
-        anchor: `task_anchor` of the data.
         classes: Number of classes; nothing falls below chance.
-        model: The constants.
+        model: The constants for the task.
 
     Returns:
         (n_nets,) float64, fractions. With full trust, equal ranks give equal accuracies.
     """
-    mu = model.intercept + believed(fused, known, model) + model.task_shift(anchor)
-    return np.asarray(np.clip(ndtr(mu), 1.0 / classes, 0.999))
+    mu = model.intercept + believed(fused, known, model)
+    return np.asarray(np.clip(ndtr(mu), 1.0 / classes, CERTAIN))

@@ -44,28 +44,28 @@ def expect(
         folder: Keeps the trained nets.
         report: Progress in epochs.
     """
-    prior = prior_for(nets.probed)
-    before = nets.expected(task, problem.classes, prior)
+    prior = prior_for(nets.probed).on(task.traits)
+    before = nets.expected(problem.classes, prior)
     if task.split is None:
-        return Expectation(prior, nets.contenders(before), [])
+        return Expectation(prior, nets.contenders(before, prior), [])
     from zeroshot.searching.anchors import measure, short_epochs
 
     options, sizes = problem.options, believed(nets.fused, nets.known, prior)
     epochs = options.calibrate_epochs or short_epochs(task.split)
     where = folder.path / layout.CALIBRATION_NETS if folder is not None else None
     images = len(task.split.validation)
-    calibration = Calibration(prior, prior, sizes, options.calibrate, task.difficulty, images)
+    calibration = Calibration(prior, prior, sizes, options.calibrate, images)
     batch = calibration.spread()
     while len(batch):
         names = [nets.names[i] for i in batch]
         measured = measure(names, task.split, epochs, options.seed, options.jobs, where, report)
         calibration = calibration.told(batch, measured)
-        hoped = calibration.hoped(ndtri(nets.expected(task, problem.classes, calibration.model)))
-        batch = calibration.next_best(by_merit(problem, nets.contenders(ndtr(hoped))))
-    after = nets.expected(task, problem.classes, calibration.model)
+        hoped = calibration.hoped(ndtri(nets.expected(problem.classes, calibration.model)))
+        batch = calibration.next_best(by_merit(problem, nets.contenders(ndtr(hoped), calibration.model)))
+    after = nets.expected(problem.classes, calibration.model)
     accuracy = np.maximum(ndtr(calibration.posterior(ndtri(after))), 1 / problem.classes)
     trained = calibration_rows(nets.names, calibration, before, after, epochs)
-    return Expectation(calibration.model, nets.contenders(accuracy), trained)
+    return Expectation(calibration.model, nets.contenders(accuracy, calibration.model), trained)
 
 
 def by_merit(problem: SearchProblem, contenders: Contenders) -> list[int]:

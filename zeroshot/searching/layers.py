@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from zeroshot.accuracy.features import features
-from zeroshot.accuracy.model import STATIC, expected_accuracy
+from zeroshot.accuracy.model import STATIC, expected_accuracy, net_sd
 from zeroshot.net import layer_table, spec_of
 from zeroshot.runs import layout
 from zeroshot.runs.folder import RunFolder
@@ -57,8 +57,10 @@ def score_layers(problem: SearchProblem, task: TaskSample, candidates: Candidate
     proxies = problem.proxies.static
     static, known = score_static(table, proxies), features(table)
     fused = fuse_ranks(static[:, [i for i, p in enumerate(proxies) if p.name in problem.proxies.names]])
-    accuracy = expected_accuracy(fused, known, task.difficulty, problem.classes, STATIC)
-    nets = Population([str(spec_of(row)) for row in candidates.values], candidates.costs, accuracy)
+    model = STATIC.on(task.traits)
+    accuracy = expected_accuracy(fused, known, problem.classes, model)
+    names = [str(spec_of(row)) for row in candidates.values]
+    nets = Population(names, candidates.costs, accuracy, net_sd(known, model))
     scores = {p.name: static[:, i] for i, p in enumerate(proxies)}
     return LayerScores(candidates, Contenders(nets, candidates.littles, candidates.bigs), known, scores)
 

@@ -9,7 +9,7 @@ from zeroshot.cascade.copula import Coupling
 from zeroshot.cascade.rank_pairs import Pairs
 from zeroshot.cost.nets import Platform
 from zeroshot.runs.rows import PredictedNet, PredictedPair
-from zeroshot.searching.error_bars import net_spread, pair_spread
+from zeroshot.searching.error_bars import net_interval, net_spread, pair_interval, pair_spread
 from zeroshot.searching.population import Contenders, Population
 
 ALONE = ("single", "single_accuracy", "single_latency_ms", "gain", "gain_error", "pays")
@@ -29,31 +29,32 @@ def pair_rows(
     """
     nets, little, big = contenders.nets, contenders.littles[pairs.little], contenders.bigs[pairs.big]
     a_l, a_b = nets.accuracy[little], nets.accuracy[big]
-    net_sd, sd = pair_spread(a_l, a_b, pairs.p, model, coupling)
+    known = (a_l, nets.sd[little]), (a_b, nets.sd[big])
+    net_sd = pair_spread(*known, pairs.p, coupling)
+    low, high = pair_interval(*known, pairs.p, model, coupling)
     beside = np.searchsorted(singles.costs.latency, pairs.latency, side="right") - 1
     return [
         PredictedPair(
             rank=i + 1, little=nets.names[little[i]], big=nets.names[big[i]],
             accuracy=float(pairs.accuracy[i]),
-            accuracy_low=max(0.0, float(pairs.accuracy[i] - Z80 * sd[i])),
-            accuracy_high=min(1.0, float(pairs.accuracy[i] + Z80 * sd[i])),
+            accuracy_low=float(low[i]), accuracy_high=float(high[i]),
             little_accuracy=float(a_l[i]), big_accuracy=float(a_b[i]), escalation_rate=float(pairs.p[i]),
             latency_ms=float(pairs.latency[i]), worst_latency_ms=float(pairs.worst_latency[i]),
             energy_mj=float(pairs.energy[i]), worst_energy_mj=float(pairs.worst_energy[i]),
             macs=float(pairs.macs[i]), flash_bytes=int(pairs.flash[i]), sram_bytes=int(pairs.sram[i]),
-            **_beside(singles, int(beside[i]), float(pairs.accuracy[i]), float(net_sd[i]), model),
+            **_beside(singles, int(beside[i]), float(pairs.accuracy[i]), float(net_sd[i])),
         )
         for i in range(len(pairs))
     ]  # fmt: skip
 
 
-def _beside(singles: Population, single: int, accuracy: float, net_sd: float, model: AccuracyModel) -> dict[str, Any]:
+def _beside(singles: Population, single: int, accuracy: float, net_sd: float) -> dict[str, Any]:
     """The single net beside a pair; -1 for none."""
     if single < 0:
         return dict.fromkeys(ALONE)
     alone = singles.accuracy[single]
     gain = float(accuracy - alone)
-    error = float(Z80 * np.hypot(net_sd, net_spread(alone, model.sd_net)))
+    error = float(Z80 * np.hypot(net_sd, net_spread(alone, singles.sd[single])))
     figures = (singles.names[single], float(alone), float(singles.costs.latency[single]), gain, error, gain > 0)
     return dict(zip(ALONE, figures, strict=True))
 
@@ -61,12 +62,10 @@ def _beside(singles: Population, single: int, accuracy: float, net_sd: float, mo
 def single_rows(nets: Population, platform: Platform, model: AccuracyModel) -> list[PredictedNet]:
     """Single nets as rows."""
     costs, accuracy = nets.costs, nets.accuracy
-    sd = np.hypot(net_spread(accuracy, model.sd_net), net_spread(accuracy, model.sd_task))
+    low, high = net_interval(accuracy, nets.sd, model)
     return [
         PredictedNet(
-            net=name, accuracy=float(accuracy[i]),
-            accuracy_low=max(0.0, float(accuracy[i] - Z80 * sd[i])),
-            accuracy_high=min(1.0, float(accuracy[i] + Z80 * sd[i])),
+            net=name, accuracy=float(accuracy[i]), accuracy_low=float(low[i]), accuracy_high=float(high[i]),
             latency_ms=float(costs.latency[i]), energy_mj=float(costs.energy[i]), macs=int(costs.macs[i]),
             flash_bytes=int(costs.flash[i] + platform.runtime[costs.ops[i]]),
             sram_bytes=int(costs.arena[i] + costs.persistent[i]),

@@ -19,15 +19,17 @@ class Population:
         names: Short specs.
         costs: Of the same length.
         accuracy: (n_nets,) float64, expected, fractions.
+        sd: (n_nets,) float64, standard deviation of its probit, what all nets share left out.
     """
 
     names: list[str]
     costs: NetCosts
     accuracy: FloatArray
+    sd: FloatArray
 
     def take(self, rows: Int64Array) -> "Population":
         """Some of the nets, in the order of the rows."""
-        return Population([self.names[i] for i in rows], self.costs.take(rows), self.accuracy[rows])
+        return Population([self.names[i] for i in rows], self.costs.take(rows), self.accuracy[rows], self.sd[rows])
 
 
 @dataclass(frozen=True, eq=False)

@@ -4,10 +4,11 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from zeroshot import data as datasets
-from zeroshot.accuracy.model import task_anchor
+from zeroshot.accuracy.task import TaskTraits, task_anchor
 from zeroshot.data import Dataset
 from zeroshot.scoring.population import ProbeImages, probe_images
 from zeroshot.searching.problem import SearchProblem
+from zeroshot.training.recipe import Recipe
 
 if TYPE_CHECKING:
     from zeroshot.training.batches import Split
@@ -20,13 +21,13 @@ class TaskSample:
     """What is known of the task, and drawn from it.
 
     Attributes:
-        difficulty: `task_anchor` of the data.
+        traits: What is expected of nets before any is known: its level.
         images: Resolution -> labelled images, for the probed proxies.
         split: For the trainings of calibration nets; None where there are none.
         remarks: What is odd about the data.
     """
 
-    difficulty: float
+    traits: TaskTraits
     images: dict[int, ProbeImages] = field(repr=False)
     split: "Split | None" = field(repr=False)
     remarks: list[str]
@@ -49,4 +50,11 @@ def sample_task(problem: SearchProblem, dataset: Dataset) -> TaskSample:
         from zeroshot.searching.anchors import anchor_split
 
         split = anchor_split(dataset, options.seed)
-    return TaskSample(task_anchor(dataset, options.seed), images, split, datasets.warnings_for(dataset))
+    return TaskSample(traits_of(dataset, options.seed), images, split, datasets.warnings_for(dataset))
+
+
+def traits_of(dataset: Dataset, seed: int) -> TaskTraits:
+    """What a data set says of the accuracies that `zeroshot train` reaches on it when nothing else is asked for."""
+    return TaskTraits(
+        task_anchor(dataset, seed), len(dataset.y_train), Recipe().steps_on(dataset), len(dataset.y_test)
+    )  # fmt: skip

@@ -91,6 +91,11 @@ class Recipe(Options):
             precision=self.precision or fast_precision(),
         )
 
+    def steps_on(self, dataset: "Dataset") -> int:
+        """Steps of all epochs."""
+        images = round(len(dataset.y_train) * (1 - self.validation))
+        return self.epochs * max(1, images // min(self.batch_for(dataset), max(images, 1)))
+
     def batch_for(self, dataset: "Dataset") -> int:
         """Images a step."""
         return self.batch or max(16, min(128, int(len(dataset.y_train) * (1 - self.validation) / STEPS)))

@@ -9,6 +9,9 @@ import numpy as np
 import pytest
 
 from benchmarks.pair_truth import regroup, scores, study
+from benchmarks.tasks.data import TASKS
+from benchmarks.tasks.traits import read_traits
+from zeroshot.accuracy.task import task_anchor
 from zeroshot.data import load as load_data
 from zeroshot.errors import RunError
 from zeroshot.net import NetSpec, layer_table, spec_array
@@ -146,14 +149,12 @@ def test_regrouped_answers_are_right_where_the_group_is(sample):
     assert same.accuracy.tolist() == sample.accuracy.tolist()
 
 
-def test_groupings_are_of_all_ten_classes_and_have_anchors():
+def test_groupings_are_of_all_ten_classes_and_have_traits():
     assert all(len(of) == 10 and set(of) == set(range(max(of) + 1)) for of in regroup.GROUPS.values())
-    stored = regroup.read_anchors()
-    assert stored.keys() == {regroup.WHOLE, *regroup.GROUPS, regroup.DIGITS}
-    digits = regroup.anchors(load_data("digits"))
-    assert {*digits, regroup.DIGITS} == stored.keys()
-    assert digits[regroup.WHOLE] == pytest.approx(stored[regroup.DIGITS], abs=1e-6)
-    assert digits["two mixed halves"] >= digits[regroup.WHOLE] - 0.01  # fewer classes, fewer mistakes
+    assert read_traits().keys() == {*TASKS, *regroup.GROUPS}
+    digits = load_data("digits")
+    halves = task_anchor(regroup.grouped(digits, regroup.GROUPS["two mixed halves"]))
+    assert halves >= task_anchor(digits) - 0.01  # fewer classes, fewer mistakes
 
 
 def test_seeds_of_a_net_give_the_noise_of_labels(sample):

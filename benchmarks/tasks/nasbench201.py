@@ -1,0 +1,81 @@
+"""NAS-Bench-201's cells as one more space: their stored scores, and features counted from the cell's graph."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from benchmarks.script import RESULTS, data_folder
+from zeroshot.bench import nasbench201
+from zeroshot.bench.graph import WAYS, graph_features
+from zeroshot.spaces import nasbench201 as space
+from zeroshot.types import FloatArray, Int32Array
+
+SCORES = RESULTS / "proxy_scores.npz"
+CONV1X1, CONV3X3, POOL = 2, 3, 4
+SIDE, CELLS, CHANNELS = 32, 5, (16, 32, 64)  # of the image; of a stage; of the stages
+# What lies around the cells: a stem of 3x3, and before the second and third stage a residual block of two 3x3
+# convolutions, the first with stride 2, as (channels in, channels out, side of the output, times).
+AROUND = ((3, 16, 32), (16, 32, 16), (32, 32, 16), (32, 64, 8), (64, 64, 8))
+
+
+@dataclass(frozen=True, eq=False)
+class Cells:
+    """Cells with a path from input to output, one for each function.
+
+    Attributes:
+        scores: Proxy -> (n,) float64.
+        known: Feature that differs between cells -> (n,) float64; the others are the same for all.
+        accuracy: (n,) on CIFAR-10 after 200 epochs, %.
+    """
+
+    scores: dict[str, FloatArray] = field(repr=False)
+    known: dict[str, FloatArray] = field(repr=False)
+    accuracy: FloatArray
+
+    def everything(self, names: Sequence[str]) -> dict[str, FloatArray]:
+        """What a model reads: features that all cells share are 0, undefined scores NaN."""
+        nothing = np.zeros(len(self.accuracy))
+        return {name: self.known.get(name, self.scores.get(name, nothing)) for name in names}
+
+
+def load_cells(scores: Path = SCORES) -> Cells:
+    """Read them.
+
+    Raises:
+        DataError: ZEROSHOT_DATA has no NAS-Bench-201.
+    """
+    with np.load(scores, allow_pickle=False) as held:
+        numbers = held["cells"]
+        columns = {name[6:]: held[name].astype(np.float64) for name in held.files if name.startswith("score_")}
+    live = space.live(space.decode(numbers))
+    kept = (live != 0).any(axis=1)
+    graph = graph_features(live[kept])
+    truth = nasbench201.load(data_folder("nasbench201"), hardware=False)
+    found = {name: values[kept] for name, values in columns.items()} | {
+        "macs": graph["macs"], "params": graph["params"],
+    }  # fmt: skip
+    known = {
+        "log_macs": np.log10(graph["macs"]), "log_params": np.log10(graph["params"]),
+        "log_spatial_macs": np.log10(spatial_macs(live[kept])), "log_field": np.minimum(np.log2(fields(live[kept])), 0),
+    }  # fmt: skip
+    return Cells(found, known, truth.accuracy["cifar10"][numbers[kept]])
+
+
+def spatial_macs(live: Int32Array) -> FloatArray:
+    """Multiply-accumulates in kernels of 3x3, (n,) float64."""
+    around = sum(9 * a * b * side**2 for a, b, side in AROUND)
+    one = sum(CELLS * 9 * c**2 * (SIDE >> i) ** 2 for i, c in enumerate(CHANNELS))
+    return np.asarray(around + one * (live == CONV3X3).sum(axis=1), np.float64)
+
+
+def fields(live: Int32Array) -> FloatArray:
+    """Receptive field of the last map over the image's side, (n,) float64: by the way that sees most."""
+    wide = np.isin(live, (CONV3X3, POOL))
+    open_way = np.stack([(live[:, way] != 0).all(axis=1) for way in WAYS], axis=1)
+    depth = np.where(open_way, np.stack([wide[:, way].sum(axis=1) for way in WAYS], axis=1), 0).max(axis=1)
+    jumps = (1, 2, 4)
+    inside = sum(2 * CELLS * depth * jump for jump in jumps)
+    between = sum(2 * jump + 2 * 2 * jump for jump in jumps[:-1])
+    return np.asarray((1 + 2 + between + inside) / SIDE, np.float64)

@@ -1,0 +1,163 @@
+"""How far predictions carry: spaces, tasks, error bars; the lines of tasks.md."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from scipy.special import ndtr
+
+from benchmarks.pair_truth.couplings import curves, independent, judge_pairs
+from benchmarks.pair_truth.fitting import with_tasks
+from benchmarks.pair_truth.predictors import CHOSEN, SIZED, TELLING, UNREAD, WAYS, cross_validate, fit_model
+from benchmarks.pair_truth.report import Lines, number, points, share, table
+from benchmarks.pair_truth.study import Sample, spearman
+from benchmarks.tasks.levels import TaskNets, fit_level
+from benchmarks.tasks.nasbench201 import Cells
+from zeroshot.accuracy.model import AccuracyModel, believed, net_sd, size
+from zeroshot.cascade.copula import Coupling
+from zeroshot.scoring.plugins import DEFAULT_PROXIES
+from zeroshot.searching.error_bars import net_interval
+from zeroshot.types import FloatArray
+
+ALONE = ("macs", "params", "naswot", "swap")
+
+
+@dataclass(frozen=True)
+class Space:
+    """Rank correlations in one population.
+
+    Attributes:
+        name: Of it.
+        nets: How many.
+        found: Way -> signed Spearman correlation with the accuracy.
+    """
+
+    name: str
+    nets: int
+    found: dict[str, float]
+
+
+def spaces(calibration: Sample, held: Sample, others: Sample, cells: Cells) -> list[Space]:
+    """The size, with and without the readout, in populations that its weights were not fitted to."""
+    rows = np.arange(len(calibration))
+    lines = {
+        way: fit_model(calibration.inputs, rows, calibration.mu, SIZED, telling, tuple(DEFAULT_PROXIES))
+        for way, telling in (("size", TELLING), ("without readout", UNREAD))
+    }
+    validated = {
+        "size": cross_validate(WAYS[CHOSEN], calibration.inputs, calibration.mu),
+        "without readout": cross_validate(WAYS["the same without the readout"], calibration.inputs, calibration.mu),
+    }
+    found = [_space("zoo, calibration half, cross-validated", calibration, validated)]
+    for name, sample in (("zoo, held-out half", held), ("other nets, weights of the zoo", others)):
+        own = {way: believed(sample.inputs.fused(), sample.inputs.everything, line) for way, line in lines.items()}
+        found.append(_space(name, sample, own))
+    families = {
+        way: without_family(calibration, others, telling)
+        for way, telling in (("size", TELLING), ("without readout", UNREAD))
+    }
+    found.append(_space("other nets, each family left out", others, families))
+    own = {way: size(cells.everything(line.inputs), line) for way, line in lines.items()}
+    name = "NAS-Bench-201, cells with a path, weights of the zoo"
+    ranks = {way: spearman(each, cells.accuracy) for way, each in own.items()}
+    return [*found, Space(name, len(cells.accuracy), ranks | _alone(cells.scores, cells.accuracy))]
+
+
+def _space(name: str, sample: Sample, sizes: dict[str, FloatArray]) -> Space:
+    ranks = {way: spearman(each, sample.accuracy) for way, each in sizes.items()}
+    return Space(name, len(sample), ranks | _alone(sample.inputs.scores, sample.accuracy))
+
+
+def _alone(scores: dict[str, FloatArray], accuracy: FloatArray) -> dict[str, float]:
+    return {name: spearman(np.nan_to_num(scores[name], nan=-1e300), accuracy) for name in ALONE}
+
+
+def without_family(calibration: Sample, others: Sample, telling: tuple[str, ...]) -> FloatArray:
+    """Sizes of the other nets by a fit to the zoo and to the families but their own, (n,) mu over the intercept."""
+    families = np.array([net.about["family"] for net in others.zoo.nets])
+    out = np.empty(len(others))
+    for family in dict.fromkeys(families.tolist()):
+        rest = others.take(np.flatnonzero(families != family))
+        inputs, mu = calibration.inputs.joined(rest.inputs), np.concatenate([calibration.mu, rest.mu])
+        model = fit_model(inputs, np.arange(len(mu)), mu, SIZED, telling, tuple(DEFAULT_PROXIES))
+        own = believed(others.inputs.fused(), others.inputs.everything, model)
+        out[families == family] = (model.intercept + own)[families == family]
+    return out
+
+
+@dataclass(frozen=True)
+class Judged:
+    """One task with levels that never saw it.
+
+    Attributes:
+        task: It.
+        bias: Mean of expected minus measured accuracy, fraction.
+        mae: Mean absolute error.
+        covered: Share of nets inside the printed 80 % intervals.
+        found: Way -> signed Spearman correlation.
+        span: Best less worst accuracy.
+        top: Expected minus measured accuracy of the net that was expected highest.
+    """
+
+    task: TaskNets
+    bias: float
+    mae: float
+    covered: float
+    found: dict[str, float]
+    span: float
+    top: float
+
+
+def judge_task(task: TaskNets, every: Sequence[TaskNets], model: AccuracyModel, steps: float) -> Judged:
+    """Predict a task from the traits and the other tasks."""
+    rest = [each for each in every if each.name != task.name]
+    its = with_tasks(model, fit_level(rest, model, steps)).on(replace(task.traits, counted=task.images))
+    inputs, measured = task.sample.inputs, task.accuracy
+    own = believed(inputs.fused(), inputs.everything, its)
+    expected = np.clip(ndtr(its.intercept + own), 1 / (int(task.sample.zoo.labels["test"].max()) + 1), 0.999)
+    miss = expected - measured
+    low, high = net_interval(expected, net_sd(inputs.known, its), its)
+    inside = (low <= measured) & (measured <= high)
+    return Judged(
+        task, float(miss.mean()), float(np.abs(miss).mean()), float(inside.mean()),
+        {"size": spearman(own, measured)} | _alone(inputs.scores, measured), float(np.ptp(measured)),
+        float(miss[np.argmax(expected)]),
+    )  # fmt: skip
+
+
+def coupling_table(tasks: Sequence[TaskNets], fitted: Coupling, constant: Coupling) -> Lines:
+    """Errors of pairs on the test images of each task, the accuracies of their nets given."""
+    rows = []
+    for task in tasks:
+        found, macs = curves(task.sample), task.sample.zoo.macs()
+        errors = [
+            judge_pairs(found, task.sample.accuracy, each, macs) for each in (fitted, constant, independent(fitted))
+        ]  # fmt: skip
+        rows.append([task.name, f"{errors[0].pairs:,}", *(points(each.mae) for each in errors)])
+    return table(["task", "pairs", "fitted", "constant", "independence"], rows)
+
+
+def space_table(found: Sequence[Space]) -> Lines:
+    """Rank correlations by population."""
+    ways = ("size", "without readout", *ALONE)
+    return table(["population", "nets", *ways], [
+        [space.name, f"{space.nets:,}", *(number(space.found[way]) for way in ways)] for space in found
+    ])  # fmt: skip
+
+
+def task_table(found: Sequence[Judged]) -> Lines:
+    """Levels, bars and rank correlations by task."""
+    plain = "task,nets,judged on,best - worst,median,bias,MAE,in 80 % bars,first net,size"
+    rows = [
+        [each.task.name, str(len(each.task.sample)), f"{each.task.images:,} {each.task.part}", points(each.span),
+         points(float(np.median(each.task.accuracy))), points(each.bias, sign=True), points(each.mae),
+         share(each.covered), points(each.top, sign=True), *(number(each.found[way]) for way in ("size", *ALONE))]
+        for each in found
+    ]  # fmt: skip
+    return table([*plain.split(","), *ALONE], rows)
+
+
+def pooled(found: Sequence[Judged]) -> float:
+    """Share of all nets of all tasks inside their bars."""
+    counts = np.array([len(each.task.sample) for each in found])
+    return float(counts @ [each.covered for each in found] / counts.sum())

@@ -1,0 +1,122 @@
+"""What a task says about the accuracy of nets before any is trained, from training images alone, in about a second.
+
+The anchor is the accuracy of a readout that learns as much as can be learnt without training a net: ridge regression
+on how strongly random patches of the images themselves, whitened, answer in the four quarters of an image (Coates, Ng
+and Lee, AISTATS 2011, with drawn instead of learnt patches). It falls and rises with the pixels, the colours, the
+classes and the number of images as small nets do.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from zeroshot.data import Dataset, resized
+from zeroshot.types import BoolArray, ByteArray, Float32Array, FloatArray, Int64Array
+
+MOST_IMAGES, SIDE = 2000, 24  # drawn, and pixels that they are brought to
+PATCHES, PATCH, STRIDE = 64, 6, 2
+CANDIDATES = 20  # patches that are drawn for one that is kept: their covariance whitens
+FOLDS = 5
+PENALTIES = (1e-3, 1e-2, 1e-1, 1.0)
+FLAT = 0.05  # of the range of pixels: added to an image's contrast, so that a flat one stays flat
+NOISE = 0.01  # of the largest variance of patches, added to each: what is smaller is noise
+LEAST, MOST = 0.01, 0.995  # that an anchor can be: beyond them a probit says more about luck than about the task
+
+
+@dataclass(frozen=True)
+class TaskTraits:
+    """What is known of a task.
+
+    Attributes:
+        anchor: `task_anchor` of it.
+        images: Training images.
+        steps: Of the training that accuracies are expected of.
+        counted: Images on which they are measured; 0 for so many that counting has no noise.
+    """
+
+    anchor: float
+    images: int
+    steps: int
+    counted: int = 0
+
+
+def task_anchor(dataset: Dataset, seed: int = 0) -> float:
+    """Accuracy of a readout of random patches, by cross-validation on at most 2,000 training images.
+
+    Classes count with their shares in the test half, so that a lopsided training half does not flatter.
+
+    Returns:
+        A fraction, kept inside (0.01, 0.995).
+    """
+    rng = np.random.default_rng(seed)
+    rows = rng.permutation(len(dataset.y_train))[:MOST_IMAGES]
+    labels = dataset.y_train[rows]
+    answers = patch_answers(_contrasts(dataset.x_train[rows]), rng)
+    weight = class_weights(labels, dataset.y_test, dataset.classes)
+    folds = np.arange(len(labels)) % min(FOLDS, len(labels))
+    found = [(weight * cross_validated(answers, labels, folds, dataset.classes, p)).sum() for p in PENALTIES]
+    return float(np.clip(max(found), LEAST, MOST))
+
+
+def class_weights(labels: Int64Array, test: Int64Array, classes: int) -> FloatArray:
+    """Weight of each drawn image, (n,), sum 1: a class has its share in the test half; those not drawn have none."""
+    drawn, there = (np.bincount(y, minlength=classes).astype(np.float64) for y in (labels, test))
+    weight = (there / np.maximum(drawn, 1))[labels]
+    return np.asarray(weight / weight.sum() if weight.sum() else np.full(len(labels), 1 / len(labels)), np.float64)
+
+
+def _contrasts(images: ByteArray) -> Float32Array:
+    """(n, H, W, C) uint8 -> (n, SIDE, SIDE, C) float32, each image less its mean, over its standard deviation."""
+    x = resized(images, SIDE).astype(np.float32) / 255
+    mean, spread = x.mean(axis=(1, 2, 3), keepdims=True), x.std(axis=(1, 2, 3), keepdims=True)
+    return np.asarray((x - mean) / (spread + FLAT), np.float32)
+
+
+def patch_answers(x: Float32Array, rng: np.random.Generator) -> FloatArray:
+    """How strongly random patches answer, (n, 8 * PATCHES) float64, standardised columns.
+
+    Args:
+        x: (n, SIDE, SIDE, C).
+        rng: Draws the patches.
+    """
+    views = np.lib.stride_tricks.sliding_window_view(x, (PATCH, PATCH), axis=(1, 2))  # image, down, right, C, patch
+    n = CANDIDATES * PATCHES
+    image, top, left = rng.integers(0, len(x), n), *rng.integers(0, SIDE - PATCH + 1, (2, n))
+    drawn = views[image, top, left].reshape(n, -1).astype(np.float64)
+    mean = drawn.mean(axis=0)
+    value, vector = np.linalg.eigh(np.cov(drawn.T))
+    whiten = (vector / np.sqrt(np.maximum(value, 0) + NOISE * max(float(value.max()), 1e-6))) @ vector.T
+    kept = (drawn[:PATCHES] - mean) @ whiten
+    kept /= np.maximum(np.linalg.norm(kept, axis=1, keepdims=True), 1e-9)
+    filters: Float32Array = (kept @ whiten).astype(np.float32)
+    offset = (filters @ mean).astype(np.float32)
+    places = views[:, ::STRIDE, ::STRIDE]
+    side = places.shape[1]
+    parts = []
+    for start in range(0, len(x), 100):
+        some = np.ascontiguousarray(places[start : start + 100]).reshape(-1, filters.shape[1])
+        y = (some @ filters.T - offset).reshape(-1, 2, side // 2, 2, side // 2, PATCHES)
+        parts.append(np.stack([np.maximum(y, 0).mean(axis=(2, 4)), np.maximum(-y, 0).mean(axis=(2, 4))], axis=-1))
+    found = np.concatenate(parts).reshape(len(x), -1).astype(np.float64)
+    return np.asarray((found - found.mean(axis=0)) / np.maximum(found.std(axis=0), 1e-6), np.float64)
+
+
+def cross_validated(
+    answers: FloatArray, labels: Int64Array, folds: Int64Array, classes: int, penalty: float
+) -> BoolArray:  # fmt: skip
+    """Whether each image is classified right by a ridge regression on the images of the other folds, (n,) bool.
+
+    It minimises the squared error of targets -1 and 1, one a class, plus penalty * columns / 1000 an image times the
+    squared weights.
+    """
+    target = np.where(labels[:, None] == np.arange(classes), 1.0, -1.0)
+    right = np.zeros(len(labels), bool)
+    for fold in range(int(folds.max()) + 1):
+        fit, rest = folds != fold, folds == fold
+        if not fit.any():
+            continue
+        a, mean = answers[fit], target[fit].mean(axis=0)
+        ridge = penalty * len(a) * a.shape[1] / 1000
+        weight = np.linalg.solve(a.T @ a + ridge * np.eye(a.shape[1]), a.T @ (target[fit] - mean))
+        right[rest] = (answers[rest] @ weight + mean).argmax(axis=1) == labels[rest]
+    return right
