@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
-from scipy.optimize import lsq_linear
+from scipy.optimize import nnls
 from scipy.special import ndtr
 
 from benchmarks.pair_truth.study import Inputs, kendall, spearman
@@ -126,8 +126,9 @@ def _bounded(x: FloatArray, y: FloatArray, penalty: float) -> Ridge:
     centre, spread = x.mean(axis=0), x.std(axis=0)
     scale = np.where(spread > 1e-12, spread, 1.0)
     z = (x - centre) / scale
-    rows = np.vstack([z, np.sqrt(len(y) * penalty) * np.eye(k)])
-    weight = lsq_linear(rows, np.concatenate([y - y.mean(), np.zeros(k)]), (0, np.inf)).x
+    # The same least squares in k rows: with L L' = z'z + n penalty, |L' w - L^-1 z'y| differs by a constant.
+    lower = np.linalg.cholesky(z.T @ z + len(y) * penalty * np.eye(k))
+    weight, _ = nnls(lower.T, np.linalg.solve(lower, z.T @ (y - y.mean())))
     return Ridge(centre, scale, weight, float(y.mean()), y, penalty)
 
 
