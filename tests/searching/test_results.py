@@ -259,3 +259,24 @@ def test_rows_hold_plain_values_that_csv_and_json_write_exactly():
         "net", "latency_ms", "energy_mj", "macs", "model_flash_bytes", "arena_bytes", "persistent_bytes",
         "input_bytes", "holding_bytes", "score_x", "static_accuracy",
     ]  # fmt: skip
+
+
+def test_a_gain_that_few_test_images_cannot_show_has_a_wide_interval():
+    """Counting adds the standard deviation of the single net's accuracy on so many images."""
+    singles = population(seed=3)
+    singles = replace(singles, costs=replace(singles.costs, latency=np.full(N, 0.1)))
+    rows = {}
+    for images in (0, 400):
+        nets = population(seed=1)
+        nets = replace(nets, costs=replace(nets.costs, latency=np.sort(nets.costs.latency)))
+        everyone = np.arange(N)
+        pairs = describe_pairs(
+            nets.costs, nets.costs, np.array([0]), np.array([N - 1]), np.array([0.3]), np.array([0.8]), PLATFORM
+        )
+        front = singles.take(single_front(singles, np.ones(N, bool)))
+        (rows[images],) = pair_rows(
+            pairs, Contenders(nets, everyone, everyone), front, replace(MODEL, counted=images), PRIOR_COUPLING
+        )
+    alone = rows[0].single_accuracy
+    added = Z80 * np.sqrt(alone * (1 - alone) / 400)
+    assert rows[400].gain_error == pytest.approx(np.hypot(rows[0].gain_error, added))

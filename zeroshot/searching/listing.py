@@ -9,7 +9,7 @@ from zeroshot.cascade.copula import Coupling
 from zeroshot.cascade.rank_pairs import Pairs
 from zeroshot.cost.nets import Platform
 from zeroshot.runs.rows import PredictedNet, PredictedPair
-from zeroshot.searching.error_bars import net_interval, net_spread, pair_interval, pair_spread
+from zeroshot.searching.error_bars import counting_spread, net_interval, net_spread, pair_interval, pair_spread
 from zeroshot.searching.population import Contenders, Population
 
 ALONE = ("single", "single_accuracy", "single_latency_ms", "gain", "gain_error", "pays")
@@ -42,19 +42,21 @@ def pair_rows(
             latency_ms=float(pairs.latency[i]), worst_latency_ms=float(pairs.worst_latency[i]),
             energy_mj=float(pairs.energy[i]), worst_energy_mj=float(pairs.worst_energy[i]),
             macs=float(pairs.macs[i]), flash_bytes=int(pairs.flash[i]), sram_bytes=int(pairs.sram[i]),
-            **_beside(singles, int(beside[i]), float(pairs.accuracy[i]), float(net_sd[i])),
+            **_beside(singles, int(beside[i]), float(pairs.accuracy[i]), float(net_sd[i]), model),
         )
         for i in range(len(pairs))
     ]  # fmt: skip
 
 
-def _beside(singles: Population, single: int, accuracy: float, net_sd: float) -> dict[str, Any]:
+def _beside(singles: Population, single: int, accuracy: float, net_sd: float, model: AccuracyModel) -> dict[str, Any]:
     """The single net beside a pair; -1 for none."""
     if single < 0:
         return dict.fromkeys(ALONE)
     alone = singles.accuracy[single]
     gain = float(accuracy - alone)
-    error = float(Z80 * np.hypot(net_sd, net_spread(alone, singles.sd[single])))
+    # Both are counted on the same images, on most of which they agree: once, not twice.
+    counting = counting_spread(alone, model.counted)
+    error = float(Z80 * np.sqrt(net_sd**2 + net_spread(alone, singles.sd[single]) ** 2 + counting**2))
     figures = (singles.names[single], float(alone), float(singles.costs.latency[single]), gain, error, gain > 0)
     return dict(zip(ALONE, figures, strict=True))
 
