@@ -6,6 +6,7 @@ python -m benchmarks.journey.plan      minutes; writes plan.json. ZEROSHOT_DATA 
 import json
 import sys
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
@@ -15,15 +16,16 @@ import zeroshot
 from benchmarks.journey.settings import BOARD, ENGINE, SETTINGS, Setting, costs_of, hand_made
 from benchmarks.script import Arguments, exit_code, parser
 from benchmarks.tasks.data import TASKS
-from benchmarks.tasks.plan import HERE as TASKS_FOLDER
 from zeroshot.accuracy import model as accuracy
+from zeroshot.cascade.rank_pairs import Budgets
 from zeroshot.cost.nets import platform
 from zeroshot.data import Dataset
 from zeroshot.runs.files import json_text, write_file
 from zeroshot.searching import layers
+from zeroshot.searching.population import single_fits
 from zeroshot.searching.results import SearchResult
 
-FILE = TASKS_FOLDER.parent / "journey" / "plan.json"
+FILE = Path(__file__).with_name("plan.json")
 PAIRS, BY_HAND = 3, 1  # first pairs of a search; nets of a family, the largest that fit
 LINE = 0.18  # mu a standard deviation of log MACs: the line through the zoo
 
@@ -117,9 +119,8 @@ def _by_hand(setting: Setting, data: Dataset) -> list[Pick]:
     families = hand_made()
     names = list(families)
     costs, board, engine = costs_of(names, data.channels, data.classes)
-    runtime = platform(board, engine, data.classes).runtime[costs.ops]
-    fits = (costs.flash + runtime <= setting.flash) & (costs.arena + costs.persistent <= setting.sram)
-    fits &= costs.latency <= setting.latency
+    budgets = Budgets(flash=setting.flash, sram=setting.sram, latency=setting.latency)
+    fits = single_fits(costs, platform(board, engine, data.classes), budgets)
     chosen = []
     for family in dict.fromkeys(families.values()):
         rows = [i for i, name in enumerate(names) if families[name] == family and fits[i]]

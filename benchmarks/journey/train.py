@@ -3,7 +3,7 @@
     python -m benchmarks.journey.train --hours 2 --jobs 2            on this processor
     python -m benchmarks.journey.train --device cuda --hours 0.1     on a CUDA device, see benchmarks.tasks.cuda
 
-Weights lie in the cache folder, or below --weights; answers in zoo/. Seeds 1 and 2 follow seed 0.
+Answers go to zoo/, weights below --weights if that is given. Seeds 1 and 2 follow seed 0.
 """
 
 import sys
@@ -17,7 +17,6 @@ from benchmarks.journey.settings import SETTINGS, trained_as
 from benchmarks.script import Arguments, exit_code, parser
 from benchmarks.tasks import train as tasks
 from benchmarks.tasks.plan import Training
-from zeroshot.runs.folder import processor
 
 ZOO = Path(__file__).parent / "zoo"
 SEEDS = (0, 1, 2)
@@ -42,25 +41,13 @@ def plan() -> list[Training]:
 
 def main(arguments: Arguments = None) -> None:
     options = parser("journey.train", __doc__)
-    options.add_argument("--device", default="cpu", help="cpu or cuda")
-    options.add_argument("--hours", type=float, default=1.0, help="no training begins after them")
-    options.add_argument("--jobs", type=int, default=2, help="processes")
-    options.add_argument("--together", type=int, default=4, help="nets that take turns in a process, on a device")
+    tasks.add_options(options, ZOO)
     options.add_argument("--seeds", type=int, nargs="+", default=list(SEEDS))
-    options.add_argument("--only", nargs="+", default=[], metavar="TASK")
-    options.add_argument("--zoo", type=Path, default=ZOO, help="default: %(default)s")
     options.add_argument("--weights", type=Path, help="folder; none are kept without it")
     given = options.parse_args(arguments)
-    known = {folder.name: {path.stem for path in folder.glob("*.json")} for folder in given.zoo.glob("*")}
-    wanted = [
-        each for each in plan()
-        if each.seed in given.seeds and each.name not in known.get(each.folder, set())
-        and (not given.only or each.folder in given.only)
-    ]  # fmt: skip
-    machine = {"processor": processor(), "device": "cpu", "threads": 1, "torch": torch.__version__}
-    if given.device != "cpu":
-        machine["device"] = torch.cuda.get_device_name() + ", convolutions in TF32 while training"
-    begun = time.time()
+    asked = [each for each in plan() if each.seed in given.seeds]
+    wanted = tasks.missing(asked, given.zoo, given.only)
+    begun, machine = time.time(), tasks.machine_of(given.device)
     deadline = begun + 3600 * given.hours
     for training, net in tasks.trained(wanted, given.device, given.jobs, given.together, deadline, weights=True):
         tasks.store(training, net, machine, given.zoo)

@@ -19,7 +19,7 @@ from benchmarks.pair_truth.predictors import (
     judge,
 )
 from benchmarks.pair_truth.regroup import GROUPS
-from benchmarks.pair_truth.study import STATIC, Sample, regrouped, spearman
+from benchmarks.pair_truth.study import STATIC, Sample, regrouped, spearman, undefined_last
 from benchmarks.tasks.levels import TaskNets, fit_level, steps_effect
 from benchmarks.tasks.traits import read_traits
 from zeroshot.accuracy.calibration import Calibration, calibrated, choose_design, updated
@@ -174,7 +174,7 @@ def proxies_alone(calibration: Sample, held: Sample) -> list[ProxyTest]:
     """Every stored proxy, best first; those whose scale could be used are tried beside the features too."""
 
     def correlation(sample: Sample, name: str) -> float:
-        return spearman(np.nan_to_num(sample.inputs.scores[name], nan=-1e300), sample.accuracy)
+        return spearman(undefined_last(sample.inputs.scores[name]), sample.accuracy)
 
     halves = (calibration, held)
     bars = [max(correlation(half, name) for name in ("macs", "params", "depth")) for half in halves]

@@ -179,6 +179,11 @@ def spearman(a: FloatArray, b: FloatArray) -> float:
     return float(spearmanr(a, b).statistic) if np.ptp(a) > 0 and np.ptp(b) > 0 else float("nan")
 
 
+def undefined_last(score: FloatArray) -> FloatArray:
+    """A proxy's values, (n,), below all others where it is undefined."""
+    return np.nan_to_num(score, nan=-1e300)
+
+
 def kendall(a: FloatArray, b: FloatArray) -> float:
     """Kendall's tau-b; NaN where a side is constant."""
     return float(kendalltau(a, b).statistic) if np.ptp(a) > 0 and np.ptp(b) > 0 else float("nan")
@@ -186,5 +191,5 @@ def kendall(a: FloatArray, b: FloatArray) -> float:
 
 __all__ = [
     "ENOUGH", "FEW", "HALVES", "HERE", "STATIC", "Inputs", "Sample", "kendall", "label_noise", "load_sample",
-    "regrouped", "spearman", "zoo_sha256",
+    "regrouped", "spearman", "undefined_last", "zoo_sha256",
 ]  # fmt: skip

@@ -10,7 +10,7 @@ from benchmarks.pair_truth.couplings import curves, independent, judge_pairs
 from benchmarks.pair_truth.fitting import with_tasks
 from benchmarks.pair_truth.predictors import CHOSEN, SIZED, TELLING, UNREAD, WAYS, cross_validate, fit_model
 from benchmarks.pair_truth.report import Lines, number, points, share, table
-from benchmarks.pair_truth.study import Sample, spearman
+from benchmarks.pair_truth.study import Sample, spearman, undefined_last
 from benchmarks.tasks.levels import TaskNets, fit_level
 from benchmarks.tasks.nasbench201 import Cells
 from zeroshot.accuracy.model import AccuracyModel, believed, net_sd, size
@@ -69,7 +69,7 @@ def _space(name: str, sample: Sample, sizes: dict[str, FloatArray]) -> Space:
 
 
 def _alone(scores: dict[str, FloatArray], accuracy: FloatArray) -> dict[str, float]:
-    return {name: spearman(np.nan_to_num(scores[name], nan=-1e300), accuracy) for name in ALONE}
+    return {name: spearman(undefined_last(scores[name]), accuracy) for name in ALONE}
 
 
 def without_family(calibration: Sample, others: Sample, telling: tuple[str, ...]) -> FloatArray:

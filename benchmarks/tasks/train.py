@@ -10,6 +10,7 @@
 import sys
 import time
 import traceback
+from argparse import ArgumentParser
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor, as_completed
@@ -60,10 +61,15 @@ def store(training: Training, net: TrainedNet, machine: dict[str, Any], zoo: Pat
         **costs_of(training.net, net.channels, net.classes),
         "validation_accuracy": net.validation_accuracy, "test_accuracy": net.test_accuracy,
         "best_epoch": net.best_epoch, "history": net.history, "recipe": net.recipe.values(),
-        "images": len(split.train), "steps": round(net.images_per_second * net.seconds / (net.recipe.batch or 1)),
+        "images": len(split.train), "steps": steps_of(net),
         "seconds": round(net.seconds, 1), "machine": machine,
     }  # fmt: skip
     files.save_net(folder, training.name, about, files.answers(net.outputs, [DEFAULT_POLICY]), _labels(folder))
+
+
+def steps_of(net: TrainedNet) -> int:
+    """Of its training."""
+    return round(net.images_per_second * net.seconds / (net.recipe.batch or 1))
 
 
 def on_processor(training: Training, deadline: float, weights: bool) -> list[TrainedNet]:
@@ -129,43 +135,52 @@ def trained(
                 print([each.net for each in started[future]], traceback.format_exc(), file=sys.stderr, flush=True)
 
 
-def missing(zoo: Path, only: Sequence[str]) -> list[Training]:
-    """What is not stored yet, in the plan's order."""
+def missing(planned: Sequence[Training], zoo: Path, only: Sequence[str] = ()) -> list[Training]:
+    """What of a plan is not stored yet, in its order; of all folders, or of these alone."""
     known = {folder.name: set(files.names(folder)) for folder in zoo.glob("*") if folder.is_dir()}
     return [
-        each for each in plan()
+        each for each in planned
         if (not only or each.folder in only) and each.name not in known.get(each.folder, set())
     ]  # fmt: skip
 
 
-def status(zoo: Path) -> None:
-    """Print how much of each part of the plan is stored."""
-    left = Counter(each.folder for each in missing(zoo, []))
-    for folder, count in Counter(each.folder for each in plan()).items():
-        print(f"{folder:14s} {count - left[folder]:3d} of {count}")
+def machine_of(device: str) -> dict[str, Any]:
+    """What is stored of where a net was trained."""
+    used = "cpu" if device == "cpu" else f"{torch.cuda.get_device_name()}, convolutions in TF32 while training"
+    return {"processor": processor(), "device": used, "threads": 1, "torch": torch.__version__}
 
 
-def main(arguments: Arguments = None) -> None:
-    options = parser("tasks.train", __doc__)
+def add_options(options: ArgumentParser, zoo: Path) -> None:
+    """What every script that trains a plan can be asked for; `zoo` is where its nets lie."""
     options.add_argument("--device", default="cpu", help="cpu or cuda")
     options.add_argument("--hours", type=float, default=1.0, help="no training begins after them")
     options.add_argument("--jobs", type=int, default=2, help="processes")
     options.add_argument("--together", type=int, default=4, help="nets that take turns in a process, on a device")
     options.add_argument("--only", nargs="+", default=[], metavar="FOLDER")
-    options.add_argument("--zoo", type=Path, default=ZOO, help="default: %(default)s")
+    options.add_argument("--zoo", type=Path, default=zoo, help="default: %(default)s")
+
+
+def status(zoo: Path) -> None:
+    """Print how much of each part of the plan is stored."""
+    planned = plan()
+    left = Counter(each.folder for each in missing(planned, zoo))
+    for folder, count in Counter(each.folder for each in planned).items():
+        print(f"{folder:14s} {count - left[folder]:3d} of {count}")
+
+
+def main(arguments: Arguments = None) -> None:
+    options = parser("tasks.train", __doc__)
+    add_options(options, ZOO)
     options.add_argument("--status", action="store_true")
     given = options.parse_args(arguments)
     if given.status:
         status(given.zoo)
         return
-    machine = {"processor": processor(), "device": "cpu", "threads": 1, "torch": torch.__version__}
-    if given.device != "cpu":
-        machine["device"] = torch.cuda.get_device_name() + ", convolutions in TF32 while training"
-    begun, steps = time.time(), 0
-    wanted, deadline = missing(given.zoo, given.only), begun + 3600 * given.hours
+    begun, steps, machine = time.time(), 0, machine_of(given.device)
+    wanted, deadline = missing(plan(), given.zoo, given.only), begun + 3600 * given.hours
     for training, net in trained(wanted, given.device, given.jobs, given.together, deadline):
         store(training, net, machine, given.zoo)
-        steps += round(net.images_per_second * net.seconds / (net.recipe.batch or 1))
+        steps += steps_of(net)
         print(
             f"{time.time() - begun:6.1f} s {training.folder} {training.name} {100 * net.test_accuracy:.2f} % "
             f"{net.seconds:.1f} s {steps / (time.time() - begun):.0f} steps/s {training.net}", flush=True,
