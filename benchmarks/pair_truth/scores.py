@@ -1,7 +1,6 @@
 """Training-free scores of every net of the plan, computed as a search computes them, in one table.
 
     python -m benchmarks.pair_truth.scores           half an hour of one core; goes on where it was interrupted
-    python -m benchmarks.pair_truth.scores digits    the default proxies of a search, on digits; a minute
     python -m benchmarks.pair_truth.scores tasks     the readout of the other tasks, CIFAR-10's classes in groups
 
 ZEROSHOT_DATA names the folder that holds cifar10/. Scores so far are in the cache folder; scores.csv appears when all
@@ -30,7 +29,7 @@ from zeroshot.net import NetSpec, layer_table, spec_array
 from zeroshot.probing.probe import Proxy
 from zeroshot.runs.files import json_text, write_file
 from zeroshot.runs.folder import RunFolder, open_run, processor, to_csv
-from zeroshot.scoring.plugins import DEFAULT_PROXIES, load_proxies
+from zeroshot.scoring.plugins import load_proxies
 from zeroshot.scoring.population import probe_images, score_aggregate, score_probed, score_static
 from zeroshot.types import FloatArray
 
@@ -258,16 +257,10 @@ def stored_table(folder: Path) -> ScoreTable | None:
 
 def main(arguments: Arguments = None) -> None:
     options = parser("pair_truth.scores", __doc__)
-    options.add_argument("what", nargs="?", choices=("cifar10", "digits", "tasks"), default="cifar10")
+    options.add_argument("what", nargs="?", choices=("cifar10", "tasks"), default="cifar10")
     what = options.parse_args(arguments).what
     nets = [entry.net for entry in read_plan(HERE / "plan.csv") if entry.seed == 0]
     scratch = data.cache_folder() / "pair_truth" / "scores"
-    if what == "digits":
-        (HERE / "digits").mkdir(exist_ok=True)
-        own = HERE / "digits"
-        wanted = load_proxies(DEFAULT_PROXIES)
-        write(own, completed(stored_table(own), nets, data.load("digits"), wanted, scratch / "digits"))
-        return
     npz = cifar10_file()
     dataset = data.load(str(npz))
     if (dataset.channels, dataset.classes) != (CHANNELS, CLASSES):
