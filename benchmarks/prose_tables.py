@@ -126,14 +126,14 @@ def copula() -> str:
 
 def spaces() -> str:
     """Rank correlations of the size and of single proxies in several populations."""
-    heads = ["nets", "size", "without readout", "macs", "params", "naswot", "swap"]
+    heads = ["nets", "size", "macs", "params", "naswot", "swap"]
     found = tables(section(CARRY, "How far predictions carry"))[0]
     return markdown(["Spearman correlation", *heads], [[name, *(row[h] for h in heads)] for name, row in found.items()])
 
 
 def tasks() -> str:
     """Tasks that were predicted by the others."""
-    heads = ["nets", "best - worst", "median", "bias", "MAE", "in 80 % bars", "size", "macs"]
+    heads = ["nets", "best - worst", "median", "bias", "MAE", "in 80 % bars", "seeds allow", "size", "macs"]
     found = tables(section(CARRY, "Tasks"))[0]
     return markdown(["task", *heads], [[name, *(row[h] for h in heads)] for name, row in found.items()])
 

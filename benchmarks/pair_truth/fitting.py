@@ -12,6 +12,7 @@ from benchmarks.pair_truth.couplings import Curves, couple
 from benchmarks.pair_truth.predictors import (
     SIZED,
     TELLING,
+    TRUST,
     UNPROBED_SIZED,
     WAYS,
     Judged,
@@ -88,8 +89,8 @@ def fit(sample: Sample, curves: Curves, others: Sample | None = None, tasks: Seq
     def shipped(
         name: str, features: tuple[str, ...], proxies: tuple[str, ...], fused: tuple[str, ...]
     ) -> AccuracyModel:
-        model = fit_model(inputs, np.arange(len(mu)), mu, features, proxies, fused)
-        alone = judge(cross_validate(blend(features, proxies, fused), inputs, mu), mu)
+        model = fit_model(inputs, np.arange(len(mu)), mu, features, proxies, fused, TRUST)
+        alone = judge(cross_validate(blend(features, proxies, fused, TRUST), inputs, mu), mu)
         model = with_tasks(model, fit_level(every, model, steps_effect()))
         return replace(model, name=name, sd_net=alone.rmse, source=f"non-negative ridge through {about}; {names}")
 

@@ -63,7 +63,7 @@ def constants_lines(found: Constants) -> Lines:
     return [
         f"Shipped: **{CHOSEN}**, fitted to other nets too; how the columns were chosen is told in tasks.md.",
         f"mu at the centre {model.intercept:.3f}; weights a standard deviation: {weights}. Trust in fused ranks: "
-        f"{found.static.trust:.2f} (static proxies), {model.trust:.2f} (default proxies).",
+        f"{model.trust:.2f} of a net's place.",
         f"sd of a net {model.sd_net:.3f}, of a task {model.sd_task:.3f}, of a task's factor on sizes "
         f"{model.sd_slope:.3f} (a share).",
         f"gamma = tanh({coupling.gamma[0]:.3f} {coupling.gamma[1]:+.3f} mu_L), kappa = tanh({coupling.kappa[0]:.3f} "

@@ -20,7 +20,7 @@ from zeroshot.types import FloatArray, Int64Array
 HERE = Path(__file__).parent
 ENOUGH = 40  # calibration nets below which no constants are shipped
 FEW = 8  # nets below which no figure is printed
-STATIC = ("params", "macs")  # the static ones of a search's default proxies
+STATIC = ("macs",)  # the static one of a search's default proxies
 
 
 @dataclass(frozen=True, eq=False)

@@ -16,6 +16,7 @@ from benchmarks.tasks.traits import read_traits
 from zeroshot.accuracy.model import AccuracyModel, Level, believed, growth
 from zeroshot.accuracy.task import TaskTraits
 from zeroshot.bench import pair_truth
+from zeroshot.bench.pair_truth import Zoo
 from zeroshot.types import FloatArray
 
 ZOO = HERE / "zoo"
@@ -36,6 +37,7 @@ class TaskNets:
         traits: What was known of it.
         part: `test`, or `validation` where the test half is another population.
         weight: In the fit of levels.
+        trainings: All of it, repeats with other seeds too; None where that is the sample.
     """
 
     name: str
@@ -43,12 +45,23 @@ class TaskNets:
     traits: TaskTraits
     part: str = "test"
     weight: float = 1.0
+    trainings: Zoo | None = None
 
     @property
     def accuracy(self) -> FloatArray:
         """(n,), on the images that count."""
-        nets = self.sample.zoo.nets
-        return np.array([net.test_accuracy if self.part == "test" else net.validation_accuracy for net in nets])
+        return self._counted(self.sample.zoo)
+
+    def _counted(self, zoo: Zoo) -> FloatArray:
+        return np.array([net.test_accuracy if self.part == "test" else net.validation_accuracy for net in zoo.nets])
+
+    def twice(self) -> FloatArray:
+        """Accuracies with seeds 0 and 1 of the nets that were trained with both, (m, 2)."""
+        zoo = self.trainings or self.sample.zoo
+        found: dict[str, dict[int, float]] = {}
+        for net, accuracy in zip(zoo.nets, self._counted(zoo), strict=True):
+            found.setdefault(net.net, {})[net.seed] = float(accuracy)
+        return np.array([[by[0], by[1]] for by in found.values() if {0, 1} <= by.keys()]).reshape(-1, 2)
 
     @property
     def images(self) -> int:
@@ -73,8 +86,9 @@ def read_task(name: str, zoo: Path = ZOO) -> TaskNets:
         RunError: A file is missing or damaged.
     """
     about = pair_truth.load(zoo / name).nets[0].about
-    sample, _ = load_sample(zoo / name, folder_of(name), int(about["channels"]), int(about["classes"]))
-    return TaskNets(name, sample, read_traits()[name], "validation" if name in SHIFTED else "test")
+    sample, whole = load_sample(zoo / name, folder_of(name), int(about["channels"]), int(about["classes"]))
+    part = "validation" if name in SHIFTED else "test"
+    return TaskNets(name, sample, read_traits()[name], part, trainings=whole)
 
 
 @cache

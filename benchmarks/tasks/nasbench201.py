@@ -1,14 +1,16 @@
 """NAS-Bench-201's cells as one more space: their stored scores, and features counted from the cell's graph."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 
+from benchmarks.pair_truth.study import Inputs
 from benchmarks.script import RESULTS, data_folder
+from zeroshot.accuracy.features import FEATURES
 from zeroshot.bench import nasbench201
 from zeroshot.bench.graph import WAYS, graph_features
+from zeroshot.scoring.defaults import DEFAULT_PROXIES
 from zeroshot.spaces import nasbench201 as space
 from zeroshot.types import FloatArray, Int32Array
 
@@ -22,26 +24,19 @@ AROUND = ((3, 16, 32), (16, 32, 16), (32, 32, 16), (32, 64, 8), (64, 64, 8))
 
 @dataclass(frozen=True, eq=False)
 class Cells:
-    """Cells with a path from input to output, one for each function.
+    """Distinct cells with a path from input to output, drawn at random.
 
     Attributes:
-        scores: Proxy -> (n,) float64.
-        known: Feature that differs between cells -> (n,) float64; the others are the same for all.
+        inputs: What is known of them; features that all cells share are 0.
         accuracy: (n,) on CIFAR-10 after 200 epochs, %.
     """
 
-    scores: dict[str, FloatArray] = field(repr=False)
-    known: dict[str, FloatArray] = field(repr=False)
+    inputs: Inputs = field(repr=False)
     accuracy: FloatArray
-
-    def everything(self, names: Sequence[str]) -> dict[str, FloatArray]:
-        """What a model reads: features that all cells share are 0, undefined scores NaN."""
-        nothing = np.zeros(len(self.accuracy))
-        return {name: self.known.get(name, self.scores.get(name, nothing)) for name in names}
 
 
 def load_cells(scores: Path = SCORES) -> Cells:
-    """Read them.
+    """Read those on which every proxy of the default fusion was computed.
 
     Raises:
         DataError: ZEROSHOT_DATA has no NAS-Bench-201.
@@ -51,6 +46,8 @@ def load_cells(scores: Path = SCORES) -> Cells:
         columns = {name[6:]: held[name].astype(np.float64) for name in held.files if name.startswith("score_")}
     live = space.live(space.decode(numbers))
     kept = (live != 0).any(axis=1)
+    for name in set(DEFAULT_PROXIES) & set(columns):
+        kept &= np.isfinite(columns[name])
     graph = graph_features(live[kept])
     truth = nasbench201.load(data_folder("nasbench201"), hardware=False)
     found = {name: values[kept] for name, values in columns.items()} | {
@@ -60,7 +57,8 @@ def load_cells(scores: Path = SCORES) -> Cells:
         "log_macs": np.log10(graph["macs"]), "log_params": np.log10(graph["params"]),
         "log_spatial_macs": np.log10(spatial_macs(live[kept])), "log_field": np.minimum(np.log2(fields(live[kept])), 0),
     }  # fmt: skip
-    return Cells(found, known, truth.accuracy["cifar10"][numbers[kept]])
+    shared = dict.fromkeys(FEATURES, np.zeros(int(kept.sum())))
+    return Cells(Inputs(shared | known, found), truth.accuracy["cifar10"][numbers[kept]])
 
 
 def spatial_macs(live: Int32Array) -> FloatArray:

@@ -8,18 +8,27 @@ from scipy.special import ndtr
 
 from benchmarks.pair_truth.couplings import curves, independent, judge_pairs
 from benchmarks.pair_truth.fitting import with_tasks
-from benchmarks.pair_truth.predictors import CHOSEN, SIZED, TELLING, UNREAD, WAYS, cross_validate, fit_model
+from benchmarks.pair_truth.predictors import READOUT, SIZED, TELLING, TRUST, blend, cross_validate, fit_model
 from benchmarks.pair_truth.report import Lines, number, points, share, table
-from benchmarks.pair_truth.study import Sample, spearman, undefined_last
+from benchmarks.pair_truth.study import Inputs, Sample, spearman, undefined_last
 from benchmarks.tasks.levels import TaskNets, fit_level
 from benchmarks.tasks.nasbench201 import Cells
-from zeroshot.accuracy.model import AccuracyModel, believed, net_sd, size
+from zeroshot.accuracy.model import AccuracyModel, believed, net_sd
 from zeroshot.cascade.copula import Coupling
 from zeroshot.scoring.plugins import DEFAULT_PROXIES
 from zeroshot.searching.error_bars import net_interval
 from zeroshot.types import FloatArray
 
 ALONE = ("macs", "params", "naswot", "swap")
+FUSED = tuple(DEFAULT_PROXIES)
+# Way -> evidence, fused proxies and trust in them: as shipped, and with more and with less of the readout or of trust.
+READ: dict[str, tuple[tuple[str, ...], tuple[str, ...], float | None]] = {
+    "size": (TELLING, FUSED, TRUST), "readout as evidence": ((*TELLING, READOUT), FUSED, TRUST),
+    "without readout": (TELLING, tuple(name for name in FUSED if name != READOUT), TRUST),
+    "params in the ranks": (TELLING, ("params", *FUSED), TRUST),
+    "no trust": (TELLING, FUSED, 0.0), "trust by least squares": (TELLING, FUSED, None),
+    "trust 0.5": (TELLING, FUSED, 0.5),
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -38,49 +47,55 @@ class Space:
 
 
 def spaces(calibration: Sample, held: Sample, others: Sample, cells: Cells) -> list[Space]:
-    """The size, with and without the readout, in populations that its weights were not fitted to."""
+    """The size, as shipped and otherwise, in populations that its weights were not fitted to."""
     rows = np.arange(len(calibration))
     lines = {
-        way: fit_model(calibration.inputs, rows, calibration.mu, SIZED, telling, tuple(DEFAULT_PROXIES))
-        for way, telling in (("size", TELLING), ("without readout", UNREAD))
+        way: fit_model(calibration.inputs, rows, calibration.mu, SIZED, telling, fused, trust)
+        for way, (telling, fused, trust) in READ.items()
     }
+
+    def sized(inputs: Inputs) -> dict[str, FloatArray]:
+        return {
+            way: believed(inputs.fused(READ[way][1]), inputs.everything, line) for way, line in lines.items()
+        }  # fmt: skip
+
     validated = {
-        "size": cross_validate(WAYS[CHOSEN], calibration.inputs, calibration.mu),
-        "without readout": cross_validate(WAYS["the same without the readout"], calibration.inputs, calibration.mu),
+        way: cross_validate(blend(SIZED, telling, fused, trust), calibration.inputs, calibration.mu)
+        for way, (telling, fused, trust) in READ.items()
     }
-    found = [_space("zoo, calibration half, cross-validated", calibration, validated)]
-    for name, sample in (("zoo, held-out half", held), ("other nets, weights of the zoo", others)):
-        own = {way: believed(sample.inputs.fused(), sample.inputs.everything, line) for way, line in lines.items()}
-        found.append(_space(name, sample, own))
-    families = {
-        way: without_family(calibration, others, telling)
-        for way, telling in (("size", TELLING), ("without readout", UNREAD))
-    }
-    found.append(_space("other nets, each family left out", others, families))
-    own = {way: size(cells.everything(line.inputs), line) for way, line in lines.items()}
-    name = "NAS-Bench-201, cells with a path, weights of the zoo"
-    ranks = {way: spearman(each, cells.accuracy) for way, each in own.items()}
-    return [*found, Space(name, len(cells.accuracy), ranks | _alone(cells.scores, cells.accuracy))]
+    families = {way: without_family(calibration, others, *which) for way, which in READ.items()}
+    zoos = [
+        ("zoo, calibration half, cross-validated", calibration, validated),
+        ("zoo, held-out half", held, sized(held.inputs)),
+        ("other nets, weights of the zoo", others, sized(others.inputs)),
+        ("other nets, each family left out", others, families),
+    ]
+    return [
+        *(_space(name, sample.inputs, sample.accuracy, sizes) for name, sample, sizes in zoos),
+        _space("NAS-Bench-201, weights of the zoo", cells.inputs, cells.accuracy, sized(cells.inputs)),
+    ]
 
 
-def _space(name: str, sample: Sample, sizes: dict[str, FloatArray]) -> Space:
-    ranks = {way: spearman(each, sample.accuracy) for way, each in sizes.items()}
-    return Space(name, len(sample), ranks | _alone(sample.inputs.scores, sample.accuracy))
+def _space(name: str, inputs: Inputs, accuracy: FloatArray, sizes: dict[str, FloatArray]) -> Space:
+    ranks = {way: spearman(each, accuracy) for way, each in sizes.items()}
+    return Space(name, len(accuracy), ranks | _alone(inputs.scores, accuracy))
 
 
 def _alone(scores: dict[str, FloatArray], accuracy: FloatArray) -> dict[str, float]:
     return {name: spearman(undefined_last(scores[name]), accuracy) for name in ALONE}
 
 
-def without_family(calibration: Sample, others: Sample, telling: tuple[str, ...]) -> FloatArray:
+def without_family(
+    calibration: Sample, others: Sample, telling: tuple[str, ...], fused: tuple[str, ...], trust: float | None
+) -> FloatArray:
     """Sizes of the other nets by a fit to the zoo and to the families but their own, (n,) mu over the intercept."""
     families = np.array([net.about["family"] for net in others.zoo.nets])
     out = np.empty(len(others))
     for family in dict.fromkeys(families.tolist()):
         rest = others.take(np.flatnonzero(families != family))
         inputs, mu = calibration.inputs.joined(rest.inputs), np.concatenate([calibration.mu, rest.mu])
-        model = fit_model(inputs, np.arange(len(mu)), mu, SIZED, telling, tuple(DEFAULT_PROXIES))
-        own = believed(others.inputs.fused(), others.inputs.everything, model)
+        model = fit_model(inputs, np.arange(len(mu)), mu, SIZED, telling, fused, trust)
+        own = believed(others.inputs.fused(fused), others.inputs.everything, model)
         out[families == family] = (model.intercept + own)[families == family]
     return out
 
@@ -97,6 +112,7 @@ class Judged:
         found: Way -> signed Spearman correlation.
         span: Best less worst accuracy.
         top: Expected minus measured accuracy of the net that was expected highest.
+    seeds: Correlation with the accuracies that seeds allow a perfect prediction.
     """
 
     task: TaskNets
@@ -106,6 +122,7 @@ class Judged:
     found: dict[str, float]
     span: float
     top: float
+    seeds: float
 
 
 def judge_task(task: TaskNets, every: Sequence[TaskNets], model: AccuracyModel, steps: float) -> Judged:
@@ -121,8 +138,20 @@ def judge_task(task: TaskNets, every: Sequence[TaskNets], model: AccuracyModel, 
     return Judged(
         task, float(miss.mean()), float(np.abs(miss).mean()), float(inside.mean()),
         {"size": spearman(own, measured)} | _alone(inputs.scores, measured), float(np.ptp(measured)),
-        float(miss[np.argmax(expected)]),
+        float(miss[np.argmax(expected)]), seed_ceiling(task),
     )  # fmt: skip
+
+
+def seed_ceiling(task: TaskNets) -> float:
+    """sqrt(1 - variance between seeds of a net / variance between nets), from those that were trained twice.
+
+    At least 0; NaN where fewer than three were.
+    """
+    twice = task.twice()
+    if len(twice) < 3:  # noqa: PLR2004 - fewer have no variance to speak of
+        return float("nan")
+    between_seeds = float(np.square(twice[:, 0] - twice[:, 1]).mean() / 2)
+    return float(np.sqrt(max(0.0, 1 - between_seeds / float(np.var(task.accuracy, ddof=1)))))
 
 
 def coupling_table(tasks: Sequence[TaskNets], fitted: Coupling, constant: Coupling) -> Lines:
@@ -137,9 +166,8 @@ def coupling_table(tasks: Sequence[TaskNets], fitted: Coupling, constant: Coupli
     return table(["task", "pairs", "fitted", "constant", "independence"], rows)
 
 
-def space_table(found: Sequence[Space]) -> Lines:
+def space_table(found: Sequence[Space], ways: Sequence[str]) -> Lines:
     """Rank correlations by population."""
-    ways = ("size", "without readout", *ALONE)
     return table(["population", "nets", *ways], [
         [space.name, f"{space.nets:,}", *(number(space.found[way]) for way in ways)] for space in found
     ])  # fmt: skip
@@ -147,11 +175,12 @@ def space_table(found: Sequence[Space]) -> Lines:
 
 def task_table(found: Sequence[Judged]) -> Lines:
     """Levels, bars and rank correlations by task."""
-    plain = "task,nets,judged on,best - worst,median,bias,MAE,in 80 % bars,first net,size"
+    plain = "task,nets,judged on,best - worst,median,bias,MAE,in 80 % bars,first net,seeds allow,size"
     rows = [
         [each.task.name, str(len(each.task.sample)), f"{each.task.images:,} {each.task.part}", points(each.span),
          points(float(np.median(each.task.accuracy))), points(each.bias, sign=True), points(each.mae),
-         share(each.covered), points(each.top, sign=True), *(number(each.found[way]) for way in ("size", *ALONE))]
+         share(each.covered), points(each.top, sign=True),
+         number(each.seeds), *(number(each.found[way]) for way in ("size", *ALONE))]
         for each in found
     ]  # fmt: skip
     return table([*plain.split(","), *ALONE], rows)

@@ -263,7 +263,7 @@ def test_no_weight_of_a_feature_is_negative():
 def test_the_shipped_evidence_is_used_where_it_is_there():
     assert not STATIC.evidence
     its = [each.proxy for each in PROBED.evidence]
-    assert its == ["swap", "az_trainability", "linear_readout"]
+    assert its == ["swap", "az_trainability"]
     assert prior_for(["zico", *its]) is PROBED
     assert prior_for(["zico"]) is STATIC
     assert set(PROBED.inputs) == {term.feature for term in PROBED.terms} | set(its)

@@ -23,7 +23,7 @@ def test_no_pair_left_after_probing_is_said_and_not_a_crash(monkeypatch, tmp_pat
     monkeypatch.setattr(expectation, "prior_for", lambda _: replace(prior_for([]), trust=1.0))
     doubters = [Proxy(f"doubt{i}", smallness, "forward", "nobody", "prefers small nets") for i in range(6)]
     with_proxy(monkeypatch, *doubters)
-    options = SMALL | {"proxies": ["params", *(p.name for p in doubters)], "shortlist": 1}
+    options = SMALL | {"proxies": ["params", *(p.name for p in doubters)], "shortlist": 1, "seed": 1}
     found = search("digits", run=tmp_path / "run", **options)
     assert not found.pairs
     assert not found.front
