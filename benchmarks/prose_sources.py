@@ -7,7 +7,7 @@ from dataclasses import astuple, dataclass
 from benchmarks.stored import cell, found, record, records, section, tables, text
 
 CARRY = "tasks.md"
-NASBENCH = "NAS-Bench-201, cells with a path, weights of the zoo"
+NASBENCH = "NAS-Bench-201, weights of the zoo"
 TRUTH, BENCH, PAIR, FIRMWARE = "pair_truth.md", "proxy_bench.csv", "cifar10_pair.md", "cifar10_firmware.md"
 MACS, LATENCY = "Budgets: expected MACs", "Budgets: expected latency"
 ERROR = "MAE, points"
