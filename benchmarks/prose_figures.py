@@ -6,6 +6,7 @@ from benchmarks.prose_sources import (
     ALIVE,
     ALL,
     CARRY,
+    CHOSEN,
     ERROR,
     EVERY,
     FIRMWARE,
@@ -69,8 +70,8 @@ FIGURES: dict[str, Callable[[], str]] = {
     "zoo.seeds": Found(TRUTH, r"test accuracy differs by (\S+) points"),
     "ridge.calibration": Cell(TRUTH, "Single nets", "ridge over features", "Spearman (1)"),
     "ridge.held_out": Cell(TRUTH, "Single nets", "ridge over features", "Spearman"),
-    "sizes.calibration": Cell(TRUTH, "Single nets", "sizes of features and probed scores, ranks mixed in", "Spearman (1)"),
-    "sizes.held_out": Cell(TRUTH, "Single nets", "sizes of features and probed scores, ranks mixed in", "Spearman"),
+    "sizes.calibration": Cell(TRUTH, "Single nets", CHOSEN, "Spearman (1)"),
+    "sizes.held_out": Cell(TRUTH, "Single nets", CHOSEN, "Spearman"),
     "trust": number(Found(TRUTH, r"Trust in fused ranks: (\S+)"), ".0f", 100),
     "copula.error": Cell(TRUTH, "Pairs, true single accuracies given", "fitted", ERROR),
     "copula.constant": Cell(TRUTH, "Pairs, true single accuracies given", "constant gamma and kappa", ERROR),
@@ -94,6 +95,11 @@ FIGURES: dict[str, Callable[[], str]] = {
     # Other tasks and other nets
     "tasks.bars": Found(CARRY, r"Inside the 80 % bars are (\d+) % of all nets"),
     "tasks.bars.least": Found(CARRY, r"of these tasks, at least (\d+) % in each"),
+    **{
+        f"calibrate.{n}{end}": Cell(CARRY, "First choices, and a few trainings", row, column)
+        for n, row in ((0, "no training"), (8, "8 trained, as shipped"))
+        for end, column in (("", "regret"), (".error", "its error"))
+    },
     "spaces.nasbench201": Cell(CARRY, "How far predictions carry", NASBENCH, "size"),
     "spaces.nasbench201.macs": Cell(CARRY, "How far predictions carry", NASBENCH, "macs"),
     "bars.nets": Cell(TRUTH, "Anchored by N trainings", "0", "net's part alone"),

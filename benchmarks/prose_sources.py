@@ -8,6 +8,7 @@ from benchmarks.stored import cell, found, record, records, section, tables, tex
 
 CARRY = "tasks.md"
 NASBENCH = "NAS-Bench-201, weights of the zoo"
+CHOSEN = "sizes of features and probed scores, ranks mixed in"
 TRUTH, BENCH, PAIR, FIRMWARE = "pair_truth.md", "proxy_bench.csv", "cifar10_pair.md", "cifar10_firmware.md"
 MACS, LATENCY = "Budgets: expected MACs", "Budgets: expected latency"
 ERROR = "MAE, points"

@@ -87,13 +87,15 @@ def print_plan(screen: "Console", plan: "SearchPlan") -> None:
     screen.print(f"Would search {config['data']} on {config['board']}; nothing was done.", style="bold")
     screen.print(f"  space    {plan.space:,} nets, of which {plan.candidates:,} candidates are drawn")
     screen.print(f"  pairs    {plan.pairs:,} ranked, {plan.probed_nets} nets probed at most")
-    if plan.trained_nets:
+    if plan.trained_nets is None:
+        screen.print("  trained  a few nets, a minute's worth, on data unlike those that accuracies were learnt from")
+    elif plan.trained_nets:
         screen.print(f"  trained  {plan.trained_nets} nets for a few epochs each, minutes that are not in the time")
     screen.print(f"  budgets  {_budgets(config)}")
     screen.print(f"  proxies  {', '.join(config['proxies'])}")
     screen.print(f"  time     about {plan.seconds_about} s")
     how = " (resumed)" if plan.resumes else " (an earlier run there would be replaced)" if plan.replaces else ""
-    screen.print(f"  writes   {plan.run}{how}: {FILES}{TRAINED if plan.trained_nets else ''}")
+    screen.print(f"  writes   {plan.run}{how}: {FILES}{TRAINED if plan.trained_nets != 0 else ''}")
 
 
 def _budgets(config: Mapping[str, Any]) -> str:

@@ -16,6 +16,7 @@ RESTORE = "Restore it from the repository."
 class _Models:
     static: dict[str, Any]
     probed: dict[str, Any]
+    tasks: tuple[dict[str, Any], ...]
 
 
 @dataclass(frozen=True)

@@ -22,12 +22,12 @@ from benchmarks.pair_truth.regroup import GROUPS
 from benchmarks.pair_truth.study import STATIC, Sample, regrouped, spearman, undefined_last
 from benchmarks.tasks.levels import TaskNets, fit_level, steps_effect
 from benchmarks.tasks.traits import read_traits
-from zeroshot.accuracy.calibration import Calibration, calibrated, choose_design, updated
+from zeroshot.accuracy.calibration import Calibration, calibrated, updated
 from zeroshot.accuracy.model import PROBED as SHIPPED
 from zeroshot.accuracy.model import Z80, AccuracyModel, expected_accuracy, net_sd
 from zeroshot.cascade.copula import PRIOR_COUPLING, Coupling, cascade_accuracy
 from zeroshot.searching.error_bars import pair_interval, pair_spread
-from zeroshot.types import BoolArray, FloatArray
+from zeroshot.types import BoolArray, FloatArray, Int64Array
 
 TRAINED = (0, 4, 8, 16)
 RATE = 0.3  # at which the error bars of pairs are checked
@@ -82,6 +82,12 @@ def first_stage(sample: Sample, model: AccuracyModel) -> Predicted:
     return Predicted(np.asarray(ndtri(accuracy)), np.zeros(len(sample), bool), model)
 
 
+def choose_design(predicted: FloatArray, n: int) -> Int64Array:
+    """(n,) rows spread evenly over what is predicted: the middle net of each of n equal parts of the order."""
+    places = (np.arange(n) + 0.5) * len(predicted) / max(n, 1)
+    return np.sort(np.argsort(predicted, kind="stable")[places.astype(np.int64)])
+
+
 def anchored(sample: Sample, model: AccuracyModel, n: int) -> Predicted:
     """The same after n of these nets were trained, spread by design and measured on validation images."""
     sizes = sizes_of(sample, model)
@@ -96,7 +102,7 @@ def anchored(sample: Sample, model: AccuracyModel, n: int) -> Predicted:
 
 
 def searched(sample: Sample, model: AccuracyModel, n: int, merit: Callable[[FloatArray], Sequence[int]]) -> Predicted:
-    """The same as `zeroshot search --calibrate n` does it: some spread, most by merit.
+    """The same as `zeroshot search --calibrate n` does it.
 
     Args:
         sample: The population.
@@ -104,12 +110,9 @@ def searched(sample: Sample, model: AccuracyModel, n: int, merit: Callable[[Floa
         n: Nets to train.
         merit: Accuracies -> rows that the search would pick, best first.
     """
-    images = len(sample.zoo.labels["validation"])
-    found = Calibration(model, model, sizes_of(sample, model), n, images)
-    rows = found.spread()
-    while len(rows):
+    found = Calibration(model, sizes_of(sample, model), n, len(sample.zoo.labels["validation"]))
+    while len(rows := found.next_best(merit(accuracies(found.hoped(_mu(sample, found.model)))))):
         found = found.told(rows, sample.validation[rows])
-        rows = found.next_best(merit(accuracies(found.hoped(_mu(sample, found.model)))))
     trained = np.zeros(len(sample), bool)
     trained[found.rows] = True
     return Predicted(found.posterior(_mu(sample, found.model)), trained, found.model)

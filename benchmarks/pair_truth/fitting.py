@@ -21,10 +21,11 @@ from benchmarks.pair_truth.predictors import (
     fit_model,
     judge,
 )
+from benchmarks.pair_truth.regroup import GROUPS
 from benchmarks.pair_truth.study import ENOUGH, FEW, STATIC, Sample
 from benchmarks.tasks.levels import LevelFit, TaskNets, cifar10_tasks, fit_level, steps_effect
 from zeroshot import constants
-from zeroshot.accuracy.model import AccuracyModel, believed, model_of
+from zeroshot.accuracy.model import AccuracyModel, KnownTask, believed, model_of
 from zeroshot.cascade.copula import Coupling, coupling_of
 from zeroshot.errors import UsageError
 from zeroshot.runs.files import write_file
@@ -43,12 +44,14 @@ class Constants:
         model: Of single nets that were probed.
         coupling: Of pairs.
         judged: Way -> how cross-validation judged it, on the calibration nets.
+        tasks: Those of the levels, groupings of CIFAR-10's classes left out.
     """
 
     static: AccuracyModel
     model: AccuracyModel
     coupling: Coupling
     judged: dict[str, Judged]
+    tasks: tuple[KnownTask, ...]
 
 
 def sizes_of(sample: Sample, model: AccuracyModel) -> FloatArray:
@@ -99,7 +102,10 @@ def fit(sample: Sample, curves: Curves, others: Sample | None = None, tasks: Seq
     coupling = couple(curves, sample.accuracy)
     source = f"{len(curves)} pairs of {len(sample)} nets trained for 5 epochs on CIFAR-10"
     coupling = replace(coupling, name=f"copula-zoo-{len(sample)}", source=source)
-    return Constants(static, model, coupling, judged)
+    known = tuple(
+        KnownTask(each.name, each.traits.anchor, each.traits.images) for each in every if each.name not in GROUPS
+    )
+    return Constants(static, model, coupling, judged, known)
 
 
 def check_enough(nets: int, draft: bool) -> None:
@@ -131,10 +137,13 @@ def to_text(found: Constants, zoo_sha256: str, date: str, draft: bool) -> str:
         }), "",
         "# mu = intercept + sum of weight * (feature - centre) / scale, on the probit scale; evidence: what a probed",
         "# score says beyond that sum; level: what a task's traits say. See zeroshot/accuracy/model.py.",
-        *_model_lines("static", found.static, mark), "", *_model_lines("probed", found.model, mark),
+        *_model_lines("static", found.static, mark), "", *_model_lines("probed", found.model, mark), "",
+        "# The tasks of the levels: on data unlike all of them a search trains a few nets of its own.",
     ]  # fmt: skip
+    for task in found.tasks:
+        lines += ["[[accuracy.tasks]]", *_pairs(vars(task)), ""]
     lines += [
-        "", "# gamma = tanh(g0 + g1 mu_L), kappa = tanh(k0 + k1 mu_L + k2 (mu_B - mu_L)); see cascade/copula.py.",
+        "# gamma = tanh(g0 + g1 mu_L), kappa = tanh(k0 + k1 mu_L + k2 (mu_B - mu_L)); see cascade/copula.py.",
         "[cascade]", *_pairs({
             "name": coupling.name + mark, "source": coupling.source, "gamma": [_short(g) for g in coupling.gamma],
             "kappa": [_short(k) for k in coupling.kappa],

@@ -10,9 +10,11 @@ from benchmarks.pair_truth.couplings import constant, curves
 from benchmarks.pair_truth.predictors import TRUST
 from benchmarks.pair_truth.run import FOLDER, learn
 from benchmarks.script import RESULTS, Arguments, exit_code, parser
+from benchmarks.tasks import calibrating
 from benchmarks.tasks import report as show
 from benchmarks.tasks.levels import CIFAR10, steps_effect
 from benchmarks.tasks.nasbench201 import load_cells
+from benchmarks.tasks.traits import read_traits
 from zeroshot.accuracy.model import PROBED
 from zeroshot.cascade.copula import PRIOR_COUPLING
 from zeroshot.runs.files import write_file
@@ -29,6 +31,11 @@ def main(arguments: Arguments = None) -> None:
     groups = [
         show.judge_task(task, learnt.tasks, PROBED, steps_effect()) for task in learnt.tasks if task.weight < 1
     ]  # fmt: skip
+    whole = PROBED.on(read_traits()[CIFAR10])
+    on_cifar10 = [
+        calibrating.world(name, sample, whole)
+        for name, sample in (("zoo, held-out half", learnt.held), ("other nets", learnt.others))
+    ]
     lines = [
         "# How far predictions carry", "",
         "Signed Spearman correlations of accuracy with the size that a search gives nets, and with single proxies. "
@@ -52,6 +59,13 @@ def main(arguments: Arguments = None) -> None:
         "From the answers of the zoo's calibration nets, on which the size was fitted: levels and bars say something, "
         "ranks do not.", "",
         *show.task_table(groups),
+        "## First choices, and a few trainings", "",
+        "Mean over two populations of CIFAR-10 and the tasks whose test half is like their training half, each with "
+        "constants that never saw its nets, and over budgets of MACs and of latency. A first choice is a pair or a net "
+        "alone, whichever is expected to be better. `regret`: accuracy of the best choice on these test images minus "
+        "that of the first choice; `its error` and `its bias`: expected minus measured. Training a net is looking at "
+        "its validation accuracy.", "",
+        *calibrating.lines([*on_cifar10, *calibrating.worlds(own, learnt.tasks, PROBED, steps_effect())]),
         "## Pairs", "",
         "Mean error in points of pairs at escalation rates of 5 to 60 %, the true accuracies of their nets given: the "
         "copula with the shipped constants, with one gamma and kappa for all pairs of CIFAR-10, and with none.", "",

@@ -1,14 +1,15 @@
-"""Anchoring the accuracy model with a few trained nets: the posterior by brute force, the design by its properties."""
+"""Anchoring the accuracy model with a few trained nets: the posterior by brute force, the choice by its properties."""
+
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from hypothesis.extra import numpy as hnp
 from scipy.special import ndtr, ndtri
 from scipy.stats import norm
 
-from zeroshot.accuracy.calibration import ROUND, SHARED_NOISE, Calibration, calibrated, choose_design, updated
+from zeroshot.accuracy.calibration import FACTOR, ROUND, SHARED_NOISE, Calibration, calibrated, left_unknown, updated
 from zeroshot.accuracy.model import AccuracyModel, Level, Term, size
 from zeroshot.errors import UsageError
 
@@ -17,38 +18,6 @@ MODEL = AccuracyModel(
     level=Level(base=0.0, anchor=1.0, images=0.0, steps=0.0, factor=1.0, factor_images=0.0),
     sd_net=0.1, sd_task=0.3, sd_slope=0.2,
 )  # fmt: skip
-VALUES = hnp.arrays(np.float64, st.integers(1, 60), elements=st.floats(-3, 3))
-
-
-# --- The design ---------------------------------------------------------------------------------------------------
-
-
-@settings(deadline=None)
-@given(VALUES, st.data())
-def test_a_design_is_spread_and_needs_only_the_order(values, data):
-    n = data.draw(st.integers(0, len(values)))
-    chosen = choose_design(values, n)
-    assert chosen.tolist() == sorted(set(chosen.tolist()))
-    assert len(chosen) == n
-    # One net of each of n equal parts of the order.
-    rank = np.empty(len(values))
-    rank[np.argsort(values, kind="stable")] = np.arange(len(values))
-    parts = np.floor((rank[chosen] + 0.5) * n / len(values)) if n else np.zeros(0)
-    assert sorted(parts.tolist()) == list(range(n))
-    assert chosen.tolist() == choose_design(ndtr(values) if len(set(ndtr(values))) == len(set(values)) else values,
-                                            n).tolist()  # fmt: skip
-
-
-def test_a_design_leaves_the_ends_alone_where_it_can():
-    values = np.random.default_rng(0).permutation(64).astype(float)
-    chosen = values[choose_design(values, 8)]
-    assert sorted(chosen) == [4, 12, 20, 28, 36, 44, 52, 60]
-
-
-@pytest.mark.parametrize("n", [-1, 4])
-def test_a_design_of_more_nets_than_there_are(n):
-    with pytest.raises(UsageError, match="cannot be chosen"):
-        choose_design(np.zeros(3), n)
 
 
 # --- The posterior ------------------------------------------------------------------------------------------------
@@ -57,7 +26,7 @@ def test_a_design_of_more_nets_than_there_are(n):
 def brute_force(sizes, y, base):
     """Means and covariance of offset and factor on a fine grid."""
     o, g = np.meshgrid(np.linspace(-1.5, 1.5, 801), np.linspace(-1, 1, 801), indexing="ij")
-    log_p = norm.logpdf(o, 0, MODEL.sd_task) + norm.logpdf(g, 0, MODEL.sd_slope)
+    log_p = norm.logpdf(o, 0, MODEL.sd_task) + norm.logpdf(g, 0, FACTOR * MODEL.sd_slope)
     for s, each in zip(sizes, y, strict=True):
         log_p += norm.logpdf(each, base + o + (1 + g) * s, MODEL.sd_net)
     p = np.exp(log_p - log_p.max())
@@ -101,7 +70,7 @@ def test_intervals_hold_what_they_say():
     for n in (1, 4, 8):
         inside = []
         for _ in range(400):
-            offset, factor = MODEL.sd_task * rng.normal(), MODEL.sd_slope * rng.normal()
+            offset, factor = MODEL.sd_task * rng.normal(), FACTOR * MODEL.sd_slope * rng.normal()
             sizes = rng.uniform(-0.6, 0.6, n + 20)
             y = 0.5 + offset + (1 + factor) * sizes + MODEL.sd_net * rng.normal(size=n + 20)
             found = calibrated(MODEL, sizes, np.arange(n), ndtr(y[:n]))
@@ -115,7 +84,7 @@ def test_noise_that_the_images_share_does_not_average_out():
     found = calibrated(MODEL, sizes, np.arange(200), ndtr(0.5 + sizes), images=500)
     # At 69 % of 500 images one accuracy is off by 2.07 points, .0586 mu.
     floor = np.sqrt(SHARED_NOISE) * 0.0586
-    assert floor * 0.95 < found.sd_task < floor * 1.3
+    assert floor * 0.95 < found.sd_task < floor * 1.1
     assert calibrated(MODEL, sizes, np.arange(200), ndtr(0.5 + sizes)).sd_task < 0.5 * floor
 
 
@@ -134,6 +103,35 @@ def test_more_is_known_after_training(nets):
 def test_measurements_that_say_nothing(rows, accuracy):
     with pytest.raises(UsageError, match="one accuracy between"):
         calibrated(MODEL, [0.1, 0.2], rows, accuracy, 0.5)
+
+
+def test_trained_nets_follow_from_the_joint_density_of_all():
+    """Level, factor, nets and both kinds of noise as one normal vector, conditioned on what was measured."""
+    sizes, accuracy, images = np.array([-0.3, 0.0, 0.1, 0.4]), np.array([0.66, 0.7, 0.78, 0.8]), 200
+    model = replace(MODEL, sd_slope=0.2 / FACTOR)
+    mean = accuracy.mean()
+    counted = mean * (1 - mean) / images / norm.pdf(ndtri(mean)) ** 2
+    own, ones = 0.1**2 * np.eye(4), np.ones((4, 4))
+    truth = 0.3**2 * ones + 0.2**2 * np.outer(sizes, sizes) + own
+    seen = truth + counted * ((1 - SHARED_NOISE) * np.eye(4) + SHARED_NOISE * ones)
+    want = 0.5 + sizes + truth @ np.linalg.solve(seen, ndtri(accuracy) - 0.5 - sizes)
+    found = calibrated(model, sizes, np.arange(4), accuracy, images)
+    # The spread that the nets themselves show comes after; here it is held at what it was.
+    same = replace(found, sd_net=0.1)
+    line = found.intercept + size({"log_macs": 6 + sizes / 0.4}, found)
+    assert updated(line, same, accuracy, images) == pytest.approx(want, abs=1e-9)
+    left = left_unknown(same, accuracy, images)
+    assert ((left > 0) & (left < 0.1)).all()
+    assert left_unknown(same, accuracy) == pytest.approx(np.zeros(4), abs=1e-6)
+
+
+def test_a_lucky_draw_of_few_images_hardly_moves_the_level():
+    """Whatever the number of nets: they were all lucky at once."""
+    sizes = np.linspace(-0.2, 0.2, 12)
+    lucky = ndtr(0.5 + sizes + 0.1)
+    few, many = (calibrated(replace(MODEL, sd_task=0.06), sizes, np.arange(12), lucky, n) for n in (100, 100_000))
+    assert few.intercept < 0.53
+    assert many.intercept == pytest.approx(0.6, abs=0.03)
 
 
 # --- Choosing, training, learning ---------------------------------------------------------------------------------
@@ -156,11 +154,9 @@ class Task:
         return ndtr(self.mu[rows])
 
     def anchored(self, n, merit, images=5000):
-        calibration = Calibration(MODEL, MODEL, self.sizes, n, images)
-        batch = calibration.spread()
-        while len(batch):
+        calibration = Calibration(MODEL, self.sizes, n, images)
+        while len(batch := calibration.next_best(merit(calibration.hoped(self.expect(calibration.model))))):
             calibration = calibration.told(batch, self.train(batch))
-            batch = calibration.next_best(merit(calibration.hoped(self.expect(calibration.model))))
         return calibration
 
     def final(self, calibration):
@@ -172,23 +168,23 @@ def best_of(rows):
     return lambda mu: sorted(rows, key=lambda row: -mu[row])
 
 
-def test_a_quarter_is_spread_and_the_rest_is_what_would_be_picked():
+def test_what_would_be_picked_is_trained_in_rounds():
     task = Task()
-    found = task.anchored(8, best_of([28, 29, 30, 31, 32]))
-    assert task.calls[0] == choose_design(task.sizes, 2).tolist() == found.rows[:2].tolist()
-    assert found.n_spread == 2
-    assert [len(rows) for rows in task.calls[:3]] == [2, ROUND, ROUND]
-    assert task.calls[1] == [32, 31]
-    assert sorted(found.rows.tolist()) == sorted({*task.calls[0], 28, 29, 30, 31, 32})
+    found = task.anchored(4, best_of([28, 29, 30, 31, 32]))
+    assert [len(rows) for rows in task.calls] == [ROUND, 1]
+    assert task.calls[0] == [32, 31, 30]
     assert ndtri(found.accuracy) == pytest.approx(task.mu[found.rows])
     its = calibrated(MODEL, task.sizes, found.rows, found.accuracy, 5000)
-    assert (its.intercept, its.sd_net) == (found.model.intercept, found.model.sd_net)
+    assert its == found.model
     others = np.setdiff1d(np.arange(40), found.rows)
     mu = task.final(found)
     assert mu[others] == pytest.approx(task.expect(found.model)[others])
     assert mu[found.rows] == pytest.approx(
         updated(task.expect(found.model)[found.rows], found.model, found.accuracy, 5000)
     )
+    left = found.spread(np.full(40, 0.1))
+    assert left[others].tolist() == [0.1] * len(others)
+    assert (left[found.rows] < 0.05).all()
 
 
 def test_an_overrated_net_is_found_out():
@@ -201,28 +197,28 @@ def test_an_overrated_net_is_found_out():
 
 def test_when_all_that_could_be_picked_is_trained_it_stops():
     task = Task()
-    found = task.anchored(12, best_of([1, 2, 3]))
-    assert found.rows[:3].tolist() == choose_design(task.sizes, 3).tolist()
-    assert set(found.rows[3:].tolist()) == {1, 2, 3} - set(found.rows[:3].tolist())
-    assert len(task.anchored(12, lambda mu: []).rows) == 3
+    assert task.anchored(12, best_of([1, 2, 3, 5])).rows.tolist() == [5, 3, 2, 1]
+    assert len(task.anchored(12, lambda mu: []).rows) == 0
+    assert task.anchored(12, lambda mu: []).model is MODEL
 
 
-@pytest.mark.parametrize(("n", "calls"), [(1, [1]), (2, [1, 1]), (3, [1, 2]), (8, [2, 2, 2, 2])])
+@pytest.mark.parametrize(("n", "calls"), [(1, [1]), (2, [2]), (3, [3]), (8, [3, 3, 2])])
 def test_never_more_than_asked_for(n, calls):
     task = Task()
     assert len(task.anchored(n, best_of(range(40))).rows) == n
     assert [len(rows) for rows in task.calls] == calls
 
 
-@pytest.mark.parametrize("n", [0, -1, 164])
+@pytest.mark.parametrize("n", [0, -1])
 def test_a_number_that_cannot_be_trained(n):
     with pytest.raises(UsageError):
         Task().anchored(n, best_of([1]))
 
 
 def test_an_underrated_net_gets_a_chance():
-    """Only the best counts: net 30 holds what it promised, and the upper end of 29, which is better, is above it."""
+    """Only the best counts: net 30 holds what it promised, and what is hoped of 29, which is better, is above it."""
     task = Task()
+    task.sizes[29] = task.sizes[30] - 0.02
     task.mu = task.expect(MODEL).copy()
     task.mu[29] = task.mu[30] + 0.05
     only_the_best = lambda mu: best_of([29, 30])(mu)[:1]  # noqa: E731

@@ -18,7 +18,7 @@ from zeroshot.cost.engines import load_engine
 from zeroshot.cost.nets import NetCosts, platform
 from zeroshot.runs.rows import CANDIDATES, PAIRS, SINGLES
 from zeroshot.searching.candidates import Candidates
-from zeroshot.searching.error_bars import net_interval, net_spread, pair_interval, pair_spread
+from zeroshot.searching.error_bars import gain_error, net_interval, pair_interval, pair_spread
 from zeroshot.searching.layers import LayerScores
 from zeroshot.searching.listing import ALONE, pair_rows, single_rows
 from zeroshot.searching.population import Contenders, Population, single_fits, single_front
@@ -47,12 +47,6 @@ MODEL = replace(PROBED, sd_task=0.15, counted=0)
 
 
 # ---- spreads
-
-
-@pytest.mark.parametrize("accuracy", [0.5, 0.8, 0.95])
-def test_the_spread_of_a_net_is_that_of_sampled_probits(accuracy):
-    drawn = ndtr(ndtri(accuracy) + 0.2 * np.random.default_rng(0).standard_normal(100_000))
-    assert net_spread(np.array([accuracy]), 0.2)[0] == pytest.approx(drawn.std(), rel=0.06)
 
 
 @pytest.mark.parametrize(("a_l", "a_b", "p"), [(0.7, 0.85, 0.3), (0.5, 0.9, 0.6), (0.8, 0.82, 0.1), (0.9, 0.95, 0.9)])
@@ -88,7 +82,8 @@ def test_the_interval_of_a_net_holds_four_fifths_of_counted_accuracies_and_misse
 def test_a_pair_that_escalates_everything_spreads_like_its_big_net_and_nothing_like_its_little():
     a_l, a_b, sd = np.array([0.6, 0.6]), np.array([0.8, 0.8]), np.full(2, 0.1)
     nets = pair_spread((a_l, sd), (a_b, sd), np.array([0.0, 1.0]), PRIOR_COUPLING)
-    assert nets.tolist() == pytest.approx([net_spread(a, 0.1)[0] for a in (a_l, a_b)], abs=1e-9)
+    alone = [(ndtr(ndtri(a[0]) + 0.1) - ndtr(ndtri(a[0]) - 0.1)) / 2 for a in (a_l, a_b)]
+    assert nets.tolist() == pytest.approx(alone, abs=1e-9)
 
 
 # ---- single nets
@@ -214,7 +209,7 @@ def test_without_any_single_net_the_columns_stay():
 
 
 def test_the_interval_of_a_gain_covers_four_fifths_of_sampled_gains():
-    """Monte Carlo over the three nets; the task's part is shared and leaves the gain nearly alone."""
+    """Monte Carlo over the three nets and the task, which moves all of them."""
     singles = population(seed=3)
     singles = replace(singles, costs=replace(singles.costs, latency=np.full(N, 0.1)))
     pairs, rows = rows_of_pairs(singles)
@@ -223,13 +218,29 @@ def test_the_interval_of_a_gain_covers_four_fifths_of_sampled_gains():
     rng = np.random.default_rng(0)
     inside = []
     for i in range(0, len(rows), 9):
-        shift = rng.standard_normal((3, 1000)) * PROBED.sd_net
+        shift = rng.standard_normal((3, 1000)) * PROBED.sd_net + rng.standard_normal(1000) * MODEL.sd_task
         little, big, single = (
             ndtr(ndtri(a) + s) for a, s in zip((a_l[pairs.little[i]], a_b[pairs.big[i]], best), shift, strict=True)
         )
         gain = cascade_accuracy(little, big, 0.3, PRIOR_COUPLING) - single
         inside.append((np.abs(gain - rows[i].gain) <= rows[i].gain_error).mean())
     assert np.mean(inside) == pytest.approx(0.8, abs=0.04)
+
+
+@pytest.mark.parametrize(("same", "names"), [((True, False), "little"), ((False, True), "big"), ((False, False), "")])
+def test_a_net_on_both_sides_of_a_gain_is_uncertain_once(same, names):
+    """Monte Carlo with the rival tied to the little net, to the big one, or to neither."""
+    rng, p = np.random.default_rng(4), 0.3
+    little, big, task = rng.standard_normal((3, 40_000)) * np.array([[0.1], [0.12], [MODEL.sd_task]])
+    mu = {"little": 0.3, "big": 0.6, "": 0.5}[names]
+    own = {"little": little, "big": big, "": 0.08 * rng.standard_normal(40_000)}[names]
+    pair = cascade_accuracy(ndtr(0.3 + little + task), ndtr(0.6 + big + task), p, PRIOR_COUPLING)
+    gain = pair - ndtr(mu + own + task)
+    known = (ndtr(np.array([0.3])), np.array([0.1])), (ndtr(np.array([0.6])), np.array([0.12]))
+    rival = ndtr(np.array([mu])), np.array([{"little": 0.1, "big": 0.12, "": 0.08}[names]])
+    which = tuple(np.array([each]) for each in same)
+    error = gain_error(known, np.array([p]), rival, which, MODEL, PRIOR_COUPLING)
+    assert error == pytest.approx([Z80 * gain.std()], rel=0.1)
 
 
 def test_intervals_hold_the_accuracy_and_stay_fractions():

@@ -10,13 +10,16 @@ import pytest
 from scipy.special import ndtr, ndtri
 
 from zeroshot.accuracy.calibration import SHARED_NOISE
-from zeroshot.accuracy.model import PROBED
+from zeroshot.accuracy.model import PROBED, likest
+from zeroshot.accuracy.task import TaskTraits, class_weights
 from zeroshot.constants import shipped
 from zeroshot.data import Dataset, load
 from zeroshot.errors import DataError, UsageError
 from zeroshot.searching import anchors as _anchor_nets
-from zeroshot.searching.anchors import anchor_split, measure, short_epochs
+from zeroshot.searching.anchors import MINUTE, MOST_NETS, STEPS, Trainings, anchor_split, short_epochs
+from zeroshot.searching.options import SearchOptions
 from zeroshot.searching.plan import plan
+from zeroshot.searching.problem import resolve
 from zeroshot.searching.search import search
 from zeroshot.training.batches import Split
 from zeroshot.training.recipe import Recipe
@@ -55,13 +58,17 @@ def test_a_row_says_of_each_training_what_was_expected_and_measured(anchored, ru
         rows = list(csv.DictReader(file))
     assert [{key: str(value) for key, value in vars(row).items()} for row in anchored.trained] == rows
     assert len(rows) == len({row["net"] for row in rows}) == 3
-    assert [row["chosen"] for row in rows] == ["spread", "merit", "merit"]
+    assert [row["chosen"] for row in rows] == ["little", "big", "single"]
     split = anchor_split(load("digits", 1), 1)
+    labels, data = split.labels("validation"), split.dataset
+    weights = class_weights(labels, data.y_test, data.classes)
     for row in anchored.trained:
         assert (row.validation_images, row.epochs) == (IMAGES, 1)
         assert row.expected_before != row.expected
-        alone = train_net(row.net, split, Recipe(epochs=1, patience=0), 1).validation_accuracy
-        assert row.measured == pytest.approx((alone * IMAGES + 0.5) / (IMAGES + 1), abs=1e-12)
+        outputs = train_net(row.net, split, Recipe(epochs=1, patience=0), 1).outputs["validation"]
+        alone = weights @ (outputs.argmax(axis=1) == labels)
+        images = round(1 / np.square(weights).sum())
+        assert row.measured == pytest.approx((alone * images + 0.5) / (images + 1), abs=1e-12)
 
 
 def test_untrained_nets_are_predicted_by_an_anchored_line(free, anchored):
@@ -110,7 +117,7 @@ def test_nothing_depends_on_the_run_folder_or_the_processes(anchored, jobs):
 
 def test_static_proxies_alone_can_be_anchored_too():
     result = search("digits", **OPTIONS | {"shortlist": 0, "calibrate": 2})
-    assert [row.chosen for row in result.trained] == ["spread", "merit"]
+    assert [row.chosen for row in result.trained] == ["little", "big"]
     assert result.n_probed == 0
     assert result.pairs
 
@@ -165,12 +172,87 @@ def test_small_data_get_more_epochs(train, epochs):
     assert short_epochs(sized(train)) == epochs
 
 
-@pytest.mark.parametrize(("accuracy", "kept"), [(1.0, 143.5 / 144), (0.0, 0.5 / 144)])
-def test_a_net_without_an_error_keeps_a_probit(accuracy, kept, monkeypatch):
+def of_digits(calibrate=1, **options):
+    problem, data = resolve(SearchOptions("digits", **SMALL | {"calibrate": calibrate} | options))
+    return problem, data, anchor_split(data, 0)
+
+
+def trainings(problem, split, macs=(1e6,), level=PROBED.level):
+    return Trainings.of(problem, split, np.array(macs), level, None, lambda *_: None)
+
+
+@pytest.mark.parametrize("right", [True, False])
+def test_a_net_without_an_error_keeps_a_probit(right, monkeypatch):
+    problem, _, split = of_digits()
+    answers = np.eye(10)[(split.labels("validation") + (0 if right else 1)) % 10]
     monkeypatch.setattr(_anchor_nets, "train_all", lambda *_: None)
-    monkeypatch.setattr(_anchor_nets, "load_net", lambda *_: SimpleNamespace(validation_accuracy=accuracy))
-    found = measure(["r8-s4-c3w4x1"], anchor_split(load("digits"), 0), 1, 0, 1, None, lambda *_: None)
-    assert found == pytest.approx([kept])
+    monkeypatch.setattr(_anchor_nets, "load_net", lambda *_: SimpleNamespace(outputs={"validation": answers}))
+    its = trainings(problem, split)
+    assert its.images in range(135, 144)  # 143, whose classes have not quite the shares of the test half
+    kept = 0.5 / (its.images + 1)
+    assert its.measure(["r8-s4-c3w4x1"]) == pytest.approx([1 - kept if right else kept])
+
+
+def test_classes_count_with_their_shares_in_the_test_half(monkeypatch):
+    """All of one class right, all others wrong: its share of the test half, however many were held out of it."""
+    problem, data, _ = of_digits()
+    keep = np.flatnonzero((data.y_train != 3) | (np.arange(len(data.y_train)) % 5 == 0))  # few threes
+    split = anchor_split(replace(data, x_train=data.x_train[keep], y_train=data.y_train[keep]), 0)
+    answers = np.tile(np.eye(10)[3], (len(split.validation), 1))
+    monkeypatch.setattr(_anchor_nets, "train_all", lambda *_: None)
+    monkeypatch.setattr(_anchor_nets, "load_net", lambda *_: SimpleNamespace(outputs={"validation": answers}))
+    its = trainings(problem, split)
+    share = (data.y_test == 3).mean()
+    assert share > 2 * (split.labels("validation") == 3).mean()
+    assert its.measure(["r8-s4-c3w4x1"]) == pytest.approx([(share * its.images + 0.5) / (its.images + 1)])
+    assert its.images < len(split.validation) - 15  # fewer threes tell less
+
+
+def test_what_a_longer_training_gains_is_added(monkeypatch):
+    problem, _, split = of_digits(calibrate_epochs=3)
+    answers = np.eye(10)[np.where(np.arange(143) % 2, split.labels("validation"), 0)]
+    monkeypatch.setattr(_anchor_nets, "train_all", lambda *_: None)
+    monkeypatch.setattr(_anchor_nets, "load_net", lambda *_: SimpleNamespace(outputs={"validation": answers}))
+    plain, more = (
+        trainings(problem, split, level=replace(PROBED.level, steps=steps)).measure(["r8-s4-c3w4x1"])
+        for steps in (0.0, 0.4)
+    )
+    assert ndtri(more) - ndtri(plain) == pytest.approx([0.4 * np.log10(30 / 3)])
+
+
+# --- Trainings that nobody asked for --------------------------------------------------------------------------------
+
+
+def test_a_minute_is_spent_on_what_would_be_named_first():
+    problem, _, split = of_digits(calibrate=None)
+    its = trainings(problem, split, macs=[3e6] * 40)
+    assert (its.epochs, its.most) == (30, MOST_NETS)
+    rows = np.arange(12)
+    assert its.affordable(rows, np.zeros(0, int)).tolist() == list(range(int(MINUTE / its.seconds[0])))
+    assert its.affordable(rows, rows[:3]).tolist() == list(range(int(MINUTE / its.seconds[0]) - 3))
+    dear = trainings(problem, split, macs=[3e6, 3e9, 3e6])
+    assert 2 <= dear.epochs < 30
+    assert dear.affordable(np.array([1, 0]), np.zeros(0, int)).tolist() == []
+    assert trainings(*of_digits(calibrate=2)[::2], macs=[3e9] * 5).affordable(np.arange(2), np.zeros(0, int)).size == 2
+
+
+def test_data_unlike_all_that_is_known_call_for_trainings(monkeypatch):
+    monkeypatch.setattr("zeroshot.searching.task.task_anchor", lambda *_: 0.8)
+    monkeypatch.setattr(_anchor_nets, "MINUTE", 1.3 * STEPS * 0.012)  # one net of 1,755 steps and a bit
+    found = search("digits", **SMALL | {"shortlist": 0, "calibrate_epochs": 1})
+    assert 1 <= len(found.trained) <= MOST_NETS
+    assert any("unlike" in text and "calibrate=0" in text for text in found.remarks)
+    none = search("digits", **SMALL | {"shortlist": 0, "calibrate": 0})
+    assert not none.trained
+    assert any("unlike" in text for text in none.remarks)
+
+
+def test_known_data_call_for_none(free):
+    assert not free.trained
+    assert not any("unlike" in text for text in free.remarks)
+    assert likest(TaskTraits(0.46, 50_000, 1755))[0].name == "cifar10"
+    assert likest(TaskTraits(0.46, 50_000, 1755))[1] < 0.01
+    assert likest(TaskTraits(0.1, 100, 100))[1] > 1
 
 
 def test_the_weight_of_a_measurement_is_that_of_its_precision():
@@ -184,17 +266,18 @@ def test_the_weight_of_a_measurement_is_that_of_its_precision():
     density = np.exp(-(((grid - mu) / 0.1) ** 2) / 2 - ((grid - y) / noise) ** 2 / 2)
     want = (grid * density).sum() / density.sum()
     assert updated(np.array([mu]), model, np.array([a]), 143) == pytest.approx([want], abs=1e-6)
-    assert ndtr(updated(mu, model, a)) == pytest.approx(a)
+    assert ndtr(updated(np.array([mu]), model, np.array([a]))) == pytest.approx([a])
     assert 0 < SHARED_NOISE < 1
 
 
 def test_the_plan_says_what_would_be_trained():
     assert plan(**OPTIONS).trained_nets == 3
-    assert plan(**SMALL).trained_nets == 0
+    assert plan(**SMALL).trained_nets is None
+    assert plan(**SMALL, calibrate=0).trained_nets == 0
 
 
 def test_the_command_shows_the_trained_nets(cli, tmp_path):
-    words = [f"--{name}={value}" for name, value in (OPTIONS | {"top": 1, "shortlist": 1}).items()]
+    words = [f"--{name}={value}" for name, value in (OPTIONS | {"top": 1}).items()]
     words = ["search", *(word.replace("_", "-") for word in words), "--run", str(tmp_path / "r")]
     shown = cli(*words, "--dry-run")
     assert "3 nets for a few epochs" in shown.stdout

@@ -183,6 +183,28 @@ def model_of(values: Mapping[str, Any], where: str = FILE) -> AccuracyModel:
     return model
 
 
+@dataclass(frozen=True)
+class KnownTask:
+    """A task that the levels were fitted to.
+
+    Attributes:
+        name: Of it.
+        anchor: As `TaskTraits`.
+        images: As `TaskTraits`.
+    """
+
+    name: str
+    anchor: Share
+    images: int
+
+    def distance(self, task: TaskTraits) -> float:
+        """How unlike another task is: 1 for half a probit of the anchor, or for three times as many images."""
+        return float(max(
+            abs(ndtri(self.anchor) - ndtri(task.anchor)) / 0.5, abs(np.log10(self.images / task.images)) / 0.5
+        ))  # fmt: skip
+
+
+KNOWN_TASKS = tuple(read_as(KnownTask, values, FILE, RESTORE) for values in shipped()["accuracy"]["tasks"])
 STATIC = model_of(shipped()["accuracy"]["static"])
 PROBED = model_of(shipped()["accuracy"]["probed"])
 
@@ -190,6 +212,12 @@ PROBED = model_of(shipped()["accuracy"]["probed"])
 def prior_for(proxies: Iterable[str]) -> AccuracyModel:
     """The shipped model for nets on which these proxies were computed: `PROBED` if its evidence is among them."""
     return PROBED if {each.proxy for each in PROBED.evidence} <= set(proxies) else STATIC
+
+
+def likest(task: TaskTraits) -> tuple[KnownTask, float]:
+    """The task of the fit that is most like this one, and its distance: over 1 the levels extrapolate."""
+    known = min(KNOWN_TASKS, key=lambda each: each.distance(task))
+    return known, known.distance(task)
 
 
 def growth(level: float) -> float:

@@ -108,7 +108,8 @@ class CalibrationNet:
     """A net that was trained briefly to anchor the expected accuracies: calibration.csv.
 
     Attributes:
-        chosen: `spread` or `merit`: why it was trained.
+        chosen: Why it was trained: `little` or `big`, of the pair that would have been named first, `single`, its
+            rival, or `next`, of another pair that would have been listed.
         expected_before: Without any training.
         expected: After all of them.
         measured: On the validation images.

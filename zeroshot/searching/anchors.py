@@ -1,24 +1,37 @@
-"""The short trainings that anchor a search's accuracies on its own task."""
+"""The short trainings that anchor a search's accuracies on its own task: how many, how long, and what they measure."""
 
 import tempfile
 from collections.abc import Sequence
 from contextlib import ExitStack
-from math import ceil
+from dataclasses import dataclass
+from math import ceil, inf
 from pathlib import Path
 
 import numpy as np
+from scipy.special import ndtr, ndtri
 
+from zeroshot.accuracy.calibration import ROUND
+from zeroshot.accuracy.model import Level
+from zeroshot.accuracy.task import class_weights
 from zeroshot.data import Dataset
+from zeroshot.errors import call
+from zeroshot.searching.problem import SearchProblem
+from zeroshot.searching.task import UNLIKE
 from zeroshot.training.batches import Split, hold_out
 from zeroshot.training.recipe import Recipe
 from zeroshot.training.side_by_side import processes, train_all
 from zeroshot.training.train_net import job_of, load_net
-from zeroshot.types import FloatArray, Progress
+from zeroshot.types import FloatArray, Int64Array, Progress
 
 # Steps of gradient descent that the nets had which the shipped constants stand on: 5 epochs of 45,000 images by 128.
 # Small data get as many epochs as that takes, though not more than a full training has.
 STEPS = 1755
 FEWEST, MOST = 5, Recipe().epochs
+# What trainings that nobody asked for may take: two cores for a minute. Seconds of one core are counted, not measured,
+# so that a search gives the same result on every machine: on an EPYC a step of the zoo's 216 nets took 12 ms and
+# 1.1e-10 s a MAC of each image (median; depthwise nets twice as much).
+MINUTE, STEP_SECONDS, MAC_SECONDS = 120.0, 0.012, 1.1e-10
+FEWEST_EPOCHS, MOST_NETS = 2, 12
 
 
 def anchor_split(data: Dataset, seed: int) -> Split:
@@ -32,38 +45,113 @@ def anchor_split(data: Dataset, seed: int) -> Split:
 
 def short_epochs(split: Split) -> int:
     """Epochs of a short training, see `STEPS`."""
-    steps = max(1, len(split.train) // Recipe().batch_for(split.dataset))
-    return min(max(ceil(STEPS / steps), FEWEST), MOST)
+    return min(max(ceil(STEPS / _steps(split)), FEWEST), MOST)
 
 
-def measure(
-    nets: Sequence[str], split: Split, epochs: int, seed: int, jobs: int | None, folder: Path | None, report: Progress
-) -> FloatArray:
-    """Train nets for a few epochs and measure them on the validation images.
+def _steps(split: Split) -> int:
+    """Of an epoch."""
+    return max(1, len(split.train) // Recipe().batch_for(split.dataset))
 
-    Half an image of either kind is added to the count, so that a net that errs nowhere has a probit too.
 
-    Args:
-        nets: Short specs.
-        split: Of `anchor_split`.
+@dataclass(frozen=True, eq=False)
+class Trainings:
+    """Short trainings of some nets of a population.
+
+    Attributes:
+        split: What they train on, and are measured on.
         epochs: Of each.
+        most: Nets.
+        seconds: (n_nets,) that one core takes for each.
+        allowed: Seconds for all of them; infinite where they were asked for.
+        gained: mu that the training a user is recommended has over these.
         seed: Of weights and batches.
-        jobs: Nets side by side; by default as many as pay off.
+        jobs: Nets side by side; None: as many as pay off.
         folder: Where they are kept, and gone on with; None keeps nothing.
         report: Progress in epochs.
-
-    Returns:
-        (n,) float64 inside (0, 1).
-
-    Raises:
-        TrainError: The loss of a net becomes NaN.
-        RunError: A checkpoint in the folder is damaged, or the disk is full.
     """
-    recipe = Recipe(epochs=epochs, patience=0)
-    wanted = [job_of(net, split.dataset, recipe, seed, threads=1) for net in nets]
-    with ExitStack() as stack:
-        where = folder or Path(stack.enter_context(tempfile.TemporaryDirectory()))
-        train_all(wanted, split, where, processes(wanted, split, jobs), report, "training")
-        found = [load_net(where, job.name, job).validation_accuracy for job in wanted]
-    images = len(split.validation)
-    return (np.array(found) * images + 0.5) / (images + 1)
+
+    split: Split
+    epochs: int
+    most: int
+    seconds: FloatArray
+    allowed: float
+    gained: float
+    seed: int
+    jobs: int | None
+    folder: Path | None
+    report: Progress
+
+    @classmethod
+    def of(
+        cls, problem: SearchProblem, split: Split, macs: Int64Array, level: Level, folder: Path | None, report: Progress
+    ) -> "Trainings":
+        """What the options ask for; if they leave it to the data, what a minute allows."""
+        options, images = problem.options, len(split.train)
+        epoch = np.asarray(STEP_SECONDS * _steps(split) + MAC_SECONDS * images * macs, np.float64)
+        epochs, most, allowed = options.calibrate_epochs or short_epochs(split), options.calibrate, inf
+        if most is None:
+            most, allowed = MOST_NETS, MINUTE
+            if options.calibrate_epochs is None:
+                some = int(MINUTE / (ROUND * float(epoch.mean())))
+                epochs = min(epochs, max(some, FEWEST_EPOCHS))
+        gained = level.steps * np.log10(Recipe().epochs / epochs)
+        most = min(most, len(macs))
+        return cls(
+            split, epochs, most, epochs * epoch, allowed, float(gained), options.seed, options.jobs, folder, report
+        )
+
+    @property
+    def images(self) -> int:
+        """So many validation images, equally weighted, would count as exactly as these do."""
+        return round(1 / float(np.square(self._weights()).sum()))
+
+    def affordable(self, wanted: Int64Array, trained: Int64Array) -> Int64Array:
+        """Those of the wanted nets, in their order, for which there is time after those that were trained."""
+        left = self.allowed - self.seconds[trained].sum()
+        return np.asarray(wanted[np.cumsum(self.seconds[wanted]) <= left], np.int64)
+
+    def measure(self, nets: Sequence[str]) -> FloatArray:
+        """Train nets for a few epochs and measure them on the validation images.
+
+        Classes count with their shares in the test half. Half an image of either kind is added to the count, so that a
+        net that errs nowhere has a probit too.
+
+        Args:
+            nets: Short specs.
+
+        Returns:
+            (n,) float64 inside (0, 1): what each would have after the full training.
+
+        Raises:
+            TrainError: The loss of a net becomes NaN.
+            RunError: A checkpoint in the folder is damaged, or the disk is full.
+        """
+        split, recipe = self.split, Recipe(epochs=self.epochs, patience=0)
+        wanted = [job_of(net, split.dataset, recipe, self.seed, threads=1) for net in nets]
+        labels, weights = split.labels("validation"), self._weights()
+        with ExitStack() as stack:
+            where = self.folder or Path(stack.enter_context(tempfile.TemporaryDirectory()))
+            train_all(wanted, split, where, processes(wanted, split, self.jobs), self.report, "training")
+            outputs = [load_net(where, job.name, job).outputs["validation"] for job in wanted]
+        right = np.array([float(weights @ (logits.argmax(axis=1) == labels)) for logits in outputs])
+        counted = (right * self.images + 0.5) / (self.images + 1)
+        return np.asarray(ndtr(ndtri(counted) + self.gained))
+
+    def _weights(self) -> FloatArray:
+        data = self.split.dataset
+        return class_weights(self.split.labels("validation"), data.y_test, data.classes)
+
+    def remarks(self, trained: int) -> list[str]:
+        """What to say of trainings that nobody asked for."""
+        if self.allowed == inf:
+            return []
+        if not trained:
+            least = self.seconds.min() * ROUND / 2
+            return [
+                f"{UNLIKE}, but short trainings of {ROUND} nets would take {least / 60:.0f} minutes or more: "
+                f"{call('search', ..., calibrate=8)} trains eight."
+            ]
+        return [
+            f"{UNLIKE}, so {trained} nets were trained for {self.epochs} epochs: "
+            f"{call('search', ..., calibrate=0)} leaves that out, {call('search', ..., calibrate=16)} does more of it."
+        ]

@@ -12,15 +12,9 @@ from scipy.special import ndtr, ndtri
 
 from zeroshot.accuracy.model import Z80, AccuracyModel
 from zeroshot.cascade.copula import Coupling, cascade_accuracy
-from zeroshot.types import FloatArray
+from zeroshot.types import BoolArray, FloatArray
 
 Known = tuple[FloatArray, FloatArray]  # accuracies, and the standard deviations of their probits
-
-
-def net_spread(accuracy: FloatArray, sd: FloatArray | float) -> FloatArray:
-    """Standard deviation of an accuracy whose probit has standard deviation sd."""
-    mu = ndtri(accuracy)
-    return np.asarray((ndtr(mu + sd) - ndtr(mu - sd)) / 2, np.float64)
 
 
 def pair_spread(little: Known, big: Known, p: FloatArray, coupling: Coupling) -> FloatArray:
@@ -61,6 +55,40 @@ def pair_interval(
         moved(side * Z80 * little[1], 0.0) - accuracy, moved(0.0, side * Z80 * big[1]) - accuracy,
         moved(side * task, side * task) - accuracy, counting,
     ])  # fmt: skip
+
+
+def gain_error(
+    pair: tuple[Known, Known], p: FloatArray, single: Known, same: tuple[BoolArray, BoolArray], model: AccuracyModel,
+    coupling: Coupling,
+) -> FloatArray:  # fmt: skip
+    """Half widths of the 80 % intervals of what pairs gain over single nets.
+
+    Each net by itself, the task's level, which moves both sides, and counting; both are counted on the same images, on
+    most of which they agree: once, not twice.
+
+    Args:
+        pair: Of the little and of the big nets.
+        p: Escalation rates.
+        single: Of the nets beside them.
+        same: Whether a single net is the little one of its pair, and whether it is the big one.
+        model: Of the task.
+        coupling: The copula's constants.
+    """
+    moved, mu, (little, big) = _pair(*pair, p, coupling), ndtri(single[0]), pair
+    rival = ~(same[0] | same[1])
+
+    def gain(d_little: FloatArray | float, d_big: FloatArray | float, d_single: FloatArray | float) -> FloatArray:
+        return np.asarray(moved(d_little, d_big) - ndtr(mu + d_single), np.float64)
+
+    def half(d_little: FloatArray | float, d_big: FloatArray | float, d_single: FloatArray | float) -> FloatArray:
+        return (gain(d_little, d_big, d_single) - gain(-d_little, -d_big, -d_single)) / 2
+
+    parts = [
+        half(little[1], 0.0, same[0] * little[1]), half(0.0, big[1], same[1] * big[1]),
+        half(0.0, 0.0, rival * single[1]), half(model.sd_task, model.sd_task, model.sd_task),
+        counting_spread(single[0], model.counted),
+    ]  # fmt: skip
+    return np.asarray(Z80 * np.sqrt(np.sum(np.square(parts), axis=0)), np.float64)
 
 
 def counting_spread(accuracy: FloatArray, images: int) -> FloatArray:

@@ -4,12 +4,12 @@ from typing import Any
 
 import numpy as np
 
-from zeroshot.accuracy.model import Z80, AccuracyModel
+from zeroshot.accuracy.model import AccuracyModel
 from zeroshot.cascade.copula import Coupling
 from zeroshot.cascade.rank_pairs import Pairs
 from zeroshot.cost.nets import Platform
 from zeroshot.runs.rows import PredictedNet, PredictedPair
-from zeroshot.searching.error_bars import counting_spread, net_interval, net_spread, pair_interval, pair_spread
+from zeroshot.searching.error_bars import gain_error, net_interval, pair_interval
 from zeroshot.searching.population import Contenders, Population
 
 ALONE = ("single", "single_accuracy", "single_latency_ms", "gain", "gain_error", "pays")
@@ -30,9 +30,13 @@ def pair_rows(
     nets, little, big = contenders.nets, contenders.littles[pairs.little], contenders.bigs[pairs.big]
     a_l, a_b = nets.accuracy[little], nets.accuracy[big]
     known = (a_l, nets.sd[little]), (a_b, nets.sd[big])
-    net_sd = pair_spread(*known, pairs.p, coupling)
     low, high = pair_interval(*known, pairs.p, model, coupling)
     beside = np.searchsorted(singles.costs.latency, pairs.latency, side="right") - 1
+    at = np.maximum(beside, 0)
+    if len(singles.names):
+        names = np.array(singles.names)[at]
+        same = np.array(nets.names)[little] == names, np.array(nets.names)[big] == names
+        errors = gain_error(known, pairs.p, (singles.accuracy[at], singles.sd[at]), same, model, coupling)
     return [
         PredictedPair(
             rank=i + 1, little=nets.names[little[i]], big=nets.names[big[i]],
@@ -42,21 +46,17 @@ def pair_rows(
             latency_ms=float(pairs.latency[i]), worst_latency_ms=float(pairs.worst_latency[i]),
             energy_mj=float(pairs.energy[i]), worst_energy_mj=float(pairs.worst_energy[i]),
             macs=float(pairs.macs[i]), flash_bytes=int(pairs.flash[i]), sram_bytes=int(pairs.sram[i]),
-            **_beside(singles, int(beside[i]), float(pairs.accuracy[i]), float(net_sd[i]), model),
+            **(_beside(singles, int(beside[i]), float(pairs.accuracy[i]), float(errors[i])) if beside[i] >= 0
+               else dict.fromkeys(ALONE)),
         )
         for i in range(len(pairs))
     ]  # fmt: skip
 
 
-def _beside(singles: Population, single: int, accuracy: float, net_sd: float, model: AccuracyModel) -> dict[str, Any]:
-    """The single net beside a pair; -1 for none."""
-    if single < 0:
-        return dict.fromkeys(ALONE)
+def _beside(singles: Population, single: int, accuracy: float, error: float) -> dict[str, Any]:
+    """The single net beside a pair, and what the pair gains."""
     alone = singles.accuracy[single]
     gain = float(accuracy - alone)
-    # Both are counted on the same images, on most of which they agree: once, not twice.
-    counting = counting_spread(alone, model.counted)
-    error = float(Z80 * np.sqrt(net_sd**2 + net_spread(alone, singles.sd[single]) ** 2 + counting**2))
     figures = (singles.names[single], float(alone), float(singles.costs.latency[single]), gain, error, gain > 0)
     return dict(zip(ALONE, figures, strict=True))
 

@@ -67,9 +67,10 @@ class SearchOptions(Options):
         ("accuracy", "latency"), "Of the Pareto front: accuracy and one or more costs.", metavar="A,B,...", panel=SEARCH
     )
     batch: int = option(32, "Images a batch; two batches a probed net.", metavar="N", panel=SEARCH, least=1)
-    calibrate: int = option(
-        0, "Train N nets briefly to anchor all expected accuracies; 0 trains none.", metavar="N", panel=SEARCH, least=0
-    )
+    calibrate: int | None = option(
+        None, "Train N nets briefly: they anchor all expected accuracies.", metavar="N", panel=SEARCH, least=0,
+        shown="0; a minute's worth on data unlike those that accuracies were learnt from",
+    )  # fmt: skip
     calibrate_epochs: int | None = option(
         None, "Epochs of each of them.", metavar="N", panel=SEARCH, least=1,
         shown="5 to 30, the fewer the more images",
@@ -90,12 +91,12 @@ class SearchOptions(Options):
             object.__setattr__(self, "data", os.fspath(self.data))
         if not 0 < self.escalation <= 1:
             raise UsageError(f"`escalation` {self.escalation} is not a rate between 0 and 1.", "For 30 % write 0.3.")
-        if self.calibrate > self.nets:
+        if (self.calibrate or 0) > self.nets:
             raise UsageError(
                 f"`calibrate` must be from 0 to `nets`, not {self.calibrate}.", "Eight nets are a good start."
             )
-        if self.calibrate_epochs is not None and not self.calibrate:
+        if self.calibrate_epochs is not None and self.calibrate == 0:
             raise UsageError(
-                f"`calibrate_epochs` {self.calibrate_epochs} is for nets that `calibrate` trains.",
+                f"`calibrate_epochs` {self.calibrate_epochs} is for nets that `calibrate` trains, and it trains none.",
                 "For example `calibrate=8`, `calibrate_epochs=5`.",
             )

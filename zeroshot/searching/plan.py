@@ -20,7 +20,7 @@ class SearchPlan:
         candidates: Nets to draw at most.
         pairs: Pairs to rank at most.
         probed_nets: At most.
-        trained_nets: To anchor the accuracies.
+        trained_nets: To anchor the accuracies, at most; None where the data decide.
         seconds_about: A rough guess, without the trainings.
         run: The run folder, if one was asked for.
         replaces: Whether an earlier run there would be lost.
@@ -32,7 +32,7 @@ class SearchPlan:
     candidates: int
     pairs: int
     probed_nets: int
-    trained_nets: int
+    trained_nets: int | None
     seconds_about: int
     run: str | None
     replaces: bool

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from zeroshot.accuracy.model import AccuracyModel, expected_accuracy, net_sd
+from zeroshot.accuracy.model import AccuracyModel, expected_accuracy
 from zeroshot.cost.nets import NetCosts
 from zeroshot.probing.probe import Score
 from zeroshot.runs.folder import RunFolder
@@ -47,10 +47,9 @@ class ProbedNets:
         """(n_nets,) float64, expected accuracies."""
         return expected_accuracy(self.fused, self.known, classes, model)
 
-    def contenders(self, accuracy: FloatArray, model: AccuracyModel) -> Contenders:
-        """The nets with accuracies, and with error bars of the model."""
-        nets = Population(self.names, self.costs, accuracy, net_sd(self.known, model))
-        return Contenders(nets, self.littles, self.bigs)
+    def contenders(self, accuracy: FloatArray, sd: FloatArray) -> Contenders:
+        """The nets with accuracies, and with standard deviations of their probits, what all nets share left out."""
+        return Contenders(Population(self.names, self.costs, accuracy, sd), self.littles, self.bigs)
 
 
 def probe(

@@ -82,7 +82,9 @@ def search(
         final = rank(problem, expected.contenders)
 
         result = lay_out(problem, rows, first, probed, expected, final)
-        remarks = task.remarks + remarks_on(problem, candidates, result, expected.model.trust)
+        remarks = [
+            *task.remarks, *expected.remarks, *remarks_on(problem, candidates, result, expected.model.trust)
+        ]  # fmt: skip
         result = replace(result, remarks=remarks, run=folder.path if folder is not None else None)
         if folder is not None:
             write_result(result, folder.path)

@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from zeroshot import data as datasets
+from zeroshot.accuracy.model import likest
 from zeroshot.accuracy.task import TaskTraits, task_anchor
 from zeroshot.data import Dataset
 from zeroshot.scoring.population import ProbeImages, probe_images
@@ -13,6 +14,7 @@ from zeroshot.training.recipe import Recipe
 if TYPE_CHECKING:
     from zeroshot.training.batches import Split
 
+UNLIKE = "The data are unlike all tasks that levels of accuracy were learnt from"
 BATCHES = 2  # of labelled images for each probed net, unless a proxy wants more
 
 
@@ -39,18 +41,22 @@ def sample_task(problem: SearchProblem, dataset: Dataset) -> TaskSample:
     Raises:
         DataError: There are too few images for that.
     """
-    options, probed = problem.options, problem.proxies.probed
+    options, probed, traits = problem.options, problem.proxies.probed, traits_of(dataset, problem.options.seed)
     count = max([BATCHES, *(p.batches for p in probed)])
     images = {
         side: probe_images(dataset, side, options.batch, count, probed, options.seed)
         for side in (problem.space.resolutions if probed else ())
     }
     split = None
-    if options.calibrate:
+    known, distance = likest(traits)
+    if options.calibrate or (options.calibrate is None and distance > 1):
         from zeroshot.searching.anchors import anchor_split
 
         split = anchor_split(dataset, options.seed)
-    return TaskSample(traits_of(dataset, options.seed), images, split, datasets.warnings_for(dataset))
+    remarks = datasets.warnings_for(dataset)
+    if options.calibrate == 0 and distance > 1:
+        remarks.append(f"{UNLIKE} (the nearest is {known.name}): levels may be off by more than the bars say.")
+    return TaskSample(traits, images, split, remarks)
 
 
 def traits_of(dataset: Dataset, seed: int) -> TaskTraits:
