@@ -18,6 +18,7 @@ from zeroshot.net import NetSpec
 from zeroshot.quantization.quantize import Int8Recipe, QuantizedNet, quantize_net
 from zeroshot.training.batches import inputs, logits
 from zeroshot.training.train import Recipe, Split, TrainedNet
+from zeroshot.workers import torch_threads
 
 # All defaults but the finetuning, which would take as long as a fifth of the training.
 RECIPE = Int8Recipe(epochs=0)
@@ -90,8 +91,8 @@ def restored(training: Training, zoo: Path, weights: Path, split: Split) -> Trai
         images_per_second=about["images"] * len(about["history"]) / max(about["seconds"], 0.1),
     )  # fmt: skip
     module, side = net.module(), NetSpec.parse(net.net).resolution
-    for part in files.PARTS:
-        net.outputs[part] = logits(module, inputs(split, part, side))
+    with torch_threads(1):
+        net.outputs.update({part: logits(module, inputs(split, part, side)) for part in files.PARTS})
     agreeing = float((net.outputs["test"].argmax(axis=1) == said.predicted["test"]).mean())
     if agreeing < AGREEING:
         raise RunError(
