@@ -9,11 +9,12 @@ from benchmarks.journey.plan import Pick, read_plan
 from benchmarks.journey.report import report
 from benchmarks.journey.results import results
 from benchmarks.journey.settings import SETTINGS, costs_of, hand_made
-from tests.benchmarks.journey_zoo import AT, N, both, save
 from zeroshot.cost.boards import load_board
 from zeroshot.cost.engines import load_engine
 from zeroshot.cost.latency import policy_ms
 from zeroshot.errors import RunError
+
+from .journey_zoo import AT, N, both, save
 
 NAME = "cifar10-60ms"
 SETTING = next(each for each in SETTINGS if each.name == NAME)
