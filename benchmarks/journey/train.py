@@ -1,63 +1,94 @@
-"""Train what `plan.json` lists in full, and store answers and weights, in as many sittings as it takes.
+"""Train what `plan.json` lists in full, quantise it, and store answers and weights, in as many sittings as it takes.
 
     python -m benchmarks.journey.train --hours 2 --jobs 2            on this processor
     python -m benchmarks.journey.train --device cuda --hours 0.1     on a CUDA device, see benchmarks.tasks.cuda
+    python -m benchmarks.journey.train --hours 0                     quantises what is trained, trains nothing
+    python -m benchmarks.journey.train --status                      what is there
 
-Answers go to zoo/, weights below --weights if that is given. Seeds 1 and 2 follow seed 0.
+Answers go to zoo/TASK/ and, in int8, to zoo/TASK-int8/, weights to a cache: as long as they are there a net can be
+quantised. That takes seconds to two minutes a net, beside the trainings. Seeds 1 and 2 follow seed 0.
 """
 
 import sys
 import time
+import traceback
+from collections import Counter
+from collections.abc import Sequence
+from concurrent.futures import Future, ProcessPoolExecutor, as_completed
+from multiprocessing import get_context
 from pathlib import Path
 
-import torch
-
-from benchmarks.journey.plan import read_plan
+from benchmarks.journey.plan import Pick, read_plan
+from benchmarks.journey.quantise import missing_int8, quantise, save_weights
 from benchmarks.journey.settings import SETTINGS, trained_as
 from benchmarks.script import Arguments, exit_code, parser
 from benchmarks.tasks import train as tasks
 from benchmarks.tasks.plan import Training
+from zeroshot.data import cache_folder
 
 ZOO = Path(__file__).parent / "zoo"
 SEEDS = (0, 1, 2)
 OF_PAIR = ("pair 1", "single", "by hand")  # roles whose nets are trained with every seed
 
 
-def plan() -> list[Training]:
-    """Each net of a task once a seed, those with several seeds last."""
+def plan(picks: Sequence[Pick] | None = None) -> list[Training]:
+    """Each net of a task once a seed, those with several seeds last; files are named by the net, whatever the plan."""
     settings = {setting.name: setting for setting in SETTINGS}
     nets: dict[tuple[str, str], set[str]] = {}
-    for pick in read_plan():
+    for pick in read_plan() if picks is None else picks:
         for net in filter(None, (pick.little, pick.big)):
             nets.setdefault((settings[pick.setting].task, net), set()).add(pick.role.split(",")[0])
-    numbers = {net: i for i, net in enumerate(dict.fromkeys(net for _, net in nets))}
     found = []
     for seed in SEEDS:
         for (task, net), roles in nets.items():
             if seed == 0 or roles & set(OF_PAIR):
-                found.append(Training(trained_as(task), net, seed, numbers[net], "other", "journey", task))
+                found.append(Training(trained_as(task), net, seed, None, "other", "journey", task))
     return found
+
+
+def status(asked: Sequence[Training], zoo: Path, weights: Path) -> None:
+    """Print how much of each task is trained, and how many nets wait to be quantised."""
+    left = Counter(each.folder for each in tasks.missing(asked, zoo))
+    waiting = Counter(each.folder for each in missing_int8(asked, zoo, weights))
+    for task, count in Counter(each.folder for each in asked).items():
+        print(f"{task:14s} {count - left[task]:3d} of {count} trained, {waiting[task]} with weights not quantised yet")
 
 
 def main(arguments: Arguments = None) -> None:
     options = parser("journey.train", __doc__)
     tasks.add_options(options, ZOO)
     options.add_argument("--seeds", type=int, nargs="+", default=list(SEEDS))
-    options.add_argument("--weights", type=Path, help="folder; none are kept without it")
+    options.add_argument("--weights", type=Path, default=cache_folder() / "journey", help="default: %(default)s")
+    options.add_argument("--status", action="store_true")
     given = options.parse_args(arguments)
-    asked = [each for each in plan() if each.seed in given.seeds]
-    wanted = tasks.missing(asked, given.zoo, given.only)
+    asked = [each for each in plan() if each.seed in given.seeds and (not given.only or each.folder in given.only)]
+    if given.status:
+        status(asked, given.zoo, given.weights)
+        return
     begun, machine = time.time(), tasks.machine_of(given.device)
-    deadline = begun + 3600 * given.hours
-    for training, net in tasks.trained(wanted, given.device, given.jobs, given.together, deadline, weights=True):
-        tasks.store(training, net, machine, given.zoo)
-        if given.weights is not None:
-            folder = given.weights / training.folder
-            folder.mkdir(parents=True, exist_ok=True)
-            torch.save({name: torch.from_numpy(value) for name, value in net.weights.items()},
-                       folder / f"{training.name}.pt")  # fmt: skip
-        print(f"{time.time() - begun:6.1f} s {training.folder} {training.name} {100 * net.test_accuracy:.2f} % "
-              f"{training.net}", flush=True)  # fmt: skip
+    wanted, deadline = tasks.missing(asked, given.zoo), begun + 3600 * given.hours
+
+    def say(training: Training, words: str) -> None:
+        print(f"{time.time() - begun:6.1f} s {training.folder} {training.name} {words}", flush=True)
+
+    with ProcessPoolExecutor(given.jobs, get_context("spawn")) as quantisers:
+        started: dict[Future[float], Training] = {}
+
+        def begin(training: Training) -> None:
+            started[quantisers.submit(quantise, training, given.zoo, given.weights)] = training
+
+        for training in missing_int8(asked, given.zoo, given.weights):
+            begin(training)
+        for training, net in tasks.trained(wanted, given.device, given.jobs, given.together, deadline, weights=True):
+            save_weights(training, net.weights, given.weights)
+            tasks.store(training, net, machine, given.zoo)
+            say(training, f"{100 * net.test_accuracy:.2f} % in float")
+            begin(training)
+        for future in as_completed(started):
+            try:
+                say(started[future], f"{100 * future.result():.2f} % in int8")
+            except Exception:  # noqa: BLE001 - one net's failure must not lose the others
+                print(started[future].net, traceback.format_exc(), file=sys.stderr, flush=True)
 
 
 if __name__ == "__main__":

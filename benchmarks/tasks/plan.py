@@ -9,6 +9,7 @@ from pathlib import Path
 from benchmarks.pair_truth.drawing import read_plan
 from benchmarks.tasks.data import LONG, TASKS, Task
 from benchmarks.tasks.nets import ON_EVERY_TASK, others
+from zeroshot.runs.checkpoints import stem
 
 HERE = Path(__file__).parent
 ZOO_PLAN = HERE.parent / "pair_truth" / "plan.csv"
@@ -28,7 +29,7 @@ class Training:
         task: What on and how.
         net: Short spec.
         seed: Of the training.
-        position: Of the net: as in the zoo's plan, or from `OTHERS_FROM` on.
+        position: Of the net: as in the zoo's plan, or from `OTHERS_FROM` on; None where no plan numbers it for good.
         half: As in the zoo's plan; `other` for other nets.
         family: `zoo`, or as `nets.others` has it.
         folder: Name of the folder of what is stored.
@@ -37,15 +38,16 @@ class Training:
     task: Task
     net: str
     seed: int
-    position: int
+    position: int | None
     half: str
     family: str
     folder: str
 
     @property
     def name(self) -> str:
-        """Of the stored files, without suffix."""
-        return f"{self.position:04d}-s{self.seed}"
+        """Of the stored files, without suffix: the position, or the spec where there is none."""
+        net = stem(self.net) if self.position is None else f"{self.position:04d}"
+        return f"{net}-s{self.seed}"
 
 
 @dataclass(frozen=True)
