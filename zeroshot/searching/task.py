@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from zeroshot import data as datasets
-from zeroshot.accuracy.task import TaskTraits, task_anchor
+from zeroshot.accuracy.task import TaskTraits, guessing, task_anchor
 from zeroshot.data import Dataset
 from zeroshot.scoring.population import ProbeImages, probe_images
 from zeroshot.searching.problem import SearchProblem
@@ -50,11 +50,30 @@ def sample_task(problem: SearchProblem, dataset: Dataset) -> TaskSample:
         from zeroshot.searching.anchors import anchor_split
 
         split = anchor_split(dataset, options.seed)
-    return TaskSample(traits_of(dataset, options.seed), images, split, datasets.warnings_for(dataset))
+    traits = traits_of(dataset, options.seed)
+    remarks = datasets.warnings_for(dataset) + ([] if traits.read else [unread(traits, options.calibrate)])
+    return TaskSample(traits, images, split, remarks)
 
 
 def traits_of(dataset: Dataset, seed: int) -> TaskTraits:
     """What a data set says of the accuracies that `zeroshot train` reaches on it when nothing else is asked for."""
     return TaskTraits(
-        task_anchor(dataset, seed), len(dataset.y_train), Recipe().steps_on(dataset), len(dataset.y_test)
+        task_anchor(dataset, seed), len(dataset.y_train), Recipe().steps_on(dataset), len(dataset.y_test),
+        *guessing(dataset),
     )  # fmt: skip
+
+
+def unread(traits: TaskTraits, calibrate: int) -> str:
+    """The remark on a task whose images say nothing that can be read without training.
+
+    Args:
+        traits: Of the task.
+        calibrate: Nets that are trained to find out.
+    """
+    guessed = f"{100 * traits.guessed:.1f} %"
+    rest = "" if calibrate else f" Every net is expected at {guessed}; `calibrate=8` trains a few to find out."
+    return (
+        "The training images say nothing about their labels that a readout of random patches can read: it is right on "
+        f"{100 * traits.anchor:.1f} %, the commonest class alone gives {guessed}. Check that images and labels belong "
+        f"together.{rest}"
+    )
