@@ -55,10 +55,11 @@ COSTS: "dict[str, tuple[tuple[str, str], Callable[[PredictedPair], str]]]" = {
 def print_result(screen: "Console", result: "SearchResult") -> None:
     """Print a search: title, pairs, front, remarks, origin of the figures, run folder."""
     config, n = result.config, len(result.pairs)
-    best = "The best pair" if n == 1 else f"The best {n} pairs"
+    best = {0: "No pair", 1: "The best pair"}.get(n, f"The best {n} pairs")
     prose(screen, f"{best} for {config['data']} on {config['board']}", "bold")
     prose(screen, f"{_budgets(config)}\n")
-    _print_pairs(screen, result.pairs)
+    if result.pairs:
+        _print_pairs(screen, result.pairs)
     if result.front:
         _print_front(screen, result)
     if result.trained:

@@ -12,9 +12,10 @@ from benchmarks.pair_truth.run import FOLDER, learn
 from benchmarks.script import RESULTS, Arguments, exit_code, parser
 from benchmarks.tasks import calibrating
 from benchmarks.tasks import report as show
-from benchmarks.tasks.levels import CIFAR10, steps_effect
+from benchmarks.tasks.levels import CIFAR10, read_task, steps_effect
 from benchmarks.tasks.nasbench201 import load_cells
 from benchmarks.tasks.traits import read_traits
+from benchmarks.tasks.when_report import chapter
 from zeroshot.accuracy.model import PROBED
 from zeroshot.cascade.copula import PRIOR_COUPLING
 from zeroshot.runs.files import write_file
@@ -69,7 +70,8 @@ def main(arguments: Arguments = None) -> None:
         "## Pairs", "",
         "Mean error in points of pairs at escalation rates of 5 to 60 %, the true accuracies of their nets given: the "
         "copula with the shipped constants, with one gamma and kappa for all pairs of CIFAR-10, and with none.", "",
-        *show.coupling_table(own, PRIOR_COUPLING, constant(curves(learnt.calibration))),
+        *show.coupling_lines(own, PRIOR_COUPLING, constant(curves(learnt.calibration))),
+        *chapter(learnt.calibration, learnt.held, read_task(CIFAR10), learnt.whole, own),
         f"{time.perf_counter() - started:.0f} s on {processor()}, from stored answers.",
     ]  # fmt: skip
     text = "\n".join(lines) + "\n"

@@ -154,16 +154,24 @@ def seed_ceiling(task: TaskNets) -> float:
     return float(np.sqrt(max(0.0, 1 - between_seeds / float(np.var(task.accuracy, ddof=1)))))
 
 
-def coupling_table(tasks: Sequence[TaskNets], fitted: Coupling, constant: Coupling) -> Lines:
-    """Errors of pairs on the test images of each task, the accuracies of their nets given."""
-    rows = []
+def coupling_lines(tasks: Sequence[TaskNets], fitted: Coupling, constant: Coupling) -> Lines:
+    """Errors of pairs on the test images of each task, the accuracies of their nets given, and who is better where."""
+    rows, worse = [], []
     for task in tasks:
         found, macs = curves(task.sample), task.sample.zoo.macs()
         errors = [
             judge_pairs(found, task.sample.accuracy, each, macs) for each in (fitted, constant, independent(fitted))
         ]  # fmt: skip
         rows.append([task.name, f"{errors[0].pairs:,}", *(points(each.mae) for each in errors)])
-    return table(["task", "pairs", "fitted", "constant", "independence"], rows)
+        if errors[0].mae >= errors[1].mae:
+            worse.append(task.name)
+    binary = [task.name for task in tasks if len(np.unique(task.sample.zoo.labels["test"])) == 2]  # noqa: PLR2004
+    return [
+        *table(["task", "pairs", "fitted", "constant", "independence"], rows),
+        f"It errs more than a constant on {', '.join(worse) or 'none of these tasks'}; {', '.join(binary)} have two "
+        "classes. On two groups of CIFAR-10's classes, for which no net was trained, it can be worse (pair_truth.md).",
+        "",
+    ]
 
 
 def space_table(found: Sequence[Space], ways: Sequence[str]) -> Lines:

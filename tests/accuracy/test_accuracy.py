@@ -124,6 +124,31 @@ def test_the_level_of_a_task_by_hand():
     assert (found.sd_net, found.trust) == (MODEL.sd_net, MODEL.trust)
 
 
+def test_a_task_that_cannot_be_read_is_expected_at_guessing():
+    """Whatever the sizes; and how much nets get there is hardly known."""
+    unread = TaskTraits(anchor=0.27, images=2000, steps=500, guessed=0.25, read_on=400)
+    found = MODEL.on(unread)
+    macs = np.array([10**4, 10**6, 10**8])
+    assert expected_accuracy(np.arange(3.0), known(macs), 4, found).tolist() == [0.25] * 3
+    assert found.sd_task == 0.5
+    read = MODEL.on(replace(unread, anchor=0.35))
+    assert np.ptp(expected_accuracy(np.arange(3.0), known(macs), 4, read)) > 0.05
+
+
+def test_nothing_is_expected_below_guessing():
+    """Of a lopsided task; a line puts it far below."""
+    model = replace(MODEL, intercept=-1.0, guessed=0.9)
+    assert expected_accuracy(np.zeros(2), known(np.array([10**6, 10**7])), 2, model).tolist() == [0.9] * 2
+
+
+def test_an_anchor_on_few_images_widens_the_bar_of_the_task():
+    whole, few = (MODEL.on(replace(TASK, guessed=0.1, read_on=n)) for n in (1000, 64))
+    assert whole == replace(MODEL.on(TASK), guessed=0.1)
+    assert few.intercept == whole.intercept
+    doubt = np.sqrt(0.6 * 0.4 * (1 / 64 - 1 / 1000)) / NORMAL.pdf(NORMAL.inv_cdf(0.6))
+    assert few.sd_task == pytest.approx(np.hypot(whole.sd_task, LEVEL.anchor * doubt))
+
+
 def test_nets_of_a_tiny_task_still_differ():
     assert LEVEL.stretch(replace(TASK, images=10)) == pytest.approx(0.2)
 
@@ -248,7 +273,8 @@ def test_the_shipped_models_are_those_of_the_file():
         terms = tuple(Term(**term) for term in values[part]["terms"])
         evidence = tuple(Evidence(**each) for each in values[part].get("evidence", ()))
         level = Level(**values[part]["level"])
-        assert vars(model) == {**values[part], "terms": terms, "evidence": evidence, "level": level, "counted": 0}
+        unknown = {"counted": 0, "guessed": 0.0}
+        assert vars(model) == {**values[part], "terms": terms, "evidence": evidence, "level": level, **unknown}
         assert model_of(values[part]) == model
     nets = PROBED.name.removeprefix("zoo-")
     assert STATIC.name == f"zoo-{nets}-static"

@@ -15,8 +15,10 @@ from zeroshot.accuracy.task import (
     PATCHES,
     SIDE,
     STRIDE,
+    TaskTraits,
     class_weights,
     cross_validated,
+    guessing,
     patch_answers,
     task_anchor,
 )
@@ -72,6 +74,40 @@ def test_classes_count_as_often_as_in_the_test_half(labels, test):
     for k in both:
         share = test.count(k) / sum(test.count(other) for other in both)
         assert weight[np.array(labels) == k].sum() == pytest.approx(share)
+
+
+def test_guessing_is_the_commonest_training_class_on_the_test_half(digits):
+    lopsided = replace(
+        digits, x_train=digits.x_train[:8], y_train=np.array([2, 2, 2, 2, 2, 0, 0, 1]), x_test=digits.x_test[:4],
+        y_test=np.array([0, 0, 1, 2]), class_names=("a", "b", "c"),
+    )  # fmt: skip
+    guessed, images = guessing(lopsided)
+    assert guessed == pytest.approx(1 / 3)  # chance: a quarter of the test half is class 2
+    weight = class_weights(lopsided.y_train, lopsided.y_test, 3)
+    assert images == pytest.approx(1 / np.square(weight).sum())
+    assert guessing(replace(lopsided, y_test=np.array([2, 2, 2, 0])))[0] == pytest.approx(0.75)
+    assert guessing(replace(lopsided, y_test=np.array([2, 2, 2, 2])))[0] == MOST
+
+
+@pytest.mark.parametrize(("guessed", "anchor", "read"), [(0.1, 0.119, False), (0.1, 0.121, True), (0.5, 0.46, False)])
+def test_an_anchor_within_three_deviations_of_guessing_has_read_nothing(guessed, anchor, read):
+    """Of 2,025 guesses at ten classes .0067 is one."""
+    assert TaskTraits(anchor, 2025, 100, guessed=guessed, read_on=2025).read is read
+
+
+def test_an_anchor_at_its_lower_end_has_read_nothing():
+    assert not TaskTraits(LEAST, 2000, 100, guessed=0.002, read_on=2000).read
+    assert TaskTraits(LEAST, 2000, 100).read  # of a task of which nothing else is known
+
+
+def test_random_labels_are_not_read(digits):
+    """Whatever the draw; and the digits are."""
+    for seed in range(2):
+        few = np.random.default_rng(seed).permutation(len(digits.y_train))[:300]
+        some = replace(digits, x_train=digits.x_train[few], y_train=digits.y_train[few])
+        mixed = replace(some, y_train=np.random.default_rng(seed).permutation(some.y_train))
+        for data, read in ((some, True), (mixed, False)):
+            assert TaskTraits(task_anchor(data, seed), 300, 100, 0, *guessing(data)).read is read
 
 
 def test_patches_answer_what_a_loop_over_positions_says():

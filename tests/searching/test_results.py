@@ -260,7 +260,7 @@ def test_rows_hold_plain_values_that_csv_and_json_write_exactly():
     everyone = np.arange(2)
     contenders = Contenders(Population(["a", "b"], costs(2), np.array([0.5, 0.6]), np.zeros(2)), everyone, everyone)
     drawn = Candidates(np.zeros((2, 1), np.int32), costs(2), everyone, everyone, corner=costs(1), drawn=2)
-    nets = LayerScores(drawn, contenders, {}, {"x": np.array([1.5, 2.5])}).rows()
+    nets = LayerScores(drawn, contenders, contenders.nets.accuracy, {}, {"x": np.array([1.5, 2.5])}).rows()
     for row in [*map(PAIRS.plain, rows), *map(CANDIDATES.plain, nets)]:
         assert {type(value) for value in row.values()} <= {int, float, str, bool, type(None)}
     back = list(csv.DictReader(io.StringIO(CANDIDATES.to_csv(nets))))

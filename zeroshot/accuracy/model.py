@@ -10,7 +10,9 @@ No net of the population was trained, so the expectation is a prior, and is name
    (quantile matching): the proxies decide who is better, the sizes how far the population reaches. `trust` says how
    much of this replaces a net's own size.
 4. A task has a level and a factor on sizes, from its `TaskTraits`, which need no training.
-5. What lies outside the range of the fit is not cut off: it widens that net's error bar.
+5. Where the images say nothing that the task's anchor could read, nothing is expected of any net but guessing, with
+   a bar that reaches far up.
+6. What lies outside the range of the fit is not cut off: it widens that net's error bar.
 
 The constants are in `constants.toml`, with their provenance: `STATIC` for nets of which only layers are known, `PROBED`
 where the proxies that are its evidence have been computed.
@@ -35,6 +37,10 @@ Z80 = 1.2815515655446004  # half width of a central 80 % interval, standard devi
 
 CERTAIN = 0.9999  # the highest accuracy that is expected of anything
 FARTHEST = 3.0  # scales from its centre that a feature may lie before it widens the bar; nets of a fit lie within
+FLATTEST = 0.2  # the least factor on sizes
+# Of a task that its anchor cannot read: what nets get there, mu, twice what levels of tasks lie above their anchors;
+# and how far under guessing a net of size 0 is put, more than the flattest sizes reach.
+UNREAD_SD, UNREAD = 0.5, 0.25
 TENFOLD = 4.0  # log10 of the training images, and of the steps of a training, that count from here
 
 
@@ -110,7 +116,7 @@ class Level:
 
     def stretch(self, task: TaskTraits) -> float:
         """What sizes are multiplied by; never less than a fifth, or nets would be all alike."""
-        return float(max(0.2, self.factor + self.factor_images * (np.log10(task.images) - TENFOLD)))
+        return float(max(FLATTEST, self.factor + self.factor_images * (np.log10(task.images) - TENFOLD)))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -131,6 +137,7 @@ class AccuracyModel:
         sd_task: Standard deviation that all nets of a task share, mu; as shipped, to be multiplied by `growth`.
         sd_slope: Standard deviation, between tasks, of the factor on sizes, as a share of it.
         counted: Images on which accuracies are measured; 0 for so many that counting has no noise.
+        guessed: Accuracy of always answering the commonest class: nothing is expected below it.
     """
 
     name: str
@@ -144,6 +151,7 @@ class AccuracyModel:
     sd_task: Positive
     sd_slope: Positive
     counted: int = 0
+    guessed: float = 0.0
 
     @property
     def inputs(self) -> tuple[str, ...]:
@@ -153,8 +161,12 @@ class AccuracyModel:
     def on(self, task: TaskTraits) -> "AccuracyModel":
         """The model for a task."""
         level, stretch = self.level.intercept(task), self.level.stretch(task)
-        sd_task = self.sd_task * growth(level)
-        return replace(self.stretched(stretch), intercept=level, sd_task=sd_task, counted=task.counted)
+        sd_task = float(np.hypot(self.sd_task * growth(level), self.level.anchor * task.doubt))
+        if not task.read:
+            level, stretch, sd_task = float(ndtri(task.guessed)) - UNREAD, FLATTEST, UNREAD_SD
+        return replace(
+            self.stretched(stretch), intercept=level, sd_task=sd_task, counted=task.counted, guessed=task.guessed
+        )
 
     def stretched(self, factor: float) -> "AccuracyModel":
         """The model under which every size is so many times as large."""
@@ -300,11 +312,11 @@ def expected_accuracy(
     Args:
         fused: (n_nets,) float64, fused proxy ranks, higher is better.
         known: What is known of the nets, see `size`.
-        classes: Number of classes; nothing falls below chance.
+        classes: Number of classes; nothing falls below chance, or below guessing.
         model: The constants for the task.
 
     Returns:
         (n_nets,) float64, fractions. With full trust, equal ranks give equal accuracies.
     """
     mu = model.intercept + believed(fused, known, model)
-    return np.asarray(np.clip(ndtr(mu), 1.0 / classes, CERTAIN))
+    return np.asarray(np.clip(ndtr(mu), max(1.0 / classes, model.guessed), CERTAIN))

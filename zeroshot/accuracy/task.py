@@ -9,6 +9,7 @@ classes and the number of images as small nets do.
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.special import ndtri
 
 from zeroshot.data import Dataset, resized
 from zeroshot.types import BoolArray, ByteArray, Float32Array, FloatArray, Int64Array
@@ -20,6 +21,8 @@ FOLDS = 5
 PENALTIES = (1e-3, 1e-2, 1e-1, 1.0)
 FLAT = 0.05  # of the range of pixels: added to an image's contrast, so that a flat one stays flat
 NOISE = 0.01  # of the largest variance of patches, added to each: what is smaller is noise
+MANY = 1000  # images that anchors of the tasks of the fit are counted on, at least
+NOISE_SDS = 3.0  # an anchor that is no farther above guessing has read nothing
 LEAST, MOST = 0.01, 0.995  # that an anchor can be: beyond them a probit says more about luck than about the task
 
 
@@ -32,12 +35,29 @@ class TaskTraits:
         images: Training images.
         steps: Of the training that accuracies are expected of.
         counted: Images on which they are measured; 0 for so many that counting has no noise.
+        guessed: Accuracy of always answering the commonest training class; 0 where it is not known.
+        read_on: Images that the anchor is counted on, by their weights; 0 for so many that counting has no noise.
     """
 
     anchor: float
     images: int
     steps: int
     counted: int = 0
+    guessed: float = 0.0
+    read_on: float = 0.0
+
+    @property
+    def read(self) -> bool:
+        """Whether the anchor is above guessing by more than noise: else the images say nothing that it can read."""
+        noise = np.sqrt(self.guessed * (1 - self.guessed) / self.read_on) if self.read_on else 0.0
+        return not self.guessed or bool(self.anchor > max(LEAST, self.guessed + NOISE_SDS * noise))
+
+    @property
+    def doubt(self) -> float:
+        """Standard deviation of the anchor's probit from counting, beyond that of anchors on `MANY` images."""
+        more = max(0.0, 1 / self.read_on - 1 / MANY) if self.read_on else 0.0
+        density = np.exp(-0.5 * ndtri(self.anchor) ** 2) / np.sqrt(2 * np.pi)
+        return float(np.sqrt(self.anchor * (1 - self.anchor) * more) / density)
 
 
 def task_anchor(dataset: Dataset, seed: int = 0) -> float:
@@ -56,6 +76,20 @@ def task_anchor(dataset: Dataset, seed: int = 0) -> float:
     folds = np.arange(len(labels)) % min(FOLDS, len(labels))
     found = [(weight * cross_validated(answers, labels, folds, dataset.classes, p)).sum() for p in PENALTIES]
     return float(np.clip(max(found), LEAST, MOST))
+
+
+def guessing(dataset: Dataset) -> tuple[float, float]:
+    """What always answering the commonest training class gets on the test half, and the images under an anchor.
+
+    Returns:
+        A fraction, at least one over the classes and at most 0.995; and the number of images, were all of one weight,
+        that would count as exactly as those drawn do.
+    """
+    train, test = (np.bincount(y, minlength=dataset.classes) for y in (dataset.y_train, dataset.y_test))
+    shares = test / test.sum()
+    drawn = train * min(1.0, MOST_IMAGES / train.sum())
+    guessed = float(np.clip(shares[train.argmax()], 1 / dataset.classes, MOST))
+    return guessed, float(1 / (shares**2 / drawn).sum())
 
 
 def class_weights(labels: Int64Array, test: Int64Array, classes: int) -> FloatArray:

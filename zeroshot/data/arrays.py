@@ -159,7 +159,7 @@ def split(
         if len(members) < 2:
             raise DataError(
                 f"Class {name!r} has {len(members)} image, too few to hold one out.",
-                "Add images, or give train and test folders.",
+                "Add images, leave the class out, or give train and test folders.",
             )
         held_out[rng.permutation(members)[: max(1, round(share * len(members)))]] = True
     return np.flatnonzero(~held_out), np.flatnonzero(held_out)

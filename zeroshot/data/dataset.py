@@ -274,8 +274,16 @@ def warnings_for(dataset: Dataset) -> list[str]:
             f"{few} of {dataset.classes} classes have fewer than {MIN_PER_CLASS} training images; "
             f"{names[least]!r} has {train[least]}."
         )
+    alone = int((train == 1).sum())
+    if alone:
+        remarks.append(
+            f"{alone} of {dataset.classes} classes have one training image only, for example {names[least]!r}: a net "
+            "cannot be trained, since training holds one image of each class out. Add images, or leave the class out."
+        )
     if (test == 0).any():
         remarks.append(f"The test set has no image of {int((test == 0).sum())} of {dataset.classes} classes.")
+    if all(np.array_equal(dataset.x_train[0], image) for image in dataset.x_train):
+        remarks.append("All training images are the same: no net can tell their classes.")
     shared = _shared(dataset.x_train, dataset.x_test)
     if shared:
         remarks.append(f"{shared} of {len(dataset.x_test)} test images occur in the training set too.")

@@ -1,9 +1,12 @@
 """What the layers of the candidates say: static scores, features, and the accuracies expected from these alone."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+
+import numpy as np
 
 from zeroshot.accuracy.features import features
 from zeroshot.accuracy.model import STATIC, expected_accuracy, net_sd
+from zeroshot.accuracy.task import TaskTraits
 from zeroshot.net import layer_table, spec_of
 from zeroshot.runs import layout
 from zeroshot.runs.folder import RunFolder
@@ -17,6 +20,8 @@ from zeroshot.searching.problem import SearchProblem
 from zeroshot.searching.task import TaskSample
 from zeroshot.types import FloatArray
 
+MIDDLING = 0.5  # the anchor of such a task
+
 
 @dataclass(frozen=True, eq=False)
 class LayerScores:
@@ -24,13 +29,15 @@ class LayerScores:
 
     Attributes:
         candidates: What was drawn.
-        contenders: The same with the accuracies that are expected of them.
+        contenders: The same with the accuracies that they are ranked by.
+        expected: (n_nets,) float64, accuracies; others than those only `on_a_middling_task`.
         features: Feature -> (n_nets,) float64.
         scores: Static proxy -> (n_nets,) float64.
     """
 
     candidates: Candidates
     contenders: Contenders
+    expected: FloatArray
     features: dict[str, FloatArray]
     scores: dict[str, FloatArray]
 
@@ -45,7 +52,7 @@ class LayerScores:
                 persistent_bytes=int(costs.persistent[i]), input_bytes=int(costs.input[i]),
                 holding_bytes=int(costs.holding[i]),
                 scores={proxy: float(column[i]) for proxy, column in self.scores.items()},
-                static_accuracy=float(nets.accuracy[i]),
+                static_accuracy=float(self.expected[i]),
             )
             for i, name in enumerate(nets.names)
         ])  # fmt: skip
@@ -56,13 +63,31 @@ def score_layers(problem: SearchProblem, task: TaskSample, candidates: Candidate
     table = layer_table(candidates.values, problem.channels, problem.classes)
     proxies = problem.proxies.static
     static, known = score_static(table, proxies), features(table)
-    fused = fuse_ranks(static[:, [i for i, p in enumerate(proxies) if p.name in problem.proxies.names]])
-    model = STATIC.on(task.traits)
+    scores = {p.name: static[:, i] for i, p in enumerate(proxies)}
+    found = _contenders(problem, task.traits, candidates, known, scores)
+    return LayerScores(candidates, found, found.nets.accuracy, known, scores)
+
+
+def on_a_middling_task(problem: SearchProblem, task: TaskSample, layers: LayerScores) -> LayerScores:
+    """The same, ranked by what would be expected where accuracies are far from both ends of what there is.
+
+    Where nets are all as good as can be, or all at chance, sizes still say which of them are worth a look.
+    """
+    traits = replace(task.traits, anchor=MIDDLING, guessed=0.0)
+    found = _contenders(problem, traits, layers.candidates, layers.features, layers.scores)
+    return replace(layers, contenders=found)
+
+
+def _contenders(
+    problem: SearchProblem, traits: TaskTraits, candidates: Candidates, known: dict[str, FloatArray],
+    scores: dict[str, FloatArray],
+) -> Contenders:  # fmt: skip
+    fused = fuse_ranks(np.column_stack([column for name, column in scores.items() if name in problem.proxies.names]))
+    model = STATIC.on(traits)
     accuracy = expected_accuracy(fused, known, problem.classes, model)
     names = [str(spec_of(row)) for row in candidates.values]
     nets = Population(names, candidates.costs, accuracy, net_sd(known, model))
-    scores = {p.name: static[:, i] for i, p in enumerate(proxies)}
-    return LayerScores(candidates, Contenders(nets, candidates.littles, candidates.bigs), known, scores)
+    return Contenders(nets, candidates.littles, candidates.bigs)
 
 
 def write_candidates(layers: LayerScores, rows: Rows[Candidate], folder: RunFolder) -> None:
@@ -71,6 +96,6 @@ def write_candidates(layers: LayerScores, rows: Rows[Candidate], folder: RunFold
     drawn = layers.candidates
     folder.write_arrays(layout.CANDIDATE_ARRAYS, {
         **vars(drawn.costs), **{f"score_{name}": column for name, column in layers.scores.items()},
-        "static_accuracy": layers.contenders.nets.accuracy,
+        "static_accuracy": layers.expected,
         "littles": drawn.littles, "bigs": drawn.bigs, "specs": drawn.values,
     })  # fmt: skip

@@ -37,12 +37,10 @@ def _on_candidates(problem: SearchProblem, candidates: Candidates) -> Iterator[s
 
 def _on_pairs(result: SearchResult) -> Iterator[str]:
     pairs, single = result.pairs, max(result.singles, key=lambda row: row.accuracy, default=None)
+    alone = f": {single.net}, {100 * single.accuracy:.1f} % expected, {single.latency_ms:.3g} ms" if single else ""
     if pairs and single and single.accuracy > pairs[0].accuracy:
-        yield (
-            f"One net does better inside the same budgets: {single.net}, {100 * single.accuracy:.1f} % "
-            f"expected, {single.latency_ms:.3g} ms."
-        )
+        yield f"One net does better inside the same budgets{alone}."
     if not pairs:
-        yield "In no pair of probed nets is the big net expected to beat the little one: use one net."
+        yield f"In no pair is the big net expected to beat the little one by enough: use one net{alone}."
     elif not any(row.pays for row in pairs):
         yield "No listed pair is expected to beat the best single net at its cost: consider one net."

@@ -23,7 +23,7 @@ from zeroshot.runs.tables import Rows
 from zeroshot.runs.write_pairs_csv import write_summary
 from zeroshot.searching.candidates import Candidates, draw, infeasible
 from zeroshot.searching.expectation import Expectation, expect
-from zeroshot.searching.layers import score_layers, write_candidates
+from zeroshot.searching.layers import on_a_middling_task, score_layers, write_candidates
 from zeroshot.searching.listing import pair_rows, single_rows
 from zeroshot.searching.options import SearchOptions
 from zeroshot.searching.population import best_singles, rank
@@ -68,6 +68,10 @@ def search(
     candidates = draw_candidates(problem, report)
     layers = score_layers(problem, task, candidates)
     first = rank(problem, layers.contenders)
+    if not first.n_feasible:
+        # Costs are not to blame if all nets are expected at one end of what there is.
+        layers = on_a_middling_task(problem, task, layers)
+        first = rank(problem, layers.contenders)
     if not first.n_feasible:
         raise infeasible(candidates.corner, problem.platform, problem.budgets)
 

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 from zeroshot import data as datasets
 from zeroshot.accuracy.model import likest
-from zeroshot.accuracy.task import TaskTraits, task_anchor
+from zeroshot.accuracy.task import TaskTraits, guessing, task_anchor
 from zeroshot.data import Dataset
 from zeroshot.scoring.population import ProbeImages, probe_images
 from zeroshot.searching.problem import SearchProblem
@@ -54,7 +54,9 @@ def sample_task(problem: SearchProblem, dataset: Dataset) -> TaskSample:
 
         split = anchor_split(dataset, options.seed)
     remarks = datasets.warnings_for(dataset)
-    if options.calibrate == 0 and distance > 1:
+    if not traits.read:
+        remarks.append(unread(traits, options.calibrate))
+    elif options.calibrate == 0 and distance > 1:
         remarks.append(f"{UNLIKE} (the nearest is {known.name}): levels may be off by more than the bars say.")
     return TaskSample(traits, images, split, remarks)
 
@@ -62,5 +64,22 @@ def sample_task(problem: SearchProblem, dataset: Dataset) -> TaskSample:
 def traits_of(dataset: Dataset, seed: int) -> TaskTraits:
     """What a data set says of the accuracies that `zeroshot train` reaches on it when nothing else is asked for."""
     return TaskTraits(
-        task_anchor(dataset, seed), len(dataset.y_train), Recipe().steps_on(dataset), len(dataset.y_test)
+        task_anchor(dataset, seed), len(dataset.y_train), Recipe().steps_on(dataset), len(dataset.y_test),
+        *guessing(dataset),
     )  # fmt: skip
+
+
+def unread(traits: TaskTraits, calibrate: int | None) -> str:
+    """The remark on a task whose images say nothing that can be read without training.
+
+    Args:
+        traits: Of the task.
+        calibrate: Nets that are trained to find out; None for a few.
+    """
+    guessed = f"{100 * traits.guessed:.1f} %"
+    rest = "" if calibrate != 0 else f" Every net is expected at {guessed}; `calibrate=8` trains a few to find out."
+    return (
+        "The training images say nothing about their labels that a readout of random patches can read: it is right on "
+        f"{100 * traits.anchor:.1f} %, the commonest class alone gives {guessed}. Check that images and labels belong "
+        f"together.{rest}"
+    )
