@@ -152,11 +152,12 @@ def quantize(
     split = hold_out(dataset, seed, float_nets[names[0]].recipe.validation)
     open_folder(folder, plan, force=force)
     int8_nets = _quantized(list(float_nets.values()), split, plan, folder, progress or (lambda what, done, total: None))
-    measured = measure_pairs(trained, float_nets, int8_nets, split, options, seed)
+    measured = measure_pairs(trained, float_nets, int8_nets, split, options, config)
     result = QuantizedRun(
         pairs=Rows(QUANTIZED_PAIRS, measured.pairs),
         nets=Rows(QUANTIZED_NETS, map(_net_row, int8_nets.values())),
-        recipe=plan.recipe, options=options, remarks=measured.remarks + coarse(split), config=config,
+        recipe=plan.recipe, options=options, config=config,
+        remarks=measured.remarks + coarse(split),
         seconds=time.perf_counter() - started, folder=folder, curves=measured.curves, data=options.data,
     )  # fmt: skip
     write_quantization(path, result.pairs, result.nets)
