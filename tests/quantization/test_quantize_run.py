@@ -97,6 +97,15 @@ def test_what_is_written(plots, done, digits):
     assert {n for n in written if written[n] != again[n]} <= {"summary.json"}  # it tells how long it took
 
 
+def test_a_remark_tells_of_test_images_from_elsewhere(run, digits):
+    assert not any("other speakers" in remark for remark in quantize(run, epochs=0).remarks)
+    changed = replace(digits, y_test=(digits.y_test + 1) % 10)
+    for path in [run / "config.toml", *(run / MODELS).glob("*.json")]:
+        path.write_text(path.read_text().replace(digits.digest, changed.digest))
+    result = quantize(run, epochs=0, data=changed, force=True)
+    assert len([remark for remark in result.remarks if "other speakers" in remark]) == 1
+
+
 def test_the_threshold_does_not_see_the_test_images(run, digits):
     first = quantize(run, epochs=0)
     changed = replace(digits, x_test=digits.x_test[::-1].copy(), y_test=(digits.y_test + 1) % 10)

@@ -128,15 +128,17 @@ def test_figures_are_those_of_the_cascade_run_by_hand(run, digits):
     assert "validation images only" in " ".join(result.remarks)
 
 
-def test_budgets_of_the_search_are_told(run):
-    """At 30 % a pair takes 4 ms."""
-    with (run / "config.toml").open("a") as file:
-        file.write("latency_limit = 3.0\n")
-    result = train(run, top=2, epochs=2)
+def test_budgets_of_the_search_and_other_sources_are_told(run, digits):
+    """At 30 % a pair takes 4 ms; test images whose labels are wrong are as if from elsewhere."""
+    changed = replace(digits, y_test=(digits.y_test + 1) % 10)
+    text = (run / "config.toml").read_text().replace(digits.digest, changed.digest)
+    (run / "config.toml").write_text(text + "latency_limit = 3.0\n")
+    result = train(run, top=2, data=changed, epochs=2)
     for pair in result.pairs:
         assert pair.test.over_budget == "latency"
         assert pair.test.budget_rate <= 0.2
         assert pair.test.budget_threshold < pair.test.threshold
+    assert len([remark for remark in result.remarks if "other speakers" in remark]) == 1
     assert list(map(TRAINED_PAIRS.plain, read_training(run))) == result.pairs.plain()
 
 

@@ -25,6 +25,7 @@ from zeroshot.training.options import CascadeTuning, Distillation, TrainOptions
 from zeroshot.training.pair_figures import Trial, pair_figures
 from zeroshot.training.recipe import Recipe
 from zeroshot.training.run_data import coarse, run_dataset
+from zeroshot.training.shift import shifted
 from zeroshot.training.side_by_side import epochs_in, processes
 from zeroshot.training.train_net import TrainedNet, job_of, load_net, train_net
 from zeroshot.training.tune_pair import tune_pair
@@ -206,4 +207,4 @@ def _remarks(training: Training, top: int, data: Split, trained: Sequence[Traine
         remarks += [f"Pair {pair.rank} was not finetuned: it decides nothing." for pair in pairs if not tunable(pair)]
     if not training.singles:
         remarks.append("Without the single nets a verdict compares a pair with the nets of pairs alone.")
-    return remarks
+    return remarks + shifted(data, {net.name: (net.validation_accuracy, net.test_accuracy) for net in trained})
