@@ -11,7 +11,7 @@ from zeroshot.runs.layout import INT8, QUANTIZATION_PLAN
 from ._declared import takes
 from ._dialect import spoken
 from ._errors import Interrupted
-from ._measured import HEADERS, table_line
+from ._measured import HEADERS, LEGEND, print_verdict, table_line
 from ._options import option, typed
 from ._output import aligned, emit, prose
 from ._resumption import interruptible, nothing_saved, saved
@@ -72,18 +72,12 @@ def _print(screen: "Console", result: "QuantizedRun", told: dict[str, Any]) -> N
     for i, row in enumerate(rows):
         for j, kind in enumerate(KINDS):
             screen.print(texts[2 + len(KINDS) * i + j], style="bold" if kind == "int8" else None)
-        screen.print(f"    little {row['little']}")
-        screen.print(f"    big    {row['big']}")
-        if row["single"] is not None:
-            words = f"the int8 pair {row['verdict_int8']}" if row["verdict_int8"] else ""
-            screen.print(f"    single {row['single']}  ", end="")
-            screen.print(words, style="green" if row["verdict_int8"] == "pays" else "yellow")
+        print_verdict(screen, row, "int8", "_int8", "the int8 pair")
         screen.print(f"    {_threshold(row)}")
     _print_nets(screen, result)
     prose(
         screen,
-        "\nfloat, int8: measured on test images, with thresholds from validation images. Latencies are the cost "
-        "model's at the measured rate. ± and gain: 80 % intervals.",
+        f"\nfloat, int8: measured on test images, with thresholds from validation images. {LEGEND}",
         "dim",
     )
     for remark in result.remarks:

@@ -12,7 +12,7 @@ from zeroshot.training.options import TrainOptions
 from ._declared import takes
 from ._dialect import spoken
 from ._errors import Interrupted
-from ._measured import HEADERS, table_line
+from ._measured import HEADERS, LEGEND, print_verdict, table_line
 from ._options import option, typed
 from ._output import aligned, emit, prose
 from ._resumption import interruptible, nothing_saved, saved
@@ -73,16 +73,11 @@ def _print(screen: "Console", result: "TrainedRun") -> None:
     for i, row in enumerate(rows):
         screen.print(texts[2 + 2 * i])
         screen.print(texts[3 + 2 * i], style="bold")
-        screen.print(f"    little {row['little']}")
-        screen.print(f"    big    {row['big']}")
-        if row["single"] is not None:
-            words = f"the pair {row['verdict']}" if row["verdict"] else ""
-            screen.print(f"    single {row['single']}  ", end="")
-            screen.print(words, style="green" if row["verdict"] == "pays" else "yellow")
+        print_verdict(screen, row, "test")
     prose(
         screen,
         "\ntest: measured on test images, float weights, with the threshold that validation images gave for the "
-        "predicted rate. Latencies are the cost model's at the measured rate. ± and gain: 80 % intervals.",
+        f"predicted rate. {LEGEND}",
         "dim",
     )
     for remark in result.remarks:

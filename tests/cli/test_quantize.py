@@ -66,7 +66,10 @@ def test_the_table_and_the_json_are_the_library_call(cli, folder, finetuned, tmp
         assert f"{100 * row[f'accuracy_{kind}']:.1f} ±" in line
         assert f"{100 * row[f'escalation_rate_{kind}']:.1f}" in line.split()
     assert f"less than {row['threshold_int8']} apart" in human.stdout
-    assert f"the int8 pair {row['verdict_int8']}" in human.stdout
+    (verdict,) = (line for line in lines if line.split()[:1] == ["rival"])
+    assert f"{100 * row['rival_accuracy_int8']:.1f} %, {row['rival_latency_ms_int8']:.2f} ms" in verdict
+    assert verdict.endswith(f": the int8 pair {row['verdict_int8']}")
+    assert "budget" not in human.stdout
     for net in expected.nets:
         accuracies = (net.float_test_accuracy, net.ptq_test_accuracy, net.qat_test_accuracy)
         figures = [f"{100 * accuracy:.2f}" for accuracy in accuracies]

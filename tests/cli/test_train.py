@@ -1,10 +1,13 @@
 """`zeroshot train`: the same figures as the library call, and what a user sees when it cannot be."""
 
+import io
 import json
 
 import pytest
 import torch
+from rich.console import Console
 
+from zeroshot.cli._measured import print_verdict
 from zeroshot.training.train import train
 
 from ..processes import continuation, interrupted
@@ -39,7 +42,37 @@ def test_the_table_and_the_json_are_the_library_call(cli, folder, tmp_path):
     measured = next(line for line in lines if line.split()[:1] == ["test"])
     assert f"{100 * row['accuracy_test']:.1f} ±" in measured
     assert f"{100 * row['escalation_rate_test']:.1f}" in measured.split()
-    assert f"the pair {row['verdict']}" in human.stdout
+    (verdict,) = (line for line in lines if line.split()[:1] == ["rival"])
+    name = f"single {row['rival_model']}" if row["rival"] == "single" else f"{row['rival']} alone"
+    figures = f"{100 * row['rival_accuracy_test']:.1f} %, {row['rival_latency_ms']:.2f} ms"
+    assert verdict.split(maxsplit=1)[1] == f"{name}, {figures}: the pair {row['verdict']}"
+    assert "budget" not in human.stdout
+
+
+def test_a_pair_over_its_budget_is_marked(cli, folder):
+    """4 ms at 30 %; 20 % keep 3 ms."""
+    human = cli("train", folder(latency_limit=3.0), "--top", 1, "--epochs", 1)
+    told = json.loads(cli("train", "run", "--resume", "--top", 1, "--json").stdout)
+    (row,) = told["pairs"]
+    assert row["over_budget"] == "latency"
+    assert f"over the latency budget: big runs {100 * row['escalation_rate_validation']:.1f} %" in human.stdout
+    kept = f"threshold {row['budget_threshold']:.4g}, accuracy {100 * row['budget_accuracy_test']:.1f} %"
+    assert f"    {100 * row['budget_rate_validation']:.1f} % would keep it: {kept}\n" in human.stdout
+
+
+@pytest.mark.parametrize(("verdict", "told"), [("may pay", True), ("does not pay", False)])
+def test_rivals_that_test_images_prefer_are_told_where_they_lower_the_verdict(verdict, told):
+    row = {
+        "little": "l", "big": "b", "single": None, "little_model": "l", "big_model": "b", "rival": "single",
+        "rival_model": "s", "rival_accuracy_test": 0.9, "rival_latency_ms": None, "verdict": verdict,
+        "rivals_ahead": "l other", "over_budget": None,
+    }  # fmt: skip
+    screen = Console(file=io.StringIO(), width=80)
+    print_verdict(screen, row, "test")
+    lines = screen.file.getvalue().splitlines()
+    assert lines[2] == f"    rival  single s, 90.0 %: the pair {verdict}"
+    ahead = [f"    no worse than the pair on test images: {name}" for name in ("little alone", "other")]
+    assert lines[3:] == (ahead if told else [])
 
 
 def test_a_file_that_is_called_like_a_named_set_is_asked_for(cli, folder):

@@ -15,7 +15,7 @@ from zeroshot.quantization.options import QuantizeOptions
 from zeroshot.quantization.quantize import load_quantized, quantize
 from zeroshot.quantization.thresholds import ALL, device_threshold, rate_within
 from zeroshot.runs.layout import INT8, MODELS, PAIRS
-from zeroshot.runs.reading import read_training
+from zeroshot.runs.reading import read_quantization, read_training
 from zeroshot.runs.rows import TRAINED_PAIRS
 from zeroshot.training.train import hold_out
 
@@ -78,6 +78,33 @@ def test_budgets_become_rates(done):
     rules = ({"latency": "3ms"}, {"energy": "300uJ"}, {"rate": 0.2})
     thresholds = [[pair.int8.threshold for pair in quantize(done, resume=True, **rule).pairs] for rule in rules]
     assert thresholds[0] == thresholds[1] == thresholds[2]
+
+
+@pytest.mark.parametrize("per_class", [False, True])
+def test_what_would_keep_a_budget_is_what_asking_for_it_chooses(done, per_class):
+    """The search allowed 2 ms; a rate of 30 % takes 4 ms."""
+    inside = quantize(done, latency="2ms", per_class=per_class, resume=True).pairs
+    assert [pair.int8.budget_rate for pair in inside] == [None, None]  # validation images keep it
+    with (done / "config.toml").open("a") as file:
+        file.write("latency_limit = 2.0\n")
+    pairs = quantize(done, rate=0.3, per_class=per_class, resume=True).pairs
+    assert read_quantization(done) == pairs
+    for pair, kept in zip(pairs, inside, strict=True):
+        for told, other in ((pair.int8, kept.int8), (pair.in_float, kept.in_float)):
+            assert told.over_budget == "latency"
+            assert told.budget_rate == other.escalation_rate_validation
+            assert told.budget_threshold == other.threshold
+            assert told.budget_accuracy == other.accuracy
+
+
+def test_the_budget_that_was_asked_for_last_counts(done):
+    with (done / "config.toml").open("a") as file:
+        file.write("latency_limit = 2.0\nenergy_limit = 9.0\n")
+    rules = ({"rate": 0.3}, {"energy": "1.1mJ"}, {"latency": "9ms"}, {"latency": "12ms"})
+    found = [[pair.int8 for pair in quantize(done, resume=True, **rule).pairs] for rule in rules]
+    assert [[int8.over_budget for int8 in pairs] for pairs in found[:2]] == [["latency", "latency"]] * 2
+    assert [int8.budget_rate for int8 in found[2]] == [None, None]
+    assert [int8.over_budget for int8 in found[3]] == [None, None]  # all may escalate
 
 
 def test_the_rate_within_a_budget():

@@ -39,12 +39,17 @@ def test_figures_are_those_of_the_int8_cascade_run_by_hand(done, digits):
         assert pair.predicted.accuracy == 0.8
         assert pair.logit_scale == little.int8.scale[-1]
         if pair.predicted.single is None:
-            assert int8.gain is int8.verdict is pair.models.single is None
+            assert int8.single_accuracy is pair.models.single is None
         else:
-            alone = found[pair.models.single]
-            assert int8.single_accuracy == alone.test_accuracy
-            assert int8.gain == pytest.approx(right.mean() - alone.test_accuracy)
-            assert int8.verdict in {"pays", "may pay", "does not pay"}
+            assert int8.single_accuracy == found[pair.models.single].test_accuracy
+        # The big net takes 10 ms, the pair 4.
+        rivals = [found[name] for name in (LITTLE, ALONE)]
+        rival = found[int8.rival_model]
+        assert rival.accuracy["validation"] == max(net.accuracy["validation"] for net in rivals)
+        assert int8.rival == ("little" if int8.rival_model == pair.models.little else "single")
+        assert (int8.rival_accuracy, int8.rival_latency_ms) == (rival.test_accuracy, 1.0)
+        assert int8.gain == pytest.approx(right.mean() - rival.test_accuracy)
+        assert int8.verdict in {"pays", "may pay", "does not pay"}
     assert "validation images only" in " ".join(result.remarks)
 
 
@@ -90,6 +95,15 @@ def test_what_is_written(plots, done, digits):
     quantize(done, resume=True)
     again = {p.name: p.read_bytes() for p in (done / INT8).iterdir()}
     assert {n for n in written if written[n] != again[n]} <= {"summary.json"}  # it tells how long it took
+
+
+def test_a_remark_tells_of_test_images_from_elsewhere(run, digits):
+    assert not any("other speakers" in remark for remark in quantize(run, epochs=0).remarks)
+    changed = replace(digits, y_test=(digits.y_test + 1) % 10)
+    for path in [run / "config.toml", *(run / MODELS).glob("*.json")]:
+        path.write_text(path.read_text().replace(digits.digest, changed.digest))
+    result = quantize(run, epochs=0, data=changed, force=True)
+    assert len([remark for remark in result.remarks if "other speakers" in remark]) == 1
 
 
 def test_the_threshold_does_not_see_the_test_images(run, digits):

@@ -22,8 +22,9 @@ TEXT = st.text(st.characters(blacklist_categories=("Cs",), blacklist_characters=
 CELLS = {
     int: st.integers(-(10**9), 10**9), float: NUMBERS, str: TEXT, bool: st.booleans(), str | None: st.none() | TEXT,
     float | None: st.none() | NUMBERS, bool | None: st.none() | st.booleans(),
-    rows.Threshold: NUMBERS | st.integers(0, 256) | st.sampled_from(["inf", "17 0 256", "0.25 inf -inf"]),
 }  # fmt: skip
+CELLS[rows.Threshold] = NUMBERS | st.integers(0, 256) | st.sampled_from(["inf", "17 0 256", "0.25 inf -inf"])
+CELLS[rows.Threshold | None] = st.none() | CELLS[rows.Threshold]
 
 
 def made(row):
@@ -95,6 +96,26 @@ def test_the_text_is_plain_csv():
 def test_damage_is_named(change, word):
     with pytest.raises(ValueError, match=word):
         rows.PAIRS.from_csv(change(rows.PAIRS.to_csv([PAIR])))
+
+
+@examples(10)
+@given(made(rows.MeasuredPair))
+def test_columns_that_an_older_version_did_not_write_are_empty(pair):
+    """Those with a default, and no others."""
+    reader = csv.DictReader(io.StringIO(rows.TRAINED_PAIRS.to_csv([pair]), newline=""))
+    (cells,) = reader
+    old = {name: cell for name, cell in cells.items() if not name.startswith(("rival", "over_", "budget_"))}
+    assert len(cells) - len(old) == 9
+    text = io.StringIO(newline="")
+    writer = csv.DictWriter(text, old)
+    writer.writeheader()
+    writer.writerow(old)
+    (read,) = rows.TRAINED_PAIRS.from_csv(text.getvalue())
+    assert read.test.rival is read.test.rivals_ahead is read.test.over_budget is read.test.budget_threshold is None
+    assert (read.predicted, read.test.verdict, read.models) == (pair.predicted, pair.test.verdict, pair.models)
+    for needed in ("rank", "accuracy_test", "big_model"):
+        with pytest.raises(ValueError, match=needed):
+            rows.TRAINED_PAIRS.from_csv(text.getvalue().replace(needed, "other", 1))
 
 
 def test_a_cost_without_a_value_stays_without():

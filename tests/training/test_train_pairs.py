@@ -79,10 +79,11 @@ def test_each_net_is_trained_once(run, monkeypatch):
     assert [row.predicted for row in result.pairs] == ROWS[:3]
 
 
-def test_without_single_nets_there_is_no_verdict(run):
+def test_without_single_nets_the_nets_of_pairs_are_the_rivals(run):
     result = train(run, top=1, epochs=2, singles=False)
     assert [row.net for row in result.nets] == [LITTLE, BIG]
-    assert result.pairs[0].test.verdict is None
+    assert result.pairs[0].test.rival_model in (LITTLE, BIG)
+    assert result.pairs[0].test.single_accuracy is None
     assert result.pairs[0].models.single is None
     assert result.pairs[0].predicted.single == ALONE
     assert any("verdict" in remark for remark in result.remarks)
@@ -112,13 +113,33 @@ def test_figures_are_those_of_the_cascade_run_by_hand(run, digits):
         assert row["latency_ms_test"] == pytest.approx(1 + up.mean() * 10)
         assert row["energy_mj_test"] == pytest.approx(0.1 + up.mean())
         assert row["accuracy_predicted"] == 0.8
-        if row["single"] is None:
-            assert row["gain_test"] is row["verdict"] is None
-        else:
-            assert row["gain_test"] == pytest.approx(right.mean() - nets[row["single"]].test_accuracy)
-            assert row["verdict"] in {"pays", "may pay", "does not pay"}
+        # At 4 ms a pair the big net of 10 ms is no rival; every other net of the pairs is, one of 3.5 ms among them.
+        rivals = {net: nets[net] for net in (LITTLE, OTHER, ALONE)}
+        best = max(net.validation_accuracy for net in rivals.values())
+        rival = rivals[row["rival_model"]]
+        assert rival.validation_accuracy == best
+        roles = {row["little"]: "little", row["big"]: "big"}
+        assert row["rival"] == roles.get(row["rival_model"], "single")
+        assert row["rival_accuracy_test"] == rival.test_accuracy
+        assert row["gain_test"] == pytest.approx(right.mean() - rival.test_accuracy)
+        assert row["verdict"] in {"pays", "may pay", "does not pay"}
+        assert row["over_budget"] is None  # none was asked for
     assert len(split.validation) < 500
     assert "validation images only" in " ".join(result.remarks)
+
+
+def test_budgets_of_the_search_and_other_sources_are_told(run, digits):
+    """At 30 % a pair takes 4 ms; test images whose labels are wrong are as if from elsewhere."""
+    changed = replace(digits, y_test=(digits.y_test + 1) % 10)
+    text = (run / "config.toml").read_text().replace(digits.digest, changed.digest)
+    (run / "config.toml").write_text(text + "latency_limit = 3.0\n")
+    result = train(run, top=2, data=changed, epochs=2)
+    for pair in result.pairs:
+        assert pair.test.over_budget == "latency"
+        assert pair.test.budget_rate <= 0.2
+        assert pair.test.budget_threshold < pair.test.threshold
+    assert len([remark for remark in result.remarks if "other speakers" in remark]) == 1
+    assert list(map(TRAINED_PAIRS.plain, read_training(run))) == result.pairs.plain()
 
 
 def test_the_threshold_does_not_see_the_test_images(trained, run, digits):

@@ -144,6 +144,11 @@ def curve(found: Outcome) -> Curve:
     return Curve(np.append(score, inf)[k], k / len(score), correct[k] / len(score))
 
 
+def right_answers(found: Outcome, threshold: float) -> BoolArray:
+    """Which inputs a cascade gets right, (n,) bool: those below the threshold are the big net's to answer."""
+    return np.where(found.score < threshold, found.big, found.little)
+
+
 def measure(found: Outcome, threshold: float, *, seed: int = 0, level: float = LEVEL) -> Measured:
     """The exact figures of a cascade at one threshold.
 
@@ -159,7 +164,7 @@ def measure(found: Outcome, threshold: float, *, seed: int = 0, level: float = L
     _check(threshold, level)
     up, little, big = found.score < threshold, found.little, found.big
     n, escalated = len(found), int(up.sum())
-    right = np.where(up, big, little)
+    right = right_answers(found, threshold)
     p_interval, accuracy_interval = _intervals([up.astype(np.int64), right.astype(np.int64)], seed, level)
     return Measured(
         n=n, threshold=float(threshold), p=escalated / n, p_interval=p_interval,
@@ -188,7 +193,7 @@ def verdict(found: Outcome, threshold: float, single: npt.ArrayLike, *, seed: in
     alone = np.asarray(single, bool)
     if alone.shape != found.score.shape:
         raise UsageError(f"The pair has {len(found)} inputs, the single net {alone.shape}.")
-    difference = np.where(found.score < threshold, found.big, found.little).astype(np.int64) - alone
+    difference = right_answers(found, threshold).astype(np.int64) - alone
     (interval,) = _intervals([difference], seed, level)
     gain = float(difference.mean())
     words = "does not pay" if gain <= 0 else "pays" if interval[0] > 0 else "may pay"

@@ -8,6 +8,7 @@ concave hull of its own, where the price falls from one corner to the next.
 """
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from math import inf
 
 import numpy as np
@@ -16,6 +17,40 @@ import numpy.typing as npt
 from zeroshot.cascade.measure import Outcome, curve
 from zeroshot.errors import InfeasibleError, UsageError
 from zeroshot.types import FloatArray, Int64Array
+
+Limit = float | FloatArray  # one threshold, or one for each class that the little net answers
+
+
+@dataclass(frozen=True)
+class Rule:
+    """How the threshold of a cascade follows from what its nets do on validation inputs.
+
+    Attributes:
+        rate: Largest share of inputs that escalates, in [0, 1].
+        floor: Least accuracy, a fraction, at the fewest escalations; where it is given no rate counts.
+        classes: Number of classes where each has a threshold of its own; None for one threshold.
+    """
+
+    rate: float = 1.0
+    floor: float | None = None
+    classes: int | None = None
+
+    def limit(self, found: Outcome, predicted: Int64Array) -> Limit:
+        """The threshold, or one for each class.
+
+        Args:
+            found: On validation inputs.
+            predicted: (n,) integers, the little net's answers.
+
+        Raises:
+            InfeasibleError: No threshold reaches the floor.
+            UsageError: The rate is no rate, or as `thresholds_per_class`.
+        """
+        if self.floor is not None:
+            return threshold_for_accuracy(found, self.floor)
+        if self.classes is not None:
+            return thresholds_per_class(found, predicted, self.classes, self.rate)
+        return threshold_for_rate(found.score, self.rate)
 
 
 def threshold_for_rate(score: npt.ArrayLike, p: float) -> float:

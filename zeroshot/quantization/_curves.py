@@ -10,7 +10,7 @@ import numpy as np
 from zeroshot.cascade.measure import Curve
 from zeroshot.runs.rows import PairForecast, QuantizedPair
 from zeroshot.searching.plot import PAIR, SINGLE
-from zeroshot.training.pair_figures import cost_at
+from zeroshot.training.costs import cost_of
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -68,7 +68,7 @@ def draw_curves(pairs: Sequence[PairCurves], title: str) -> "tuple[Figure, list[
 
 def _panel(axes: "Axes", pair: PairCurves) -> None:
     told = pair.predicted
-    base, worst = (cost_at(told.latency_ms, told.worst_latency_ms, told.escalation_rate, p) for p in (0.0, 1.0))
+    base, worst = (cost_of(told, "latency_ms", p) for p in (0.0, 1.0))
     known = math.isfinite(base) and worst > base
     if not known:
         base, worst = 0.0, 1.0

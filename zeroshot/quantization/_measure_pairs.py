@@ -6,19 +6,19 @@ from typing import Any
 
 import numpy.typing as npt
 
-from zeroshot.cascade.measure import Outcome, curve
-from zeroshot.cascade.thresholds import threshold_for_rate
+from zeroshot.cascade.measure import Curve, curve
+from zeroshot.cascade.thresholds import Rule
 from zeroshot.errors import InfeasibleError
 from zeroshot.quantization._curves import PairCurves
 from zeroshot.quantization.options import QuantizeOptions
 from zeroshot.quantization.quantized_net import QuantizedNet
-from zeroshot.quantization.thresholds import chooser, comparable, device_threshold
-from zeroshot.runs.rows import MeasuredPair, PairModels, QuantizedPair
+from zeroshot.quantization.thresholds import comparable, device_threshold, rule_for
+from zeroshot.runs.rows import MeasuredCascade, MeasuredPair, PairModels, QuantizedPair
 from zeroshot.training.batches import Split
-from zeroshot.training.pair_figures import Judged, outcome_on, pair_figures
+from zeroshot.training.costs import CostLimits
+from zeroshot.training.pair_figures import Trial, outcome_on, pair_figures
 from zeroshot.training.trained import PARTS, TrainedNet
-
-Roles = Mapping[str, Judged]
+from zeroshot.units import to_mj, to_ms
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,7 +46,7 @@ class Measurements:
 
 def measure_pairs(
     pairs: Sequence[MeasuredPair], float_nets: Mapping[str, TrainedNet], int8_nets: Mapping[str, QuantizedNet],
-    data: Split, options: QuantizeOptions, seed: int,
+    data: Split, options: QuantizeOptions, config: Mapping[str, Any],
 ) -> Measurements:  # fmt: skip
     """Choose every pair's threshold and measure it on the test images.
 
@@ -56,32 +56,38 @@ def measure_pairs(
         int8_nets: By name.
         data: The split.
         options: Their rule says how thresholds are chosen.
-        seed: Of the bootstrap.
+        config: Of the run: its seed, and the budgets that the options do not replace.
 
     Raises:
         InfeasibleError: No pair has a threshold that the rule allows.
     """
+    listed, limits = [(pair.predicted, pair.models) for pair in pairs], _limits(config, options)
+    judged = {name: _judged(net, options.policy) for name, net in int8_nets.items()}
+    in_float, in_int8 = (
+        Trial.of(listed, nets, data, options.policy, int(config["seed"]), limits) for nets in (float_nets, judged)
+    )
     measured, curves, errors = [], [], []
     for pair in pairs:
-        in_float = _by_role(pair.models, float_nets)
-        int8 = {role: _judged(net, options.policy) for role, net in _by_role(pair.models, int8_nets).items()}
         scale = float(int8_nets[pair.models.little].int8.scale[-1])
         row = None
         try:
-            row = _measured(pair, in_float, int8, scale, data, options, seed)
+            row = _measured(pair, in_float, in_int8, scale, options)
             measured.append(row)
         except InfeasibleError as error:
             errors.append(error)
-        lines = [_curve(nets, data, options.policy) for nets in (in_float, int8)]
+        lines = [_curve(pair.models, trial) for trial in (in_float, in_int8)]
         curves.append(PairCurves(pair.predicted, row, *lines))
     if errors and not measured:
         raise errors[0]
     return Measurements(measured, curves, [f"{error.message} It was left out." for error in errors])
 
 
-def _by_role(models: PairModels, nets: Mapping[str, Any]) -> dict[str, Any]:
-    names = {"little": models.little, "big": models.big, "single": models.single}
-    return {role: nets[name] for role, name in names.items() if name is not None}
+def _limits(config: Mapping[str, Any], options: QuantizeOptions) -> CostLimits:
+    """The budgets that were asked for last."""
+    limits = CostLimits.asked(config)
+    if options.latency is not None:
+        limits = replace(limits, latency_ms=to_ms(options.latency))
+    return limits if options.energy is None else replace(limits, energy_mj=to_mj(options.energy))
 
 
 def _judged(net: QuantizedNet, policy: str) -> _Int8Judged:
@@ -89,26 +95,28 @@ def _judged(net: QuantizedNet, policy: str) -> _Int8Judged:
     return _Int8Judged(outputs, net.test_accuracy)
 
 
-def _curve(nets: Roles, data: Split, policy: str) -> Any:  # noqa: ANN401
-    return curve(outcome_on(nets["little"], nets["big"], data, "test", policy))
+def _curve(models: PairModels, trial: Trial) -> Curve:
+    return curve(outcome_on(trial.nets[models.little], trial.nets[models.big], trial.data, "test", trial.policy))
 
 
 def _measured(
-    pair: MeasuredPair, float_nets: Roles, int8_nets: Roles, logit_scale: float, data: Split,
-    options: QuantizeOptions, seed: int,
-) -> QuantizedPair:  # fmt: skip
+    pair: MeasuredPair, in_float: Trial, in_int8: Trial, logit_scale: float, options: QuantizeOptions
+) -> QuantizedPair:
     predicted, policy = pair.predicted, options.policy
-    choose = chooser(options, predicted, data.dataset.classes)
-    int8 = pair_figures(predicted, int8_nets, data, policy, seed, choose)
-
-    def at_the_same_rate(outcome: Outcome, answers: npt.NDArray[Any]) -> float:
-        # Float nets may not reach a floor that the int8 nets reach on these few images.
-        return threshold_for_rate(outcome.score, int8.escalation_rate_validation)
-
-    choose_float = choose if options.accuracy_floor is None else at_the_same_rate
+    rule = rule_for(options, predicted, in_int8.data.dataset.classes)
+    int8 = pair_figures(predicted, pair.models, in_int8, rule)
+    # Float nets may not reach a floor that the int8 nets reach on these few images.
+    rule_float = rule if rule.floor is None else Rule(int8.escalation_rate_validation)
     return QuantizedPair(
-        predicted=predicted, policy=policy,
-        in_float=pair_figures(predicted, float_nets, data, policy, seed, choose_float),
-        int8=replace(int8, threshold=device_threshold(int8.threshold, policy)), logit_scale=logit_scale,
-        models=pair.models,
+        predicted=predicted, policy=policy, in_float=pair_figures(predicted, pair.models, in_float, rule_float),
+        int8=_on_device(int8, policy), logit_scale=logit_scale, models=pair.models,
+    )  # fmt: skip
+
+
+def _on_device(int8: MeasuredCascade, policy: str) -> MeasuredCascade:
+    """The same with thresholds as a device compares them."""
+    inside = int8.budget_threshold
+    return replace(
+        int8, threshold=device_threshold(int8.threshold, policy),
+        budget_threshold=None if inside is None else device_threshold(inside, policy),
     )  # fmt: skip

@@ -5,7 +5,7 @@ little net minus the second largest, 0 to 255, is below the pair's `threshold_in
 """
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -33,6 +33,7 @@ from zeroshot.runs.write_pairs_csv import write_quantization, write_summary
 from zeroshot.searching.plot import png
 from zeroshot.training.batches import Split, hold_out
 from zeroshot.training.run_data import coarse, run_dataset
+from zeroshot.training.shift import shifted
 from zeroshot.training.train_net import load_net
 from zeroshot.training.trained import TrainedNet
 from zeroshot.types import Progress
@@ -152,11 +153,12 @@ def quantize(
     split = hold_out(dataset, seed, float_nets[names[0]].recipe.validation)
     open_folder(folder, plan, force=force)
     int8_nets = _quantized(list(float_nets.values()), split, plan, folder, progress or (lambda what, done, total: None))
-    measured = measure_pairs(trained, float_nets, int8_nets, split, options, seed)
+    measured = measure_pairs(trained, float_nets, int8_nets, split, options, config)
     result = QuantizedRun(
         pairs=Rows(QUANTIZED_PAIRS, measured.pairs),
         nets=Rows(QUANTIZED_NETS, map(_net_row, int8_nets.values())),
-        recipe=plan.recipe, options=options, remarks=measured.remarks + coarse(split), config=config,
+        recipe=plan.recipe, options=options, config=config,
+        remarks=measured.remarks + coarse(split) + shifted(split, _accuracies(int8_nets)),
         seconds=time.perf_counter() - started, folder=folder, curves=measured.curves, data=options.data,
     )  # fmt: skip
     write_quantization(path, result.pairs, result.nets)
@@ -186,6 +188,10 @@ def _quantized(
             net, data, plan.recipe, plan.seed, threads=plan.threads, folder=folder, resume=True, progress=progress
         )  # fmt: skip
     return int8_nets
+
+
+def _accuracies(nets: Mapping[str, QuantizedNet]) -> dict[str, tuple[float, float]]:
+    return {name: (net.accuracy["validation"], net.accuracy["test"]) for name, net in nets.items()}
 
 
 def _net_row(net: QuantizedNet) -> QuantizedNetRow:

@@ -7,13 +7,13 @@ import numpy as np
 import numpy.typing as npt
 
 from zeroshot.cascade.policy import DEFAULT_POLICY
-from zeroshot.cascade.thresholds import threshold_for_accuracy, threshold_for_rate, thresholds_per_class
+from zeroshot.cascade.thresholds import Rule
 from zeroshot.errors import InfeasibleError
 from zeroshot.int8.net import Int8Net
 from zeroshot.quantization.options import QuantizeOptions
 from zeroshot.quantization.pixels_and_logits import dequantised
 from zeroshot.runs.rows import PairForecast, Threshold
-from zeroshot.training.pair_figures import Choose, cost_at
+from zeroshot.training.costs import cost_of, highest_rate
 from zeroshot.types import Int8Array
 from zeroshot.units import to_mj, to_ms
 
@@ -21,27 +21,20 @@ IN_INTEGERS = DEFAULT_POLICY  # the policy whose scores are integers: the gap be
 ALL = 256  # the threshold above every gap: int8 logits lie 255 apart at most
 
 
-def chooser(options: QuantizeOptions, predicted: PairForecast, classes: int) -> Choose:
-    """The rule for one pair: from its outcome on the validation images to its threshold or thresholds.
+def rule_for(options: QuantizeOptions, predicted: PairForecast, classes: int) -> Rule:
+    """The rule that gives one pair its threshold or thresholds.
 
     Args:
         options: Of the quantisation.
         predicted: The pair.
         classes: Of the data.
 
-    Returns:
-        A function that raises InfeasibleError where no threshold does what is asked for.
-
     Raises:
         InfeasibleError: The pair cannot keep a budget, whatever its threshold.
     """
     if options.accuracy_floor is not None:
-        floor = options.accuracy_floor
-        return lambda outcome, answers: threshold_for_accuracy(outcome, floor)
-    rate = _rate(options, predicted)
-    if options.per_class:
-        return lambda outcome, answers: thresholds_per_class(outcome, answers, classes, rate)
-    return lambda outcome, answers: threshold_for_rate(outcome.score, rate)
+        return Rule(floor=options.accuracy_floor)
+    return Rule(_rate(options, predicted), classes=classes if options.per_class else None)
 
 
 def _rate(options: QuantizeOptions, predicted: PairForecast) -> float:
@@ -66,16 +59,16 @@ def rate_within(predicted: PairForecast, cost: str, budget: float, unit: str) ->
     Raises:
         InfeasibleError: The little net alone costs more, or nobody knows what the big net costs.
     """
-    expected, worst = getattr(predicted, cost), getattr(predicted, f"worst_{cost}")
-    base = cost_at(expected, worst, predicted.escalation_rate, 0.0)
-    if not base <= budget:
+    rate = highest_rate(predicted, cost, budget)
+    if rate is None:
+        base = cost_of(predicted, cost, 0.0)
         why = f"the little net alone takes {base:.3g} {unit}"
         if np.isnan(base):
             why = "the search let every input escalate, so that its costs are one figure"
         raise InfeasibleError(
             f"Pair {predicted.rank} cannot keep {budget:g} {unit}: {why}.", "Give a larger budget, or another rule."
         )
-    return min(1.0, (budget - base) / (worst - base)) if worst > base else 1.0
+    return rate
 
 
 def comparable(net: Int8Net, logits: Int8Array, policy: str) -> npt.NDArray[Any]:

@@ -134,8 +134,18 @@ class MeasuredCascade:
         little_escalated: Accuracy of the little net on what escalates; None where nothing does.
         error_correlation: Phi coefficient of the two nets' errors; None where a net is always or never right.
         latency_ms: The cost model's, at the measured rate.
-        single_accuracy: Of the single net that the pair is compared with; None where none was trained.
-        verdict: "pays", "may pay" or "does not pay"; None without a single net.
+        single_accuracy: Of the single net that the search named; None where none was trained.
+        rival: What could be shipped instead and does best on the validation images: the pair's `little` or `big` net
+            alone, or another `single` net; the columns below are None where an older version measured.
+        rival_model: Name of that trained net.
+        rival_latency_ms: None where it is unknown, as of the little net where the search let every input escalate.
+        rivals_ahead: Names of other rivals with as many right answers on the test images, with spaces between.
+        gain: Over the rival; `gain_low` and `gain_high` are the interval on the test images, which both answer.
+        verdict: "pays", "may pay" or "does not pay".
+        over_budget: Budgets that the pair overdraws, `latency` or `energy` or both with a space between: at its rate on
+            the validation images, or at every rate of the test images' interval.
+        budget_rate: Escalation rate on the validation images that would keep the budgets; None where they are kept
+            there, or no rate keeps them. `budget_threshold` and `budget_accuracy`, on the test images, are there.
     """
 
     accuracy: float
@@ -155,10 +165,19 @@ class MeasuredCascade:
     latency_ms: float
     energy_mj: float
     single_accuracy: float | None = None
+    rival: str | None = None
+    rival_model: str | None = None
+    rival_accuracy: float | None = None
+    rival_latency_ms: float | None = None
+    rivals_ahead: str | None = None
     gain: float | None = None
     gain_low: float | None = None
     gain_high: float | None = None
     verdict: str | None = None
+    over_budget: str | None = None
+    budget_rate: float | None = None
+    budget_threshold: Threshold | None = None
+    budget_accuracy: float | None = None
 
 
 @dataclass(frozen=True)
@@ -300,9 +319,13 @@ _MEASURED = (
     ("worst_energy_mj", "predicted.worst_energy_mj"),
     ("single", "predicted.single"), ("single_latency_ms", "predicted.single_latency_ms"),
     ("single_accuracy_predicted", "predicted.single_accuracy"), ("single_accuracy_{kind}", "single_accuracy"),
+    ("rival{_kind}", "rival"), ("rival_model{_kind}", "rival_model"), ("rival_accuracy_{kind}", "rival_accuracy"),
+    ("rival_latency_ms{_kind}", "rival_latency_ms"), ("rivals_ahead{_kind}", "rivals_ahead"),
     ("gain_predicted", "predicted.gain"), ("gain_predicted_error", "predicted.gain_error"),
     ("gain_{kind}", "gain"), ("gain_{kind}_low", "gain_low"), ("gain_{kind}_high", "gain_high"),
-    ("verdict{_kind}", "verdict"),
+    ("verdict{_kind}", "verdict"), ("over_budget{_kind}", "over_budget"),
+    ("budget_rate_validation{_kind}", "budget_rate"), ("budget_threshold{_kind}", "budget_threshold"),
+    ("budget_accuracy_{kind}", "budget_accuracy"),
 )  # fmt: skip
 _MODELS = (("little_model", "models.little"), ("big_model", "models.big"), ("single_model", "models.single"))
 

@@ -5,7 +5,7 @@ import html
 import io
 import types
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, fields, is_dataclass
+from dataclasses import MISSING, dataclass, field, fields, is_dataclass
 from math import isfinite
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, Union, get_args, get_origin, get_type_hints
@@ -60,10 +60,10 @@ class Table(Generic[T]):
         return buffer.getvalue()
 
     def from_csv(self, text: str) -> list[T]:
-        """Rows of CSV text.
+        """Rows of CSV text; a column that an older version did not write has its attribute's default.
 
         Raises:
-            ValueError: A column is missing, or a cell is not of its column's type.
+            ValueError: A column without a default is missing, or a cell is not of its column's type.
         """
         return [self._parsed(cells, number) for number, cells in enumerate(csv.DictReader(io.StringIO(text)), 1)]
 
@@ -76,6 +76,8 @@ class Table(Generic[T]):
             if path in self.prefix:
                 start = self.prefix[path]
                 tree[path] = {key.removeprefix(start): cell for key, cell in cells.items() if key.startswith(start)}
+                continue
+            if name not in cells and _has_default(self.row, path):
                 continue
             if cells.get(name) is None:
                 raise ValueError(f"row {number} has no column {name}")
@@ -136,6 +138,14 @@ def _shown(value: object) -> str:
     return f"{value:.4g}" if isinstance(value, float) else str(value)
 
 
+def _has_default(row: type[Any], path: str) -> bool:
+    """Whether a row can be made without an attribute of it, or of a dataclass in it."""
+    name, _, rest = path.partition(".")
+    if rest:
+        return _has_default(get_type_hints(row)[name], rest)
+    return any(each.name == name and each.default is not MISSING for each in fields(row))
+
+
 def _made(row: type[T], values: Mapping[str, Any], where: str) -> T:
     """A dataclass of cells."""
     import msgspec
@@ -143,13 +153,15 @@ def _made(row: type[T], values: Mapping[str, Any], where: str) -> T:
     hints = get_type_hints(row)
     found: dict[str, Any] = {}
     for each in fields(row):  # type: ignore[arg-type]
+        if each.name not in values:
+            continue  # the default stands
         kind, value = hints[each.name], values[each.name]
         if isinstance(kind, type) and is_dataclass(kind):
             found[each.name] = _made(kind, value, where)
             continue
         if value == "" and _may_be_none(kind):
             value = None
-        if _is_union(kind) and {float, str} <= set(get_args(kind)):
+        if value is not None and _is_union(kind) and {float, str} <= set(get_args(kind)):
             found[each.name] = _number(value)
             continue
         try:

@@ -56,7 +56,7 @@ class TrainOptions(Options):
     Attributes (beyond their help):
         data: The data of the search, or where they are; None for a named set that the run knows.
         minutes: As many epochs as fit, by timing each net; they are then part of the plan that `resume` follows.
-        singles: Without the single nets there is no measured verdict.
+        singles: Without the single nets a measured verdict knows only the nets of pairs as rivals.
         distil: A `Distillation`, or who teaches. It can be added when a training without it is resumed.
         cascade_aware: A `CascadeTuning`, or its epochs; addition as before.
 

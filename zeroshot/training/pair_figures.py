@@ -1,54 +1,69 @@
 """What the trained nets of a pair do: the threshold from validation images, the figures from test images."""
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from math import isinf
-from typing import Any, Protocol
+from typing import Any, Self
 
 import numpy as np
-import numpy.typing as npt
 
-from zeroshot.cascade.measure import Outcome, expected_cost, hits, measure, outcome, verdict
-from zeroshot.cascade.thresholds import relative_to_class, threshold_for_rate
-from zeroshot.runs.rows import MeasuredCascade, PairForecast, Threshold
+from zeroshot.cascade.measure import Measured, Outcome, measure, outcome, right_answers
+from zeroshot.cascade.thresholds import Limit, Rule, relative_to_class
+from zeroshot.runs.rows import MeasuredCascade, PairForecast, PairModels, Threshold
 from zeroshot.training.batches import Split
-from zeroshot.types import FloatArray, Int64Array
-
-Limit = float | FloatArray  # one threshold, or one for each class that the little net answers
-Choose = Callable[[Outcome, Int64Array], Limit]
+from zeroshot.training.costs import COSTS, CostLimits, cost_of
+from zeroshot.training.rivals import Alone, Judged, against, all_alone, rivals_of
 
 
-class Judged(Protocol):
-    """A net whose outputs are known: a `TrainedNet`, or an int8 net."""
+@dataclass(frozen=True, eq=False)
+class Trial:
+    """What all pairs of a run are measured with.
 
-    @property
-    def outputs(self) -> Mapping[str, npt.NDArray[Any]]:
-        """`validation` and `test` -> logits (n, classes), of any one unit."""
-
-    @property
-    def test_accuracy(self) -> float:
-        """A fraction."""
-
-
-def pair_figures(
-    predicted: PairForecast, nets: Mapping[str, Judged], data: Split, policy: str, seed: int,
-    choose: Choose | None = None,
-) -> MeasuredCascade:  # fmt: skip
-    """Measure one pair: the threshold is chosen on the validation images, all other figures are of the test images.
-
-    Args:
-        predicted: What the search expected.
-        nets: `little`, `big` and maybe `single` -> the trained net.
+    Attributes:
+        nets: Name -> trained net.
         data: The split that they were trained on.
         policy: Score that decides on escalation.
         seed: Of the bootstrap.
-        choose: Threshold, or one a class, from the pair's outcome on the validation images and the little net's answers
-            (n,) to them; by default the quantile of scores at the rate that the search had chosen, so that both
-            columns speak of the same working point.
+        limits: Budgets that were asked for.
+        alone: What each net does without a partner.
     """
-    point = _working_point(predicted, nets["little"], nets["big"], data, policy, choose)
-    done = measure(point.tested, point.threshold, seed=seed)
-    rate = predicted.escalation_rate
+
+    nets: Mapping[str, Judged]
+    data: Split
+    policy: str
+    seed: int
+    limits: CostLimits
+    alone: list[Alone] = field(repr=False)
+
+    @classmethod
+    def of(
+        cls, pairs: Iterable[tuple[PairForecast, PairModels]], nets: Mapping[str, Judged], data: Split, policy: str,
+        seed: int, limits: CostLimits,
+    ) -> Self:  # fmt: skip
+        """The trial of some pairs, each given with the names of its trained nets."""
+        return cls(nets, data, policy, seed, limits, all_alone(pairs, nets, data))
+
+
+def pair_figures(
+    predicted: PairForecast, models: PairModels, trial: Trial, rule: Rule | None = None
+) -> MeasuredCascade:  # fmt: skip
+    """Measure one pair: validation images choose its threshold and its rival, all other figures are of the test images.
+
+    Args:
+        predicted: What the search expected.
+        models: Names of the trained nets.
+        trial: What the pairs are measured with.
+        rule: How the threshold is chosen; by default at the rate that the search had chosen, so that both columns
+            speak of the same working point.
+    """
+    rule = rule or Rule(predicted.escalation_rate)
+    point = _working_point(models, trial, rule)
+    done = measure(point.tested, point.threshold, seed=trial.seed)
+    # What was granted counts too: a threshold lands a little below its rate, and must not lose a rival by that.
+    rates = {point.rate, done.p, *([rule.rate] if rule.floor is None else [])}
+    latency = float(np.fmax.reduce([cost_of(predicted, "latency_ms", rate) for rate in rates]))
+    rivals = rivals_of(models, trial.alone, latency, trial.limits)
+    single = trial.nets[models.single].test_accuracy if models.single is not None else None
     return MeasuredCascade(
         accuracy=done.accuracy, accuracy_low=done.accuracy_interval[0], accuracy_high=done.accuracy_interval[1],
         little_accuracy=done.little_accuracy, big_accuracy=done.big_accuracy,
@@ -56,9 +71,9 @@ def pair_figures(
         escalation_rate=done.p, escalation_rate_low=done.p_interval[0], escalation_rate_high=done.p_interval[1],
         little_escalated=done.little_escalated, big_escalated=done.big_escalated,
         both_wrong=done.both_wrong, error_correlation=done.error_correlation,
-        latency_ms=cost_at(predicted.latency_ms, predicted.worst_latency_ms, rate, done.p),
-        energy_mj=cost_at(predicted.energy_mj, predicted.worst_energy_mj, rate, done.p),
-        **_against_single(nets.get("single"), point, data, seed),
+        latency_ms=cost_of(predicted, "latency_ms", done.p), energy_mj=cost_of(predicted, "energy_mj", done.p),
+        single_accuracy=single, **against(rivals, models, point.tested, point.threshold, trial.seed),
+        **_budgets(predicted, models, trial, rule, point, done),
     )  # fmt: skip
 
 
@@ -79,15 +94,12 @@ class _WorkingPoint:
     tested: Outcome
 
 
-def _working_point(
-    predicted: PairForecast, little: Judged, big: Judged, data: Split, policy: str, choose: Choose | None
-) -> _WorkingPoint:
+def _working_point(models: PairModels, trial: Trial, rule: Rule) -> _WorkingPoint:
     """Choose the threshold; arguments as `pair_figures`."""
-    chosen, tested = (outcome_on(little, big, data, part, policy) for part in ("validation", "test"))
+    little, big = trial.nets[models.little], trial.nets[models.big]
+    chosen, tested = (outcome_on(little, big, trial.data, part, trial.policy) for part in ("validation", "test"))
     answers, answers_on_test = (little.outputs[part].argmax(axis=1) for part in ("validation", "test"))
-    limit: Limit = threshold_for_rate(chosen.score, predicted.escalation_rate)
-    if choose is not None:
-        limit = choose(chosen, answers)
+    limit = rule.limit(chosen, answers)
     if not isinstance(limit, np.ndarray):
         return _WorkingPoint(limit, limit, float((chosen.score < limit).mean()), tested)
     relative = relative_to_class(chosen, answers, limit)
@@ -95,16 +107,21 @@ def _working_point(
     return _WorkingPoint(limit, 0.0, rate, relative_to_class(tested, answers_on_test, limit))
 
 
-def _against_single(single: Judged | None, point: _WorkingPoint, data: Split, seed: int) -> dict[str, Any]:
-    """The columns that compare a pair with its single net; none where none was trained."""
-    if single is None:
-        return {}
-    alone = hits(single.outputs["test"], data.labels("test"))
-    against = verdict(point.tested, point.threshold, alone, seed=seed)
-    low, high = against.interval
+def _budgets(
+    predicted: PairForecast, models: PairModels, trial: Trial, rule: Rule, point: _WorkingPoint, done: Measured
+) -> dict[str, Any]:
+    """The columns that tell which budgets a pair overdraws, and where it would keep them."""
+    chosen = set(trial.limits.broken(predicted, point.rate))
+    # The validation images chose a rate that keeps them all, and test images miss it by more than chance.
+    tested = set(trial.limits.broken(predicted, done.p_interval[0]))
+    over = " ".join(name.partition("_")[0] for name in COSTS if name in chosen | tested)
+    rate = trial.limits.rate_within(predicted) if chosen else None
+    if rate is None:
+        return {"over_budget": over or None}
+    inside = _working_point(models, trial, Rule(rate, classes=rule.classes))
     return {
-        "single_accuracy": single.test_accuracy, "gain": against.gain, "gain_low": low, "gain_high": high,
-        "verdict": against.words,
+        "over_budget": over, "budget_rate": inside.rate, "budget_threshold": written(inside.limit),
+        "budget_accuracy": float(right_answers(inside.tested, inside.threshold).mean()),
     }  # fmt: skip
 
 
@@ -118,11 +135,3 @@ def written(limit: Limit) -> Threshold:
 def outcome_on(little: Judged, big: Judged, data: Split, part: str, policy: str) -> Outcome:
     """What two nets did on the images of a part."""
     return outcome(little.outputs[part], big.outputs[part], data.labels(part), policy)
-
-
-def cost_at(expected: float, worst: float, p: float, measured_p: float) -> float:
-    """The expected cost at another escalation rate; costs are the cost model's, only the rate is measured."""
-    if p >= 1:  # expected and worst are one figure then, and do not say what the big net costs
-        return expected if measured_p >= 1 else float("nan")
-    big = (worst - expected) / (1 - p)
-    return expected_cost(worst - big, big, measured_p)

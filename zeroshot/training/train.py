@@ -20,10 +20,12 @@ from zeroshot.runs.write_pairs_csv import write_summary, write_training
 from zeroshot.training._plan import Plan, check_empty, new_plan, open_folder, resumed_plan
 from zeroshot.training._stages import Models, SideBySide, Training, all_nets, train_stages, tunable
 from zeroshot.training.batches import Split, hold_out
+from zeroshot.training.costs import CostLimits
 from zeroshot.training.options import CascadeTuning, Distillation, TrainOptions
-from zeroshot.training.pair_figures import pair_figures
+from zeroshot.training.pair_figures import Trial, pair_figures
 from zeroshot.training.recipe import Recipe
 from zeroshot.training.run_data import coarse, run_dataset
+from zeroshot.training.shift import shifted
 from zeroshot.training.side_by_side import epochs_in, processes
 from zeroshot.training.train_net import TrainedNet, job_of, load_net, train_net
 from zeroshot.training.tune_pair import tune_pair
@@ -135,9 +137,7 @@ def train(
     open_folder(folder, training.plan, replace_old=force)
     models, trained = train_stages(training, SideBySide(split, folder, together, report))
     result = TrainedRun(
-        pairs=Rows(TRAINED_PAIRS, (
-            _measured(pair, nets, split, options.policy, seed) for pair, nets in zip(pairs, models, strict=True)
-        )),
+        pairs=Rows(TRAINED_PAIRS, _measured(training, models, split, seed, CostLimits.asked(config))),
         nets=Rows(TRAINED_NETS, map(_net_row, trained)),
         recipe=training.plan.recipe, distil=plan.distil, cascade_aware=plan.cascade_aware,
         remarks=_remarks(training, options.top, split, trained), config=config,
@@ -170,10 +170,18 @@ def _within(minutes: float, training: Training, split: Split, together: int) -> 
     return replace(training, plan=plan, jobs=changed)
 
 
-def _measured(pair: PairForecast, models: Models, data: Split, policy: str, seed: int) -> MeasuredPair:
-    names = {role: net.name for role, net in models.items()}
-    figures = pair_figures(pair, models, data, policy, seed)
-    return MeasuredPair(pair, policy, figures, PairModels(names["little"], names["big"], names.get("single")))
+def _measured(
+    training: Training, models: Sequence[Models], data: Split, seed: int, limits: CostLimits
+) -> list[MeasuredPair]:
+    """The pairs of a training, each with its final nets by role."""
+    policy, roles = training.policy, [{role: net.name for role, net in each.items()} for each in models]
+    pairs = [
+        (pair, PairModels(names["little"], names["big"], names.get("single")))
+        for pair, names in zip(training.pairs, roles, strict=True)
+    ]
+    nets = {net.name: net for each in models for net in each.values()}
+    trial = Trial.of(pairs, nets, data, policy, seed, limits)
+    return [MeasuredPair(pair, policy, pair_figures(pair, names, trial), names) for pair, names in pairs]
 
 
 def _net_row(net: TrainedNet) -> TrainedNetRow:
@@ -198,5 +206,5 @@ def _remarks(training: Training, top: int, data: Split, trained: Sequence[Traine
         remarks.append(f"Epochs of finetune that the pairs' nets have had and the single nets not: {tuning.epochs}.")
         remarks += [f"Pair {pair.rank} was not finetuned: it decides nothing." for pair in pairs if not tunable(pair)]
     if not training.singles:
-        remarks.append("Without the single nets there is no measured verdict on whether a pair pays.")
-    return remarks
+        remarks.append("Without the single nets a verdict compares a pair with the nets of pairs alone.")
+    return remarks + shifted(data, {net.name: (net.validation_accuracy, net.test_accuracy) for net in trained})
