@@ -98,7 +98,7 @@ FIGURES: dict[str, Callable[[], str]] = {
     **{
         f"calibrate.{n}{end}": Cell(CARRY, "First choices, and a few trainings", row, column)
         for n, row in ((0, "no training"), (8, "8 trained, as shipped"))
-        for end, column in (("", "regret"), (".error", "its error"))
+        for end, column in (("", "regret"), (".error", "its error"), (".bias", "its bias"))
     },
     "spaces.nasbench201": Cell(CARRY, "How far predictions carry", NASBENCH, "size"),
     "spaces.nasbench201.macs": Cell(CARRY, "How far predictions carry", NASBENCH, "macs"),

@@ -138,6 +138,13 @@ def tasks() -> str:
     return markdown(["task", *heads], [[name, *(row[h] for h in heads)] for name, row in found.items()])
 
 
+def calibrating() -> str:
+    """First choices with and without trainings."""
+    heads = ["regret", "worst population", "its error", "its bias", "error of untrained nets"]
+    found = tables(section(CARRY, "First choices, and a few trainings"))[0]
+    return markdown(["first choice", *heads], [[name, *(row[h] for h in heads)] for name, row in found.items()])
+
+
 def regret() -> str:
     """Regret of several ways to pick a pair."""
     ways = {
@@ -327,7 +334,7 @@ def speed() -> str:
 
 TABLES: dict[str, Callable[[], str]] = {
     "headlines": headlines, "search.first": first_pair,
-    "search": search_output, "predictions": predictions, "spaces": spaces, "tasks": tasks,
+    "search": search_output, "predictions": predictions, "spaces": spaces, "tasks": tasks, "calibrating": calibrating,
     "copula": copula, "regret": regret,
     "joint": joint, "nasbench201": nasbench201, "fidelity": fidelity, "generated-c": generated_c, "by-hand": by_hand,
     "training": training, "speed": speed,
