@@ -46,12 +46,11 @@ def fused(module: nn.Module, batches: Sequence[Tensor]) -> Fused | None:
     return found if alike and usual and tree and single and flat and complete else None
 
 
-def together(batches: Sequence[Tensor]) -> Iterator[Tensor]:
+def together(batches: Sequence[Tensor]) -> list[Tensor]:
     """Several batches of one shape as one, as many as `PIXELS` allow."""
     x = batches[0]
     n = max(1, PIXELS // (len(x) * x.shape[2] * x.shape[3]))
-    for start in range(0, len(batches), n):
-        yield channels_last(torch.cat(tuple(batches[start : start + n])))
+    return [channels_last(torch.cat(tuple(batches[i : i + n]))) for i in range(0, len(batches), n)]
 
 
 @contextmanager
