@@ -3,7 +3,6 @@
 from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy.stats import rankdata
 
 from zeroshot.cost import counts
 from zeroshot.net import LayerTable
@@ -136,6 +135,8 @@ def log_ranks(scores: FloatArray) -> FloatArray:
     >>> log_ranks(np.array([[1.0, 5.0], [2.0, np.nan]])).round(3).tolist()
     [-0.693, -0.693]
     """
+    from scipy.stats import rankdata  # half of what importing this package would take
+
     if not len(scores):
         return np.zeros(0)
     filled = np.where(np.isnan(scores), -np.inf, scores)

@@ -3,8 +3,11 @@
 import os
 import subprocess
 import sys
+import threading
 
 import pytest
+import torch
+from threadpoolctl import threadpool_info
 
 from zeroshot.data import load
 from zeroshot.errors import TrainError, WorkerError
@@ -13,7 +16,7 @@ from zeroshot.scoring.population import probe_images, score_probed
 from zeroshot.training import side_by_side as _side_by_side
 from zeroshot.training.train import Recipe, hold_out
 from zeroshot.training.train_net import job_of
-from zeroshot.workers import in_processes
+from zeroshot.workers import in_processes, in_threads, one_blas_thread
 
 NETS = ["r8-s8-c3w8x1-c3w8x1", "r8-s8-c3w8x1-c3w12x1", "r8-s8-c3w8x1-c3w16x1"]
 FATAL = NETS[1]
@@ -30,6 +33,34 @@ def test_results_come_through_and_so_do_errors_of_python():
     assert sorted(in_processes(half, [(2,), (4,), (0,)], ["a", "b", "c"], 2, 1, ordered=False)) == [0, 1, 2]
     with pytest.raises(TrainError, match="3 is odd"):
         list(in_processes(half, [(2,), (3,)], ["a", "b"], 2, 1))
+
+
+def test_threads_give_results_in_order_and_raise_what_a_task_raises():
+    barrier, started = threading.Barrier(2, timeout=60), []
+
+    def half(x):
+        started.append(x)
+        if x < 4:
+            barrier.wait()  # passed only by two at a time
+        if x == 3:
+            raise TrainError("3 is odd", "Give it an even one.")
+        return x / 2, torch.get_num_threads()
+
+    assert list(in_threads(half, [(2,), (0,), (6,)], 2)) == [(1, 1), (0, 1), (3, 1)]
+    started.clear()
+    with pytest.raises(TrainError, match="3 is odd"):
+        list(in_threads(half, [(3,), (0,), *((8,) for _ in range(10_000))], 2))
+    assert len(started) < 10_000  # the rest was given up
+
+
+def test_numpy_keeps_to_one_thread_and_gets_its_others_back():
+    def threads():
+        return [pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "blas"]
+
+    before = threads()
+    with one_blas_thread():
+        assert set(threads()) == {1}
+    assert threads() == before
 
 
 def test_a_net_that_kills_its_worker_while_it_is_probed_is_named():

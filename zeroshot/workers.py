@@ -4,6 +4,7 @@ import os
 import tempfile
 import warnings
 from collections.abc import Callable, Generator, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
@@ -24,6 +25,37 @@ def torch_threads(count: int) -> Iterator[None]:
         yield
     finally:
         torch.set_num_threads(before)
+
+
+@contextmanager
+def one_blas_thread() -> Iterator[None]:
+    """Keep NumPy's matrices on the calling thread: small ones take ten times as long shared out on busy cores."""
+    from threadpoolctl import threadpool_limits
+
+    with threadpool_limits(1, user_api="blas"):
+        yield
+
+
+def in_threads(work: Callable[..., T], tasks: Sequence[tuple[Any, ...]], n: int) -> Generator[T]:
+    """Call a function with each task's arguments in several threads and yield what it returns, in that order.
+
+    It should spend its time outside the interpreter's lock, as torch and compiled kernels do, and neither read nor
+    leave anything that threads share. Each thread gives torch one core; torch's random state is put back at the end.
+
+    Args:
+        work: Raises what it likes; that comes through, and tasks that have not started never will.
+        tasks: Arguments.
+        n: Threads.
+    """
+    import torch
+
+    with torch.random.fork_rng(devices=[]), torch_threads(1), ThreadPoolExecutor(n) as pool:
+        waiting = [pool.submit(work, *task) for task in tasks]
+        try:
+            for each in waiting:
+                yield each.result()
+        finally:
+            pool.shutdown(cancel_futures=True)
 
 
 def in_processes(

@@ -142,7 +142,7 @@ def test_the_readout_is_a_ridge_regression_of_the_other_folds():
     labels, folds = rng.integers(0, 3, 60), np.arange(60) % 5
     x = rng.normal(size=(60, 8)) + labels[:, None] * 0.8
     x -= x.mean(axis=0)
-    found = cross_validated(x, labels, folds, 3, 0.1)
+    _, found = cross_validated(x, labels, folds, 3, (30.0, 0.1))
     for fold in range(5):
         rows = folds != fold
         target = np.where(labels[rows][:, None] == np.arange(3), 1.0, -1.0)

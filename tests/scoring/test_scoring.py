@@ -2,6 +2,7 @@
 
 import hashlib
 import math
+import threading
 
 import numpy as np
 import pytest
@@ -12,6 +13,7 @@ from zeroshot.data import Dataset, batches, load
 from zeroshot.errors import DataError
 from zeroshot.net import NetSpec, layer_table, spec_array
 from zeroshot.probing.probe import Probe, Proxy, Score, evaluate
+from zeroshot.scoring import population
 from zeroshot.scoring.plugins import load_proxies
 from zeroshot.scoring.population import (
     NetScores,
@@ -50,12 +52,30 @@ def test_the_seed_of_a_net_depends_on_the_seed_and_the_net_only():
     assert all(0 <= seed < 2**63 for seed in seeds)  # what torch and NumPy take
 
 
-@pytest.mark.parametrize("jobs", [1, pytest.param(2, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("jobs", [1, None, pytest.param(2, marks=pytest.mark.slow)])
 def test_scores_come_in_the_order_given_and_bit_for_bit_the_same(images, alone, jobs):
     found = list(score_probed(NETS, 10, images, PROBED, 7, jobs))
     assert [result.net for result in found] == NETS
     assert found == [alone[net] for net in NETS]
     assert all(score.status == "ok" for result in found for score in result.scores.values())
+
+
+def test_without_jobs_only_our_own_proxies_run_in_threads(images, monkeypatch):
+    """A plug-in may keep something to itself that threads would share."""
+    names = []
+
+    def note(probe):
+        names.append(threading.current_thread().name)
+        return 1.0
+
+    monkeypatch.setattr(population, "default_jobs", lambda: 2)
+    before = torch.get_rng_state()
+    list(score_probed(NETS, 10, images, [Proxy("plugin", note, "forward", "", "")], 7, None))
+    assert set(names) == {"MainThread"}
+    note.__module__ = "zeroshot.proxies.zico"
+    list(score_probed(NETS, 10, images, [Proxy("ours", note, "forward", "", "")], 7, None))
+    assert "MainThread" not in names[len(NETS) :]
+    assert torch.equal(torch.get_rng_state(), before)
 
 
 def test_scores_do_not_depend_on_the_other_nets_but_on_the_seed(images, alone):

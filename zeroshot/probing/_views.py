@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -54,28 +55,36 @@ def first_pass(runner: Runner, x: "Tensor") -> FirstPass:
         return FirstPass(images, runner.forward(images), codes, calls, norms)
 
 
-def mean_activations(runner: Runner, batches: "Sequence[Tensor]") -> "list[tuple[Tensor, Tensor]]":
-    """Of each batch, the means over positions of every ReLU call's output, (batch, units), and logits; no graph.
+def mean_activations(runner: Runner, batches: "Sequence[Tensor]") -> "tuple[Tensor, Tensor]":
+    """Means over positions of every ReLU call's output, (images, units), and logits of all batches; no graph.
 
     The module is hooked and isolated once for all of them: a small net's pass takes hardly longer than that.
     """
     import torch
 
+    from zeroshot.probing import _fused
+
+    pairs = _fused.fused(runner.module, batches)
     means: list[Tensor] = []
-    found = []
-    with (
-        hooked(relu_modules(runner.module), partial(_append_mean, means)),
-        runner.isolated(training=True),
-        torch.no_grad(),
-    ):
+    found, logits = [], []
+    with ExitStack() as stack:
+        swept = set()
+        if pairs is not None:
+            stack.enter_context(_fused.swept(pairs, len(batches[0]), means.append))
+            swept = {id(relu) for _, relu in pairs}
+            batches = _fused.together(batches)
+        others = [relu for relu in relu_modules(runner.module) if id(relu) not in swept]
+        stack.enter_context(hooked(others, partial(_append_mean, means)))
+        stack.enter_context(runner.isolated(training=True))
+        stack.enter_context(torch.no_grad())
         for x in batches:
             runner.reseed()
-            logits = runner.forward(x)
+            logits.append(runner.forward(x))
             if any(len(mean) != len(x) for mean in means):
                 raise ProxyUndefined(f"a ReLU's output has no row for each of {len(x)} images")
-            found.append((torch.cat(means, 1) if means else x.new_zeros(len(x), 0), logits))
+            found.append(torch.cat(means, 1) if means else x.new_zeros(len(x), 0))
             means.clear()
-    return found
+    return torch.cat(found), torch.cat(logits)
 
 
 def check_not_cancelled(total: "Tensor", calls: list[Call]) -> None:

@@ -147,11 +147,10 @@ class Probe:
         import torch
 
         images, given = zip(*(self.readout or self.batches), strict=True)
-        labels = [_labelled(y) for y in given]
-        found = _views.mean_activations(self._runner, images)
-        for (_, logits), truth in zip(found, labels, strict=True):
-            _check_classes(truth, logits)
-        return torch.cat([means for means, _ in found]), torch.cat(labels)
+        labels = torch.cat([_labelled(y) for y in given])
+        means, logits = _views.mean_activations(self._runner, images)
+        _check_classes(labels, logits)
+        return means, labels
 
     def weight_gradients(self, batch: int = 0) -> "list[Tensor]":
         """Gradients of the mean cross-entropy of one batch with respect to `weights`, in the same order.

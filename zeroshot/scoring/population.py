@@ -13,14 +13,15 @@ from zeroshot.data import Dataset, batches
 from zeroshot.net import LayerTable, NetSpec
 from zeroshot.probing.probe import Proxy, Score
 from zeroshot.types import FloatArray
-from zeroshot.workers import in_processes, torch_threads
+from zeroshot.workers import in_processes, in_threads, one_blas_thread, torch_threads
 
 if TYPE_CHECKING:
     from torch import Tensor
 
 Batches = list[tuple["Tensor", "Tensor"]]
-# Below it, one process is done before others have started: each imports torch anew, 4 s and 300 MB.
+# Below it, threads are done before processes have started: each imports torch anew, 4 s and 300 MB.
 WORTH_PROCESSES = 300
+OURS = "zeroshot.proxies."  # proxies of which we know that they share nothing between threads
 
 
 @dataclass(frozen=True)
@@ -94,9 +95,13 @@ def probe_images(
         DataError: There are too few training images for the batches.
         UsageError: Size, count, side or seed is out of range.
     """
-    drawn = batches(dataset, side, size, count, seed)
+    from zeroshot.probing.passes import channels_last
+
+    def draw(n: int) -> Batches:  # laid out as a probe wants them, once and not for each net
+        return [(channels_last(x), y) for x, y in batches(dataset, side, size, n, seed)]
+
     wanted = min(max((p.readout for p in proxies), default=0), len(dataset.y_train))
-    return ProbeImages(drawn, batches(dataset, side, size, wanted // size, seed) if wanted >= size else [])
+    return ProbeImages(draw(count), draw(wanted // size) if wanted >= size else [])
 
 
 def probe_net(net: str, classes: int, images: ProbeImages, proxies: Sequence[Proxy], seed: int) -> NetScores:
@@ -130,20 +135,21 @@ def score_probed(
         images: Resolution -> labelled images at that resolution.
         proxies: The probed proxies.
         seed: The run's seed.
-        jobs: Worker processes; 1 works in this process, None decides by the amount of work. The scores do not
-            depend on it.
+        jobs: Worker processes; 1 works in this process, None decides by the amount of work: threads of this process
+            where that suffices and no plug-in takes part. The scores do not depend on it.
 
     Raises:
         WorkerError: A worker died; the message has the nets that were being probed.
     """
     tasks = [(net, classes, images[NetSpec.parse(net).resolution], proxies, seed) for net in nets]
-    if jobs is None:
-        jobs = default_jobs() if len(nets) >= WORTH_PROCESSES else 1
-    if jobs == 1 or len(nets) < 2:
-        yield from (probe_net(*task) for task in tasks)
-        return
+    n = default_jobs() if jobs is None else jobs
+    few = jobs is None and len(nets) < WORTH_PROCESSES
+    if n == 1 or len(nets) < 2 or (few and not all(p.function.__module__.startswith(OURS) for p in proxies)):
+        results: Generator[NetScores] = (probe_net(*task) for task in tasks)
+    else:
+        results = in_threads(probe_net, tasks, n) if few else in_processes(probe_net, tasks, nets, n, threads=1)
     # Closed by name: an interrupt must stop the workers now, not when the garbage is collected.
-    with closing(in_processes(probe_net, tasks, nets, jobs, threads=1)) as results:
+    with one_blas_thread(), closing(results):
         yield from results
 
 

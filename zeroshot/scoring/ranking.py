@@ -1,7 +1,6 @@
 """Rank fusion: several proxies, one order."""
 
 import numpy as np
-from scipy.stats import rankdata
 
 from zeroshot.types import FloatArray
 
@@ -22,4 +21,11 @@ def fuse_ranks(scores: FloatArray) -> FloatArray:
     if not len(scores):
         return np.zeros(0)
     filled = np.where(np.isnan(scores), -np.inf, scores)
-    return np.asarray(np.log(rankdata(filled, axis=0) / len(scores)).mean(axis=1))
+    ranks = np.column_stack([_ranks(column) for column in filled.T])
+    return np.asarray(np.log(ranks / len(scores)).mean(axis=1))
+
+
+def _ranks(values: FloatArray) -> FloatArray:
+    """From 1 for the least, ties averaged; scipy.stats has the same and takes a second to import."""
+    _, places, counts = np.unique(values, return_inverse=True, return_counts=True)
+    return np.asarray((np.cumsum(counts) - (counts - 1) / 2)[places])

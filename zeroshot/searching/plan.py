@@ -61,8 +61,8 @@ def plan(options: SearchOptions, *, force: bool = False, resume: bool = False) -
     problem, _ = resolve(options)
     in_use = options.run is not None and check_run(Path(options.run), problem.config, force=force, resume=resume)
     probed = 3 * options.shortlist if problem.proxies.probed else 0
-    # Measured on nets of CIFAR-10, one thread: a net's default passes, and those of its readout.
-    each = 0.06 + 0.2 * any(p.readout for p in problem.proxies.probed)
+    # Measured on nets of CIFAR-10, two at a time: a net's default passes, and those of its readout.
+    each = 0.05 + 0.1 * any(p.readout for p in problem.proxies.probed)
     return SearchPlan(
         space=problem.space.count(),
         candidates=2 * options.nets,
