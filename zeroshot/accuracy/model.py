@@ -41,6 +41,7 @@ FLATTEST = 0.2  # the least factor on sizes
 # Of a task that its anchor cannot read: what nets get there, mu, twice what levels of tasks lie above their anchors;
 # and how far under guessing a net of size 0 is put, more than the flattest sizes reach.
 UNREAD_SD, UNREAD = 0.5, 0.25
+UNLIKE = "The data are unlike all tasks that levels of accuracy were learnt from"  # see `likest`
 TENFOLD = 4.0  # log10 of the training images, and of the steps of a training, that count from here
 
 

@@ -17,7 +17,7 @@ from zeroshot.build import Add, Conv2d, Linear, Residual
 from zeroshot.probing._norm_kernel import norm_kernel
 from zeroshot.probing.passes import ProxyUndefined, channels_last, shadowed
 
-PIXELS = 2**17  # that go through a net together, 128 images of 32x32: maps of 100 MB at most
+PIXELS = 2**14  # that go through a net together, 256 images of 8x8: maps of 100 MB at most; one batch in any case
 # Layers that treat images one by one, batch norm apart, and give what their children give in turn.
 KNOWN = {
     nn.Sequential, Residual, Add, Conv2d, nn.Conv2d, Linear, nn.Linear, nn.BatchNorm2d, nn.ReLU, nn.Identity,

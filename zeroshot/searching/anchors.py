@@ -11,12 +11,11 @@ import numpy as np
 from scipy.special import ndtr, ndtri
 
 from zeroshot.accuracy.calibration import ROUND
-from zeroshot.accuracy.model import Level
+from zeroshot.accuracy.model import UNLIKE, Level
 from zeroshot.accuracy.task import class_weights
 from zeroshot.data import Dataset
 from zeroshot.errors import call
 from zeroshot.searching.problem import SearchProblem
-from zeroshot.searching.task import UNLIKE
 from zeroshot.training.batches import Split, hold_out
 from zeroshot.training.recipe import Recipe
 from zeroshot.training.side_by_side import processes, train_all

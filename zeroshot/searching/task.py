@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from zeroshot import data as datasets
-from zeroshot.accuracy.model import likest
+from zeroshot.accuracy.model import UNLIKE, likest
 from zeroshot.accuracy.task import TaskTraits, guessing, task_anchor
 from zeroshot.data import Dataset
 from zeroshot.scoring.population import ProbeImages, probe_images
@@ -14,7 +14,6 @@ from zeroshot.training.recipe import Recipe
 if TYPE_CHECKING:
     from zeroshot.training.batches import Split
 
-UNLIKE = "The data are unlike all tasks that levels of accuracy were learnt from"
 BATCHES = 2  # of labelled images for each probed net, unless a proxy wants more
 
 
