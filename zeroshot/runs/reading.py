@@ -69,7 +69,10 @@ def read_search(run: Path) -> tuple[dict[str, Any], list[PredictedPair]]:
     finish = f"Finish it first, with its settings: {call('search', ..., run=run, resume=True)}."
     pairs = _read(run / layout.PAIRS, rows.PAIRS, "search", finish, "Search again with `force=True`.")
     if not pairs:
-        raise RunError(f"The search in {run} found no pairs: there is nothing to train.", "Search with wider budgets.")
+        raise RunError(
+            f"The search in {run} found no pairs: there is nothing to train.",
+            "Its singles.csv has nets to use alone; or search with wider budgets.",
+        )
     return config, pairs
 
 

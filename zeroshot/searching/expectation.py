@@ -71,7 +71,8 @@ def expect(
         chosen |= {row: wanted[row] for row in batch.tolist()}
         calibration = calibration.told(batch, trainings.measure([nets.names[i] for i in batch]))
     after = nets.expected(problem.classes, calibration.model)
-    accuracy = np.maximum(ndtr(calibration.posterior(ndtri(after))), 1 / problem.classes)
+    floor = max(1 / problem.classes, prior.guessed)
+    accuracy = np.maximum(ndtr(calibration.posterior(ndtri(after))), floor)
     rows = calibration_rows(nets.names, calibration, chosen, before, after, trainings)
     left = calibration.spread(net_sd(nets.known, calibration.model))
     return Expectation(calibration.model, nets.contenders(accuracy, left), rows, trainings.remarks(len(rows)))
