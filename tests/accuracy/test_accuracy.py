@@ -15,6 +15,7 @@ from hypothesis.extra import numpy as hnp
 import zeroshot.constants
 from zeroshot.accuracy.model import (
     FARTHEST,
+    KNOWN_TASKS,
     PROBED,
     STATIC,
     AccuracyModel,
@@ -24,6 +25,7 @@ from zeroshot.accuracy.model import (
     believed,
     expected_accuracy,
     growth,
+    likest,
     matched,
     model_of,
     net_sd,
@@ -281,6 +283,16 @@ def test_the_shipped_models_are_those_of_the_file():
     assert int(nets) > provenance["nets"] >= 40  # those of the zoo that calibrate, and others
 
 
+def test_the_tasks_of_the_fit_are_known():
+    _, values = stored()
+    assert [vars(task) for task in KNOWN_TASKS] == list(values["tasks"])
+    assert len(KNOWN_TASKS) >= 11
+    for task in KNOWN_TASKS:
+        same = TaskTraits(task.anchor, task.images, 1755)
+        assert likest(same) == (task, 0.0)
+        assert task.distance(replace(same, images=task.images * 10)) == pytest.approx(2)
+
+
 def test_no_weight_of_a_feature_is_negative():
     """More layers and channels never make a net smaller by themselves."""
     assert all(term.weight >= 0 for model in (STATIC, PROBED) for term in model.terms)
@@ -329,8 +341,8 @@ def test_a_file_without_a_model_is_refused(change, words):
 @pytest.mark.parametrize(("text", "words"), [
     ("[accuracy", "not valid TOML"), ("[accuracy]\n[cascade]\n", "provenance"),
     ("[provenance]\n[accuracy]\nstatic = 1\n[cascade]\n", r"lacks the key accuracy\.probed"),
-    ("[provenance]\n[accuracy]\nstatic = 1\nprobed = {}\n[cascade]\n", r"accuracy\.static in mine.toml must be"),
-    ("[provenance]\n[accuracy]\nstatic = {}\nprobed = {}\n[cascades]\n", "Unknown key 'cascades'"),
+    ("[provenance]\n[accuracy]\nstatic = 1\nprobed = {}\ntasks = []\n[cascade]\n", r"accuracy\.static .* must be"),
+    ("[provenance]\n[accuracy]\nstatic = {}\nprobed = {}\ntasks = []\n[cascades]\n", "Unknown key 'cascades'"),
 ])  # fmt: skip
 def test_a_damaged_file_of_constants_is_refused(text, words):
     with pytest.raises(UsageError, match=words):

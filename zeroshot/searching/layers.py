@@ -5,8 +5,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from zeroshot.accuracy.features import features
-from zeroshot.accuracy.model import STATIC, expected_accuracy, net_sd
-from zeroshot.accuracy.task import TaskTraits
+from zeroshot.accuracy.model import STATIC, AccuracyModel, expected_accuracy, net_sd
 from zeroshot.net import layer_table, spec_of
 from zeroshot.runs import layout
 from zeroshot.runs.folder import RunFolder
@@ -20,7 +19,7 @@ from zeroshot.searching.problem import SearchProblem
 from zeroshot.searching.task import TaskSample
 from zeroshot.types import FloatArray
 
-MIDDLING = 0.5  # the anchor of such a task
+MIDDLING = 1.0  # mu of a net of size 0 on such a task: above guessing among two classes, far from certain
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,26 +63,24 @@ def score_layers(problem: SearchProblem, task: TaskSample, candidates: Candidate
     proxies = problem.proxies.static
     static, known = score_static(table, proxies), features(table)
     scores = {p.name: static[:, i] for i, p in enumerate(proxies)}
-    found = _contenders(problem, task.traits, candidates, known, scores)
+    found = _contenders(problem, STATIC.on(task.traits), candidates, known, scores)
     return LayerScores(candidates, found, found.nets.accuracy, known, scores)
 
 
-def on_a_middling_task(problem: SearchProblem, task: TaskSample, layers: LayerScores) -> LayerScores:
+def on_a_middling_task(problem: SearchProblem, layers: LayerScores) -> LayerScores:
     """The same, ranked by what would be expected where accuracies are far from both ends of what there is.
 
     Where nets are all as good as can be, or all at chance, sizes still say which of them are worth a look.
     """
-    traits = replace(task.traits, anchor=MIDDLING, guessed=0.0)
-    found = _contenders(problem, traits, layers.candidates, layers.features, layers.scores)
+    found = _contenders(problem, replace(STATIC, intercept=MIDDLING), layers.candidates, layers.features, layers.scores)
     return replace(layers, contenders=found)
 
 
 def _contenders(
-    problem: SearchProblem, traits: TaskTraits, candidates: Candidates, known: dict[str, FloatArray],
+    problem: SearchProblem, model: AccuracyModel, candidates: Candidates, known: dict[str, FloatArray],
     scores: dict[str, FloatArray],
 ) -> Contenders:  # fmt: skip
     fused = fuse_ranks(np.column_stack([column for name, column in scores.items() if name in problem.proxies.names]))
-    model = STATIC.on(traits)
     accuracy = expected_accuracy(fused, known, problem.classes, model)
     names = [str(spec_of(row)) for row in candidates.values]
     nets = Population(names, candidates.costs, accuracy, net_sd(known, model))

@@ -70,7 +70,7 @@ def search(
     first = rank(problem, layers.contenders)
     if not first.n_feasible:
         # Costs are not to blame if all nets are expected at one end of what there is.
-        layers = on_a_middling_task(problem, task, layers)
+        layers = on_a_middling_task(problem, layers)
         first = rank(problem, layers.contenders)
     if not first.n_feasible:
         raise infeasible(candidates.corner, problem.platform, problem.budgets)

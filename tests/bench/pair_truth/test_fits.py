@@ -8,7 +8,7 @@ import pytest
 from scipy.special import ndtri
 
 from benchmarks.pair_truth import couplings, fitting, predictors
-from zeroshot.accuracy.model import PROBED, STATIC, model_of, size
+from zeroshot.accuracy.model import PROBED, STATIC, KnownTask, model_of, size
 from zeroshot.bench.pair_truth import outcome
 from zeroshot.cascade import measure
 from zeroshot.cascade.copula import coupling_of
@@ -175,7 +175,8 @@ def test_written_constants_are_read_back(tmp_path):
     judged = {"x": predictors.judge(np.zeros(41), np.arange(41.0))}
     coupling = coupling_of({"name": "c", "source": 'a "word"', "gamma": [0.1, 0.2], "kappa": [0.3, 0.4, -0.5]})
     static, probed = replace(STATIC, name="zoo-41-static"), replace(PROBED, name="zoo-41", sd_net=0.123)
-    found = fitting.Constants(static, probed, coupling, judged)
+    known = (KnownTask("easy", 0.9, 5000), KnownTask("hard", 0.3, 50))
+    found = fitting.Constants(static, probed, coupling, judged, known)
     path = tmp_path / "constants.toml"
     fitting.write(path, fitting.to_text(found, "abc", "2026-01-02", draft=True))
     values = tomllib.loads(path.read_text())
@@ -185,6 +186,7 @@ def test_written_constants_are_read_back(tmp_path):
     assert model_of(values["accuracy"]["static"]) == replace(static, name="zoo-41-static (draft)")
     assert model_of(values["accuracy"]["probed"]) == replace(probed, name="zoo-41 (draft)")
     assert coupling_of(values["cascade"]) == replace(coupling, name="c (draft)")
+    assert values["accuracy"]["tasks"] == [vars(task) for task in known]
     before = path.read_text()
     with pytest.raises(UsageError):
         fitting.write(path, before.replace("sd_net", "sd_nets"))
