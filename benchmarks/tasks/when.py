@@ -110,6 +110,7 @@ def choose(sample: Sample, found: Curves, names: Sequence[str]) -> Rule:
         chosen.append(best)
     x, at = columns(chosen), np.array([place[name] for name in chosen]).reshape(-1, 2)
     by_gamma, by_kappa = (
-        np.linalg.lstsq(rows, y, rcond=None)[0] for rows, y in ((x, gamma), (x[found.little], kappa))
-    )  # fmt: skip
+        np.asarray(np.linalg.lstsq(rows, y, rcond=None)[0], np.float64)
+        for rows, y in ((x, gamma), (x[found.little], kappa))
+    )
     return Rule(tuple(chosen), len(place), at[:, 0], at[:, 1], by_gamma, by_kappa)
