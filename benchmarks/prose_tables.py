@@ -167,6 +167,12 @@ def calibrating() -> str:
     return markdown(["first choice", *heads], [[name, *(row[h] for h in heads)] for name, row in found.items()])
 
 
+def journey() -> str:
+    """The journey's summary."""
+    rows = [row for _, row in _settings()]
+    return markdown(list(rows[0]), [list(row.values()) for row in rows])
+
+
 def regret() -> str:
     """Regret of several ways to pick a pair."""
     ways = {
@@ -356,7 +362,8 @@ def speed() -> str:
 
 TABLES: dict[str, Callable[[], str]] = {
     "headlines": headlines, "search.first": first_pair,
-    "search": search_output, "predictions": predictions, "spaces": spaces, "tasks": tasks, "calibrating": calibrating,
+    "search": search_output, "predictions": predictions, "spaces": spaces, "tasks": tasks,
+    "calibrating": calibrating, "journey": journey,
     "copula": copula, "regret": regret,
     "joint": joint, "nasbench201": nasbench201, "fidelity": fidelity, "generated-c": generated_c, "by-hand": by_hand,
     "training": training, "speed": speed,
