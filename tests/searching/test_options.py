@@ -45,6 +45,7 @@ def test_the_signature_shows_every_option_with_its_default():
         ((), {"nets": "many"}, ["`nets`", "a whole number"]),
         ((), {"nets": 10, "calibrate": 11}, ["`calibrate`", "`nets`"]),
         ((), {"calibrate_epochs": 3, "calibrate": 0}, ["`calibrate_epochs`", "`calibrate`"]),
+        ((), {"calibrate_epochs": 3}, ["`calibrate_epochs`", "`calibrate`"]),
         ((), {"escalation": 30}, ["`escalation` 30", "write 0.3"]),
     ],
 )

@@ -243,7 +243,8 @@ def test_data_unlike_all_that_is_known_call_for_trainings(monkeypatch):
     monkeypatch.setattr("zeroshot.searching.task.task_anchor", lambda *_: 0.8)
     monkeypatch.setattr("zeroshot.searching.task.likest", likest)
     monkeypatch.setattr(_anchor_nets, "MINUTE", 1.3 * STEPS * 0.012)  # one net of 1,755 steps and a bit
-    found = search("digits", **SMALL | {"shortlist": 0, "calibrate_epochs": 1})
+    monkeypatch.setattr(_anchor_nets, "short_epochs", lambda split: 1)
+    found = search("digits", **SMALL | {"shortlist": 0})
     assert 1 <= len(found.trained) <= MOST_NETS
     assert any("unlike" in text and "calibrate=0" in text for text in found.remarks)
     none = search("digits", **SMALL | {"shortlist": 0, "calibrate": 0})

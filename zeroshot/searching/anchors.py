@@ -90,9 +90,8 @@ class Trainings:
         epochs, most, allowed = options.calibrate_epochs or short_epochs(split), options.calibrate, inf
         if most is None:
             most, allowed = MOST_NETS, MINUTE
-            if options.calibrate_epochs is None:
-                some = int(MINUTE / (ROUND * float(epoch.mean())))
-                epochs = min(epochs, max(some, FEWEST_EPOCHS))
+            some = int(MINUTE / (ROUND * float(epoch.mean())))
+            epochs = min(epochs, max(some, FEWEST_EPOCHS))
         gained = level.steps * np.log10(Recipe().epochs / epochs)
         most = min(most, len(macs))
         return cls(

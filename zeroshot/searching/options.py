@@ -95,8 +95,8 @@ class SearchOptions(Options):
             raise UsageError(
                 f"`calibrate` must be from 0 to `nets`, not {self.calibrate}.", "Eight nets are a good start."
             )
-        if self.calibrate_epochs is not None and self.calibrate == 0:
+        if self.calibrate_epochs is not None and not self.calibrate:
             raise UsageError(
-                f"`calibrate_epochs` {self.calibrate_epochs} is for nets that `calibrate` trains, and it trains none.",
+                f"`calibrate_epochs` {self.calibrate_epochs} is for nets that `calibrate` trains.",
                 "For example `calibrate=8`, `calibrate_epochs=5`.",
             )
