@@ -16,7 +16,7 @@ from benchmarks.pair_truth.market import GRID, MARKETS, Market, market
 from benchmarks.pair_truth.report import Lines, points, table
 from benchmarks.pair_truth.study import Sample
 from benchmarks.tasks.levels import TaskNets, fit_level
-from zeroshot.accuracy.calibration import ROUND, Calibration
+from zeroshot.accuracy.calibration import Calibration
 from zeroshot.accuracy.model import AccuracyModel, believed
 from zeroshot.accuracy.task import class_weights
 from zeroshot.bench.pair_truth import LEVELS
@@ -169,7 +169,7 @@ def _choose(its: World, one: Game, n: int, way: Way) -> tuple[float, float, floa
         if len(batch):
             found = found.told(batch, its.measured[batch])
         merit = one.merit((found.hoped if way.hoped else found.posterior)(expected()), way.rival)
-        batch = found.next_best(merit)[:ROUND]
+        batch = found.next_best(merit)
         if not len(batch):
             break
     mu = found.posterior(expected())
