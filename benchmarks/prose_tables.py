@@ -17,7 +17,7 @@ from benchmarks.prose_sources import (
     elsewhere,
     gain,
 )
-from benchmarks.stored import Row, cell, found, markdown, record, records, section, tables, text
+from benchmarks.stored import Row, blocks, cell, found, markdown, record, records, section, tables, text
 
 # Ways to predict: what the documents call them -> their rows under "Single nets" and elsewhere.
 WAYS = {
@@ -40,21 +40,13 @@ def _journey() -> list[list[str]]:
     """What the search picks, trained in full and in int8, of the settings of which all rivals are trained too."""
     columns = ("best of first three", "best hand-made net", "best hand-made pair")
     found = []
-    for (setting, part), row in _settings():
+    for row in blocks(section("journey.md", "Summary"))[0]:
         best, net, pair = (row[column] for column in columns)
-        if part == "test" and all(
-            figure[-1].isdigit() for figure in (best, net, pair)
-        ):  # no mark that something is missing
-            what = f"{setting}, int8: best of the search's first three pairs"
+        complete = all(figure[-1].isdigit() for figure in (best, net, pair))  # no mark that something is missing
+        if row["images"].endswith("test") and complete:
+            what = f"{row['setting']}, int8: best of the search's first three pairs"
             found.append([what, f"{best} %", f"{net} % best hand-made net, {pair} % pair"])
     return found
-
-
-def _settings() -> list[tuple[tuple[str, str], Row]]:
-    """Rows of the journey's summary, each with its setting and the images that it is judged on."""
-    lines = [line for line in section("journey.md", "Summary").splitlines() if line.startswith("| ")]
-    heads, *rows = ([word.strip() for word in line.strip("|").split("|")] for line in lines)
-    return [((row[0], row[1].split()[-1]), dict(zip(heads, row, strict=True))) for row in rows]
 
 
 def headlines() -> str:
@@ -169,7 +161,7 @@ def calibrating() -> str:
 
 def journey() -> str:
     """The journey's summary."""
-    rows = [row for _, row in _settings()]
+    rows = blocks(section("journey.md", "Summary"))[0]
     return markdown(list(rows[0]), [list(row.values()) for row in rows])
 
 

@@ -49,17 +49,22 @@ def section(name: str, heading: str) -> str:
     return str(under[0])
 
 
-def tables(words: str) -> list[dict[str, Row]]:
-    """Every Markdown table: first cell of a row -> heading -> cell.
+def blocks(words: str) -> list[list[Row]]:
+    """Every Markdown table: its rows, heading -> cell.
 
     Of columns with one heading the last has that name, those before it "heading (1)", "heading (2)" and so on.
     """
-    all_of_them: list[dict[str, Row]] = []
+    all_of_them: list[list[Row]] = []
     for block in re.findall(r"(?:^\|.*\n?)+", words, flags=re.MULTILINE):
         given, _, *body = [[cell.strip() for cell in line.strip("|").split("|")] for line in block.splitlines()]
         heads = [h if h not in given[i + 1 :] else f"{h} ({given[:i].count(h) + 1})" for i, h in enumerate(given)]
-        all_of_them.append({row[0]: dict(zip(heads, row, strict=True)) for row in body})
+        all_of_them.append([dict(zip(heads, row, strict=True)) for row in body])
     return all_of_them
+
+
+def tables(words: str) -> list[dict[str, Row]]:
+    """The same by the first cell of each row."""
+    return [{next(iter(row.values())): row for row in rows} for rows in blocks(words)]
 
 
 def cell(name: str, heading: str, row: str, column: str, table: int = 0) -> str:
