@@ -6,6 +6,7 @@ import re
 
 import numpy as np
 import pytest
+from matplotlib.layout_engine import ConstrainedLayoutEngine
 
 from zeroshot.bench.judge import Options
 from zeroshot.bench.plot import plotted
@@ -57,6 +58,21 @@ def test_a_plot_repeats(found, kind):
     one, other = plotted(found, kind), plotted(found, kind)
     assert one == other
     assert {".png": b"\x89PNG", ".pdf": b"%PDF", ".svg": b"<?xml"}[kind] == one[: 5 if kind == ".svg" else 4]
+
+
+@pytest.mark.parametrize("kind", [".png", ".pdf", ".svg"])
+def test_a_plot_repeats_where_the_layout_differs_in_its_last_bits(found, kind, monkeypatch):
+    solve = ConstrainedLayoutEngine.execute
+    nudge = iter((1 + 1e-13, 1 - 1e-13))
+
+    def execute(engine, figure):
+        solve(engine, figure)
+        by = next(nudge)
+        for axes in figure.axes:
+            axes._set_position([edge * by for edge in axes.get_position().bounds])
+
+    monkeypatch.setattr(ConstrainedLayoutEngine, "execute", execute)
+    assert plotted(found, kind) == plotted(found, kind)
 
 
 def test_a_plot_without_costs_or_intervals(found):

@@ -12,6 +12,7 @@ from zeroshot.errors import UsageError
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 DATELESS = {".png": {"Software": "zeroshot"}, ".pdf": {"CreationDate": None}, ".svg": {"Date": None}}
 PROXY, BASELINE, BEST = "#0b6e99", "#444444", "#c2571a"
@@ -58,10 +59,19 @@ def plotted(study: Study, kind: str = ".png") -> bytes:
             inner = grid[row, 1:].subgridspec(lines, columns)
             for at, (cost, swept) in enumerate(costs[row].items()):
                 _losses(figure.add_subplot(inner[divmod(at, ACROSS)]), cost, swept)
+    _settle(figure)
     buffer = io.BytesIO()
     with rc_context({"svg.hashsalt": "zeroshot"}):
         figure.savefig(buffer, format=kind[1:], dpi=110, metadata=DATELESS[kind])
     return buffer.getvalue()
+
+
+def _settle(figure: "Figure") -> None:
+    """Lay out once and round: the solver's last bits change with memory addresses, and an .svg hashes them into names."""
+    figure.draw_without_rendering()
+    figure.set_layout_engine("none")
+    for axes in figure.axes:
+        axes.set_position([round(float(edge), 6) for edge in axes.get_position().bounds])
 
 
 def _correlations(axes: "Axes", verdicts: list[Verdict], ceiling: dict[str, float]) -> None:
