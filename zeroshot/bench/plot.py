@@ -67,7 +67,7 @@ def plotted(study: Study, kind: str = ".png") -> bytes:
 
 
 def _settle(figure: "Figure") -> None:
-    """Lay out once and round: the solver's last bits change with memory addresses, and an .svg hashes them into names."""
+    """Lay out once and round: an .svg hashes the solver's last bits, which change with memory addresses."""
     figure.draw_without_rendering()
     figure.set_layout_engine("none")
     for axes in figure.axes:
