@@ -17,9 +17,12 @@ from zeroshot.types import FloatArray, Int32Array
 SCORES = RESULTS / "proxy_scores.npz"
 CONV1X1, CONV3X3, POOL = 2, 3, 4
 SIDE, CELLS, CHANNELS = 32, 5, (16, 32, 64)  # of the image; of a stage; of the stages
+CLASSES = 10
 # What lies around the cells: a stem of 3x3, and before the second and third stage a residual block of two 3x3
-# convolutions, the first with stride 2, as (channels in, channels out, side of the output, times).
-AROUND = ((3, 16, 32), (16, 32, 16), (32, 32, 16), (32, 64, 8), (64, 64, 8))
+# convolutions, the first with stride 2, beside a 1x1, as (channels in, channels out, side of the output, kernel).
+AROUND = (
+    (3, 16, 32, 3), (16, 32, 16, 3), (32, 32, 16, 3), (16, 32, 16, 1), (32, 64, 8, 3), (64, 64, 8, 3), (32, 64, 8, 1),
+)  # fmt: skip
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,17 +58,20 @@ def load_cells(scores: Path = SCORES) -> Cells:
     }  # fmt: skip
     known = {
         "log_macs": np.log10(graph["macs"]), "log_params": np.log10(graph["params"]),
-        "log_spatial_macs": np.log10(spatial_macs(live[kept])), "log_field": np.minimum(np.log2(fields(live[kept])), 0),
+        "log_balanced_macs": np.log10((stage_macs(live[kept]) ** 0.25).sum(axis=1) ** 4),
+        "log_field": np.minimum(np.log2(fields(live[kept])), 0),
     }  # fmt: skip
     shared = dict.fromkeys(FEATURES, np.zeros(int(kept.sum())))
     return Cells(Inputs(shared | known, found), truth.accuracy["cifar10"][numbers[kept]])
 
 
-def spatial_macs(live: Int32Array) -> FloatArray:
-    """Multiply-accumulates in kernels of 3x3, (n,) float64."""
-    around = sum(9 * a * b * side**2 for a, b, side in AROUND)
-    one = sum(CELLS * 9 * c**2 * (SIDE >> i) ** 2 for i, c in enumerate(CHANNELS))
-    return np.asarray(around + one * (live == CONV3X3).sum(axis=1), np.float64)
+def stage_macs(live: Int32Array) -> FloatArray:
+    """Multiply-accumulates of the three stages, each at its own resolution, and of the classifier, (n, 4) float64."""
+    counts = np.stack([(live == CONV1X1).sum(axis=1), 9 * (live == CONV3X3).sum(axis=1)]).sum(axis=0)
+    found = [CELLS * c**2 * (SIDE >> i) ** 2 * counts for i, c in enumerate(CHANNELS)]
+    for a, b, side, kernel in AROUND:
+        found[CHANNELS.index(b)] = found[CHANNELS.index(b)] + kernel**2 * a * b * side**2
+    return np.asarray(np.stack([*found, np.full(len(live), CHANNELS[-1] * CLASSES)], axis=1), np.float64)
 
 
 def fields(live: Int32Array) -> FloatArray:

@@ -1,6 +1,7 @@
 """Features of untrained nets, against sums over layers written out by hand."""
 
 import math
+from collections import Counter
 from dataclasses import replace
 
 import numpy as np
@@ -29,8 +30,8 @@ def table_of(nets):
 def naive(net):
     """The features of one net from plain rows of layers."""
     rows = reference.layer_rows(NetSpec.parse(net), 3, 10)
-    total = outputs = layers = weights = spatial = 0
-    maps = []
+    total = outputs = layers = weights = 0
+    maps, at = [], Counter()
     for row in rows:
         if row["op"] not in ("avgpool", "linear"):
             maps.append(row["out_height"] ** 2 * row["out_channels"])
@@ -40,14 +41,15 @@ def naive(net):
         fan_in = row["in_channels"] // row["groups"] * row["kernel_h"] * row["kernel_w"]
         done = fan_in * row["out_channels"] * row["out_height"] ** 2
         total, layers = total + done, layers + 1
-        spatial += done * (row["kernel_h"] > 1)
+        at[row["out_height"]] += done
         # Two numbers of batch norm a channel after a convolution, one bias a class.
         weights += (fan_in + (1 if row["op"] == "linear" else 2)) * row["out_channels"]
     return {
         "log_macs": math.log10(total), "log_params": math.log10(weights), "log_outputs": math.log10(outputs),
         "log_stem_outputs": math.log2(maps[0]), "log_narrowest": math.log2(min(maps)),
-        "log_spatial_macs": math.log10(spatial), "log_field": math.log2(min(1, field_of(net))),
-        "log_side": math.log2(rows[0]["height"]), "log_depth": math.log2(layers),
+        "log_balanced_macs": 4 * math.log10(sum(each**0.25 for each in at.values())),
+        "log_field": math.log2(min(1, field_of(net))), "log_side": math.log2(rows[0]["height"]),
+        "log_depth": math.log2(layers),
     }  # fmt: skip
 
 
@@ -95,12 +97,21 @@ def test_nothing_has_no_features():
     assert {name: column.shape for name, column in features(empty).items()} == dict.fromkeys(FEATURES, (0,))
 
 
-def test_a_net_that_looks_at_single_positions_only_has_no_spatial_work():
-    """Made by hand; nets of the spaces have a stem of 3x3. One pixel of eight is seen."""
+def test_a_net_that_looks_at_single_positions_only_sees_one_of_eight():
+    """Made by hand; nets of the spaces have a stem of 3x3."""
     net = nn.Sequential(nn.Conv2d(3, 4, 1), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(4, 5))
     found = features(trace(net, (3, 8, 8)))
-    assert found["log_spatial_macs"].tolist() == [0.0]
     assert found["log_field"].tolist() == [math.log2(1 / 8)]
+
+
+def test_work_at_two_resolutions_counts_eight_times():
+    """The same number of operations, on one map and on two."""
+    equal = nn.Conv2d(8, 8, 3, padding=1, bias=False)
+    coarse = nn.Conv2d(8, 32, 3, padding=1, stride=2, bias=False)
+    one = features(trace(nn.Sequential(equal, nn.Conv2d(8, 8, 3, padding=1)), (8, 16, 16)))
+    two = features(trace(nn.Sequential(equal, coarse), (8, 16, 16)))
+    assert one["log_macs"] == two["log_macs"] == one["log_balanced_macs"]
+    assert two["log_balanced_macs"] == pytest.approx(one["log_macs"] + math.log10(8))
 
 
 class Branches(nn.Module):

@@ -15,18 +15,17 @@ from zeroshot.cost.counts import layer_macs, layer_outputs, layer_weights, macs,
 from zeroshot.net import (
     ADD,
     AVGPOOL,
-    CONV,
-    DEPTHWISE,
     HEIGHT,
     KERNEL_H,
     LINEAR,
     OP,
     OUT_HEIGHT,
+    OUT_WIDTH,
     RESIDUAL,
     SOURCE,
     LayerTable,
 )
-from zeroshot.types import BoolArray, FloatArray
+from zeroshot.types import FloatArray
 
 
 def log_macs(table: LayerTable) -> FloatArray:
@@ -58,9 +57,14 @@ def log_narrowest(table: LayerTable) -> FloatArray:
     return np.asarray(np.log2(np.minimum.reduceat(outputs, table.ptr[:-1])), np.float64)
 
 
-def log_spatial_macs(table: LayerTable) -> FloatArray:
-    """log10 of the multiply-accumulates in kernels over 1x1: the work that looks beyond one position."""
-    return _log10(per_net(table, np.where(_spatial(table), layer_macs(table), 0)))
+def log_balanced_macs(table: LayerTable) -> FloatArray:
+    """log10 of the multiply-accumulates as they count if those on n maps of different sizes count n^3 times.
+
+    (sum over sizes of map of its multiply-accumulates^1/4)^4, so evenly spread work counts in full, and a little work
+    at one more resolution counts little. Nets that are narrow and fine first, wide and coarse later, are better than
+    others with as many operations at one resolution.
+    """
+    return np.asarray(np.log10(np.maximum(_balanced(table.rows, table.ptr, layer_macs(table)), 1.0)), np.float64)
 
 
 def log_field(table: LayerTable) -> FloatArray:
@@ -83,8 +87,29 @@ def log_depth(table: LayerTable) -> FloatArray:
     return np.asarray(np.log2(np.maximum(per_net(table, (layer_weights(table) > 0).astype(np.int64)), 1)), np.float64)
 
 
-def _spatial(table: LayerTable) -> BoolArray:
-    return np.asarray((table.column("kernel_h") > 1) & np.isin(table.column("op"), (CONV, DEPTHWISE)))
+@numba.njit(cache=True)
+def _balanced(rows, ptr, done):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+    """(sum over sizes of map of done^1/4)^4 of each net, (n_nets,) float64."""
+    out = np.zeros(len(ptr) - 1)
+    for net in range(len(ptr) - 1):
+        first, last = ptr[net], ptr[net + 1]
+        roots = 0.0
+        for i in range(first, last):
+            height, width = rows[i, OUT_HEIGHT], rows[i, OUT_WIDTH]
+            known = False
+            for j in range(i - 1, first - 1, -1):
+                if rows[j, OUT_HEIGHT] == height and rows[j, OUT_WIDTH] == width:
+                    known = True
+                    break
+            if known:
+                continue
+            there = 0
+            for j in range(i, last):
+                if rows[j, OUT_HEIGHT] == height and rows[j, OUT_WIDTH] == width:
+                    there += done[j]
+            roots += there**0.25
+        out[net] = roots**4
+    return out
 
 
 @numba.njit(cache=True)
@@ -111,7 +136,7 @@ def _fields(rows, ptr):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
 FEATURES: dict[str, Callable[[LayerTable], FloatArray]] = {
     feature.__name__: feature
     for feature in (
-        log_macs, log_params, log_outputs, log_stem_outputs, log_narrowest, log_spatial_macs, log_field, log_side,
+        log_macs, log_params, log_outputs, log_stem_outputs, log_narrowest, log_balanced_macs, log_field, log_side,
         log_depth,
     )
 }  # fmt: skip

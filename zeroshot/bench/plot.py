@@ -68,10 +68,12 @@ def plotted(study: Study, kind: str = ".png") -> bytes:
 
 def _settle(figure: "Figure") -> None:
     """Lay out once and round: an .svg hashes the solver's last bits, which change with memory addresses."""
+    from matplotlib.transforms import Bbox
+
     figure.draw_without_rendering()
     figure.set_layout_engine("none")
     for axes in figure.axes:
-        axes.set_position([round(float(edge), 6) for edge in axes.get_position().bounds])
+        axes.set_position(Bbox([[round(float(x), 6) for x in corner] for corner in axes.get_position().get_points()]))
 
 
 def _correlations(axes: "Axes", verdicts: list[Verdict], ceiling: dict[str, float]) -> None:
