@@ -33,7 +33,7 @@ from benchmarks.pair_truth.evaluation import (
 )
 from benchmarks.pair_truth.fitting import Constants
 from benchmarks.pair_truth.market import MARKETS, Market, Terms, market
-from benchmarks.pair_truth.predictors import judge
+from benchmarks.pair_truth.predictors import BASELINES, judge
 from benchmarks.pair_truth.regroup import SHOWN
 from benchmarks.pair_truth.study import Sample, label_noise, zoo_sha256
 from benchmarks.tasks.levels import TaskNets
@@ -41,6 +41,7 @@ from zeroshot.bench.pair_truth import Zoo
 from zeroshot.types import FloatArray
 
 FEWER = (16, 32, 64)  # calibration nets
+CALIBRATED = (8,)  # trainings, where picks are among the nets
 TRAINED_PAIRS = 3  # as `zeroshot train` does by default
 Contests = dict[Terms, tuple[Contest, Contest]]
 
@@ -103,20 +104,23 @@ def study_pairs(held: Sample, given: Mapping[str, Predicted], found: Constants, 
             *show.fit_table(pairs_from(held, other, given, found.coupling), "single accuracies", covered)]  # fmt: skip
 
 
-def searching(on: Market, held: Sample, untrained: FloatArray, found: Constants, budgets: FloatArray) -> list[Regret]:
+def searching(
+    on: Market, held: Sample, untrained: FloatArray, found: Constants, budgets: FloatArray,
+    trained: Sequence[int] = TRAINED[1:],
+) -> list[Regret]:  # fmt: skip
     """What a user of the search has: pairs that are trained before one is taken, and `--calibrate N`."""
 
     def calibrating(n: int) -> Callable[[float], FloatArray]:
         def values(budget: float) -> FloatArray:
             def merit(accuracy: FloatArray) -> list[int]:
-                return in_order(on, on.predicted(accuracy, found.coupling), budget)
+                return in_order(on, on.predicted(accuracy, found.coupling, budget), budget)
 
             its = searched(held, found.model, n, merit)
-            return on.predicted(accuracies(its.mu), found.coupling)
+            return on.predicted(accuracies(its.mu), found.coupling, budget)
 
         return values
 
-    numbers = [n for n in TRAINED[1:] if n <= len(held) // 2]
+    numbers = [n for n in trained if n <= len(held) // 2]
     first = f"no training, best of the first {TRAINED_PAIRS} pairs"
     return [
         regret_of(on, first, whatever_the_budget(untrained), budgets, TRAINED_PAIRS),
@@ -130,11 +134,10 @@ def study_budgets(
     """Regret, and joint against separate against single."""
     lines: show.Lines = []
     contests: Contests = {}
-    values = None
     for terms in MARKETS:
         on = market(held, terms)
         budgets, shares = on.budgets(), shares_of(calibration, on)
-        values = values or {name: on.predicted(accuracies(each.mu), found.coupling) for name, each in given.items()}
+        values = {name: on.predicted(accuracies(each.mu), found.coupling) for name, each in given.items()}
         lines += [
             f"## Budgets: {terms.name}", "",
             f"{len(on.little):,} pairs of {len(held)} nets. Regret, points: accuracy of the best pair and threshold "
@@ -159,6 +162,34 @@ def study_budgets(
             *show.contest_table(terms, *contests[terms]),
         ]  # fmt: skip
     return lines, contests
+
+
+def study_picks(calibration: Sample, held: Sample, others: Sample, found: Constants) -> show.Lines:
+    """Regret where a search lives: with the field's nets, extremes and earlier favourites among those to choose from.
+
+    Args:
+        calibration: Nets that the constants are fitted to.
+        held: Held-out nets.
+        others: Nets of other kinds.
+        found: Constants that saw neither.
+    """
+    both, rows = held.joined(others), np.arange(len(calibration))
+    guides = {"no training": training_free(both, found.model).mu}
+    guides |= {name: way(calibration.inputs, rows, calibration.mu)(both.inputs) for name, way in BASELINES.items()}
+    lines: show.Lines = [
+        "## Budgets, with picks among the nets", "",
+        f"The {len(held)} held-out nets and {len(others)} that the sampler hardly draws: the field's families, "
+        "extremes, hand-made nets, and what earlier models liked best. Constants are fitted to the calibration nets "
+        "alone, so that no guide has seen any of them. Regret as above.", "",
+    ]  # fmt: skip
+    for terms in MARKETS:
+        on = market(both, terms)
+        budgets = on.budgets()
+        values = {name: on.predicted(accuracies(mu), found.coupling) for name, mu in guides.items()}
+        lines += [f"{len(on.little):,} pairs; {terms.name}:", "", *show.regret_table(terms, budgets.tolist(), [
+            *regrets(on, values, budgets), *searching(on, both, values["no training"], found, budgets, CALIBRATED),
+        ])]  # fmt: skip
+    return lines
 
 
 def study_size(

@@ -93,10 +93,16 @@ class Market:
     flash: FloatArray = field(repr=False)
     truth: FloatArray = field(repr=False)
 
-    def predicted(self, accuracy: FloatArray, coupling: Coupling) -> FloatArray:
-        """The copula's accuracy of every pair at every level, (n_pairs, levels)."""
-        a, b = accuracy[self.little, None], accuracy[self.big, None]
-        return cascade_accuracy(a, b, GRID / LEVELS, coupling)
+    def predicted(self, accuracy: FloatArray, coupling: Coupling, budget: float = inf) -> FloatArray:
+        """The copula's accuracy of every pair at every level, (n_pairs, levels); -inf where it costs more or too much.
+
+        Most levels of most pairs are of no use, and the copula is what takes time.
+        """
+        pair, level = np.nonzero((self.cost <= budget) & (self.cost < inf))
+        found = np.full(self.cost.shape, -inf)
+        little, big = accuracy[self.little[pair]], accuracy[self.big[pair]]
+        found[pair, level] = cascade_accuracy(little, big, GRID[level] / LEVELS, coupling)
+        return found
 
     def budgets(self) -> FloatArray:
         """The grid: evenly in logarithms from three times the cheapest net to three quarters of the dearest one."""

@@ -112,7 +112,9 @@ def run(
         lines += chapters.study_coupling(calibration, held, found, own, other)
         lines += chapters.study_pairs(held, given, found, other)
         tables, contests = chapters.study_budgets(calibration, held, given, found)
-        lines += tables + chapters.study_size(
+        alone = on_cifar10(fit(calibration, own, None, stored_tasks()))
+        lines += tables + chapters.study_picks(calibration, held, learnt.others, alone)
+        lines += chapters.study_size(
             calibration, held, found, other, lambda part: on_cifar10(fit(part, curves(part), None, stored_tasks()))
         )
         lines += chapters.study_transfer(held, found, own, learnt.tasks)

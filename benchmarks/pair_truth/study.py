@@ -85,6 +85,11 @@ class Sample:
         zoo = Zoo(tuple(self.zoo.nets[i] for i in rows), self.zoo.labels)
         return Sample(zoo, self.inputs.take(rows), tuple(self.half[i] for i in rows))
 
+    def joined(self, other: "Sample") -> "Sample":
+        """Both as one, nets of the same images."""
+        zoo = Zoo(self.zoo.nets + other.zoo.nets, self.zoo.labels)
+        return Sample(zoo, self.inputs.joined(other.inputs), self.half + other.half)
+
     @property
     def accuracy(self) -> FloatArray:
         """On the test images, (n,)."""
