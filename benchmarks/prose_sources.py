@@ -11,6 +11,7 @@ NASBENCH = "NAS-Bench-201, weights of the zoo"
 CHOSEN = "sizes of features and probed scores, ranks mixed in"
 TRUTH, BENCH, PAIR, FIRMWARE = "pair_truth.md", "proxy_bench.csv", "cifar10_pair.md", "cifar10_firmware.md"
 MACS, LATENCY = "Budgets: expected MACs", "Budgets: expected latency"
+PICKS = "Budgets, with picks among the nets"
 ERROR = "MAE, points"
 TASKS = ("cifar10", "cifar100", "imagenet16-120")
 ALL, EVERY, ALIVE = "all cells", "cells with every proxy", "no dead operations"

@@ -11,6 +11,7 @@ from benchmarks.prose_sources import (
     LATENCY,
     MACS,
     PAIR,
+    PICKS,
     TASKS,
     TRUTH,
     UNSEEN,
@@ -34,6 +35,11 @@ FAMILIES = "other nets, each family left out"
 def _lost(way: str) -> str:
     """Mean regret under budgets of MACs, and of latency."""
     return " and ".join(cell(TRUTH, each, way, "mean") for each in (MACS, LATENCY))
+
+
+def _lost_among_picks(way: str) -> str:
+    """The same with the field's nets and earlier favourites among those to choose from."""
+    return " and ".join(cell(TRUTH, PICKS, way, "mean", table) for table in (0, 1))
 
 
 def _journey() -> list[list[str]]:
@@ -77,6 +83,11 @@ def headlines() -> str:
                 f"{_lost('MACs only')} number of MACs, {_lost('random')} at random",
             ],
             ["the same, after eight short trainings", f"{_lost('--calibrate 8')} points", ""],
+            [
+                "the same, 62 nets of the field's families among those to choose from",
+                f"{_lost_among_picks('no training')} points",
+                f"{_lost_among_picks('MACs only')} number of MACs, {_lost_among_picks('random')} at random",
+            ],
             *_journey(),
             [
                 "error of a pair's accuracy, its two nets' accuracies given",
@@ -169,6 +180,7 @@ def regret() -> str:
     """Regret of several ways to pick a pair."""
     ways = {
         "a random pair": "random",
+        "by MACs alone": "MACs only",
         "from layers alone, nothing probed": "no training, layers alone",
         "shipped, no training": "no training",
         "the same, best of the first three, as `zeroshot train` trains them": "no training, best of the first 3 pairs",
@@ -176,11 +188,13 @@ def regret() -> str:
         "`--calibrate 16`": "--calibrate 16",
         "true accuracies of the single nets": "true single accuracies",
     }
+    columns = [tables(section(TRUTH, MACS))[0], tables(section(TRUTH, LATENCY))[0], *tables(section(TRUTH, PICKS))]
     body = [
-        [label, *(f"{cell(TRUTH, at, way, 'mean')} ({cell(TRUTH, at, way, 'worst')})" for at in (MACS, LATENCY))]
+        [label, *(f"{of[way]['mean']} ({of[way]['worst']})" if way in of else "–" for of in columns)]
         for label, way in ways.items()
     ]
-    return markdown(["regret, points, mean (worst) over 12 budgets", "MACs", "latency, with flash and SRAM"], body)
+    heads = ["MACs", "latency, with flash and SRAM", "MACs, picks among the nets", "latency, picks among the nets"]
+    return markdown(["regret, points, mean (worst) over 12 budgets", *heads], body)
 
 
 def joint() -> str:

@@ -1,7 +1,7 @@
 """The fitted constants on nets that they never saw: single nets, error bars, N trainings, pairs, another task."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from scipy.special import ndtri
@@ -25,8 +25,8 @@ from benchmarks.tasks.traits import read_traits
 from zeroshot.accuracy.calibration import Calibration, calibrated, updated
 from zeroshot.accuracy.model import PROBED as SHIPPED
 from zeroshot.accuracy.model import Z80, AccuracyModel, expected_accuracy, net_sd
-from zeroshot.cascade.copula import PRIOR_COUPLING, Coupling, cascade_accuracy
-from zeroshot.searching.error_bars import pair_interval, pair_spread
+from zeroshot.cascade.copula import PRIOR_COUPLING, Coupling
+from zeroshot.searching.error_bars import pair_interval
 from zeroshot.types import BoolArray, FloatArray, Int64Array
 
 TRAINED = (0, 4, 8, 16)
@@ -244,10 +244,12 @@ def pairs_covered(held: Sample, found: Curves, given: Predicted, coupling: Coupl
     sd = net_sd(held.inputs.known, model)
     known = (a, sd[found.little[rows]]), (b, sd[found.big[rows]])
     measured = found.accuracy[rows, column]
-    low, high = pair_interval(*known, p, model, coupling)
-    miss = np.abs(cascade_accuracy(a, b, p, coupling) - measured)
-    inside = (low <= measured) & (measured <= high)
-    return float(inside.mean()), float((miss <= Z80 * pair_spread(*known, p, coupling)).mean())
+
+    def inside(its: AccuracyModel) -> float:
+        low, high = pair_interval(*known, p, its, coupling)
+        return float(((low <= measured) & (measured <= high)).mean())
+
+    return inside(model), inside(replace(model, sd_task=0.0, counted=0))
 
 
 @dataclass(frozen=True, eq=False)

@@ -10,7 +10,7 @@ from benchmarks.pair_truth.couplings import constant, curves
 from benchmarks.pair_truth.predictors import TRUST
 from benchmarks.pair_truth.run import FOLDER, learn
 from benchmarks.script import RESULTS, Arguments, exit_code, parser
-from benchmarks.tasks import calibrating
+from benchmarks.tasks import calibrating, halving
 from benchmarks.tasks import report as show
 from benchmarks.tasks.levels import CIFAR10, read_task, steps_effect
 from benchmarks.tasks.nasbench201 import load_cells
@@ -37,6 +37,7 @@ def main(arguments: Arguments = None) -> None:
         calibrating.world(name, sample, whole)
         for name, sample in (("zoo, held-out half", learnt.held), ("other nets", learnt.others))
     ]
+    worlds = [*on_cifar10, *calibrating.worlds(own, learnt.tasks, PROBED, steps_effect())]
     lines = [
         "# How far predictions carry", "",
         "Signed Spearman correlations of accuracy with the size that a search gives nets, and with single proxies. "
@@ -66,7 +67,12 @@ def main(arguments: Arguments = None) -> None:
         "alone, whichever is expected to be better. `regret`: accuracy of the best choice on these test images minus "
         "that of the first choice; `its error` and `its bias`: expected minus measured. Training a net is looking at "
         "its validation accuracy.", "",
-        *calibrating.lines([*on_cifar10, *calibrating.worlds(own, learnt.tasks, PROBED, steps_effect())]),
+        *calibrating.lines(worlds),
+        "## More nets for fewer epochs", "",
+        "The same first choices, among nets that were looked at, by what the trainings are spent on: taken at once, in "
+        "the order in which no training would pick them. What is known of a net that was cut short is its lowest loss "
+        "on validation images so far and its size, weighed as on the other populations.", "",
+        *halving.lines(worlds),
         "## Pairs", "",
         "Mean error in points of pairs at escalation rates of 5 to 60 %, the true accuracies of their nets given: the "
         "copula with the shipped constants, with one gamma and kappa for all pairs of CIFAR-10, and with none.", "",

@@ -37,21 +37,23 @@ class World:
         sample: Its nets.
         prior: The model for its task.
         measured: (n,) accuracies on validation images, classes with their shares in the test half.
+        images: So many validation images, equally weighted, would count as exactly as these do.
     """
 
     name: str
     sample: Sample
     prior: AccuracyModel
     measured: FloatArray = field(repr=False)
+    images: int
 
 
 def world(name: str, sample: Sample, prior: AccuracyModel) -> World:
     """One population."""
     labels, test = sample.zoo.labels["validation"].astype(np.int64), sample.zoo.labels["test"].astype(np.int64)
     weights = class_weights(labels, test, int(max(labels.max(), test.max())) + 1)
-    n = len(labels)
+    n = round(1 / float(np.square(weights).sum()))  # smoothed as a search smooths what it measures
     right = [float(weights @ (net.answers.predicted["validation"] == labels)) for net in sample.zoo.nets]
-    return World(name, sample, prior, (np.array(right) * n + 0.5) / (n + 1))
+    return World(name, sample, prior, (np.array(right) * n + 0.5) / (n + 1), n)
 
 
 def worlds(tasks: Sequence[TaskNets], every: Sequence[TaskNets], model: AccuracyModel, steps: float) -> list[World]:
@@ -159,7 +161,7 @@ def _choose(its: World, one: Game, n: int, way: Way) -> tuple[float, float, floa
     inputs, sample = its.sample.inputs, its.sample
     fused, known = inputs.fused(), inputs.everything
     sizes = believed(fused, known, its.prior)
-    found = Calibration(its.prior, sizes, max(n, 1), len(sample.zoo.labels["validation"]))
+    found = Calibration(its.prior, sizes, max(n, 1), its.images)
 
     def expected() -> FloatArray:
         return found.model.intercept + believed(fused, known, found.model)

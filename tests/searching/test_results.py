@@ -18,7 +18,7 @@ from zeroshot.cost.engines import load_engine
 from zeroshot.cost.nets import NetCosts, platform
 from zeroshot.runs.rows import CANDIDATES, PAIRS, SINGLES
 from zeroshot.searching.candidates import Candidates
-from zeroshot.searching.error_bars import gain_error, net_interval, pair_interval, pair_spread
+from zeroshot.searching.error_bars import gain_error, net_interval, pair_interval
 from zeroshot.searching.layers import LayerScores
 from zeroshot.searching.listing import ALONE, pair_rows, single_rows
 from zeroshot.searching.population import Contenders, Population, single_fits, single_front
@@ -44,6 +44,7 @@ def population(n=N, seed=0):
 
 # Of a task, with enough images that counting does not matter.
 MODEL = replace(PROBED, sd_task=0.15, counted=0)
+NETS_ALONE = replace(MODEL, sd_task=0.0)
 
 
 # ---- spreads
@@ -61,8 +62,8 @@ def test_the_spread_of_a_pair_is_that_of_sampled_probits(a_l, a_b, p):
         return cascade_accuracy(little, big, p, PRIOR_COUPLING)
 
     known = (np.array([a_l]), np.array([0.07])), (np.array([a_b]), np.array([0.1]))
-    nets = pair_spread(*known, np.array([p]), PRIOR_COUPLING)
-    assert nets[0] == pytest.approx(drawn(0.0).std(), rel=0.15)
+    low, high = pair_interval(*known, np.array([p]), NETS_ALONE, PRIOR_COUPLING)
+    assert (high - low)[0] / 2 == pytest.approx(Z80 * drawn(0.0).std(), rel=0.15)
     counted = rng.binomial(images, drawn(task)) / images
     low, high = pair_interval(*known, np.array([p]), replace(MODEL, counted=images), PRIOR_COUPLING)
     assert ((low[0] <= counted) & (counted <= high[0])).mean() == pytest.approx(0.8, abs=0.03)
@@ -81,9 +82,9 @@ def test_the_interval_of_a_net_holds_four_fifths_of_counted_accuracies_and_misse
 
 def test_a_pair_that_escalates_everything_spreads_like_its_big_net_and_nothing_like_its_little():
     a_l, a_b, sd = np.array([0.6, 0.6]), np.array([0.8, 0.8]), np.full(2, 0.1)
-    nets = pair_spread((a_l, sd), (a_b, sd), np.array([0.0, 1.0]), PRIOR_COUPLING)
-    alone = [(ndtr(ndtri(a[0]) + 0.1) - ndtr(ndtri(a[0]) - 0.1)) / 2 for a in (a_l, a_b)]
-    assert nets.tolist() == pytest.approx(alone, abs=1e-9)
+    low, high = pair_interval((a_l, sd), (a_b, sd), np.array([0.0, 1.0]), NETS_ALONE, PRIOR_COUPLING)
+    for end, side in ((low, -1), (high, 1)):
+        assert end.tolist() == pytest.approx([ndtr(ndtri(a[0]) + side * Z80 * 0.1) for a in (a_l, a_b)], abs=1e-9)
 
 
 # ---- single nets

@@ -4,6 +4,7 @@ import tempfile
 from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import cached_property
 from math import ceil, inf
 from pathlib import Path
 
@@ -101,7 +102,7 @@ class Trainings:
     @property
     def images(self) -> int:
         """So many validation images, equally weighted, would count as exactly as these do."""
-        return round(1 / float(np.square(self._weights()).sum()))
+        return round(1 / float(np.square(self._weights).sum()))
 
     def affordable(self, wanted: Int64Array, trained: Int64Array) -> Int64Array:
         """Those of the wanted nets, in their order, for which there is time after those that were trained."""
@@ -126,7 +127,7 @@ class Trainings:
         """
         split, recipe = self.split, Recipe(epochs=self.epochs, patience=0)
         wanted = [job_of(net, split.dataset, recipe, self.seed, threads=1) for net in nets]
-        labels, weights = split.labels("validation"), self._weights()
+        labels, weights = split.labels("validation"), self._weights
         with ExitStack() as stack:
             where = self.folder or Path(stack.enter_context(tempfile.TemporaryDirectory()))
             train_all(wanted, split, where, processes(wanted, split, self.jobs), self.report, "training")
@@ -135,6 +136,7 @@ class Trainings:
         counted = (right * self.images + 0.5) / (self.images + 1)
         return np.asarray(ndtr(ndtri(counted) + self.gained))
 
+    @cached_property
     def _weights(self) -> FloatArray:
         data = self.split.dataset
         return class_weights(self.split.labels("validation"), data.y_test, data.classes)

@@ -17,21 +17,6 @@ from zeroshot.types import BoolArray, FloatArray
 Known = tuple[FloatArray, FloatArray]  # accuracies, and the standard deviations of their probits
 
 
-def pair_spread(little: Known, big: Known, p: FloatArray, coupling: Coupling) -> FloatArray:
-    """Standard deviations of pair accuracies from what is not known of the two nets, which are independent.
-
-    Args:
-        little: Of the little nets.
-        big: Of the big ones.
-        p: Escalation rates.
-        coupling: The copula's constants.
-    """
-    moved = _pair(little, big, p, coupling)
-    own = (moved(little[1], 0.0) - moved(-little[1], 0.0)) / 2
-    other = (moved(0.0, big[1]) - moved(0.0, -big[1])) / 2
-    return np.asarray(np.hypot(own, other), np.float64)
-
-
 def net_interval(accuracy: FloatArray, sd: FloatArray, model: AccuracyModel) -> tuple[FloatArray, FloatArray]:
     """Ends of the 80 % intervals of measured accuracies of nets: their own, the task's part, and what counting adds.
 
@@ -47,7 +32,15 @@ def net_interval(accuracy: FloatArray, sd: FloatArray, model: AccuracyModel) -> 
 def pair_interval(
     little: Known, big: Known, p: FloatArray, model: AccuracyModel, coupling: Coupling
 ) -> tuple[FloatArray, FloatArray]:
-    """The same of pairs; arguments as `pair_spread` and `net_interval`."""
+    """The same of pairs, of whose two nets nothing is known jointly but the task's part.
+
+    Args:
+        little: Of the little nets.
+        big: Of the big ones.
+        p: Escalation rates.
+        model: Of the task.
+        coupling: The copula's constants.
+    """
     moved = _pair(little, big, p, coupling)
     accuracy, task = moved(0.0, 0.0), Z80 * model.sd_task
     counting = Z80 * counting_spread(accuracy, model.counted)
