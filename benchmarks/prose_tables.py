@@ -84,7 +84,7 @@ def headlines() -> str:
             ],
             ["the same, after eight short trainings", f"{_lost('--calibrate 8')} points", ""],
             [
-                "the same, 62 nets of the field's families among those to choose from",
+                "lost without training where 62 nets of the field's families can be chosen, too",
                 f"{_lost_among_picks('no training')} points",
                 f"{_lost_among_picks('MACs only')} number of MACs, {_lost_among_picks('random')} at random",
             ],
