@@ -29,16 +29,16 @@ def canonical(values: Int32Array) -> Int64Array:
     >>> one == other
     True
     """
-    values = np.asarray(values, np.int64)
-    most = (values.shape[1] - NET_FIELDS) // STAGE_FIELDS
-    stages = values[:, NET_FIELDS:].reshape(len(values), most, STAGE_FIELDS)
+    wide: Int64Array = np.asarray(values, np.int64)
+    most = (wide.shape[1] - NET_FIELDS) // STAGE_FIELDS
+    stages = wide[:, NET_FIELDS:].reshape(len(wide), most, STAGE_FIELDS)
     block, kernel, expansion, width, depth, stride = np.moveaxis(stages, 2, 0)
-    depth = np.where(np.arange(most) < values[:, 3, None], depth, 0)
-    heads = (values[:, 4] > 0).astype(np.int64)
+    depth = np.where(np.arange(most) < wide[:, 3, None], depth, 0)
+    heads = (wide[:, 4] > 0).astype(np.int64)
     ends = np.cumsum(depth, axis=1)
     total = depth.sum(axis=1)
-    out = np.zeros((len(values), 3 + int((total + heads).max(initial=0))), np.int64)
-    out[:, :3] = values[:, :3]
+    out = np.zeros((len(wide), 3 + int((total + heads).max(initial=0))), np.int64)
+    out[:, :3] = wide[:, :3]
     place = np.arange(out.shape[1] - 3)
     of = np.where(block == BOTTLENECK_BLOCK, expansion, 1)
     leading, following = _code(block, kernel, of, width, stride), _code(block, kernel, of, width, 1)
@@ -47,7 +47,7 @@ def canonical(values: Int32Array) -> Int64Array:
         code = np.where(place == first, leading[:, s, None], following[:, s, None])
         out[:, 3:] += np.where((place >= first) & (place < last), code, 0)
     rows = np.flatnonzero(heads)
-    out[rows, 3 + total[rows]] = _code(CONV_BLOCK, 1, 1, values[rows, 4], 1)
+    out[rows, 3 + total[rows]] = _code(CONV_BLOCK, 1, 1, wide[rows, 4], 1)
     return out
 
 

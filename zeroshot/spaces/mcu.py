@@ -5,7 +5,9 @@ integers, enumerating is counting, and a sub-space is the same class with fewer 
 """
 
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import product
+from math import prod
 
 import numpy as np
 
@@ -72,12 +74,13 @@ class McuSpace:
             )
         return cls(resolutions=fitting)
 
+    @cached_property
     def _groups(self) -> list[_Group]:
         per_stage = len(self.blocks) * len(self.kernels) * len(self.widths) * len(self.depths)
         groups = []
         for resolution, stages in product(self.resolutions, range(self.min_stages, self.max_stages + 1)):
             choices = product(self.stem_strides, *[self.strides] * stages)
-            kept = [c for c in choices if -(-resolution // int(np.prod(c))) >= 2]
+            kept = [c for c in choices if -(-resolution // prod(c)) >= 2]
             patterns = np.array(kept, np.int32).reshape(len(kept), stages + 1)
             size = len(kept) * len(self.stem_widths) * len(self.heads) * per_stage**stages
             groups.append(_Group(resolution, stages, patterns, size))
@@ -85,7 +88,7 @@ class McuSpace:
 
     def count(self) -> int:
         """Number of nets, exactly."""
-        return sum(group.size for group in self._groups())
+        return sum(group.size for group in self._groups)
 
     def decode(self, numbers: Int64Array) -> Int32Array:
         """Spec array of the nets with these numbers: (n,) int64 in `range(count)` -> (n, 5 + 6 * max_stages) int32.
@@ -94,7 +97,7 @@ class McuSpace:
             UsageError: A number outside the space.
         """
         numbers = np.asarray(numbers, np.int64)
-        groups = self._groups()
+        groups = self._groups
         ends = np.cumsum([group.size for group in groups])
         if len(numbers) and (numbers.min() < 0 or numbers.max() >= ends[-1]):
             raise UsageError(f"Net numbers run from 0 to {ends[-1] - 1}.")
@@ -133,7 +136,7 @@ class McuSpace:
             UsageError: The net is not in the space; the message names the first field that is not a choice.
         """
         offset = 0
-        for group in self._groups():
+        for group in self._groups:
             if group.resolution == net.resolution and group.stages == len(net.stages):
                 return offset + self._encode_in(net, group)
             offset += group.size
@@ -177,7 +180,7 @@ class McuSpace:
         """
         if stages is None:
             return self.decode(rng.integers(0, self.count(), n))
-        groups = self._groups()
+        groups = self._groups
         sizes = np.array([group.size if group.stages == stages else 0 for group in groups])
         starts = np.concatenate([[0], np.cumsum([group.size for group in groups])[:-1]])
         if not sizes.sum():
