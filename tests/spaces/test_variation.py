@@ -13,6 +13,7 @@ from zeroshot.errors import UsageError
 from zeroshot.net import NetSpec, layer_table, spec_array, spec_of
 from zeroshot.spaces import McuSpace
 from zeroshot.spaces.canonical import canonical
+from zeroshot.spaces.scaling import scaled
 
 from ..strategies import examples, specs
 
@@ -154,3 +155,43 @@ def test_a_space_of_one_net_has_no_mutants():
     one = McuSpace((8,), (8,), (1,), 2, 2, (("c", 1),), (3,), (8,), (1,), (1,), (0,))
     with pytest.raises(UsageError, match="no mutants"):
         one.mutate(one.decode(np.zeros(1, np.int64)), np.random.default_rng(0))
+
+
+TOWER = NetSpec.parse("r32-s32-d3w64x1-d3w128x2/2-d3w256x2/2-d3w512x2/2")  # MobileNetV1 at width 1
+
+
+def test_scaled_nets_hold_the_family_that_people_make_by_hand():
+    nets = scaled(McuSpace.for_images(32), [TOWER])
+    names = {str(spec_of(row)) for row in nets}
+    assert len(names) == len(nets) > 300
+    assert {
+        "r32-s8-d3w16x1-d3w32x2/2-d3w64x2/2-d3w128x2/2", "r32-s8/2-d3w16x1-d3w32x1/2-d3w64x1/2-d3w128x1/2",
+        "r24-s8-d3w16x2-d3w32x4/2-d3w64x4/2-d3w128x4/2",
+    } <= names  # fmt: skip
+
+
+@pytest.mark.parametrize("space", [McuSpace.for_images(32), McuSpace.for_images(8), TIGHT], ids=["32", "8", "tight"])
+def test_scaled_nets_are_in_the_space_and_keep_blocks_and_strides(space):
+    nets = [NetSpec.parse("r32-s16-c3w16x1-c5w32x2/2-h100"), NetSpec.parse("r16-s8/2-m3e6w16x3/2"), TOWER]
+    found = [spec_of(row) for row in scaled(space, nets)]
+    assert all(net in space for net in found)
+    kinds = {tuple((stage.block, stage.stride) for stage in net.stages) for net in found}
+    assert kinds <= {(("c", 1), ("c", 2)), (("m", 2),), (("d", 1), ("d", 2), ("d", 2), ("d", 2))}
+    assert (("c", 1), ("c", 2)) in kinds
+    assert {net.resolution for net in found} == set(space.resolutions)
+
+
+def test_rounding_is_to_the_nearest_ratio():
+    space = McuSpace((8,), (8, 32), (1,), 1, 1, (("m", 2), ("m", 6)), (3, 7), (8, 16, 64), (1, 4), (1,), (0, 64))
+    found = {str(spec_of(row)) for row in scaled(space, [NetSpec.parse("r8-s20-m5e3w30x2-h50")])}
+    assert "r8-s32-m7e2w16x1-h64" in found  # 20 to 32, 5 to 7, 3 to 2, 30 to 16, 2 to 1, 50 to 64
+    assert {name for name in found if "h0" in name or "-h" not in name} == set()
+
+
+def test_what_a_space_has_no_place_for_is_left_out():
+    space = McuSpace((8,), (8,), (1,), 2, 2, (("c", 1),), (3,), (8, 16), (1,), (1, 2), (0,))
+    others = ("r8-s8-d3w8x1-d3w8x1", "r8-s8-c3w8x1", "r8-s8/2-c3w8x1/2-c3w8x1/2", "r8-s8-c3w8x1-c3w8x1-c3w8x1")
+    assert len(scaled(space, list(map(NetSpec.parse, others[:2] + others[3:])))) == 0
+    assert {str(spec_of(row)) for row in scaled(space, [NetSpec.parse(others[2])])} == {
+        "r8-s8-c3w8x1/2-c3w8x1/2", "r8-s8-c3w16x1/2-c3w16x1/2"}  # fmt: skip
+    assert scaled(space, []).shape == (0, 17)
