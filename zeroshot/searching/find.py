@@ -1,13 +1,14 @@
 """The candidates of a search: its strategy, told what to look for, and the nets that the user named."""
 
+from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
 
 from zeroshot.accuracy.features import features
-from zeroshot.accuracy.model import STATIC, net_sd, size
+from zeroshot.accuracy.model import STATIC, AccuracyModel, net_sd, size
 from zeroshot.cascade.policy import MIN_RATE
-from zeroshot.cost.nets import NetCosts, net_costs
+from zeroshot.cost.nets import NetCosts, Platform, net_costs
 from zeroshot.errors import InfeasibleError
 from zeroshot.net import layer_table, spec_of
 from zeroshot.scoring.population import default_jobs
@@ -36,18 +37,33 @@ def find_candidates(problem: SearchProblem, task: TaskSample) -> Candidates:
 def goal_of(problem: SearchProblem, task: TaskSample) -> Goal:
     """What the options ask a strategy for."""
     model, options = STATIC.on(task.traits), problem.options
-
-    def judge(values: Int32Array) -> Judged:
-        table = layer_table(values, problem.channels, problem.classes)
-        known = features(table)
-        costs = net_costs(table, problem.platform.board, problem.platform.engine)
-        return Judged(costs, model.intercept + size(known, model), net_sd(known, model))
-
+    judge = layer_judge(model, problem.channels, problem.classes, problem.platform)
     return Goal(
         problem.space, judge, problem.cost_of, problem.platform, problem.budgets, options.nets,
         scored_nets(options), problem.space.array(list(problem.seeds)), model.sd_net,
         max(1 / problem.classes, model.guessed), threads=options.jobs or default_jobs(),
     )  # fmt: skip
+
+
+def layer_judge(
+    model: AccuracyModel, channels: int, classes: int, platform: Platform
+) -> Callable[[Int32Array], Judged]:
+    """A function of spec arrays: what layers say of nets.
+
+    Args:
+        model: Of the task; without probed evidence.
+        channels: Of the images.
+        classes: Of the data.
+        platform: Where nets run.
+    """
+
+    def judge(values: Int32Array) -> Judged:
+        table = layer_table(values, channels, classes)
+        known = features(table)
+        costs = net_costs(table, platform.board, platform.engine)
+        return Judged(costs, model.intercept + size(known, model), net_sd(known, model))
+
+    return judge
 
 
 def scored_nets(options: SearchOptions) -> int:
