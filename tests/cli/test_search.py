@@ -141,7 +141,7 @@ def bad_data(tmp_path):
         (["--proxies", "macs,zicco"], 2, ["Did you mean zico?"]),
         (["--proxies", ""], 2, ["static proxy"]),
         (["--strategy", "evolve"], 2, ["Did you mean evolution?"]),
-        (["--scored", "100"], 2, ["--scored 100", "--strategy"]),
+        (["--strategy", "random", "--scored", "100"], 2, ["--scored 100", "--strategy"]),
         (["--seeds", "r8-s8-c3w8x1"], 2, ["--seeds", "1 stages"]),
         (["--seeds", "r8-s32-m7e6w128x4-m7e6w128x4", "--latency", "1ms"], 3, ["--seeds", "Raise --latency"]),
         (["--objectives", "latency"], 2, ["accuracy"]),

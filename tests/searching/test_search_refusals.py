@@ -61,7 +61,7 @@ def test_an_impossible_budget_is_named_and_its_need_suffices(name, limit, tmp_pa
         ({"latency": -1}, ["`latency`", "50ms"]),
         ({"strategy": "evolutoin"}, ["strategy 'evolutoin'", "Did you mean evolution?"]),
         ({"strategy": "evolution", "scored": 0}, ["`scored`", "at least 1"]),
-        ({"scored": 500}, ["`scored` 500", "`random`", "`strategy`"]),
+        ({"strategy": "random", "scored": 500}, ["`scored` 500", "`random`", "`strategy`"]),
         ({"seeds": ["r8-s8"]}, ["'r8-s8' is not a net spec"]),
         ({"seeds": ["r8-s8-c3w8x1-c3w9x1"]}, ["`seeds`", "width of stage 2", "9"]),
         ({"seeds": ["r32-s8-c3w8x1-c3w8x1"]}, ["`seeds`", "32 px"]),
