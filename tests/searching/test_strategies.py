@@ -208,6 +208,20 @@ def test_layers_hold_the_front_of_each_need_and_then_what_follows():
     assert by_layers(needs, mu, np.array([7, 3]), 60).tolist() == [3, 7]
 
 
+def test_a_layer_without_room_for_all_is_thinned_evenly():
+    """Nets that are the better the slower: the first layer holds them all."""
+    cost = np.geomspace(1, 100, 101)
+    kept = by_layers(np.column_stack([cost, cost, cost]), cost, np.arange(101), 5)
+    assert kept.tolist() == [0, 25, 50, 75, 100]
+
+
+@pytest.mark.parametrize("name", sorted({*LOOKING} - {"stratified"}))  # which keeps strata, pairs or not
+@pytest.mark.parametrize("nets", [1, 5, 30])
+def test_few_candidates_still_make_a_pair_without_any_budget(name, nets):
+    """The two nets of the best pair that was seen are among them, however few are kept."""
+    assert best_pair(found(name, nets=nets, budgets=Budgets()), Budgets()) > 0.5
+
+
 def test_pareto_ranks_are_those_of_peeling_off_fronts():
     points = np.random.default_rng(1).integers(0, 6, (80, 3)).astype(float)
     expected, left, layer = np.zeros(80, int), set(range(80)), 0

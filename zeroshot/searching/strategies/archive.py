@@ -15,6 +15,7 @@ from zeroshot.types import BoolArray, FloatArray, Int32Array, Int64Array
 
 NOWHERE = -1  # row of a net that meets the budgets neither alone nor in a pair, or that was not judged
 PATIENCE = 10  # rounds without a new net, after which a strategy has seen what it can reach
+FEW = 160  # candidates of a role; of fewer, layers alone may hold no two nets that make a pair
 ALONE = 4  # candidates of a role for each single net beside them
 CHUNK = 10_000  # nets laid out at a time
 
@@ -131,9 +132,21 @@ class Archive:
         )  # fmt: skip
 
     def worthiest(self) -> Candidates:
-        """As many candidates as the goal wants; see `best`."""
+        """As many candidates as the goal wants, see `best`; if few, half of them the nets of the best pairs."""
         n = self.goal.nets
-        return self.candidates(self.best(self.little, n), self.best(self.big, n))
+        littles, bigs = self.best(self.little, max(n, FEW)), self.best(self.big, max(n, FEW))
+        ranking = self.rank(littles, bigs, n) if n < FEW else None
+        if ranking is None:
+            return self.candidates(littles, bigs)
+        paired = [littles[ranking.top.little], bigs[ranking.top.big]]
+        return self.candidates(*(self._few(*each) for each in zip((littles, bigs), paired, strict=True)))
+
+    def _few(self, rows: Int64Array, paired: Int64Array) -> Int64Array:
+        n = self.goal.nets
+        _, first = np.unique(paired, return_index=True)
+        chosen = paired[np.sort(first)][: max(n // 2, 1)]
+        rest = by_layers(self.needs(), self.mu, np.setdiff1d(rows, chosen), n - len(chosen))
+        return np.union1d(chosen, rest)
 
 
 def by_layers(needs: FloatArray, mu: FloatArray, rows: Int64Array, n: int) -> Int64Array:
@@ -157,7 +170,12 @@ def by_layers(needs: FloatArray, mu: FloatArray, rows: Int64Array, n: int) -> In
     layer = np.full(len(rows), len(rows))
     for cost in (*logs.T, together):
         layer = np.minimum(layer, _layers(cost, mu[rows], n))
-    return np.sort(rows[np.lexsort((-mu[rows], layer))[:n]])
+    inner = np.flatnonzero(layer < np.sort(layer)[n])
+    # Of the layer that there is no room for: evenly, from fast to slow.
+    outer = np.flatnonzero(layer == np.sort(layer)[n])
+    outer = outer[np.argsort(logs[outer, 0], kind="stable")]
+    places = np.linspace(0, len(outer) - 1, n - len(inner)).astype(np.int64)
+    return np.sort(rows[np.concatenate([inner, outer[places]])])
 
 
 def _layers(cost: FloatArray, mu: FloatArray, n: int) -> Int64Array:
