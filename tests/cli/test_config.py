@@ -17,6 +17,8 @@ VALUES = {
     "per_net": ("1", 1), "shortlist": ("7", 7), "proxies": ("macs,naswot", ["macs@1", "naswot@1"]),
     "objectives": ("accuracy,energy", ["accuracy", "energy"]), "batch": ("16", 16), "seed": ("5", 5),
     "space": ("mcu", "mcu"), "calibrate": ("4", 4), "calibrate_epochs": ("3", 3),
+    "strategy": ("grid", "grid"), "scored": ("500", 500),
+    "seeds": ("r8-s8-c3w8x1-c3w8x1,r8-s8-c3w8x1-d3w8x1", ["r8-s8-c3w8x1-c3w8x1", "r8-s8-c3w8x1-d3w8x1"]),
 }  # fmt: skip
 LIMITS = ("flash", "sram", "latency", "energy", "worst_latency", "escalation")
 
@@ -44,7 +46,8 @@ def test_each_setting_from_flag_environment_and_file(cli, tmp_path, name):
     (tmp_path / "s.toml").write_text(f"{name} = {text if text.replace('.', '').isdigit() else json.dumps(text)}\n")
     default = resolved(cli("search", "--dry-run", "--json"), name)
     assert default != value or name == "space"
-    run = ("search", "--dry-run", "--json", *(("--calibrate", "2") if name == "calibrate_epochs" else ()))
+    besides = {"calibrate_epochs": ("--calibrate", "2"), "scored": ("--strategy", "uniform")}
+    run = ("search", "--dry-run", "--json", *besides.get(name, ()))
     for result in (
         cli(*run, f"--{name.replace('_', '-')}", text), cli(*run, env={variable(name): text}),
         cli(*run, "--config", "s.toml"),

@@ -56,6 +56,18 @@ def test_human_output(plots, cli):
     assert all((Path("r") / name).is_file() for name in FILES.split(", "))
 
 
+def test_strategy_and_seeds_go_to_the_engine_and_into_the_run(cli):
+    net = "r8-s12-d3w16x2-d3w24x1/2"
+    given = ("--strategy", "evolution", "--scored", 300, "--seeds", net)
+    result = cli("search", *STATIC, *given, "--run", "r", "--json")
+    assert result.exit_code == 0, result.stderr
+    called = search("digits", latency="5ms", nets=40, shortlist=0, strategy="evolution", scored=300, seeds=net)
+    assert json.loads(result.stdout)["pairs"] == called.pairs.plain()
+    config = Path("r/config.toml").read_text()
+    assert [line for line in ('strategy = "evolution"', "scored = 300", net) if line not in config] == []
+    assert net in Path("r/candidates.csv").read_text()
+
+
 def test_no_budget_is_remarked(cli):
     text = cli("search", "--nets", 30, "--shortlist", 0, "--top", 1, "--objectives", "accuracy,energy,sram").stdout
     assert "The best pair for digits" in text
@@ -128,6 +140,10 @@ def bad_data(tmp_path):
         (["--space", "mcuu"], 2, ["Did you mean mcu?"]),
         (["--proxies", "macs,zicco"], 2, ["Did you mean zico?"]),
         (["--proxies", ""], 2, ["static proxy"]),
+        (["--strategy", "evolve"], 2, ["Did you mean evolution?"]),
+        (["--strategy", "random", "--scored", "100"], 2, ["--scored 100", "--strategy"]),
+        (["--seeds", "r8-s8-c3w8x1"], 2, ["--seeds", "1 stages"]),
+        (["--seeds", "r8-s32-m7e6w128x4-m7e6w128x4", "--latency", "1ms"], 3, ["--seeds", "Raise --latency"]),
         (["--objectives", "latency"], 2, ["accuracy"]),
         (["--objectives", "accuracy,latncy"], 2, ["Did you mean latency?"]),
         (["--data", "digitz"], 2, ["Did you mean digits?"]),

@@ -33,6 +33,7 @@ class Candidates:
         bigs: (n_bigs,) rows of the big ones; a net may be both.
         corner: Costs of the smallest nets of the space, to say what would be needed.
         drawn: Nets drawn from the space in all.
+        remarks: What the user should know of how they were found.
     """
 
     values: Int32Array
@@ -41,6 +42,7 @@ class Candidates:
     bigs: Int64Array
     corner: NetCosts
     drawn: int
+    remarks: tuple[str, ...] = ()
 
 
 def draw(
@@ -55,20 +57,20 @@ def draw(
     Raises:
         InfeasibleError: No net fits; the message names the tightest budget and what the smallest pair needs.
     """
-    corner = _corner(space)
+    corner = corner_of(space)
     parts, costs = [corner], [cost_of(corner)]
     stages = range(space.min_stages, space.max_stages + 1)
     little_count = big_count = rounds = 0
     while min(little_count, big_count) < POOL * n and rounds < max(MAX_ROUNDS, POOL * n // 500):
         parts.append(np.concatenate([space.sample(ROUND // len(stages), rng, s) for s in stages]))
         costs.append(cost_of(parts[-1]))
-        little, big = _fitting(costs[-1], costs[0], platform, budgets)
+        little, big = fitting(costs[-1], costs[0], platform, budgets)
         little_count, big_count, rounds = little_count + little.sum(), big_count + big.sum(), rounds + 1
         if rounds == 4 and not (little_count and big_count):
             break
     values, first = np.unique(np.concatenate(parts), axis=0, return_index=True)
     pool = NetCosts.join(costs).take(first)
-    little, big = _fitting(pool, costs[0], platform, budgets)
+    little, big = fitting(pool, costs[0], platform, budgets)
     if not little.any() or not big.any():
         raise infeasible(costs[0], platform, budgets)
     latency = np.log(pool.latency)
@@ -85,14 +87,22 @@ def draw(
     )  # fmt: skip
 
 
-def _corner(space: McuSpace) -> Int32Array:
+def corner_of(space: McuSpace) -> Int32Array:
+    """The smallest nets of a space, a spec array."""
     smallest = space.smallest()
     values = smallest.decode(np.arange(smallest.count()))
     return np.pad(values, ((0, 0), (0, 6 * (space.max_stages - smallest.max_stages))))
 
 
-def _fitting(costs: NetCosts, corner: NetCosts, platform: Platform, budgets: Budgets) -> tuple[BoolArray, BoolArray]:
-    """Which nets could be the little, and which the big one of some pair inside the budgets."""
+def fitting(costs: NetCosts, corner: NetCosts, platform: Platform, budgets: Budgets) -> tuple[BoolArray, BoolArray]:
+    """Which nets could be the little, and which the big one of some pair inside the budgets.
+
+    Args:
+        costs: Of the nets.
+        corner: Of the smallest nets of the space, one of which would be the other net.
+        platform: What is paid once on the board.
+        budgets: Limits.
+    """
     flash = costs.flash + corner.flash.min() + platform.runtime[costs.ops]
     ram = costs.arena + costs.persistent + corner.persistent.min()
     least, own = (0, 0) if platform.input_in_arena else (corner.input.min(), costs.input)
@@ -132,7 +142,7 @@ def infeasible(corner: NetCosts, platform: Platform, budgets: Budgets) -> Infeas
     ratios = {name: needs[name] / getattr(budgets, name) for name in LIMITS}
     tightest = max(ratios, key=lambda name: ratios[name])
     option, unit = f"`{tightest}`", UNITS[tightest]
-    limit, need = f"{getattr(budgets, tightest):,.10g} {unit}", f"{_rounded_up(needs[tightest], unit)} {unit}"
+    limit, need = f"{getattr(budgets, tightest):,.10g} {unit}", f"{rounded_up(needs[tightest], unit)} {unit}"
     if ratios[tightest] > 1:
         return InfeasibleError(
             f"No pair fits: {option} allows {limit}, the smallest pair needs {need}.",
@@ -145,7 +155,7 @@ def infeasible(corner: NetCosts, platform: Platform, budgets: Budgets) -> Infeas
     )
 
 
-def _rounded_up(need: float, unit: str) -> str:
+def rounded_up(need: float, unit: str) -> str:
     """So that the printed figure, typed back, suffices."""
     step = 1.0 if unit == "bytes" else 10.0 ** (floor(log10(need)) - 3)
     return f"{ceil(need / step) * step:,.10g}"

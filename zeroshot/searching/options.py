@@ -11,6 +11,9 @@ from zeroshot.scoring.defaults import DEFAULT_PROXIES
 from zeroshot.units import Quantity
 
 TASK, BUDGETS, SEARCH = "Task", "Budgets", "Search"
+# In `zeroshot.searching.strategies`, which imports too much for a page of options.
+STRATEGY_NAMES = ("random", "uniform", "grid", "stratified", "scaling", "evolution", "metropolis", "nsga2")
+DEFAULT_STRATEGY = "random"
 
 
 @dataclass(frozen=True)
@@ -52,6 +55,20 @@ class SearchOptions(Options):
     )
 
     nets: int = option(1000, "Little candidates, and big ones as many.", metavar="N", panel=SEARCH, least=1)
+    strategy: str = option(
+        DEFAULT_STRATEGY,
+        f"Where candidates come from: {', '.join(STRATEGY_NAMES)}.",
+        metavar="NAME",
+        panel=SEARCH,
+        names=lambda: STRATEGY_NAMES,
+    )
+    scored: int | None = option(
+        None, "Nets whose layers a strategy may score.", metavar="N", panel=SEARCH, least=1,
+        shown="10 a candidate, at least 10000; random draws what it needs",
+    )  # fmt: skip
+    seeds: tuple[str, ...] = option(
+        (), "Nets that are always candidates, and start a strategy.", metavar="NET,...", panel=SEARCH, shown="none"
+    )
     top: int = option(10, "Pairs to list.", metavar="N", panel=SEARCH, least=1)
     per_net: int = option(
         2, "No net stands in more than so many listed pairs.", metavar="N", panel=SEARCH, least=1
@@ -94,6 +111,11 @@ class SearchOptions(Options):
         if (self.calibrate or 0) > self.nets:
             raise UsageError(
                 f"`calibrate` must be from 0 to `nets`, not {self.calibrate}.", "Eight nets are a good start."
+            )
+        if self.scored is not None and self.strategy == "random":
+            raise UsageError(
+                f"`scored` {self.scored} is for strategies that judge nets; `random` draws until it has enough.",
+                "Leave it out, or name another `strategy`.",
             )
         if self.calibrate_epochs is not None and not self.calibrate:
             raise UsageError(

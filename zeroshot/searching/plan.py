@@ -7,6 +7,7 @@ from typing import Any
 
 from zeroshot.options import takes_options
 from zeroshot.runs.folder import check_run
+from zeroshot.searching.find import scored_nets
 from zeroshot.searching.options import SearchOptions
 from zeroshot.searching.problem import resolve
 
@@ -62,6 +63,7 @@ def plan(options: SearchOptions, *, force: bool = False, resume: bool = False) -
     in_use = options.run is not None and check_run(Path(options.run), problem.config, force=force, resume=resume)
     probed = 3 * options.shortlist if problem.proxies.probed else 0
     # Measured on nets of CIFAR-10, two at a time: a net's default passes, and those of its readout.
+    scored = 0 if options.strategy == "random" else scored_nets(options)
     each = 0.05 + 0.1 * any(p.readout for p in problem.proxies.probed)
     return SearchPlan(
         space=problem.space.count(),
@@ -69,7 +71,7 @@ def plan(options: SearchOptions, *, force: bool = False, resume: bool = False) -
         pairs=options.nets**2,
         probed_nets=probed,
         trained_nets=options.calibrate,
-        seconds_about=round(6 + options.nets / 500 + each * probed),
+        seconds_about=round(6 + options.nets / 500 + scored / 5000 + each * probed),
         run=options.run,
         replaces=force and in_use,
         resumes=resume,

@@ -68,10 +68,15 @@ def single_fits(costs: NetCosts, platform: Platform, budgets: Budgets) -> BoolAr
 
 def single_front(nets: Population, fits: BoolArray) -> Int64Array:
     """Rows of the fitting nets that no other fitting net beats in both latency and accuracy, by rising latency."""
-    rows = np.flatnonzero(fits)
-    rows = rows[np.lexsort((-nets.accuracy[rows], nets.costs.latency[rows]))]
-    best = np.maximum.accumulate(np.concatenate([[-np.inf], nets.accuracy[rows]]))[:-1]
-    return rows[nets.accuracy[rows] > best]
+    return front_rows(nets.costs.latency, nets.accuracy, fits)
+
+
+def front_rows(latency: FloatArray, worth: FloatArray, allowed: BoolArray) -> Int64Array:
+    """Rows of the allowed nets that no other one beats in both latency and worth, by rising latency."""
+    rows = np.flatnonzero(allowed)
+    rows = rows[np.lexsort((-worth[rows], latency[rows]))]
+    best = np.maximum.accumulate(np.concatenate([[-np.inf], worth[rows]]))[:-1]
+    return rows[worth[rows] > best]
 
 
 def best_singles(problem: SearchProblem, nets: Population) -> Int64Array:

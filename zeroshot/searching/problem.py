@@ -14,11 +14,12 @@ from zeroshot.cost.engines import load_engine
 from zeroshot.cost.nets import NetCosts, Platform, net_costs, platform
 from zeroshot.data import Dataset
 from zeroshot.errors import UsageError, unknown
-from zeroshot.net import layer_table
+from zeroshot.net import NetSpec, layer_table
 from zeroshot.probing.probe import Proxy
 from zeroshot.scoring.plugins import load_proxies, with_parts
 from zeroshot.searching.options import SearchOptions
 from zeroshot.spaces import SPACES, McuSpace
+from zeroshot.spaces.canonical import canonical
 from zeroshot.types import Int32Array
 from zeroshot.units import to_bytes, to_mj, to_ms
 
@@ -60,6 +61,7 @@ class SearchProblem:
         space: What nets are drawn from.
         budgets: Limits of every pair.
         proxies: What nets are scored with.
+        seeds: Nets that are always candidates.
         config: What decides the result, as it is stored: plain values.
     """
 
@@ -70,6 +72,7 @@ class SearchProblem:
     space: McuSpace
     budgets: Budgets
     proxies: ProxySet
+    seeds: tuple[NetSpec, ...]
     config: dict[str, Any]
 
     def cost_of(self, values: Int32Array) -> NetCosts:
@@ -93,9 +96,31 @@ def resolve(options: SearchOptions) -> tuple[SearchProblem, Dataset]:
     dataset = options.data if isinstance(options.data, Dataset) else datasets.load(str(options.data), options.seed)
     target = platform(board, engine, dataset.classes)
     space = SPACES[options.space](dataset.side)
+    seeds = known_seeds(options.seeds, space)
     config = _config(options, dataset, target, budgets, proxies)
-    problem = SearchProblem(options, dataset.channels, dataset.classes, target, space, budgets, proxies, config)
+    problem = SearchProblem(options, dataset.channels, dataset.classes, target, space, budgets, proxies, seeds, config)
     return problem, dataset
+
+
+def known_seeds(names: Sequence[str], space: McuSpace) -> tuple[NetSpec, ...]:
+    """The nets with these short specs.
+
+    Raises:
+        UsageError: One is no spec or is not in the space, or two compute the same.
+    """
+    nets = tuple(map(NetSpec.parse, names))
+    for net in nets:
+        try:
+            space.encode(net)
+        except UsageError as error:
+            raise UsageError(f"`seeds`: {error.message}", "`zeroshot.spaces()` lists the choices.") from None
+    seen: dict[bytes, str] = {}
+    for name, row in zip(names, canonical(space.array(list(nets))), strict=True):
+        if row.tobytes() in seen:
+            other = seen[row.tobytes()]
+            raise UsageError(f"`seeds`: {name} and {other} are the same net.", "Name each once.")
+        seen[row.tobytes()] = name
+    return nets
 
 
 def choose_proxies(names: Sequence[str], *, probing: bool) -> ProxySet:

@@ -31,6 +31,7 @@ def _on_candidates(problem: SearchProblem, candidates: Candidates) -> Iterator[s
         yield (
             f"Only {littles} little and {bigs} big nets inside the budgets were found among {candidates.drawn:,} drawn."
         )
+    yield from candidates.remarks
     if not any(isfinite(getattr(problem.budgets, name)) for name in ("latency", "energy", "worst_latency")):
         yield "No `latency`, `energy` or `worst_latency` was given: the list favours large nets."
 

@@ -2,7 +2,7 @@
 
 The page: each step takes what the step before it gives.
 
-    options -> problem, task -> candidates, drawn and costed -> ranked by their layers -> shortlist -> probed
+    options -> problem, task -> candidates, looked for and costed -> ranked by their layers -> shortlist -> probed
     -> expected accuracies -> ranked again -> result
 """
 
@@ -12,8 +12,6 @@ from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
-
 from zeroshot.cascade.copula import PRIOR_COUPLING
 from zeroshot.cascade.rank_pairs import Ranking
 from zeroshot.options import takes_options
@@ -21,8 +19,9 @@ from zeroshot.runs.folder import RunFolder, check_run, open_run
 from zeroshot.runs.rows import CALIBRATION, PAIRS, SINGLES, Candidate
 from zeroshot.runs.tables import Rows
 from zeroshot.runs.write_pairs_csv import write_summary
-from zeroshot.searching.candidates import Candidates, draw, infeasible
+from zeroshot.searching.candidates import infeasible
 from zeroshot.searching.expectation import Expectation, expect
+from zeroshot.searching.find import find_candidates
 from zeroshot.searching.layers import on_a_middling_task, score_layers, write_candidates
 from zeroshot.searching.listing import pair_rows, single_rows
 from zeroshot.searching.options import SearchOptions
@@ -65,7 +64,9 @@ def search(
     task = sample_task(problem, dataset)
     del dataset  # hundreds of MB that the rest does not need, unless nets are trained
 
-    candidates = draw_candidates(problem, report)
+    report("drawing candidates", 0, 1)
+    candidates = find_candidates(problem, task)
+    report("drawing candidates", 1, 1)
     layers = score_layers(problem, task, candidates)
     first = rank(problem, layers.contenders)
     if not first.n_feasible:
@@ -96,18 +97,6 @@ def search(
         if folder is not None:
             write_summary(folder.path, result.summary())
     return result
-
-
-def draw_candidates(problem: SearchProblem, report: Progress) -> Candidates:
-    """Draw the candidates, all from the one seed."""
-    options = problem.options
-    report("drawing candidates", 0, 1)
-    drawn = draw(
-        problem.space, problem.cost_of, problem.platform, problem.budgets, options.nets,
-        np.random.default_rng(options.seed),
-    )  # fmt: skip
-    report("drawing candidates", 1, 1)
-    return drawn
 
 
 @contextmanager

@@ -5,12 +5,15 @@ integers, enumerating is counting, and a sub-space is the same class with fewer 
 """
 
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import product
+from math import prod
 
 import numpy as np
 
 from zeroshot.errors import UsageError
 from zeroshot.net import BLOCKS, NET_FIELDS, STAGE_FIELDS, NetSpec, spec_array, spec_of
+from zeroshot.spaces._variation import change_one, keep_pixels, mix, redrawn
 from zeroshot.types import Int32Array, Int64Array
 
 # Input sides offered; a task uses those between half its image side (48 at most) and the whole side.
@@ -71,12 +74,13 @@ class McuSpace:
             )
         return cls(resolutions=fitting)
 
+    @cached_property
     def _groups(self) -> list[_Group]:
         per_stage = len(self.blocks) * len(self.kernels) * len(self.widths) * len(self.depths)
         groups = []
         for resolution, stages in product(self.resolutions, range(self.min_stages, self.max_stages + 1)):
             choices = product(self.stem_strides, *[self.strides] * stages)
-            kept = [c for c in choices if -(-resolution // int(np.prod(c))) >= 2]
+            kept = [c for c in choices if -(-resolution // prod(c)) >= 2]
             patterns = np.array(kept, np.int32).reshape(len(kept), stages + 1)
             size = len(kept) * len(self.stem_widths) * len(self.heads) * per_stage**stages
             groups.append(_Group(resolution, stages, patterns, size))
@@ -84,7 +88,7 @@ class McuSpace:
 
     def count(self) -> int:
         """Number of nets, exactly."""
-        return sum(group.size for group in self._groups())
+        return sum(group.size for group in self._groups)
 
     def decode(self, numbers: Int64Array) -> Int32Array:
         """Spec array of the nets with these numbers: (n,) int64 in `range(count)` -> (n, 5 + 6 * max_stages) int32.
@@ -93,7 +97,7 @@ class McuSpace:
             UsageError: A number outside the space.
         """
         numbers = np.asarray(numbers, np.int64)
-        groups = self._groups()
+        groups = self._groups
         ends = np.cumsum([group.size for group in groups])
         if len(numbers) and (numbers.min() < 0 or numbers.max() >= ends[-1]):
             raise UsageError(f"Net numbers run from 0 to {ends[-1] - 1}.")
@@ -132,7 +136,7 @@ class McuSpace:
             UsageError: The net is not in the space; the message names the first field that is not a choice.
         """
         offset = 0
-        for group in self._groups():
+        for group in self._groups:
             if group.resolution == net.resolution and group.stages == len(net.stages):
                 return offset + self._encode_in(net, group)
             offset += group.size
@@ -176,7 +180,7 @@ class McuSpace:
         """
         if stages is None:
             return self.decode(rng.integers(0, self.count(), n))
-        groups = self._groups()
+        groups = self._groups
         sizes = np.array([group.size if group.stages == stages else 0 for group in groups])
         starts = np.concatenate([[0], np.cumsum([group.size for group in groups])[:-1]])
         if not sizes.sum():
@@ -212,48 +216,44 @@ class McuSpace:
         )
 
     def mutate(self, nets: Int32Array, rng: np.random.Generator) -> Int32Array:
-        """Change one field of each net to another choice, or add or drop the last stage; the result is in the space.
+        """Change one field of each net to another choice, or add or drop last stages; the result is in the space.
 
         Args:
             nets: (n, 5 + 6 * max_stages) int32 spec array of nets of this space.
             rng: The only source of randomness.
+
+        Raises:
+            UsageError: The space has one net only.
         """
         if self.count() < 2:
             raise UsageError("A space of one net has no mutants.")
-        return np.stack([self._mutant(row, rng) for row in nets]) if len(nets) else nets.copy()
+        stages = range(self.min_stages, self.max_stages + 1)
+        of_net = (self.resolutions, self.stem_widths, self.stem_strides, tuple(stages), self.heads)
+        choices = [np.array(c, np.int32) for c in (*of_net, self.kernels, self.widths, self.depths, self.strides)]
+        blocks = np.array([(BLOCKS.index(b), e) for b, e in self.blocks], np.int32)
+        return redrawn(
+            nets,
+            lambda rows: change_one(nets[rows], choices, blocks, lambda wanted: self._of_stages(wanted, rng), rng),
+            lambda rows, new: (new != nets[rows]).any(axis=1) & keep_pixels(new),
+        )
 
-    def _mutant(self, row: Int32Array, rng: np.random.Generator) -> Int32Array:
-        codes = [(BLOCKS.index(b), e) for b, e in self.blocks]
-        while True:
-            new = row.copy()
-            field = int(rng.integers(NET_FIELDS + 5 * row[3]))
-            start = NET_FIELDS + STAGE_FIELDS * ((field - NET_FIELDS) // 5)
-            if field < NET_FIELDS:
-                stages = tuple(range(self.min_stages, self.max_stages + 1))
-                options = (self.resolutions, self.stem_widths, self.stem_strides, stages, self.heads)[field]
-                new[field] = options[rng.integers(len(options))]
-                self._resize(new, int(row[3]), rng)
-            elif (field - NET_FIELDS) % 5 == 0:
-                new[start], new[start + 2] = codes[rng.integers(len(codes))]
-            else:
-                which = (field - NET_FIELDS) % 5 - 1
-                options = (self.kernels, self.widths, self.depths, self.strides)[which]
-                new[start + (1, 3, 4, 5)[which]] = options[rng.integers(len(options))]
-            if (new != row).any() and self._keeps_pixels(new):
-                return new
+    def _of_stages(self, wanted: Int32Array, rng: np.random.Generator) -> Int32Array:
+        """A random net for each number of stages."""
+        out = np.zeros((len(wanted), NET_FIELDS + STAGE_FIELDS * self.max_stages), np.int32)
+        for stages in np.unique(wanted).tolist():
+            rows = np.flatnonzero(wanted == stages)
+            out[rows] = self.sample(len(rows), rng, stages)
+        return out
 
-    def _resize(self, row: Int32Array, stages: int, rng: np.random.Generator) -> None:
-        """Blank the stages beyond a row's new number of them; fill new ones with a copy of a random net's."""
-        row[NET_FIELDS + STAGE_FIELDS * row[3] :] = 0
-        if row[3] > stages:
-            start = NET_FIELDS + STAGE_FIELDS * stages
-            donor = self.sample(1, rng, int(row[3]))[0]
-            row[start:] = donor[start:]
+    def crossover(self, a: Int32Array, b: Int32Array, rng: np.random.Generator) -> Int32Array:
+        """A child of each pair of nets: every field, and every stage as a whole, from one parent; it is in the space.
 
-    @staticmethod
-    def _keeps_pixels(row: Int32Array) -> bool:
-        strides = row[NET_FIELDS + 5 :: STAGE_FIELDS][: row[3]]
-        return bool(-(-row[0] // (row[2] * np.prod(strides))) >= 2)
+        Args:
+            a: (n, 5 + 6 * max_stages) int32 spec array of nets of this space.
+            b: Of the same shape.
+            rng: The only source of randomness.
+        """
+        return redrawn(a, lambda rows: mix(a[rows], b[rows], rng), lambda _, new: keep_pixels(new))
 
     def array(self, nets: list[NetSpec]) -> Int32Array:
         """Spec array of nets, padded to the width of this space."""

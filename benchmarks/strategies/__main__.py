@@ -1,0 +1,49 @@
+"""How far each search strategy comes with so many nets scored: expected accuracy of the best pair and the best net.
+
+Nothing is trained: accuracies are those that nets' layers promise, so this says how well a strategy searches, not how
+good its finds are. python -m benchmarks.strategies [--long] [--report]
+"""
+
+import sys
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import replace
+
+from benchmarks.script import RESULTS, Arguments, exit_code, parser
+from benchmarks.strategies.cases import CASES, plan
+from benchmarks.strategies.measuring import RUNS, Measured, measure, truth
+from benchmarks.strategies.report import plot, report
+from zeroshot.runs.files import write_file
+from zeroshot.scoring.population import default_jobs
+from zeroshot.searching.strategies import STRATEGIES
+
+
+def runs(seeds: int, jobs: int, *, long: bool) -> list[Measured]:
+    """All runs of the plan, in its order."""
+    planned = list(plan(seeds, tuple(STRATEGIES), long=long))
+    found = []
+    with ProcessPoolExecutor(jobs) as pool:
+        for i, one in enumerate(pool.map(measure, planned), 1):
+            found.append(one)
+            print(f"{i} of {len(planned)}: {one.case}, {one.strategy}, {one.pair:.2f} %", file=sys.stderr)
+    return found
+
+
+def main(arguments: Arguments = None) -> None:
+    options = parser("strategies", __doc__)
+    options.add_argument("--seeds", type=int, default=10, help="runs of each strategy (10)")
+    options.add_argument("--long", action="store_true", help="also runs that score 30,000 nets and more: 10 minutes")
+    options.add_argument("--jobs", type=int, default=default_jobs(), help="processes (as many as pay off)")
+    options.add_argument("--report", action="store_true", help="write the report anew from the stored runs")
+    given = options.parse_args(arguments)
+    stored = RESULTS / "strategies.csv"
+    if not given.report:
+        found = runs(given.seeds, given.jobs, long=given.long)
+        known = {case.name: truth(case) for case in CASES if case.listed}
+        write_file(stored, RUNS.to_csv([replace(one, truth=known.get(one.case)) for one in found]))
+    rows = RUNS.from_csv(stored.read_text(encoding="utf-8"))
+    write_file(RESULTS / "strategies.md", report(rows))
+    plot(rows, RESULTS / "strategies.png")
+
+
+if __name__ == "__main__":
+    sys.exit(exit_code(main))

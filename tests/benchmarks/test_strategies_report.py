@@ -1,0 +1,61 @@
+"""The benchmark of strategies: areas, intervals and regret by hand, and one real run of each kind."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from benchmarks.strategies.cases import CASES, LISTED, Work, plan
+from benchmarks.strategies.measuring import RUNS, Measured, distances, measure, volume
+from benchmarks.strategies.report import plot, report
+from zeroshot.accuracy.model import STATIC
+from zeroshot.cascade.rank_pairs import Pairs
+from zeroshot.net import NetSpec
+from zeroshot.searching.options import STRATEGY_NAMES
+
+ROW = Measured("listed-60ms", "evolution", 1000, 300, 0, 320, 0.5, 70.0, 68.0, 60.0, 0.25, 1.5, "a", "b", "c", 71.5)
+
+
+def test_the_area_is_that_under_the_steps_of_the_front():
+    """By hand: nothing up to 2 ms, 50 % for 3 ms, 60 % for the last 5 of 10 ms."""
+    columns = {name: np.zeros(2) for name in Pairs.__dataclass_fields__}
+    front = Pairs(**columns | {"latency": np.array([2.0, 5.0]), "accuracy": np.array([0.5, 0.6])})
+    assert volume(front, 10.0) == pytest.approx(0.3 * 50 + 0.5 * 60)
+
+
+def test_the_farthest_feature_is_in_scales_of_the_fit():
+    case, net = CASES[0], NetSpec.parse("r32-s8-c3w8x1-c3w8x1")
+    side = next(term for term in STATIC.terms if term.feature == "log_side")
+    far = distances(case, case.space.array([net, replace(net, resolution=16)]))
+    assert far.shape == (2,)
+    assert far[1] >= (side.centre - 4) / side.scale
+
+
+def test_the_report_has_medians_intervals_and_regrets():
+    rows = [replace(ROW, seed=seed, pair=70.0 + seed / 10) for seed in range(11)]
+    rows += [replace(ROW, case="digits-5ms", strategy="random", asked=0, truth=None)]
+    text = report(rows)
+    assert f"A space of {LISTED.count():,} nets" in text
+    assert "| evolution | 320 | 11 | 0.5 | 70.50 [70.10, 70.90] | 68.00 [68.00, 68.00] |" in text
+    assert "| 1.00 [0.60, 1.40] |" in text
+    assert "| random, 1,000 + 1,000 kept | 320 | 1 |" in text
+    assert "cifar10-25ms" not in text
+    assert RUNS.from_csv(RUNS.to_csv(rows)) == rows
+
+
+def test_a_plot_is_drawn(tmp_path):
+    plot([ROW, replace(ROW, asked=1000, scored=1000, pair=70.9)], tmp_path / "a.png")
+    assert (tmp_path / "a.png").stat().st_size > 10_000
+
+
+def test_every_strategy_is_in_the_plan_and_a_run_is_repeatable():
+    works = list(plan(2, STRATEGY_NAMES, long=False))
+    assert {(work.case, work.strategy) for work in works} == {
+        (case.name, name) for case in CASES for name in STRATEGY_NAMES
+    }
+    assert set(works) < set(plan(2, STRATEGY_NAMES, long=True))
+    work = Work("cifar10-60ms", "evolution", 50, 400, 1)
+    one, again = measure(work), measure(work)
+    assert replace(one, seconds=0) == replace(again, seconds=0)
+    assert one.pair > one.single > 50
+    assert 0 < one.volume < one.pair

@@ -1,0 +1,117 @@
+"""Searches with a strategy and with nets that the user named."""
+
+import re
+
+import pytest
+
+from zeroshot.errors import InfeasibleError
+from zeroshot.searching.find import find_candidates, goal_of
+from zeroshot.searching.options import DEFAULT_STRATEGY, STRATEGY_NAMES, SearchOptions
+from zeroshot.searching.plan import plan
+from zeroshot.searching.problem import resolve
+from zeroshot.searching.search import search
+from zeroshot.searching.strategies import STRATEGIES
+from zeroshot.searching.task import sample_task
+
+from .searches import STATIC
+
+BIG = "r8-s32-m7e6w128x4-m7e6w128x4"  # meets none of the budgets below alone
+SEED = "r8-s12-d3w16x2-d3w24x1/2"
+
+
+def candidates(result):
+    return {row.net for row in result.nets}
+
+
+def test_the_names_of_strategies_are_those_of_the_functions():
+    assert tuple(STRATEGIES) == STRATEGY_NAMES
+    assert DEFAULT_STRATEGY in STRATEGY_NAMES
+
+
+@pytest.mark.parametrize("strategy", STRATEGY_NAMES)
+def test_a_search_with_any_strategy_has_its_seeds_among_the_candidates(strategy):
+    few = {} if strategy == "random" else {"scored": 400}
+    result = search("digits", latency="4ms", strategy=strategy, seeds=[SEED], **STATIC, **few)
+    assert SEED in candidates(result)
+    assert result.pairs
+    assert (result.config["strategy"], result.config["seeds"]) == (strategy, [SEED])
+    assert len(candidates(result)) <= 2 * STATIC["nets"] + STATIC["nets"] // 4 + 2
+
+
+def test_the_same_options_find_the_same_and_another_seed_others():
+    options = STATIC | {"latency": "4ms", "strategy": "evolution", "scored": 400}
+    one, same, other = search("digits", **options), search("digits", **options), search("digits", seed=1, **options)
+    assert one.pairs == same.pairs
+    assert candidates(one) == candidates(same) != candidates(other)
+
+
+def test_seeds_do_not_change_what_is_drawn():
+    options = STATIC | {"latency": "4ms", "strategy": "random"}
+    plain, seeded = search("digits", **options), search("digits", seeds=SEED, **options)
+    assert candidates(seeded) == candidates(plain) | {SEED}
+    again = search("digits", seeds=min(candidates(plain)), **options)
+    assert [row.net for row in again.nets] == [row.net for row in plain.nets]
+
+
+def test_evolution_finds_better_pairs_than_drawing():
+    drawn = search("digits", latency="2ms", strategy="random", **STATIC)
+    evolved = search("digits", latency="2ms", strategy="evolution", scored=2000, **STATIC)
+    assert evolved.pairs[0].accuracy > drawn.pairs[0].accuracy
+
+
+@pytest.mark.parametrize(
+    ("limits", "named"),
+    [
+        ({"flash": "150KiB"}, "flash"), ({"sram": "20KiB"}, "sram"), ({"worst_latency": "30ms"}, "worst_latency"),
+        ({"latency": "1ms"}, "latency"), ({"energy": "0.1mJ"}, "energy"),
+        ({"latency": "1ms", "flash": "2MiB"}, "latency"),
+    ],
+)  # fmt: skip
+def test_a_seed_that_breaks_the_budgets_alone_names_the_tightest(limits, named, tmp_path):
+    with pytest.raises(InfeasibleError) as caught:
+        search("digits", seeds=f"{SEED},{BIG}", run=tmp_path / "run", **limits, **STATIC)
+    assert BIG in caught.value.message
+    assert f"`{named}` is the tightest" in caught.value.message
+    assert f"Raise `{named}`" in caught.value.hint
+    allows, takes = (
+        float(x.replace(",", "")) for x in re.findall(r"(?:allows|takes) ([\d.,]+) ", caught.value.message)
+    )
+    assert takes > allows
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_seed_may_be_big_that_is_too_slow_alone():
+    slow = "r8-s32-c3w48x1-c3w48x1"
+    result = search("digits", latency="4ms", seeds=slow, **STATIC)
+    found = {row.net: row.latency_ms for row in result.nets}
+    assert found[slow] > 4
+
+
+def test_how_many_nets_are_scored_follows_the_candidates():
+    def scored(**given):
+        problem, dataset = resolve(SearchOptions("digits", shortlist=0, **given))
+        return goal_of(problem, sample_task(problem, dataset)).scored
+
+    assert scored() == scored(nets=1000) == 10_000
+    assert scored(nets=5000) == 50_000
+    assert scored(strategy="grid", scored=77) == 77
+
+
+def test_a_strategy_that_looks_at_few_nets_says_how_few_it_found():
+    result = search("digits", latency="4ms", strategy="uniform", scored=50, **STATIC | {"nets": 400})
+    assert [remark for remark in result.remarks if re.match(r"Only \d+ little and \d+ big nets", remark)]
+
+
+def test_a_task_of_which_all_is_known_still_has_candidates(monkeypatch):
+    """All nets are expected at the highest accuracy that there is: their sizes make the order."""
+    monkeypatch.setattr("zeroshot.searching.task.task_anchor", lambda dataset, seed=0: 0.99999999)
+    options = SearchOptions("digits", latency="4ms", strategy="evolution", scored=400, **STATIC)
+    problem, dataset = resolve(options)
+    found = find_candidates(problem, sample_task(problem, dataset))
+    assert len(found.littles) == len(found.bigs) == STATIC["nets"]
+
+
+def test_the_plan_counts_what_a_strategy_scores():
+    quick, slow = (plan("digits", strategy="evolution", scored=n) for n in (1000, 200_000))
+    assert slow.seconds_about > quick.seconds_about + 10
+    assert plan("digits", strategy="random").seconds_about <= quick.seconds_about + 1

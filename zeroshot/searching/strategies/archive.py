@@ -1,0 +1,192 @@
+"""Every net that a strategy has judged, each function once, and which of them are worth keeping."""
+
+import time
+from math import inf
+
+import numpy as np
+
+from zeroshot.cascade.rank_pairs import Ranking, rank_pairs
+from zeroshot.cost.nets import NetCosts
+from zeroshot.searching.candidates import Candidates, corner_of, fitting, infeasible
+from zeroshot.searching.population import single_fits
+from zeroshot.searching.strategies.goal import Goal
+from zeroshot.spaces.canonical import canonical
+from zeroshot.types import BoolArray, FloatArray, Int32Array, Int64Array
+
+NOWHERE = -1  # row of a net that meets the budgets neither alone nor in a pair, or that was not judged
+PATIENCE = 10  # rounds without a new net, after which a strategy has seen what it can reach
+FEW = 160  # candidates of a role; of fewer, layers alone may hold no two nets that make a pair
+ALONE = 4  # candidates of a role for each single net beside them
+CHUNK = 10_000  # nets laid out at a time
+
+
+class Archive:
+    """Nets that a strategy has judged; grows.
+
+    Attributes:
+        goal: What they are judged by.
+        values: (n, columns) int32 spec array of those that are of use.
+        costs: Of the same length.
+        mu: (n,) float64, cautious, see `Goal.cautious`.
+        little: (n,) bool, whether it may be little.
+        big: (n,) bool, whether it may be big.
+        alone: (n,) bool, whether it meets the budgets alone.
+        idle: Rounds since the last new net.
+    """
+
+    def __init__(self, goal: Goal) -> None:
+        """Judge the smallest nets of the space, which say what would be needed, and the seeds."""
+        corner = corner_of(goal.space)
+        judged = goal.judge(corner)
+        self.goal, self.corner = goal, judged.costs
+        self._until = inf
+        self._rows: dict[bytes, int] = {}
+        self.values, self.costs = corner[:0], judged.costs.take(np.zeros(0, np.int64))
+        self.mu = np.zeros(0)
+        self.little = self.big = self.alone = np.zeros(0, np.bool_)
+        self.idle, self._free = 0, len(corner) + len(goal.seeds)
+        self.add(np.concatenate([goal.seeds, corner]))
+        self._until = time.perf_counter() + goal.seconds
+
+    @property
+    def left(self) -> int:
+        """Nets that may yet be judged; none once time is up, or nothing new was found for long."""
+        over = self.idle >= PATIENCE or time.perf_counter() > self._until
+        return 0 if over else max(self.goal.scored + self._free - self.judged, 0)
+
+    @property
+    def judged(self) -> int:
+        """Nets judged so far, the smallest ones included."""
+        return len(self._rows)
+
+    def add(self, values: Int32Array) -> Int64Array:
+        """Judge what is new among some nets, as far as the goal allows.
+
+        Args:
+            values: (n, columns) int32 spec array.
+
+        Returns:
+            (n,) int64, the row of each net or of an equal one, or `NOWHERE`.
+        """
+        keys = [row.tobytes().rstrip(b"\0") for row in canonical(values)]
+        left, new = self.left, list[int]()
+        for i, key in enumerate(keys):
+            if len(new) < left and key not in self._rows:
+                self._rows[key] = NOWHERE
+                new.append(i)
+        self.idle = 0 if new else self.idle + 1
+        for start in range(0, len(new), CHUNK):
+            some = new[start : start + CHUNK]
+            self._judge(values[some], [keys[i] for i in some])
+        return np.array([self._rows.get(key, NOWHERE) for key in keys], np.int64)
+
+    def _judge(self, values: Int32Array, keys: list[bytes]) -> None:
+        goal, judged = self.goal, self.goal.judge(values)
+        little, big = fitting(judged.costs, self.corner, goal.platform, goal.budgets)
+        alone = single_fits(judged.costs, goal.platform, goal.budgets)
+        kept = np.flatnonzero(little | big | alone)
+        self._rows |= {keys[i]: row for row, i in enumerate(kept.tolist(), len(self.values))}
+        self.values = np.concatenate([self.values, values[kept]])
+        self.costs = NetCosts.join([self.costs, judged.costs.take(kept)])
+        self.mu = np.concatenate([self.mu, goal.cautious(judged)[kept]])
+        self.little = np.concatenate([self.little, little[kept]])
+        self.big = np.concatenate([self.big, big[kept]])
+        self.alone = np.concatenate([self.alone, alone[kept]])
+
+    def needs(self) -> FloatArray:
+        """What each net takes of what is short: (n, 3) float64, ms, bytes of flash, bytes of RAM."""
+        costs, runtime = self.costs, self.goal.platform.runtime
+        return np.column_stack([costs.latency, costs.flash + runtime[costs.ops], costs.arena + costs.persistent])
+
+    def best(self, allowed: BoolArray, n: int) -> Int64Array:
+        """Up to n rows that are worth most for what they take, sorted; see `by_layers`."""
+        return by_layers(self.needs(), self.mu, np.flatnonzero(allowed), n)
+
+    def rank(self, littles: Int64Array, bigs: Int64Array, top: int) -> Ranking | None:
+        """Rank all pairs of some nets; its indices point into `littles` and `bigs`. None without a pair to rank."""
+        if not len(littles) or not len(bigs):
+            return None
+        goal, accuracy = self.goal, self.goal.accuracy(self.mu)
+        return rank_pairs(
+            self.costs.take(littles), accuracy[littles], self.costs.take(bigs), accuracy[bigs], goal.platform,
+            goal.budgets, top=top, per_net=2, threads=goal.threads,
+        )  # fmt: skip
+
+    def candidates(self, littles: Int64Array, bigs: Int64Array) -> Candidates:
+        """These nets, as a search takes them, and some that stand alone: a pair must beat the best of these.
+
+        Raises:
+            InfeasibleError: There are no little or no big ones.
+        """
+        goal = self.goal
+        if not len(littles) or not len(bigs):
+            raise infeasible(self.corner, goal.platform, goal.budgets)
+        kept = np.unique(np.concatenate([littles, bigs, self.best(self.alone, goal.nets // ALONE + 1)]))
+        remarks = (
+            (f"The strategy found no new nets after {self.judged:,}: it looked at fewer than `scored` allows.",)
+            if self.idle >= PATIENCE else ()
+        )  # fmt: skip
+        return Candidates(
+            self.values[kept], self.costs.take(kept), np.searchsorted(kept, littles), np.searchsorted(kept, bigs),
+            corner=self.corner, drawn=self.judged, remarks=remarks,
+        )  # fmt: skip
+
+    def worthiest(self) -> Candidates:
+        """As many candidates as the goal wants, see `best`; if few, half of them the nets of the best pairs."""
+        n = self.goal.nets
+        littles, bigs = self.best(self.little, max(n, FEW)), self.best(self.big, max(n, FEW))
+        ranking = self.rank(littles, bigs, n) if n < FEW else None
+        if ranking is None:
+            return self.candidates(littles, bigs)
+        paired = [littles[ranking.top.little], bigs[ranking.top.big]]
+        return self.candidates(*(self._few(*each) for each in zip((littles, bigs), paired, strict=True)))
+
+    def _few(self, rows: Int64Array, paired: Int64Array) -> Int64Array:
+        n = self.goal.nets
+        _, first = np.unique(paired, return_index=True)
+        chosen = paired[np.sort(first)][: max(n // 2, 1)]
+        rest = by_layers(self.needs(), self.mu, np.setdiff1d(rows, chosen), n - len(chosen))
+        return np.union1d(chosen, rest)
+
+
+def by_layers(needs: FloatArray, mu: FloatArray, rows: Int64Array, n: int) -> Int64Array:
+    """Up to n rows, by Pareto layers of mu against each need in turns, and against all of them together.
+
+    Nets of a pair share flash and memory, so a good one may lie behind the front of mu against latency.
+
+    Args:
+        needs: (n_nets, kinds) float64, the less the better.
+        mu: (n_nets,) float64, the more the better.
+        rows: To choose from.
+        n: Places.
+
+    Returns:
+        (at most n,) int64, sorted.
+    """
+    if len(rows) <= n:
+        return np.sort(rows)
+    logs = np.log(needs[rows])
+    together = ((logs - logs.mean(axis=0)) / np.maximum(logs.std(axis=0), 1e-9)).sum(axis=1)
+    layer = np.full(len(rows), len(rows))
+    for cost in (*logs.T, together):
+        layer = np.minimum(layer, _layers(cost, mu[rows], n))
+    inner = np.flatnonzero(layer < np.sort(layer)[n])
+    # Of the layer that there is no room for: evenly, from fast to slow.
+    outer = np.flatnonzero(layer == np.sort(layer)[n])
+    outer = outer[np.argsort(logs[outer, 0], kind="stable")]
+    places = np.linspace(0, len(outer) - 1, n - len(inner)).astype(np.int64)
+    return np.sort(rows[np.concatenate([inner, outer[places]])])
+
+
+def _layers(cost: FloatArray, mu: FloatArray, n: int) -> Int64Array:
+    """Number of the Pareto layer of each net, until n of them have one."""
+    found = np.full(len(cost), len(cost))
+    rest = np.lexsort((-mu, cost))
+    for layer in range(len(cost)):
+        if len(cost) - len(rest) >= n or not len(rest):
+            break
+        best = np.maximum.accumulate(np.concatenate([[-np.inf], mu[rest]]))[:-1]
+        on_it = mu[rest] > best
+        found[rest[on_it]] = layer
+        rest = rest[~on_it]
+    return found
