@@ -73,14 +73,14 @@ def measure(work: Work) -> Measured:
     ranking = ranked(case, found, accuracy)
     picks = np.unique(np.concatenate([found.littles[ranking.top.little], found.bigs[ranking.top.big]]))
     far = distances(case, found.values[picks])
-    alone = np.flatnonzero(single_fits(found.costs, goal.platform, goal.budgets))
-    best = int(alone[np.argmax(accuracy[alone])])
+    fitting = np.flatnonzero(single_fits(found.costs, goal.platform, goal.budgets))
+    best = int(fitting[np.argmax(accuracy[fitting])])
+    little, big, alone = (str(spec_of(found.values[row])) for row in (
+        found.littles[ranking.top.little[0]], found.bigs[ranking.top.big[0]], best))  # fmt: skip
     return Measured(
         work.case, work.strategy, work.nets, work.scored, work.seed, found.drawn, round(seconds, 3),
         float(100 * ranking.top.accuracy[0]), float(accuracy[best]), volume(ranking.front, case.budgets.latency),
-        float((far > FARTHEST).mean()), float(np.median(far)),
-        *(str(spec_of(found.values[row])) for row in (
-            found.littles[ranking.top.little[0]], found.bigs[ranking.top.big[0]], best)),
+        float((far > FARTHEST).mean()), float(np.median(far)), little, big, alone,
     )  # fmt: skip
 
 
@@ -102,7 +102,8 @@ def volume(front: Pairs, latency: float) -> float:
 def distances(case: Case, values: Int32Array) -> FloatArray:
     """How far each net's farthest feature lies from the centre of the fit, scales."""
     known = features(layer_table(values, case.channels, CLASSES))
-    return np.max([np.abs(known[term.feature] - term.centre) / term.scale for term in STATIC.terms], axis=0)
+    far = [np.abs(known[term.feature] - term.centre) / term.scale for term in STATIC.terms]
+    return np.asarray(np.max(far, axis=0), np.float64)
 
 
 def truth(case: Case) -> float:
