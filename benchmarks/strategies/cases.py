@@ -20,8 +20,18 @@ BOARD, ENGINE = "nucleo-l4r5zi", "c99"
 DEFAULT = 1000  # candidates of a role, as `zeroshot search` has them
 # 23,328 nets: three resolutions, blocks of three kinds, two stages.
 LISTED = McuSpace(
-    (16, 24, 32), (8, 16, 32), (1, 2), 2, 2, (("c", 1), ("d", 1), ("m", 4)), (3,), (16, 32, 64), (1, 2), (1, 2), (0,)
-)  # fmt: skip
+    resolutions=(16, 24, 32),
+    stem_widths=(8, 16, 32),
+    stem_strides=(1, 2),
+    min_stages=2,
+    max_stages=2,
+    blocks=(("c", 1), ("d", 1), ("m", 4)),
+    kernels=(3,),
+    widths=(16, 32, 64),
+    depths=(1, 2),
+    strides=(1, 2),
+    heads=(0,),
+)
 
 
 @dataclass(frozen=True)
@@ -75,9 +85,18 @@ class Case:
         target, space = self.platform, self.space
         judge = layer_judge(self.model, self.channels, CLASSES, target)
         return Goal(
-            space, judge, cost_of, target, self.budgets, nets, scored, space.array([]), self.model.sd_net, 1 / CLASSES,
-            seconds,
-        )  # fmt: skip
+            space=space,
+            judge=judge,
+            cost_of=cost_of,
+            platform=target,
+            budgets=self.budgets,
+            nets=nets,
+            scored=scored,
+            seeds=space.array([]),
+            least_sd=self.model.sd_net,
+            floor=1 / CLASSES,
+            seconds=seconds,
+        )
 
 
 CASES = (

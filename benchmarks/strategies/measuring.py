@@ -78,10 +78,22 @@ def measure(work: Work) -> Measured:
     little, big, alone = (str(spec_of(found.values[row])) for row in (
         found.littles[ranking.top.little[0]], found.bigs[ranking.top.big[0]], best))  # fmt: skip
     return Measured(
-        work.case, work.strategy, work.nets, work.scored, work.seed, found.drawn, round(seconds, 3),
-        float(100 * ranking.top.accuracy[0]), float(accuracy[best]), volume(ranking.front, case.budgets.latency),
-        float((far > FARTHEST).mean()), float(np.median(far)), little, big, alone,
-    )  # fmt: skip
+        case=work.case,
+        strategy=work.strategy,
+        nets=work.nets,
+        asked=work.scored,
+        seed=work.seed,
+        scored=found.drawn,
+        seconds=round(seconds, 3),
+        pair=float(100 * ranking.top.accuracy[0]),
+        single=float(accuracy[best]),
+        volume=volume(ranking.front, case.budgets.latency),
+        unlike=float((far > FARTHEST).mean()),
+        farthest=float(np.median(far)),
+        little=little,
+        big=big,
+        alone=alone,
+    )
 
 
 def ranked(case: Case, found: Candidates, percent: FloatArray) -> Ranking:

@@ -13,7 +13,24 @@ from zeroshot.cascade.rank_pairs import Pairs
 from zeroshot.net import NetSpec
 from zeroshot.searching.options import STRATEGY_NAMES
 
-ROW = Measured("listed-60ms", "evolution", 1000, 300, 0, 320, 0.5, 70.0, 68.0, 60.0, 0.25, 1.5, "a", "b", "c", 71.5)
+ROW = Measured(
+    case="listed-60ms",
+    strategy="evolution",
+    nets=1000,
+    asked=300,
+    seed=0,
+    scored=320,
+    seconds=0.5,
+    pair=70.0,
+    single=68.0,
+    volume=60.0,
+    unlike=0.25,
+    farthest=1.5,
+    little="a",
+    big="b",
+    alone="c",
+    truth=71.5,
+)
 
 
 def test_the_area_is_that_under_the_steps_of_the_front():

@@ -24,8 +24,18 @@ BUDGETS = Budgets(flash=64 * 1024, sram=32 * 1024, latency=25.0, escalation=0.5)
 LOOKING = tuple(name for name in STRATEGIES if name != "random")  # judge as many nets as they may
 # 216 nets, 120 functions: some of its stages are the same in two ways.
 TINY = McuSpace(
-    (12, 16), (8,), (1,), 2, 2, (("c", 1), ("d", 1), ("b", 1)), (3,), (8, 12, 16), (1,), (1,), (0,)
-)  # fmt: skip
+    resolutions=(12, 16),
+    stem_widths=(8,),
+    stem_strides=(1,),
+    min_stages=2,
+    max_stages=2,
+    blocks=(("c", 1), ("d", 1), ("b", 1)),
+    kernels=(3,),
+    widths=(8, 12, 16),
+    depths=(1,),
+    strides=(1,),
+    heads=(0,),
+)
 
 
 def cost_of(values):
@@ -153,8 +163,18 @@ def test_what_learns_or_knows_is_better_than_chance(name):
 def test_evolution_finds_the_best_pair_of_a_space_that_can_be_listed():
     """Against all pairs of its 1,944 nets; it scores a quarter of them."""
     space = McuSpace(
-        (16, 24, 32), (16,), (1, 2), 2, 2, (("c", 1), ("d", 1), ("m", 3)), (3,), (8, 16, 32), (1,), (1, 2), (0,)
-    )  # fmt: skip
+        resolutions=(16, 24, 32),
+        stem_widths=(16,),
+        stem_strides=(1, 2),
+        min_stages=2,
+        max_stages=2,
+        blocks=(("c", 1), ("d", 1), ("m", 3)),
+        kernels=(3,),
+        widths=(8, 16, 32),
+        depths=(1,),
+        strides=(1, 2),
+        heads=(0,),
+    )
     everything = Archive(goal(space=space, scored=10**6))
     everything.add(space.decode(np.arange(space.count())))
     littles, bigs = np.flatnonzero(everything.little), np.flatnonzero(everything.big)

@@ -39,10 +39,18 @@ def goal_of(problem: SearchProblem, task: TaskSample) -> Goal:
     model, options = STATIC.on(task.traits), problem.options
     judge = layer_judge(model, problem.channels, problem.classes, problem.platform)
     return Goal(
-        problem.space, judge, problem.cost_of, problem.platform, problem.budgets, options.nets,
-        scored_nets(options), problem.space.array(list(problem.seeds)), model.sd_net,
-        max(1 / problem.classes, model.guessed), threads=options.jobs or default_jobs(),
-    )  # fmt: skip
+        space=problem.space,
+        judge=judge,
+        cost_of=problem.cost_of,
+        platform=problem.platform,
+        budgets=problem.budgets,
+        nets=options.nets,
+        scored=scored_nets(options),
+        seeds=problem.space.array(list(problem.seeds)),
+        least_sd=model.sd_net,
+        floor=max(1 / problem.classes, model.guessed),
+        threads=options.jobs or default_jobs(),
+    )
 
 
 def layer_judge(
