@@ -96,9 +96,17 @@ def resolve(options: SearchOptions) -> tuple[SearchProblem, Dataset]:
     dataset = options.data if isinstance(options.data, Dataset) else datasets.load(str(options.data), options.seed)
     target = platform(board, engine, dataset.classes)
     space = SPACES[options.space](dataset.side)
-    seeds = known_seeds(options.seeds, space)
-    config = _config(options, dataset, target, budgets, proxies)
-    problem = SearchProblem(options, dataset.channels, dataset.classes, target, space, budgets, proxies, seeds, config)
+    problem = SearchProblem(
+        options=options,
+        channels=dataset.channels,
+        classes=dataset.classes,
+        platform=target,
+        space=space,
+        budgets=budgets,
+        proxies=proxies,
+        seeds=known_seeds(options.seeds, space),
+        config=_config(options, dataset, target, budgets, proxies),
+    )
     return problem, dataset
 
 
