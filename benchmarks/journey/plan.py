@@ -1,13 +1,15 @@
 """Which nets the journey trains: picks of searches, of rules of thumb and of chance, and nets made by hand.
 
-python -m benchmarks.journey.plan      minutes; writes plan.json. ZEROSHOT_DATA holds the data of benchmarks.tasks
+    python -m benchmarks.journey.plan                      minutes; writes plan.json
+    python -m benchmarks.journey.plan --only words-25ms    that setting anew, the others as they were
+
+ZEROSHOT_DATA holds the data of benchmarks.tasks.
 """
 
 import json
 import sys
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 from unittest.mock import patch
 
 import numpy as np
@@ -27,7 +29,11 @@ from zeroshot.searching.results import SearchResult
 
 FILE = Path(__file__).with_name("plan.json")
 PAIRS, BY_HAND = 3, 1  # first pairs of a search; nets of a family, the largest that fit
-LINE = 0.18  # mu a standard deviation of log MACs: the line through the zoo
+STRATEGY, DRAWN = (
+    "evolution",
+    "random",
+)  # of the searches that are judged; MACs alone and chance pick among random candidates
+MACS = (5.93, 0.72, 0.18)  # the line through the zoo: mean of log10 MACs, its standard deviation, mu for each of it
 
 
 @dataclass(frozen=True)
@@ -45,6 +51,7 @@ class Pick:
         rate: Escalation rate at which the budget is met; None of a single net.
         gain: Expected, over the single net beside it.
         gain_error: Half width of its 80 % interval.
+        strategy: Of the search that picked it; "" where none did.
     """
 
     setting: str
@@ -57,52 +64,57 @@ class Pick:
     rate: float | None = None
     gain: float | None = None
     gain_error: float | None = None
+    strategy: str = ""
 
 
 def picks(setting: Setting, data: Dataset) -> list[Pick]:
     """Everything that is trained for a setting."""
-    found = _search(setting, data)
-    chosen = [*_pairs(setting, found, "pair"), *_single(setting, found, "single")]
+    found = _search(setting, data, strategy=STRATEGY)
+    chosen = [*_pairs(setting, found, "pair", STRATEGY), *_single(setting, found, "single", STRATEGY)]
     only_macs = replace(
         accuracy.STATIC, trust=0.0, evidence=(),
-        terms=(accuracy.Term("log_macs", accuracy.STATIC.terms[0].centre, accuracy.STATIC.terms[0].scale, LINE),),
+        terms=(accuracy.Term("log_macs", *MACS),),
     )  # fmt: skip
     with (
         patch.object(layers, "STATIC", only_macs),
         patch("zeroshot.searching.expectation.prior_for", lambda names: only_macs),
     ):
-        by_macs = _search(setting, data, ("macs",))
-    chosen += [*_pairs(setting, by_macs, "MACs pair")[:1], *_single(setting, by_macs, "MACs single")]
-    return [*chosen, *_random(setting, found), *_by_hand(setting, data)]
+        by_macs = _search(setting, data, strategy=DRAWN, nets=setting.nets, proxies=("macs",))
+    chosen += [*_pairs(setting, by_macs, "MACs pair", DRAWN)[:1], *_single(setting, by_macs, "MACs single", DRAWN)]
+    return [*chosen, *_random(setting, by_macs), *_by_hand(setting, data)]
 
 
-def _search(setting: Setting, data: Dataset, proxies: tuple[str, ...] | None = None) -> SearchResult:
-    asked: dict[str, Any] = {"proxies": proxies} if proxies else {}
+def _search(setting: Setting, data: Dataset, **asked: str | int | tuple[str, ...]) -> SearchResult:
     return zeroshot.search(
-        data, BOARD, engine=ENGINE, flash=setting.flash, sram=setting.sram, latency=setting.latency,
-        nets=setting.nets, **asked,
+        data, BOARD, engine=ENGINE, flash=setting.flash, sram=setting.sram, latency=setting.latency, **asked
     )  # fmt: skip
 
 
-def _pairs(setting: Setting, found: SearchResult, role: str) -> list[Pick]:
+def _pairs(setting: Setting, found: SearchResult, role: str, strategy: str) -> list[Pick]:
     return [
         Pick(
             setting.name, f"{role} {pair.rank}", pair.little, pair.big, expected=pair.accuracy, low=pair.accuracy_low,
             high=pair.accuracy_high, rate=pair.escalation_rate, gain=pair.gain, gain_error=pair.gain_error,
+            strategy=strategy,
         )
         for pair in list(found.pairs)[:PAIRS]
     ]  # fmt: skip
 
 
-def _single(setting: Setting, found: SearchResult, role: str) -> list[Pick]:
+def _single(setting: Setting, found: SearchResult, role: str, strategy: str) -> list[Pick]:
     if not len(found.singles):
         return []
     best = found.singles[-1]
-    return [Pick(setting.name, role, best.net, "", best.accuracy, best.accuracy_low, best.accuracy_high)]
+    return [
+        Pick(
+            setting.name, role, best.net, expected=best.accuracy, low=best.accuracy_low, high=best.accuracy_high,
+            strategy=strategy,
+        )
+    ]  # fmt: skip
 
 
 def _random(setting: Setting, found: SearchResult) -> list[Pick]:
-    """A pair of candidates that meets the budgets at some rate of 5 to 50 %, drawn with a fixed seed."""
+    """A pair of random candidates that meets the budgets at some rate of 5 to 50 %, drawn with a fixed seed."""
     rng, nets = np.random.default_rng(0), list(found.nets)
     while True:
         little, big = (nets[i] for i in rng.integers(0, len(nets), 2))
@@ -135,12 +147,18 @@ def read_plan() -> list[Pick]:
 
 
 def main(arguments: Arguments = None) -> None:
-    parser("journey.plan", __doc__).parse_args(arguments)
+    options = parser("journey.plan", __doc__)
+    options.add_argument("--only", nargs="+", choices=[each.name for each in SETTINGS], default=None, metavar="SETTING")
+    only = options.parse_args(arguments).only
+    kept = [pick for pick in read_plan() if pick.setting not in only] if only else []
     chosen: list[Pick] = []
     for setting in SETTINGS:
+        if only and setting.name not in only:
+            chosen += [pick for pick in kept if pick.setting == setting.name]
+            continue
         chosen += picks(setting, TASKS[setting.task].make())
         print(setting.name, sum(pick.setting == setting.name for pick in chosen), flush=True)
-        write_file(FILE, json_text([vars(pick) for pick in chosen], indent=1))
+    write_file(FILE, json_text([vars(pick) for pick in chosen], indent=1))
 
 
 if __name__ == "__main__":

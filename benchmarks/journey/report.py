@@ -113,7 +113,7 @@ def _setting(result: Result) -> Lines:
     lines = [
         f"## {setting.name}", "",
         f"{task.about}; {setting.flash // KIB} KiB of flash, {setting.sram // KIB} KiB of SRAM, expected latency "
-        f"{setting.latency:g} ms.", "",
+        f"{setting.latency:g} ms. {_picked(result)}", "",
     ]  # fmt: skip
     if result.missing:
         roles = "; ".join(pick.role for pick in result.missing)
@@ -132,6 +132,17 @@ def _setting(result: Result) -> Lines:
         lines += [*_table(result, result.bench, shown, part), ""]
     lines += [f"- {pick.role}: `{pick.little}`" + (f" + `{pick.big}`" if pick.big else "") for pick, _ in shown]
     return [*lines, ""]
+
+
+def _picked(result: Result) -> str:
+    """By which search."""
+    strategy = next((pick.strategy for pick in result.picks if pick.role.startswith(PAIRS)), "")
+    if strategy:
+        return f"Pairs and single net are of a search with the strategy `{strategy}`, and else as it is by default."
+    return (
+        f"Pairs and single net are of an earlier search among {result.setting.nets:,} random nets of either role, by "
+        "expected accuracies for which the balance of work over resolutions did not count yet."
+    )
 
 
 def _table(result: Result, bench: Bench, shown: Sequence[tuple[Pick, Nets]], part: str) -> Lines:

@@ -6,7 +6,8 @@
     python -m benchmarks.journey.train --status                      what is there
 
 Answers go to zoo/TASK/ and, in int8, to zoo/TASK-int8/, weights to a cache: as long as they are there a net can be
-quantised. That takes seconds to two minutes a net, beside the trainings. Seeds 1 and 2 follow seed 0.
+quantised. That takes seconds to two minutes a net, beside the trainings. Seeds 1 and 2 follow seed 0. Nets that a later
+plan no longer picks stay in zoo/: they are truth all the same.
 """
 
 import sys

@@ -1,5 +1,7 @@
 """The report of the journey: exact figures of answers that are known by hand, and what is not trained."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -179,3 +181,10 @@ def test_a_whole_zoo_leaves_nothing_open(tmp_path, capsys):
     assert all("| – |" not in line for line in text.split("## Flattery")[1].split("\n## ")[0].splitlines())
     for pick in read_plan():
         assert f"`{pick.little}`" in text.split(f"## {pick.setting}")[1]
+
+
+def test_a_setting_says_which_search_picked():
+    evolved = Pick(NAME, "pair 1", LITTLE, BIG, strategy="evolution")
+    for pick, words in ((evolved, "with the strategy `evolution`"), (PAIR, "an earlier search among 10,000 random")):
+        (found,) = results([pick], Path("nowhere"))
+        assert words in report([found])
