@@ -32,14 +32,12 @@ WAYS = {
 FAMILIES = "other nets, each family left out"
 
 
-def _lost(way: str) -> str:
+BUDGETS, AMONG_PICKS = ((MACS, 0), (LATENCY, 0)), ((PICKS, 0), (PICKS, 1))  # headings, and tables below them
+
+
+def _lost(way: str, places: tuple[tuple[str, int], ...] = BUDGETS) -> str:
     """Mean regret under budgets of MACs, and of latency."""
-    return " and ".join(cell(TRUTH, each, way, "mean") for each in (MACS, LATENCY))
-
-
-def _lost_among_picks(way: str) -> str:
-    """The same with the field's nets and earlier favourites among those to choose from."""
-    return " and ".join(cell(TRUTH, PICKS, way, "mean", table) for table in (0, 1))
+    return " and ".join(cell(TRUTH, heading, way, "mean", table) for heading, table in places)
 
 
 def _journey() -> list[list[str]]:
@@ -85,8 +83,8 @@ def headlines() -> str:
             ["the same, after eight short trainings", f"{_lost('--calibrate 8')} points", ""],
             [
                 "lost without training where 62 nets of the field's families can be chosen, too",
-                f"{_lost_among_picks('no training')} points",
-                f"{_lost_among_picks('MACs only')} number of MACs, {_lost_among_picks('random')} at random",
+                f"{_lost('no training', AMONG_PICKS)} points",
+                f"{_lost('MACs only', AMONG_PICKS)} number of MACs, {_lost('random', AMONG_PICKS)} at random",
             ],
             *_journey(),
             [

@@ -29,10 +29,8 @@ from zeroshot.searching.results import SearchResult
 
 FILE = Path(__file__).with_name("plan.json")
 PAIRS, BY_HAND = 3, 1  # first pairs of a search; nets of a family, the largest that fit
-STRATEGY, DRAWN = (
-    "evolution",
-    "random",
-)  # of the searches that are judged; MACs alone and chance pick among random candidates
+STRATEGY = "evolution"  # of the searches that are judged
+DRAWN = "random"  # of the candidates among which MACs alone and chance pick
 MACS = (5.93, 0.72, 0.18)  # the line through the zoo: mean of log10 MACs, its standard deviation, mu for each of it
 
 
@@ -150,11 +148,11 @@ def main(arguments: Arguments = None) -> None:
     options = parser("journey.plan", __doc__)
     options.add_argument("--only", nargs="+", choices=[each.name for each in SETTINGS], default=None, metavar="SETTING")
     only = options.parse_args(arguments).only
-    kept = [pick for pick in read_plan() if pick.setting not in only] if only else []
+    before = read_plan() if only else []
     chosen: list[Pick] = []
     for setting in SETTINGS:
         if only and setting.name not in only:
-            chosen += [pick for pick in kept if pick.setting == setting.name]
+            chosen += [pick for pick in before if pick.setting == setting.name]
             continue
         chosen += picks(setting, TASKS[setting.task].make())
         print(setting.name, sum(pick.setting == setting.name for pick in chosen), flush=True)

@@ -22,6 +22,10 @@ TIGHT = McuSpace(
     resolutions=(5, 8, 9), stem_widths=(4, 8), stem_strides=(1, 2), min_stages=1, max_stages=3,
     blocks=(("c", 1), ("m", 2)), kernels=(3,), widths=(4, 8), depths=(1, 2), strides=(1, 2), heads=(0, 6),
 )  # fmt: skip
+ONE = McuSpace(
+    resolutions=(8,), stem_widths=(8,), stem_strides=(1,), min_stages=2, max_stages=2, blocks=(("c", 1),), kernels=(3,),
+    widths=(8,), depths=(1,), strides=(1,), heads=(0,),
+)  # fmt: skip
 # One width, so that nets are often the same: by stages that may be merged, heads that are blocks, and shortcuts.
 ALIKE = McuSpace(
     resolutions=(8,), stem_widths=(4,), stem_strides=(1,), min_stages=1, max_stages=2,
@@ -152,21 +156,8 @@ def test_mutation_reaches_every_neighbour():
 
 
 def test_a_space_of_one_net_has_no_mutants():
-    one = McuSpace(
-        resolutions=(8,),
-        stem_widths=(8,),
-        stem_strides=(1,),
-        min_stages=2,
-        max_stages=2,
-        blocks=(("c", 1),),
-        kernels=(3,),
-        widths=(8,),
-        depths=(1,),
-        strides=(1,),
-        heads=(0,),
-    )
     with pytest.raises(UsageError, match="no mutants"):
-        one.mutate(one.decode(np.zeros(1, np.int64)), np.random.default_rng(0))
+        ONE.mutate(ONE.decode(np.zeros(1, np.int64)), np.random.default_rng(0))
 
 
 TOWER = NetSpec.parse("r32-s32-d3w64x1-d3w128x2/2-d3w256x2/2-d3w512x2/2")  # MobileNetV1 at width 1
@@ -194,38 +185,17 @@ def test_scaled_nets_are_in_the_space_and_keep_blocks_and_strides(space):
 
 
 def test_rounding_is_to_the_nearest_ratio():
-    space = McuSpace(
-        resolutions=(8,),
-        stem_widths=(8, 32),
-        stem_strides=(1,),
-        min_stages=1,
-        max_stages=1,
-        blocks=(("m", 2), ("m", 6)),
-        kernels=(3, 7),
-        widths=(8, 16, 64),
-        depths=(1, 4),
-        strides=(1,),
-        heads=(0, 64),
-    )
+    space = replace(
+        ONE, stem_widths=(8, 32), min_stages=1, max_stages=1, blocks=(("m", 2), ("m", 6)), kernels=(3, 7),
+        widths=(8, 16, 64), depths=(1, 4), heads=(0, 64),
+    )  # fmt: skip
     found = {str(spec_of(row)) for row in scaled(space, [NetSpec.parse("r8-s20-m5e3w30x2-h50")])}
     assert "r8-s32-m7e2w16x1-h64" in found  # 20 to 32, 5 to 7, 3 to 2, 30 to 16, 2 to 1, 50 to 64
     assert {name for name in found if "h0" in name or "-h" not in name} == set()
 
 
 def test_what_a_space_has_no_place_for_is_left_out():
-    space = McuSpace(
-        resolutions=(8,),
-        stem_widths=(8,),
-        stem_strides=(1,),
-        min_stages=2,
-        max_stages=2,
-        blocks=(("c", 1),),
-        kernels=(3,),
-        widths=(8, 16),
-        depths=(1,),
-        strides=(1, 2),
-        heads=(0,),
-    )
+    space = replace(ONE, widths=(8, 16), strides=(1, 2))
     others = ("r8-s8-d3w8x1-d3w8x1", "r8-s8-c3w8x1", "r8-s8/2-c3w8x1/2-c3w8x1/2", "r8-s8-c3w8x1-c3w8x1-c3w8x1")
     assert len(scaled(space, list(map(NetSpec.parse, others[:2] + others[3:])))) == 0
     assert {str(spec_of(row)) for row in scaled(space, [NetSpec.parse(others[2])])} == {

@@ -93,21 +93,15 @@ def _balanced(rows, ptr, done):  # type: ignore[no-untyped-def]  # noqa: ANN001,
     out = np.zeros(len(ptr) - 1)
     for net in range(len(ptr) - 1):
         first, last = ptr[net], ptr[net + 1]
-        roots = 0.0
+        there = np.zeros(last - first, np.int64)  # what is done on maps of a size, at the first layer of that size
         for i in range(first, last):
-            height, width = rows[i, OUT_HEIGHT], rows[i, OUT_WIDTH]
-            known = False
-            for j in range(i - 1, first - 1, -1):
-                if rows[j, OUT_HEIGHT] == height and rows[j, OUT_WIDTH] == width:
-                    known = True
-                    break
-            if known:
-                continue
-            there = 0
-            for j in range(i, last):
-                if rows[j, OUT_HEIGHT] == height and rows[j, OUT_WIDTH] == width:
-                    there += done[j]
-            roots += there**0.25
+            j = first
+            while rows[j, OUT_HEIGHT] != rows[i, OUT_HEIGHT] or rows[j, OUT_WIDTH] != rows[i, OUT_WIDTH]:
+                j += 1
+            there[j - first] += done[i]
+        roots = 0.0
+        for work in there:
+            roots += work**0.25
         out[net] = roots**4
     return out
 

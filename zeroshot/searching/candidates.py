@@ -1,6 +1,6 @@
 """Draw little and big candidates from a space: inside the budgets, spread over the whole range of latency."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from math import ceil, floor, log10
 
@@ -79,7 +79,7 @@ def draw(
         little &= latency <= low + (high - low) * 2 / 3
     if big.sum() > n:
         big &= latency >= low + (high - low) / 3
-    littles, bigs = _spread(latency, little, n, rng), _spread(latency, big, n, rng)
+    littles, bigs = (by_strata(latency, rng.permutation(np.flatnonzero(role)), n) for role in (little, big))
     kept = np.unique(np.concatenate([littles, bigs]))
     return Candidates(
         values[kept], pool.take(kept), np.searchsorted(kept, littles), np.searchsorted(kept, bigs),
@@ -116,9 +116,17 @@ def fitting(costs: NetCosts, corner: NetCosts, platform: Platform, budgets: Budg
     return little, big
 
 
-def _spread(latency: FloatArray, allowed: BoolArray, n: int, rng: np.random.Generator) -> Int64Array:
-    """Up to n rows, taken in turns from equal strata of latency, at random within each."""
-    rows = rng.permutation(np.flatnonzero(allowed))
+def by_strata(latency: FloatArray, rows: Int64Array, n: int) -> Int64Array:
+    """Up to n of the rows, taken in turns from equal strata of latency, in each in the order in which they are given.
+
+    Args:
+        latency: (n_nets,) float64, of all nets, in logarithms.
+        rows: To choose from.
+        n: Places.
+
+    Returns:
+        (at most n,) int64, sorted.
+    """
     if not len(rows):
         return rows
     low, high = latency[rows].min(), latency[rows].max()
@@ -139,11 +147,9 @@ def infeasible(corner: NetCosts, platform: Platform, budgets: Budgets) -> Infeas
     p, unknown = np.full(len(little), MIN_RATE), np.zeros(len(little))
     pairs = describe_pairs(corner, corner, little, big, p, unknown, platform)
     needs = {name: float(getattr(pairs, name).min()) for name in LIMITS}
-    ratios = {name: needs[name] / getattr(budgets, name) for name in LIMITS}
-    tightest = max(ratios, key=lambda name: ratios[name])
-    option, unit = f"`{tightest}`", UNITS[tightest]
-    limit, need = f"{getattr(budgets, tightest):,.10g} {unit}", f"{rounded_up(needs[tightest], unit)} {unit}"
-    if ratios[tightest] > 1:
+    found = tightest(needs, budgets)
+    option, limit, need = f"`{found.name}`", found.limit, found.need
+    if found.ratio > 1:
         return InfeasibleError(
             f"No pair fits: {option} allows {limit}, the smallest pair needs {need}.",
             f"Raise {option} above {need}, or choose another board or engine.",
@@ -155,7 +161,33 @@ def infeasible(corner: NetCosts, platform: Platform, budgets: Budgets) -> Infeas
     )
 
 
-def rounded_up(need: float, unit: str) -> str:
+@dataclass(frozen=True)
+class Tightest:
+    """The budget that is exceeded most, or kept by least.
+
+    Attributes:
+        name: Of the budget.
+        ratio: Need over limit.
+        limit: With its unit.
+        need: With its unit, rounded up.
+    """
+
+    name: str
+    ratio: float
+    limit: str
+    need: str
+
+
+def tightest(needs: Mapping[str, float], budgets: Budgets) -> Tightest:
+    """The tightest budget for something that needs so much: name of a budget -> in its unit."""
+    ratios = {name: need / getattr(budgets, name) for name, need in needs.items()}
+    name = max(ratios, key=lambda name: ratios[name])
+    unit = UNITS[name]
+    limit, need = f"{getattr(budgets, name):,.10g} {unit}", f"{_rounded_up(needs[name], unit)} {unit}"
+    return Tightest(name, ratios[name], limit, need)
+
+
+def _rounded_up(need: float, unit: str) -> str:
     """So that the printed figure, typed back, suffices."""
     step = 1.0 if unit == "bytes" else 10.0 ** (floor(log10(need)) - 3)
     return f"{ceil(need / step) * step:,.10g}"

@@ -12,7 +12,7 @@ from zeroshot.cost.nets import NetCosts, Platform, net_costs
 from zeroshot.errors import InfeasibleError
 from zeroshot.net import layer_table, spec_of
 from zeroshot.scoring.population import default_jobs
-from zeroshot.searching.candidates import UNITS, Candidates, fitting, rounded_up
+from zeroshot.searching.candidates import Candidates, fitting, tightest
 from zeroshot.searching.options import SearchOptions
 from zeroshot.searching.population import single_fits
 from zeroshot.searching.problem import SearchProblem
@@ -112,12 +112,10 @@ def too_large(goal: Goal, seed: int, costs: NetCosts) -> InfeasibleError:
         "flash": one.flash + goal.platform.runtime[one.ops], "sram": one.arena + one.persistent,
         "worst_latency": one.latency, "latency": MIN_RATE * one.latency, "energy": MIN_RATE * one.energy,
     }  # fmt: skip
-    ratios = {name: float(need[0]) / getattr(goal.budgets, name) for name, need in needs.items()}
-    tightest = max(ratios, key=lambda name: ratios[name])
-    limit, need, unit = getattr(goal.budgets, tightest), float(needs[tightest][0]), UNITS[tightest]
+    found = tightest({name: float(need[0]) for name, need in needs.items()}, goal.budgets)
     net = str(spec_of(goal.seeds[seed]))
     return InfeasibleError(
-        f"`seeds`: {net} meets the budgets neither alone nor in a pair; `{tightest}` is the tightest: it allows "
-        f"{limit:,.10g} {unit}, and this net takes {rounded_up(need, unit)} {unit} or more.",
-        f"Raise `{tightest}`, or leave the net out.",
+        f"`seeds`: {net} meets the budgets neither alone nor in a pair; `{found.name}` is the tightest: it allows "
+        f"{found.limit}, and this net takes {found.need} or more.",
+        f"Raise `{found.name}`, or leave the net out.",
     )

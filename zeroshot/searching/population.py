@@ -75,8 +75,13 @@ def front_rows(latency: FloatArray, worth: FloatArray, allowed: BoolArray) -> In
     """Rows of the allowed nets that no other one beats in both latency and worth, by rising latency."""
     rows = np.flatnonzero(allowed)
     rows = rows[np.lexsort((-worth[rows], latency[rows]))]
-    best = np.maximum.accumulate(np.concatenate([[-np.inf], worth[rows]]))[:-1]
-    return rows[worth[rows] > best]
+    return rows[beats_all_before(worth[rows])]
+
+
+def beats_all_before(worth: FloatArray) -> BoolArray:
+    """Which of nets by rising cost are worth more than all cheaper ones: those on the front."""
+    best = np.maximum.accumulate(np.concatenate([[-np.inf], worth]))[:-1]
+    return np.asarray(worth > best)
 
 
 def best_singles(problem: SearchProblem, nets: Population) -> Int64Array:

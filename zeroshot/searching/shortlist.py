@@ -1,14 +1,13 @@
 """From the first ranking of all pairs to the nets that are worth probing."""
 
 from dataclasses import dataclass
-from math import inf
 
 import numpy as np
 
 from zeroshot.cascade.rank_pairs import Ranking
 from zeroshot.cost.nets import NetCosts
 from zeroshot.searching.layers import LayerScores
-from zeroshot.searching.population import best_singles
+from zeroshot.searching.population import beats_all_before, best_singles
 from zeroshot.searching.problem import SearchProblem
 from zeroshot.types import FloatArray, Int64Array
 
@@ -75,8 +74,7 @@ def worth_probing(costs: NetCosts, accuracy: FloatArray, allowed: Int64Array, li
     rest = np.setdiff1d(allowed, chosen)
     rest = rest[np.lexsort((-accuracy[rest], costs.latency[rest]))]
     while len(chosen) < n and len(rest):
-        best = np.maximum.accumulate(np.concatenate([[-inf], accuracy[rest]]))[:-1]
-        layer = accuracy[rest] > best
+        layer = beats_all_before(accuracy[rest])
         places = np.linspace(0, layer.sum() - 1, min(n - len(chosen), int(layer.sum()))).astype(int)
         chosen += rest[layer][places].tolist()
         rest = rest[~layer]

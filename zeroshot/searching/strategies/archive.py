@@ -8,7 +8,7 @@ import numpy as np
 from zeroshot.cascade.rank_pairs import Ranking, rank_pairs
 from zeroshot.cost.nets import NetCosts
 from zeroshot.searching.candidates import Candidates, corner_of, fitting, infeasible
-from zeroshot.searching.population import single_fits
+from zeroshot.searching.population import beats_all_before, single_fits
 from zeroshot.searching.strategies.goal import Goal
 from zeroshot.spaces.canonical import canonical
 from zeroshot.types import BoolArray, FloatArray, Int32Array, Int64Array
@@ -185,8 +185,7 @@ def _layers(cost: FloatArray, mu: FloatArray, n: int) -> Int64Array:
     for layer in range(len(cost)):
         if len(cost) - len(rest) >= n or not len(rest):
             break
-        best = np.maximum.accumulate(np.concatenate([[-np.inf], mu[rest]]))[:-1]
-        on_it = mu[rest] > best
+        on_it = beats_all_before(mu[rest])
         found[rest[on_it]] = layer
         rest = rest[~on_it]
     return found

@@ -4,13 +4,12 @@ from math import gcd
 
 import numpy as np
 
-from zeroshot.searching.candidates import Candidates, draw
+from zeroshot.searching.candidates import Candidates, by_strata, draw
 from zeroshot.searching.strategies.archive import Archive
 from zeroshot.searching.strategies.goal import Goal
 from zeroshot.types import BoolArray, Int64Array
 
 ROUND = 2048  # nets drawn at a time
-STRATA = 32
 GOLDEN = 0.6180339887498949  # of its multiples, taken modulo 1, no two lie close together
 
 
@@ -53,18 +52,11 @@ def stratified(goal: Goal, rng: np.random.Generator) -> Candidates:
     while archive.left:
         each = -(-min(ROUND, archive.left) // len(stages))
         archive.add(np.concatenate([space.sample(each, rng, s) for s in stages]))
-    return archive.candidates(_by_strata(archive, archive.little), _by_strata(archive, archive.big))
+    return archive.candidates(_best_of_strata(archive, archive.little), _best_of_strata(archive, archive.big))
 
 
-def _by_strata(archive: Archive, allowed: BoolArray) -> Int64Array:
-    """Rows, as many of each stratum as it has, up to its share."""
+def _best_of_strata(archive: Archive, allowed: BoolArray) -> Int64Array:
+    """Rows, as many of each stratum of log latency as it has, up to its share, the worthiest first."""
     rows = np.flatnonzero(allowed)
-    if not len(rows):
-        return rows
-    latency = np.log(archive.costs.latency[rows])
-    place = (latency - latency.min()) / max(float(np.ptp(latency)), 1e-12)
-    stratum = (place * (STRATA - 1e-9)).astype(np.int64)
-    order = np.lexsort((-archive.mu[rows], stratum))
-    first = np.searchsorted(stratum[order], stratum[order])
-    rank = np.arange(len(rows)) - first
-    return np.sort(rows[order[np.lexsort((stratum[order], rank))[: archive.goal.nets]]])
+    rows = rows[np.argsort(-archive.mu[rows], kind="stable")]
+    return by_strata(np.log(archive.costs.latency), rows, archive.goal.nets)
