@@ -31,7 +31,7 @@ def test_the_names_of_strategies_are_those_of_the_functions():
 @pytest.mark.parametrize("strategy", STRATEGY_NAMES)
 def test_a_search_with_any_strategy_has_its_seeds_among_the_candidates(strategy):
     few = {} if strategy == "random" else {"scored": 400}
-    result = search("digits", latency="4ms", strategy=strategy, seeds=[SEED], **STATIC, **few)
+    result = search("digits", latency="4ms", seeds=[SEED], **STATIC | {"strategy": strategy} | few)
     assert SEED in candidates(result)
     assert result.pairs
     assert (result.config["strategy"], result.config["seeds"]) == (strategy, [SEED])
@@ -46,7 +46,7 @@ def test_the_same_options_find_the_same_and_another_seed_others():
 
 
 def test_seeds_do_not_change_what_is_drawn():
-    options = STATIC | {"latency": "4ms", "strategy": "random"}
+    options = STATIC | {"latency": "4ms"}
     plain, seeded = search("digits", **options), search("digits", seeds=SEED, **options)
     assert candidates(seeded) == candidates(plain) | {SEED}
     again = search("digits", seeds=min(candidates(plain)), **options)
@@ -54,8 +54,8 @@ def test_seeds_do_not_change_what_is_drawn():
 
 
 def test_evolution_finds_better_pairs_than_drawing():
-    drawn = search("digits", latency="2ms", strategy="random", **STATIC)
-    evolved = search("digits", latency="2ms", strategy="evolution", scored=2000, **STATIC)
+    drawn = search("digits", latency="2ms", **STATIC)
+    evolved = search("digits", latency="2ms", **STATIC | {"strategy": DEFAULT_STRATEGY})
     assert evolved.pairs[0].accuracy > drawn.pairs[0].accuracy
 
 
@@ -93,19 +93,20 @@ def test_how_many_nets_are_scored_follows_the_candidates():
         return goal_of(problem, sample_task(problem, dataset)).scored
 
     assert scored() == scored(nets=1000) == 10_000
+    assert scored(nets=50) == 1000
     assert scored(nets=5000) == 50_000
     assert scored(strategy="grid", scored=77) == 77
 
 
 def test_a_strategy_that_looks_at_few_nets_says_how_few_it_found():
-    result = search("digits", latency="4ms", strategy="uniform", scored=50, **STATIC | {"nets": 400})
+    result = search("digits", latency="4ms", scored=50, **STATIC | {"nets": 400, "strategy": "uniform"})
     assert [remark for remark in result.remarks if re.match(r"Only \d+ little and \d+ big nets", remark)]
 
 
 def test_a_task_of_which_all_is_known_still_has_candidates(monkeypatch):
     """All nets are expected at the highest accuracy that there is: their sizes make the order."""
     monkeypatch.setattr("zeroshot.searching.task.task_anchor", lambda dataset, seed=0: 0.99999999)
-    options = SearchOptions("digits", latency="4ms", strategy="evolution", scored=400, **STATIC)
+    options = SearchOptions("digits", latency="4ms", scored=400, **STATIC | {"strategy": "evolution"})
     problem, dataset = resolve(options)
     found = find_candidates(problem, sample_task(problem, dataset))
     assert len(found.littles) == len(found.bigs) == STATIC["nets"]

@@ -25,7 +25,9 @@ from zeroshot.training.batches import Split
 from zeroshot.training.recipe import Recipe
 from zeroshot.training.train import train_net
 
-SMALL = {"nets": 40, "top": 3, "shortlist": 3, "seed": 1, "latency": "5ms", "batch": 16, "jobs": 1}
+SMALL = {
+    "nets": 40, "strategy": "random", "top": 3, "shortlist": 3, "seed": 1, "latency": "5ms", "batch": 16, "jobs": 1,
+}  # fmt: skip
 OPTIONS = SMALL | {"calibrate": 3, "calibrate_epochs": 1}
 IMAGES = 143  # validation images of digits
 

@@ -20,7 +20,7 @@ from zeroshot.searching.strategies import STRATEGIES, Goal, Judged
 from zeroshot.searching.task import TaskSample
 from zeroshot.types import Int32Array
 
-EACH, LEAST = 10, 10_000  # nets scored for each candidate of a role, and at least
+EACH, LEAST = 10, 1000  # nets scored for each candidate of a role, and at least
 
 
 def find_candidates(problem: SearchProblem, task: TaskSample) -> Candidates:

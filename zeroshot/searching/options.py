@@ -13,7 +13,7 @@ from zeroshot.units import Quantity
 TASK, BUDGETS, SEARCH = "Task", "Budgets", "Search"
 # In `zeroshot.searching.strategies`, which imports too much for a page of options.
 STRATEGY_NAMES = ("random", "uniform", "grid", "stratified", "scaling", "evolution", "metropolis", "nsga2")
-DEFAULT_STRATEGY = "random"
+DEFAULT_STRATEGY = "evolution"
 
 
 @dataclass(frozen=True)
@@ -64,7 +64,7 @@ class SearchOptions(Options):
     )
     scored: int | None = option(
         None, "Nets whose layers a strategy may score.", metavar="N", panel=SEARCH, least=1,
-        shown="10 a candidate, at least 10000; random draws what it needs",
+        shown="10 a candidate, at least 1000; random draws what it needs",
     )  # fmt: skip
     seeds: tuple[str, ...] = option(
         (), "Nets that are always candidates, and start a strategy.", metavar="NET,...", panel=SEARCH, shown="none"
