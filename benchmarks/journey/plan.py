@@ -67,8 +67,8 @@ class Pick:
 
 def picks(setting: Setting, data: Dataset) -> list[Pick]:
     """Everything that is trained for a setting."""
-    found = _search(setting, data, strategy=STRATEGY)
-    chosen = [*_pairs(setting, found, "pair", STRATEGY), *_single(setting, found, "single", STRATEGY)]
+    found = searched(setting, data, strategy=STRATEGY)
+    chosen = [*pair_picks(setting, found, "pair", STRATEGY), *single_pick(setting, found, "single", STRATEGY)]
     only_macs = replace(
         accuracy.STATIC, trust=0.0, evidence=(),
         terms=(accuracy.Term("log_macs", *MACS),),
@@ -77,18 +77,21 @@ def picks(setting: Setting, data: Dataset) -> list[Pick]:
         patch.object(layers, "STATIC", only_macs),
         patch("zeroshot.searching.expectation.prior_for", lambda names: only_macs),
     ):
-        by_macs = _search(setting, data, strategy=DRAWN, nets=setting.nets, proxies=("macs",))
-    chosen += [*_pairs(setting, by_macs, "MACs pair", DRAWN)[:1], *_single(setting, by_macs, "MACs single", DRAWN)]
+        by_macs = searched(setting, data, strategy=DRAWN, nets=setting.nets, proxies=("macs",))
+    chosen += pair_picks(setting, by_macs, "MACs pair", DRAWN)[:1]
+    chosen += single_pick(setting, by_macs, "MACs single", DRAWN)
     return [*chosen, *_random(setting, by_macs), *_by_hand(setting, data)]
 
 
-def _search(setting: Setting, data: Dataset, **asked: str | int | tuple[str, ...]) -> SearchResult:
+def searched(setting: Setting, data: Dataset, **asked: str | int | tuple[str, ...]) -> SearchResult:
+    """A search under the budgets of a setting, else as it is by default or as asked."""
     return zeroshot.search(
         data, BOARD, engine=ENGINE, flash=setting.flash, sram=setting.sram, latency=setting.latency, **asked
     )  # fmt: skip
 
 
-def _pairs(setting: Setting, found: SearchResult, role: str, strategy: str) -> list[Pick]:
+def pair_picks(setting: Setting, found: SearchResult, role: str, strategy: str) -> list[Pick]:
+    """The first pairs of a search."""
     return [
         Pick(
             setting.name, f"{role} {pair.rank}", pair.little, pair.big, expected=pair.accuracy, low=pair.accuracy_low,
@@ -99,7 +102,8 @@ def _pairs(setting: Setting, found: SearchResult, role: str, strategy: str) -> l
     ]  # fmt: skip
 
 
-def _single(setting: Setting, found: SearchResult, role: str, strategy: str) -> list[Pick]:
+def single_pick(setting: Setting, found: SearchResult, role: str, strategy: str) -> list[Pick]:
+    """The best single net of a search, if there is one."""
     if not len(found.singles):
         return []
     best = found.singles[-1]

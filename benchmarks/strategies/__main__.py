@@ -1,7 +1,8 @@
 """How far each search strategy comes with so many nets scored: expected accuracy of the best pair and the best net.
 
-Nothing is trained: accuracies are those that nets' layers promise, so this says how well a strategy searches, not how
-good its finds are. python -m benchmarks.strategies [--long] [--report]
+Nothing is trained: accuracies are those that nets' layers promise, so this says how well a strategy searches. How good
+its finds are, of those that benchmarks.strategies.picks has trained, is one more chapter of the report.
+python -m benchmarks.strategies [--long] [--report]
 """
 
 import sys
@@ -11,7 +12,9 @@ from dataclasses import replace
 from benchmarks.script import RESULTS, Arguments, exit_code, parser
 from benchmarks.strategies.cases import CASES, plan
 from benchmarks.strategies.measuring import RUNS, Measured, measure, truth
+from benchmarks.strategies.picks import ZOO, read_picks
 from benchmarks.strategies.report import plot, report
+from benchmarks.strategies.survival import chapter
 from zeroshot.runs.files import write_file
 from zeroshot.scoring.population import default_jobs
 from zeroshot.searching.strategies import STRATEGIES
@@ -41,7 +44,7 @@ def main(arguments: Arguments = None) -> None:
         known = {case.name: truth(case) for case in CASES if case.listed}
         write_file(stored, RUNS.to_csv([replace(one, truth=known.get(one.case)) for one in found]))
     rows = RUNS.from_csv(stored.read_text(encoding="utf-8"))
-    write_file(RESULTS / "strategies.md", report(rows))
+    write_file(RESULTS / "strategies.md", report(rows, chapter(read_picks(), ZOO)))
     plot(rows, RESULTS / "strategies.png")
 
 
