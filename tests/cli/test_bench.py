@@ -197,6 +197,7 @@ def test_scores_are_computed_anew(cli, data, monkeypatch):
     """With a cheap proxy, on images that need no download."""
     monkeypatch.setattr(cell_scores, "sharing_passes", lambda: load_proxies(["l2_norm"]))
     monkeypatch.setattr(study, "FEWEST", 5)
+    monkeypatch.setattr(cell_scores, "WORTH_PROCESSES", 10)  # processes start slowly; scores do not depend on them
     args = ("bench", "nasbench201", "--data", data, "--tasks", "cifar10", "--resamples", "0", "--images", "digits")
     args = (*args, "--scores", "s.npz")
     result = cli(*args, "--rescore", "6", "--json")

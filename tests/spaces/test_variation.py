@@ -51,8 +51,9 @@ def test_canonical_forms_are_equal_exactly_where_the_built_nets_are():
     by_key: dict[bytes, set[tuple]] = {}
     by_build: dict[tuple, set[bytes]] = {}
     for net, row in zip(nets, keys, strict=True):
-        by_key.setdefault(row.tobytes(), set()).add(built(net))
-        by_build.setdefault(built(net), set()).add(row.tobytes())
+        made = built(net)
+        by_key.setdefault(row.tobytes(), set()).add(made)
+        by_build.setdefault(made, set()).add(row.tobytes())
     assert {len(found) for found in by_key.values()} == {1}
     assert {len(found) for found in by_build.values()} == {1}
     assert 100 < len(by_key) < len(nets)
