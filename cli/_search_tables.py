@@ -87,6 +87,11 @@ def print_plan(screen: "Console", plan: "SearchPlan") -> None:
     config = plan.config
     screen.print(f"Would search {config['data']} on {config['board']}; nothing was done.", style="bold")
     screen.print(f"  space    {plan.space:,} nets, of which {plan.candidates:,} candidates are drawn")
+    for role in ("little", "big"):
+        if config[role] is not None:
+            screen.print(f"  {role:<8} {config[role]}, in every pair")
+    if config["from"] is not None:
+        screen.print(f"  from     the nets of {config['from']}")
     screen.print(f"  pairs    {plan.pairs:,} ranked, {plan.probed_nets} nets probed at most")
     if plan.trained_nets is None:
         screen.print("  trained  a few nets, a minute's worth, on data unlike those that accuracies were learnt from")

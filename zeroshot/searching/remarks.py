@@ -26,11 +26,11 @@ def remarks_on(problem: SearchProblem, candidates: Candidates, result: SearchRes
 
 
 def _on_candidates(problem: SearchProblem, candidates: Candidates) -> Iterator[str]:
-    littles, bigs = len(candidates.littles), len(candidates.bigs)
-    if min(littles, bigs) < problem.options.nets:
-        yield (
-            f"Only {littles} little and {bigs} big nets inside the budgets were found among {candidates.drawn:,} drawn."
-        )
+    roles, kinds = candidates.roles, (("little", candidates.littles), ("big", candidates.bigs))
+    sought = {kind: len(rows) for kind, rows in kinds if getattr(roles, kind) is None}
+    if min(sought.values(), default=problem.options.nets) < problem.options.nets:
+        found = " and ".join(f"{n} {kind}" for kind, n in sought.items())
+        yield f"Only {found} nets inside the budgets were found among {candidates.drawn:,} drawn."
     yield from candidates.remarks
     if not any(isfinite(getattr(problem.budgets, name)) for name in ("latency", "energy", "worst_latency")):
         yield "No `latency`, `energy` or `worst_latency` was given: the list favours large nets."
