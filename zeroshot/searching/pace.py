@@ -18,7 +18,7 @@ from zeroshot.searching.task import TaskSample
 
 FIRST, GROWTH = 128, 4  # nets of the first trial, and how many times as many each next one has
 SHARE = 0.05  # of the time, from which on a trial is long enough to go by
-FARTHEST = 32  # times as many nets as in the last trial, at most
+FARTHEST = 20  # times as many nets as in the last trial, at most
 
 
 def counted_before(problem: SearchProblem, run: Path) -> SearchProblem:
@@ -61,7 +61,7 @@ def affordable(finds_more: Callable[[int], bool], seconds: float, most: int) -> 
     Raises:
         UsageError: The first trial takes longer.
     """
-    finds_more(1)  # compiles kernels, or loads them
+    finds_more(min(FIRST, most))  # compiles kernels, or loads them: not the strategy's time
     started, scored, took = time.perf_counter(), 0, 0.0
     while took < SHARE * seconds:
         before, took_before = scored, took
