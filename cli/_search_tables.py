@@ -72,10 +72,10 @@ def print_result(screen: "Console", result: "SearchResult") -> None:
         f"interval. Costs are of {config['engine']} on {config['board']}.",
     )
     probed = f"{result.n_probed} nets probed" if result.n_probed else "by static proxies alone"
+    pairs = f"{result.n_pairs:,} pair{'s' if result.n_pairs != 1 else ''}"
     prose(
         screen,
-        f"{result.n_pairs:,} pairs ranked ({result.n_feasible:,} inside every budget), {probed}, "
-        f"{result.seconds:.1f} s.",
+        f"{pairs} ranked ({result.n_feasible:,} inside every budget), {probed}, {result.seconds:.1f} s.",
     )
     if result.run is not None:
         screen.print(f"Run folder: {result.run}", style="bold")

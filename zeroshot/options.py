@@ -132,8 +132,8 @@ class Options:
         return cls.of(read_toml(path), f"In {path}.")
 
     def values(self) -> dict[str, Any]:
-        """As a mapping of plain values, for a stored config; tuples become lists, names are as `spelled`."""
-        return {spelled(name): _plain(getattr(self, name)) for name in self.declared()}
+        """As a mapping of plain values, for a stored config; tuples become lists."""
+        return {name: _plain(getattr(self, name)) for name in self.declared()}
 
 
 def spelled(name: str) -> str:

@@ -17,8 +17,8 @@ from zeroshot.searching.problem import SearchProblem
 from zeroshot.searching.task import TaskSample
 
 FIRST, GROWTH = 128, 4  # nets of the first trial, and how many times as many each next one has
-SHARE = 0.05  # of the time, from which on a trial is long enough to go by
 FARTHEST = 20  # times as many nets as in the last trial, at most
+FLATTEST = 100  # a further net takes at least such a part of what nets took on average
 
 
 def counted_before(problem: SearchProblem, run: Path) -> SearchProblem:
@@ -63,20 +63,25 @@ def affordable(finds_more: Callable[[int], bool], seconds: float, most: int) -> 
     """
     finds_more(min(FIRST, most))  # compiles kernels, or loads them: not the strategy's time
     started, scored, took = time.perf_counter(), 0, 0.0
-    while took < SHARE * seconds:
+    while True:
         before, took_before = scored, took
         scored = min(GROWTH * scored or FIRST, most)
         at = time.perf_counter()
         if not finds_more(scored) or scored == most:
             return scored
-        took = time.perf_counter() - at
-    left = seconds - (time.perf_counter() - started)
-    if left < 0:
-        again = call("search", ..., scored=scored)
-        raise UsageError(
-            f"`seconds` {seconds:g} is too short: a look at {scored} nets takes {took:.2g} s here.",
-            f"Give more, or say how many nets: {again}.",
-        )
-    # A run for no net takes time as well: what further nets take is the slope.
-    slope = max((took - took_before) / (scored - before), took / scored / FARTHEST)
-    return int(min(max(scored + (left - took) / slope, 1), FARTHEST * scored, most))
+        now = time.perf_counter()
+        took, left = now - at, seconds - (now - started)
+        if left < 0:
+            break
+        # A run for no net takes time as well: what further nets take is the slope.
+        slope = max((took - took_before) / (scored - before), took / scored / FLATTEST)
+        more = (left - took) / slope
+        if (before and more <= FARTHEST * scored) or took + slope * (GROWTH - 1) * scored > left / 2:
+            return int(min(max(scored + more, 1), FARTHEST * scored, most))
+    if before:
+        return before  # a pause of the machine: the trial before took no longer than it should
+    again = call("search", ..., scored=scored)
+    raise UsageError(
+        f"`seconds` {seconds:g} is too short: a look at {scored} nets takes {took:.2g} s here.",
+        f"Give more, or say how many nets: {again}.",
+    )

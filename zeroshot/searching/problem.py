@@ -16,6 +16,7 @@ from zeroshot.cost.nets import NetCosts, Platform, net_costs, platform
 from zeroshot.data import Dataset
 from zeroshot.errors import UsageError, unknown
 from zeroshot.net import NetSpec, layer_table
+from zeroshot.options import spelled
 from zeroshot.probing.probe import Proxy
 from zeroshot.scoring.plugins import load_proxies, with_parts
 from zeroshot.searching.options import SearchOptions
@@ -210,7 +211,7 @@ def _config(
     start: StartNets | None,
 ) -> dict[str, Any]:  # fmt: skip
     """The options as given, and what became of those that name something or are a limit."""
-    given = {name: value for name, value in options.values().items() if name not in NOT_STORED}
+    given = {spelled(name): value for name, value in options.values().items() if name not in NOT_STORED}
     # A file may be called like a named set and is another.
     by_name = (dataset.name if isinstance(options.data, Dataset) else options.data) in datasets.SOURCES
     resolved: Mapping[str, Any] = {

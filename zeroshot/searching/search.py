@@ -91,7 +91,7 @@ def search(
 
         result = lay_out(problem, candidates, rows, first, probed, expected, final)
         remarks = [
-            *task.remarks, *expected.remarks, *remarks_on(problem, candidates, result, expected.model.trust)
+            *task.remarks, *expected.remarks, *remarks_on(problem, candidates, result, expected)
         ]  # fmt: skip
         result = replace(result, remarks=remarks, run=folder.path if folder is not None else None)
         if folder is not None:
