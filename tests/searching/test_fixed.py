@@ -10,6 +10,7 @@ from zeroshot.cascade.rank_pairs import Budgets, rank_pairs
 from zeroshot.errors import InfeasibleError, RunError, UsageError
 from zeroshot.net import NetSpec, spec_of
 from zeroshot.searching.plan import plan
+from zeroshot.searching.population import single_fits
 from zeroshot.searching.roles import Roles
 from zeroshot.searching.search import search
 from zeroshot.searching.strategies import STRATEGIES
@@ -51,6 +52,18 @@ def test_any_strategy_finds_nets_that_go_with_the_fixed_one(name, role):
         assert costs.flash[little] + costs.flash[big] + kernels <= 100 * 1024
     rest = set(range(len(found.values))) - {*own.tolist(), *free.tolist()}
     assert rest or name == "scaling"  # nets that stand alone: the pair must beat the best of these
+
+
+@pytest.mark.parametrize("name", STRATEGIES)
+def test_beside_two_fixed_nets_any_strategy_finds_single_ones(name):
+    found = STRATEGIES[name](
+        replace(goal(), roles=fixed(LITTLE32, BIG32), nets=20, scored=64), np.random.default_rng(0)
+    )
+    little, big = (str(spec_of(found.values[rows[0]])) for rows in (found.littles, found.bigs))
+    assert (little, big, len(found.littles), len(found.bigs)) == (LITTLE32, BIG32, 1, 1)
+    rest = np.setdiff1d(np.arange(len(found.values)), [*found.littles, *found.bigs])
+    assert len(rest) > 2
+    assert single_fits(found.costs.take(rest), PLATFORM, BUDGETS).all()
 
 
 def test_evolution_finds_what_looking_at_all_little_nets_finds():
@@ -97,7 +110,8 @@ def test_two_fixed_nets_are_judged_beside_single_nets():
 def test_two_fixed_nets_that_make_no_pair_say_what_is_expected_of_them():
     """The big net is the slower and the worse one."""
     slow = "r8-s12/2-b7w12x4-d5w24x2-d3w8x4-d5w16x4/2"
-    result = search("digits", little=BIG, big=slow, **QUICK | {"latency": "100ms"})
+    probed = {"latency": "100ms", "shortlist": 1, "batch": 8, "proxies": ["macs", "naswot"]}
+    result = search("digits", little=BIG, big=slow, **QUICK | probed)
     assert not result.pairs
     told = next(remark for remark in result.remarks if remark.startswith("Of the pair that was given"))
     little, big = map(float, re.findall(r"([\d.]+) %", told))

@@ -74,7 +74,7 @@ class SearchOptions(Options):
         shown="10 a candidate, at least 1000; random draws what it needs",
     )  # fmt: skip
     seconds: float | None = option(
-        None, "Time for the strategy, about, instead of `scored`.", metavar="N", panel=SEARCH, above=0
+        None, "Seconds for the strategy, about, instead of a number of nets.", metavar="N", panel=SEARCH, above=0
     )
     seeds: tuple[str, ...] = option(
         (), "Nets that are always candidates, and start a strategy.", metavar="NET,...", panel=SEARCH, shown="none"
