@@ -4,7 +4,7 @@ from typing import Any
 
 import typer
 
-from zeroshot.options import Options, read_toml
+from zeroshot.options import Options, read_toml, spelled
 
 
 def variable(name: str) -> str:
@@ -13,7 +13,7 @@ def variable(name: str) -> str:
     >>> variable("worst_latency"), variable("data")
     ('ZEROSHOT_WORST_LATENCY', 'ZEROSHOT_DATASET')
     """
-    return "ZEROSHOT_DATASET" if name == "data" else f"ZEROSHOT_{name.upper()}"
+    return "ZEROSHOT_DATASET" if name == "data" else f"ZEROSHOT_{spelled(name).upper()}"
 
 
 def config_file(stage: type[Options], panel: str) -> Any:  # noqa: ANN401 - as typer.Option

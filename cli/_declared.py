@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from zeroshot.options import Option, Options, first_option, nested, types_of
+from zeroshot.options import Option, Options, first_option, nested, spelled, types_of
 from zeroshot.units import Quantity
 
 from ._config import variable
@@ -60,7 +60,7 @@ def _parameter(stage: type[Options], name: str, declared: Option, setting: bool)
         about["show_default"] = False
     if setting:
         about |= {"envvar": variable(name), "show_envvar": False}
-    flag = declared.flag or f"--{(declared.one or name).replace('_', '-')}"
+    flag = declared.flag or f"--{spelled(declared.one or name).replace('_', '-')}"
     if kind in (bool, bool | None):
         flag = flag if declared.flag or default is False else f"{flag}/--no-{name.replace('_', '-')}"
         about |= {"metavar": ""} if "/" not in flag else {}

@@ -4,6 +4,8 @@ import ast
 import re
 import shlex
 
+from zeroshot.options import spelled
+
 
 def spoken(text: str) -> str:
     """A message of the engine as the command line says it: backquoted Python becomes options and commands.
@@ -32,7 +34,7 @@ def _translated(code: str) -> str | None:
 
 
 def _flag(name: str) -> str:
-    return f"--{name.replace('_', '-')}"
+    return f"--{spelled(name).replace('_', '-')}"
 
 
 def _word(node: ast.expr) -> str:

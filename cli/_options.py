@@ -6,6 +6,8 @@ from typing import Any
 
 import typer
 
+from zeroshot.options import spelled
+
 # Stored nets and scores lie beside the code that was cloned; no wheel has them.
 SOURCE = Path(__file__).resolve().parents[1]
 SHIPPED = "that of the source folder"
@@ -22,7 +24,7 @@ def typed(ctx: typer.Context, names: Iterable[str]) -> list[str]:
     for name in names:
         source = ctx.get_parameter_source(name)
         if source is not None and source.name == "COMMANDLINE":
-            plain, value = name.replace("_", "-"), ctx.params[name]
+            plain, value = spelled(name).replace("_", "-"), ctx.params[name]
             if isinstance(value, bool):
                 out.append(f"--{plain}" if value else f"--no-{plain}")
             else:

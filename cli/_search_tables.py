@@ -72,10 +72,10 @@ def print_result(screen: "Console", result: "SearchResult") -> None:
         f"interval. Costs are of {config['engine']} on {config['board']}.",
     )
     probed = f"{result.n_probed} nets probed" if result.n_probed else "by static proxies alone"
+    pairs = f"{result.n_pairs:,} pair{'s' if result.n_pairs != 1 else ''}"
     prose(
         screen,
-        f"{result.n_pairs:,} pairs ranked ({result.n_feasible:,} inside every budget), {probed}, "
-        f"{result.seconds:.1f} s.",
+        f"{pairs} ranked ({result.n_feasible:,} inside every budget), {probed}, {result.seconds:.1f} s.",
     )
     if result.run is not None:
         screen.print(f"Run folder: {result.run}", style="bold")
@@ -87,6 +87,11 @@ def print_plan(screen: "Console", plan: "SearchPlan") -> None:
     config = plan.config
     screen.print(f"Would search {config['data']} on {config['board']}; nothing was done.", style="bold")
     screen.print(f"  space    {plan.space:,} nets, of which {plan.candidates:,} candidates are drawn")
+    for role in ("little", "big"):
+        if config[role] is not None:
+            screen.print(f"  {role:<8} {config[role]}, in every pair")
+    if config["from"] is not None:
+        screen.print(f"  from     the nets of {config['from']}")
     screen.print(f"  pairs    {plan.pairs:,} ranked, {plan.probed_nets} nets probed at most")
     if plan.trained_nets is None:
         screen.print("  trained  a few nets, a minute's worth, on data unlike those that accuracies were learnt from")

@@ -13,6 +13,7 @@ import re
 import tomllib
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from keyword import iskeyword
 from pathlib import Path
 from types import NoneType
 from typing import Any, Self, TypeVar, get_args, get_type_hints
@@ -116,6 +117,7 @@ class Options:
         found = {}
         for key, value in values.items():
             name = key.replace("-", "_")
+            name = f"{name}_" if iskeyword(name) else name
             if name not in known:
                 raise unknown("option", key, known, where)
             try:
@@ -132,6 +134,15 @@ class Options:
     def values(self) -> dict[str, Any]:
         """As a mapping of plain values, for a stored config; tuples become lists."""
         return {name: _plain(getattr(self, name)) for name in self.declared()}
+
+
+def spelled(name: str) -> str:
+    """How an option is called outside of Python, where `from` is a word as any other.
+
+    >>> spelled("from_"), spelled("per_net")
+    ('from', 'per_net')
+    """
+    return name.removesuffix("_")
 
 
 def left_open(stage: type[Options], name: str) -> Any:  # noqa: ANN401 - a dataclass field

@@ -11,6 +11,7 @@ from zeroshot.cost.engines import load_engine
 from zeroshot.cost.nets import NetCosts, Platform, net_costs, platform
 from zeroshot.net import layer_table
 from zeroshot.searching.find import layer_judge
+from zeroshot.searching.roles import Roles
 from zeroshot.searching.strategies import Goal
 from zeroshot.spaces import McuSpace
 from zeroshot.types import Int32Array
@@ -76,7 +77,7 @@ class Case:
         known = next(each for each in KNOWN_TASKS if each.name == self.task)
         return STATIC.on(TaskTraits(known.anchor, known.images, steps=10_000))
 
-    def goal(self, nets: int, scored: int, seconds: float = float("inf")) -> Goal:
+    def goal(self, nets: int, scored: int) -> Goal:
         """What a strategy is told."""
 
         def cost_of(values: Int32Array) -> NetCosts:
@@ -88,14 +89,13 @@ class Case:
             space=space,
             judge=judge,
             cost_of=cost_of,
-            platform=target,
-            budgets=self.budgets,
+            roles=Roles.of(space, cost_of, target, self.budgets),
             nets=nets,
             scored=scored,
             seeds=space.array([]),
+            start=space.array([]),
             least_sd=self.model.sd_net,
             floor=1 / CLASSES,
-            seconds=seconds,
         )
 
 

@@ -73,7 +73,7 @@ def measure(work: Work) -> Measured:
     ranking = ranked(case, found, accuracy)
     picks = np.unique(np.concatenate([found.littles[ranking.top.little], found.bigs[ranking.top.big]]))
     far = distances(case, found.values[picks])
-    fitting = np.flatnonzero(single_fits(found.costs, goal.platform, goal.budgets))
+    fitting = np.flatnonzero(single_fits(found.costs, case.platform, case.budgets))
     best = int(fitting[np.argmax(accuracy[fitting])])
     little, big, alone = (str(spec_of(found.values[row])) for row in (
         found.littles[ranking.top.little[0]], found.bigs[ranking.top.big[0]], best))  # fmt: skip

@@ -17,7 +17,8 @@ VALUES = {
     "per_net": ("1", 1), "shortlist": ("7", 7), "proxies": ("macs,naswot", ["macs@1", "naswot@1"]),
     "objectives": ("accuracy,energy", ["accuracy", "energy"]), "batch": ("16", 16), "seed": ("5", 5),
     "space": ("mcu", "mcu"), "calibrate": ("4", 4), "calibrate_epochs": ("3", 3),
-    "strategy": ("grid", "grid"), "scored": ("500", 500),
+    "strategy": ("grid", "grid"), "scored": ("500", 500), "seconds": ("2.5", 2.5),
+    "little": ("r8-s8-c3w8x1/2-c3w8x1", "r8-s8-c3w8x1/2-c3w8x1"), "big": ("r8-s8-c3w8x4-c3w8x4", "r8-s8-c3w8x4-c3w8x4"),
     "seeds": ("r8-s8-c3w8x1-c3w8x1,r8-s8-c3w8x1-d3w8x1", ["r8-s8-c3w8x1-c3w8x1", "r8-s8-c3w8x1-d3w8x1"]),
 }  # fmt: skip
 LIMITS = ("flash", "sram", "latency", "energy", "worst_latency", "escalation")
@@ -33,7 +34,7 @@ def test_the_command_has_every_declared_option_and_its_variable():
     options = {option.name: option for option in command.params}
     declared = set(SearchOptions.declared())
     assert declared == set(options) - {"force", "resume", "json", "quiet", "dry_run", "config", "help"}
-    assert set(VALUES) == declared - {"data", "jobs", "run"}
+    assert set(VALUES) == declared - {"data", "jobs", "run", "from_"}  # test_search.py has the last
     for name in declared:
         assert options[name].envvar == variable(name)
     # The tests' own variable is no setting.
@@ -46,7 +47,8 @@ def test_each_setting_from_flag_environment_and_file(cli, tmp_path, name):
     (tmp_path / "s.toml").write_text(f"{name} = {text if text.replace('.', '').isdigit() else json.dumps(text)}\n")
     default = resolved(cli("search", "--dry-run", "--json"), name)
     assert default != value or name == "space"
-    besides = {"calibrate_epochs": ("--calibrate", "2"), "scored": ("--strategy", "uniform")}
+    looking = ("--strategy", "uniform")
+    besides = {"calibrate_epochs": ("--calibrate", "2"), "scored": looking, "seconds": looking}
     run = ("search", "--dry-run", "--json", *besides.get(name, ()))
     for result in (
         cli(*run, f"--{name.replace('_', '-')}", text), cli(*run, env={variable(name): text}),

@@ -68,6 +68,51 @@ def test_strategy_and_seeds_go_to_the_engine_and_into_the_run(cli):
     assert net in Path("r/candidates.csv").read_text()
 
 
+def test_a_fixed_net_and_an_earlier_run_go_to_the_engine_and_into_the_run(cli):
+    big, few = "r8-s32-d3w64x1-d3w128x1/2-h128", ("--strategy", "uniform", "--scored", 100)
+    assert cli("search", *STATIC, *few, "--run", "first", "--quiet").exit_code == 0
+    given = (*STATIC, *few, "--big", big)
+    told = cli("search", *given, "--from", "first", "--run", "r", "--json")
+    assert told.exit_code == 0, told.stderr
+    options = {"latency": "5ms", "nets": 40, "shortlist": 0, "strategy": "uniform", "scored": 100, "big": big}
+    called = search("digits", from_="first", **options)
+    summary = json.loads(told.stdout)
+    assert summary["pairs"] == called.pairs.plain()
+    assert summary["n_scored"] == called.n_scored
+    assert {pair["big"] for pair in summary["pairs"]} == {big}
+    config = Path("r/config.toml").read_text()
+    assert [line for line in ('from = "first"', f'big = "{big}"') if line not in config] == []
+    Path("s.toml").write_text(f'from = "first"\nbig = "{big}"\n')
+    plans = [
+        cli("search", *STATIC, "--dry-run", "--config", "s.toml"),
+        cli("search", *STATIC, "--dry-run", env={"ZEROSHOT_FROM": "first", "ZEROSHOT_BIG": big}),
+        cli("search", *STATIC, "--dry-run", "--from", "first", "--big", big),
+    ]
+    for each in plans:
+        assert f"big      {big}, in every pair" in each.stdout
+        assert "from     the nets of first" in each.stdout
+    again = cli("search", *given, "--from", "first", "--run", "r", "--resume", "--json")
+    assert json.loads(again.stdout)["pairs"] == summary["pairs"]
+
+
+def test_two_fixed_nets_are_one_pair(cli):
+    little, big = "r8-s8/2-m3e2w24x1/2-b3w16x1", "r8-s32-d3w64x1-d3w128x1/2-h128"
+    result = cli("search", *STATIC, "--scored", 64, "--little", little, "--big", big)
+    assert result.exit_code == 0, result.stderr
+    assert "The best pair for digits" in result.stdout
+    assert "1 pair ranked (1 inside every budget)" in result.stdout
+
+
+def test_seconds_say_how_many_nets_they_were(cli, monkeypatch):
+    monkeypatch.setattr("zeroshot.searching.pace.affordable", lambda *_: 90)
+    result = cli("search", *STATIC, "--strategy", "uniform", "--seconds", 20, "--run", "r")
+    assert result.exit_code == 0, result.stderr
+    text = " ".join(result.stdout.split())
+    assert "note: The strategy scored 90 nets in about 20 s: --scored 90 gives the same again." in text
+    config = Path("r/config.toml").read_text()
+    assert [line for line in ("\nscored = 90\n", "\nseconds = 20.0\n") if line not in config] == []
+
+
 def test_no_budget_is_remarked(cli):
     text = cli("search", "--nets", 30, "--shortlist", 0, "--top", 1, "--objectives", "accuracy,energy,sram").stdout
     assert "The best pair for digits" in text
@@ -142,6 +187,12 @@ def bad_data(tmp_path):
         (["--proxies", ""], 2, ["static proxy"]),
         (["--strategy", "evolve"], 2, ["Did you mean evolution?"]),
         (["--strategy", "random", "--scored", "100"], 2, ["--scored 100", "--strategy"]),
+        (["--seconds", "2", "--scored", "100"], 2, ["--seconds 2", "--scored 100", "Give one"]),
+        (["--seconds", "soon"], 2, ["--seconds"]),
+        (["--from", "nowhere"], 1, ["nowhere", "zeroshot search ... --run nowhere"]),
+        (["--from", "r", "--run", "r"], 2, ["--from and --run are the same folder"]),
+        (["--big", "r8-s8-c3w8x1-c3w9x1"], 2, ["--big", "width of stage 2", "zeroshot spaces"]),
+        (["--little", "r8-s32-m7e6w128x4-m7e6w128x4", "--latency", "1ms"], 3, ["--little r8", "Raise --latency above"]),
         (["--seeds", "r8-s8-c3w8x1"], 2, ["--seeds", "1 stages"]),
         (["--seeds", "r8-s32-m7e6w128x4-m7e6w128x4", "--latency", "1ms"], 3, ["--seeds", "Raise --latency"]),
         (["--objectives", "latency"], 2, ["accuracy"]),
@@ -190,7 +241,7 @@ def test_existing_run(cli, tmp_path):
     [
         (None, ["nothing was written"]),
         (0, ["0 nets probed so far are saved in my run.", "--resume"]),
-        (7, ["7 nets", "hint: continue with: zeroshot search --seed 3 --resume --run 'my run'"]),
+        (7, ["7 nets", "hint: continue with: zeroshot search --seed 3 --from old --resume --run 'my run'"]),
     ],
 )
 def test_interrupted(cli, monkeypatch, done, words):
@@ -201,7 +252,8 @@ def test_interrupted(cli, monkeypatch, done, words):
         raise KeyboardInterrupt
 
     monkeypatch.setattr("zeroshot.searching.search.search", stopped)
-    result = cli("search", "--seed", 3, "--run", "my run", "--json", env={"ZEROSHOT_NETS": "50"})
+    given = ("--seed", 3, "--from", "old", "--run", "my run")
+    result = cli("search", *given, "--json", env={"ZEROSHOT_NETS": "50"})
     assert result.exit_code == 130
     assert all(word in result.stderr for word in words)
     assert json.loads(result.stdout)["exit_code"] == 130

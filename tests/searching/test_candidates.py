@@ -13,7 +13,8 @@ from zeroshot.cost.engines import load_engine
 from zeroshot.cost.nets import NetCosts, net_costs, platform
 from zeroshot.errors import InfeasibleError
 from zeroshot.net import layer_table, spec_of
-from zeroshot.searching.candidates import STRATA, draw, infeasible
+from zeroshot.searching.candidates import STRATA, draw
+from zeroshot.searching.roles import Roles
 from zeroshot.spaces import McuSpace
 
 BOARD, ENGINE = load_board("nucleo-l4r5zi"), load_engine("tflm-cmsis-nn")
@@ -26,7 +27,7 @@ def cost_of(values):
 
 
 def drawn(budgets, n=50, seed=0):
-    return draw(SPACE, cost_of, PLATFORM, budgets, n, np.random.default_rng(seed))
+    return draw(SPACE, cost_of, Roles.of(SPACE, cost_of, PLATFORM, budgets), n, np.random.default_rng(seed))
 
 
 @pytest.fixture(scope="module")
@@ -154,14 +155,14 @@ NEEDS = {
 @pytest.mark.parametrize("name", list(NEEDS))
 def test_the_stated_need_is_that_of_the_smallest_legal_pair(name):
     """By hand, over the only pair whose little net is the faster one: a net is never its own big net."""
-    error = infeasible(TWO, BARE, Budgets(**{name: NEEDS[name] / 2}))
+    error = Roles(BARE, Budgets(**{name: NEEDS[name] / 2}), TWO).infeasible()
     stated = float(re.search(r"needs ([\d.,e+]+)", error.message)[1].replace(",", ""))
     assert stated == pytest.approx(NEEDS[name], rel=1e-3)
 
 
 @pytest.mark.parametrize(("name", "base", "slope"), [("latency", 1.25, 3.0), ("energy", 0.625, 1.5)])
 def test_the_stated_expected_cost_is_the_little_net_and_a_rare_big_one(name, base, slope):
-    error = infeasible(TWO, BARE, Budgets(**{name: base / 2}))
+    error = Roles(BARE, Budgets(**{name: base / 2}), TWO).infeasible()
     stated = float(re.search(r"needs ([\d.,e+]+)", error.message)[1].replace(",", ""))
     assert base * 0.999 <= stated <= base + 0.1 * slope
 
@@ -169,7 +170,7 @@ def test_the_stated_expected_cost_is_the_little_net_and_a_rare_big_one(name, bas
 def test_bytes_are_whole_numbers_in_the_message():
     """What is printed can be typed back: no exponent, never rounded below the need."""
     big = replace(TWO, flash=np.array([95_236, 123_457]))
-    text = str(infeasible(big, BARE, Budgets(flash=1000)))
+    text = str(Roles(BARE, Budgets(flash=1000), big).infeasible())
     assert "e+" not in text
     assert float(re.search(r"needs ([\d,]+) bytes", text)[1].replace(",", "")) >= 95_236
 
@@ -180,7 +181,7 @@ def test_budgets_that_each_alone_can_be_met_are_told_so():
     three = replace(
         three, macs=np.array([10, 30, 40]), flash=np.array([9000, 9000, 100]), latency=np.array([1.0, 1.5, 3.0])
     )
-    error = infeasible(three, BARE, Budgets(worst_latency=3.0, flash=9500))
+    error = Roles(BARE, Budgets(worst_latency=3.0, flash=9500), three).infeasible()
     assert "together" in error.message
     assert "`flash` is the tightest (9,500 bytes" in error.message
     assert error.hint == "Raise `flash` first."

@@ -9,6 +9,7 @@ import pytest
 import zeroshot
 from zeroshot.data import load
 from zeroshot.errors import UsageError
+from zeroshot.options import spelled
 from zeroshot.scoring.plugins import load_proxies
 from zeroshot.searching.options import SearchOptions
 from zeroshot.searching.problem import choose_proxies, resolve
@@ -65,7 +66,7 @@ def test_the_stored_config_has_what_decides_the_result_resolved():
     assert (config["latency_limit"], config["energy_limit"]) == (20.0, None)
     assert config["sram_limit"] == problem.platform.board.sram_bytes < 2**20  # the board's, which is lower
     assert not {"run", "jobs", "latency", "sram"} & set(config)
-    left = set(SearchOptions.declared()) - {"run", "jobs", *(name.removesuffix("_limit") for name in config)}
+    left = set(map(spelled, options.values())) - {"run", "jobs", *(name.removesuffix("_limit") for name in config)}
     assert left == set()
     # However a limit is written, and however many processes work, it is the same search.
     assert resolve(replace(options, latency=20, sram=None, run=None, jobs=None))[0].config == config

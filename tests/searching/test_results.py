@@ -22,6 +22,7 @@ from zeroshot.searching.error_bars import gain_error, net_interval, pair_interva
 from zeroshot.searching.layers import LayerScores
 from zeroshot.searching.listing import ALONE, pair_rows, single_rows
 from zeroshot.searching.population import Contenders, Population, single_fits, single_front
+from zeroshot.searching.roles import Roles
 
 PLATFORM = platform(load_board("nucleo-l4r5zi"), load_engine("tflm-cmsis-nn"), 10)
 N = 9
@@ -260,7 +261,9 @@ def test_rows_hold_plain_values_that_csv_and_json_write_exactly():
     _, rows = rows_of_pairs(population())
     everyone = np.arange(2)
     contenders = Contenders(Population(["a", "b"], costs(2), np.array([0.5, 0.6]), np.zeros(2)), everyone, everyone)
-    drawn = Candidates(np.zeros((2, 1), np.int32), costs(2), everyone, everyone, corner=costs(1), drawn=2)
+    drawn = Candidates(
+        np.zeros((2, 1), np.int32), costs(2), everyone, everyone, Roles(PLATFORM, Budgets(), costs(1)), drawn=2
+    )
     nets = LayerScores(drawn, contenders, contenders.nets.accuracy, {}, {"x": np.array([1.5, 2.5])}).rows()
     for row in [*map(PAIRS.plain, rows), *map(CANDIDATES.plain, nets)]:
         assert {type(value) for value in row.values()} <= {int, float, str, bool, type(None)}

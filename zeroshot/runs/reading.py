@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 
 from zeroshot.errors import RunError, call
 from zeroshot.runs import layout, rows
-from zeroshot.runs.rows import MeasuredPair, PredictedPair, QuantizedPair
+from zeroshot.runs.rows import Candidate, MeasuredPair, PredictedPair, QuantizedPair
 from zeroshot.runs.tables import Table
 
 T = TypeVar("T")
@@ -74,6 +74,21 @@ def read_search(run: Path) -> tuple[dict[str, Any], list[PredictedPair]]:
             "Its singles.csv has nets to use alone; or search with wider budgets.",
         )
     return config, pairs
+
+
+def read_candidates(run: Path) -> tuple[dict[str, Any], list[Candidate]]:
+    """Config and candidates of a search, which need not be finished.
+
+    Raises:
+        RunError: There is no run, it stopped before there were candidates, or its files are damaged.
+    """
+    config = read_config(run)
+    finish = f"Finish it first, with its settings: {call('search', ..., run=run, resume=True)}."
+    again = "Search again with `force=True`."
+    candidates = _read(run / layout.CANDIDATES, rows.CANDIDATES, "search", finish, again)
+    if not candidates:
+        raise RunError(f"{run / layout.CANDIDATES} lists no nets.", again)
+    return config, candidates
 
 
 def read_training(run: Path) -> list[MeasuredPair]:

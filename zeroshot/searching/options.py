@@ -2,6 +2,7 @@
 
 import os
 from dataclasses import dataclass
+from pathlib import Path
 
 from zeroshot.cost.boards import DEFAULT_BOARD
 from zeroshot.cost.engines import DEFAULT_ENGINE
@@ -54,6 +55,12 @@ class SearchOptions(Options):
         0.5, "Highest rate at which the big net runs, 0.3 for 30 %.", metavar="RATE", panel=BUDGETS
     )
 
+    little: str | None = option(
+        None, "The little net of every pair, where there is one already.", metavar="NET", panel=SEARCH, shown="any"
+    )
+    big: str | None = option(
+        None, "The big net of every pair, where there is one already.", metavar="NET", panel=SEARCH, shown="any"
+    )
     nets: int = option(1000, "Little candidates, and big ones as many.", metavar="N", panel=SEARCH, least=1)
     strategy: str = option(
         DEFAULT_STRATEGY,
@@ -66,9 +73,16 @@ class SearchOptions(Options):
         None, "Nets whose layers a strategy may score.", metavar="N", panel=SEARCH, least=1,
         shown="10 a candidate, at least 1000; random draws what it needs",
     )  # fmt: skip
+    seconds: float | None = option(
+        None, "Seconds for the strategy, about, instead of a number of nets.", metavar="N", panel=SEARCH, above=0
+    )
     seeds: tuple[str, ...] = option(
         (), "Nets that are always candidates, and start a strategy.", metavar="NET,...", panel=SEARCH, shown="none"
     )
+    from_: str | None = option(
+        None, "Folder of an earlier run whose candidates are seeds: for other data, board or budgets too.",
+        metavar="RUN", panel=SEARCH, shown="none",
+    )  # fmt: skip
     top: int = option(10, "Pairs to list.", metavar="N", panel=SEARCH, least=1)
     per_net: int = option(
         2, "No net stands in more than so many listed pairs.", metavar="N", panel=SEARCH, least=1
@@ -112,13 +126,25 @@ class SearchOptions(Options):
             raise UsageError(
                 f"`calibrate` must be from 0 to `nets`, not {self.calibrate}.", "Eight nets are a good start."
             )
-        if self.scored is not None and self.strategy == "random":
-            raise UsageError(
-                f"`scored` {self.scored} is for strategies that judge nets; `random` draws until it has enough.",
-                "Leave it out, or name another `strategy`.",
-            )
+        self._check_strategy()
+        if None not in (self.from_, self.run) and Path(str(self.from_)).resolve() == Path(str(self.run)).resolve():
+            raise UsageError(f"`from_` and `run` are the same folder, {self.run}.", "Name another folder with `run`.")
         if self.calibrate_epochs is not None and not self.calibrate:
             raise UsageError(
                 f"`calibrate_epochs` {self.calibrate_epochs} is for nets that `calibrate` trains.",
                 "For example `calibrate=8`, `calibrate_epochs=5`.",
+            )
+
+    def _check_strategy(self) -> None:
+        """How long it looks must suit it, and be said once."""
+        for name, value in (("scored", self.scored), ("seconds", self.seconds)):
+            if value is not None and self.strategy == "random":
+                raise UsageError(
+                    f"`{name}` {value:g} is for strategies that judge nets; `random` draws until it has enough.",
+                    "Leave it out, or name another `strategy`.",
+                )
+        if self.scored is not None and self.seconds is not None:
+            raise UsageError(
+                f"`scored` {self.scored} and `seconds` {self.seconds:g} both say how long the strategy looks.",
+                "Give one of the two.",
             )

@@ -9,6 +9,7 @@ from zeroshot.options import takes_options
 from zeroshot.runs.folder import check_run
 from zeroshot.searching.find import scored_nets
 from zeroshot.searching.options import SearchOptions
+from zeroshot.searching.pace import counted_before
 from zeroshot.searching.problem import resolve
 
 
@@ -57,21 +58,25 @@ def plan(options: SearchOptions, *, force: bool = False, resume: bool = False) -
     Raises:
         UsageError: Unknown name or a value out of range.
         DataError: The data cannot be used.
-        RunError: The run folder cannot be used.
+        RunError: The run folder cannot be used, or the run to start from.
+        InfeasibleError: No pair with the fixed nets meets the budgets.
     """
     problem, _ = resolve(options)
+    if resume and options.run is not None:
+        problem = counted_before(problem, Path(options.run))
     in_use = options.run is not None and check_run(Path(options.run), problem.config, force=force, resume=resume)
-    probed = 3 * options.shortlist if problem.proxies.probed else 0
+    fixed, sought = len(problem.roles.fixed), problem.free * options.nets
+    probed = (1 + problem.free) * options.shortlist + fixed if problem.proxies.probed else 0
     # Measured on nets of CIFAR-10, two at a time: a net's default passes, and those of its readout.
-    scored = 0 if options.strategy == "random" else scored_nets(options)
+    looking = options.seconds or (0 if options.strategy == "random" else scored_nets(problem) / 5000)
     each = 0.05 + 0.1 * any(p.readout for p in problem.proxies.probed)
     return SearchPlan(
         space=problem.space.count(),
-        candidates=2 * options.nets,
-        pairs=options.nets**2,
+        candidates=sought + fixed,
+        pairs=options.nets**problem.free,
         probed_nets=probed,
         trained_nets=options.calibrate,
-        seconds_about=round(6 + options.nets / 500 + scored / 5000 + each * probed),
+        seconds_about=round(6 + options.nets / 500 + looking + each * probed),
         run=options.run,
         replaces=force and in_use,
         resumes=resume,

@@ -53,7 +53,7 @@ def rank(problem: SearchProblem, contenders: Contenders) -> Ranking:
     littles, bigs = contenders.littles, contenders.bigs
     return rank_pairs(
         costs.take(littles), accuracy[littles], costs.take(bigs), accuracy[bigs], problem.platform, problem.budgets,
-        top=options.top, per_net=options.per_net, objectives=options.objectives,
+        top=options.top, per_net=options.top if problem.roles.fixed else options.per_net, objectives=options.objectives,
         threads=options.jobs or default_jobs(),
     )  # fmt: skip
 

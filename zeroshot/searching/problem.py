@@ -1,7 +1,8 @@
 """What a search is about: its options with every name looked up, before any work is done."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
+from functools import cached_property
 from math import isfinite
 from typing import Any
 
@@ -15,9 +16,12 @@ from zeroshot.cost.nets import NetCosts, Platform, net_costs, platform
 from zeroshot.data import Dataset
 from zeroshot.errors import UsageError, unknown
 from zeroshot.net import NetSpec, layer_table
+from zeroshot.options import spelled
 from zeroshot.probing.probe import Proxy
 from zeroshot.scoring.plugins import load_proxies, with_parts
 from zeroshot.searching.options import SearchOptions
+from zeroshot.searching.roles import Roles
+from zeroshot.searching.start import StartNets, start_nets
 from zeroshot.spaces import SPACES, McuSpace
 from zeroshot.spaces.canonical import canonical
 from zeroshot.types import Int32Array
@@ -61,7 +65,11 @@ class SearchProblem:
         space: What nets are drawn from.
         budgets: Limits of every pair.
         proxies: What nets are scored with.
+        little: The little net of all pairs, if it is fixed.
+        big: The big net of all pairs, if it is fixed.
         seeds: Nets that are always candidates.
+        start: What an earlier run has to start from; None without one.
+        scored: Nets that the strategy may score; None where that is not said, or not counted yet.
         config: What decides the result, as it is stored: plain values.
     """
 
@@ -72,8 +80,26 @@ class SearchProblem:
     space: McuSpace
     budgets: Budgets
     proxies: ProxySet
+    little: NetSpec | None
+    big: NetSpec | None
     seeds: tuple[NetSpec, ...]
+    start: StartNets | None
+    scored: int | None
     config: dict[str, Any]
+
+    @cached_property
+    def roles(self) -> Roles:
+        """Who may be the little and who the big net of a pair."""
+        return Roles.of(self.space, self.cost_of, self.platform, self.budgets, self.little, self.big)
+
+    @property
+    def free(self) -> int:
+        """Roles that are not fixed."""
+        return 2 - len(self.roles.fixed)
+
+    def counted(self, scored: int) -> "SearchProblem":
+        """The same, where the strategy may score so many nets in the time that it has."""
+        return replace(self, scored=scored, config=self.config | {"scored": scored})
 
     def cost_of(self, values: Int32Array) -> NetCosts:
         """Costs of the nets of a spec array."""
@@ -86,6 +112,8 @@ def resolve(options: SearchOptions) -> tuple[SearchProblem, Dataset]:
     Raises:
         UsageError: An unknown name, or proxies or objectives that do not suffice.
         DataError: The data cannot be used.
+        InfeasibleError: No pair with the fixed nets meets the budgets.
+        RunError: The run to start from cannot be read.
     """
     check_objectives(options.objectives)
     board, engine = load_board(options.board), load_engine(options.engine)
@@ -96,6 +124,7 @@ def resolve(options: SearchOptions) -> tuple[SearchProblem, Dataset]:
     dataset = options.data if isinstance(options.data, Dataset) else datasets.load(str(options.data), options.seed)
     target = platform(board, engine, dataset.classes)
     space = SPACES[options.space](dataset.side)
+    start = None if options.from_ is None else start_nets(options.from_, options.space, space)
     problem = SearchProblem(
         options=options,
         channels=dataset.channels,
@@ -104,9 +133,14 @@ def resolve(options: SearchOptions) -> tuple[SearchProblem, Dataset]:
         space=space,
         budgets=budgets,
         proxies=proxies,
+        little=None if options.little is None else known_net("little", options.little, space),
+        big=None if options.big is None else known_net("big", options.big, space),
         seeds=known_seeds(options.seeds, space),
-        config=_config(options, dataset, target, budgets, proxies),
+        start=start,
+        scored=options.scored,
+        config=_config(options, dataset, target, budgets, proxies, start),
     )
+    problem.roles.check_fixed()
     return problem, dataset
 
 
@@ -116,12 +150,7 @@ def known_seeds(names: Sequence[str], space: McuSpace) -> tuple[NetSpec, ...]:
     Raises:
         UsageError: One is no spec or is not in the space, or two compute the same.
     """
-    nets = tuple(map(NetSpec.parse, names))
-    for net in nets:
-        try:
-            space.encode(net)
-        except UsageError as error:
-            raise UsageError(f"`seeds`: {error.message}", "`zeroshot.spaces()` lists the choices.") from None
+    nets = tuple(known_net("seeds", name, space) for name in names)
     seen: dict[bytes, str] = {}
     for name, row in zip(names, canonical(space.array(list(nets))), strict=True):
         if row.tobytes() in seen:
@@ -129,6 +158,20 @@ def known_seeds(names: Sequence[str], space: McuSpace) -> tuple[NetSpec, ...]:
             raise UsageError(f"`seeds`: {name} and {other} are the same net.", "Name each once.")
         seen[row.tobytes()] = name
     return nets
+
+
+def known_net(option: str, name: str, space: McuSpace) -> NetSpec:
+    """The net with this short spec.
+
+    Raises:
+        UsageError: It is no spec, or is not in the space.
+    """
+    net = NetSpec.parse(name)
+    try:
+        space.encode(net)
+    except UsageError as error:
+        raise UsageError(f"`{option}`: {error.message}", "`zeroshot.spaces()` lists the choices.") from None
+    return net
 
 
 def choose_proxies(names: Sequence[str], *, probing: bool) -> ProxySet:
@@ -164,10 +207,11 @@ def _budgets(options: SearchOptions, board: Board) -> Budgets:
 
 
 def _config(
-    options: SearchOptions, dataset: Dataset, target: Platform, budgets: Budgets, proxies: ProxySet
-) -> dict[str, Any]:
+    options: SearchOptions, dataset: Dataset, target: Platform, budgets: Budgets, proxies: ProxySet,
+    start: StartNets | None,
+) -> dict[str, Any]:  # fmt: skip
     """The options as given, and what became of those that name something or are a limit."""
-    given = {name: value for name, value in options.values().items() if name not in NOT_STORED}
+    given = {spelled(name): value for name, value in options.values().items() if name not in NOT_STORED}
     # A file may be called like a named set and is another.
     by_name = (dataset.name if isinstance(options.data, Dataset) else options.data) in datasets.SOURCES
     resolved: Mapping[str, Any] = {
@@ -176,5 +220,6 @@ def _config(
         **{f"{name}_limit": limit if isfinite(limit) else None for name, limit in vars(budgets).items()},
         "proxies": [f"{p.name}@{p.version}" for p in proxies.asked],
         "accuracy_model": prior_for(p.name for p in proxies.probed).name, "cascade_model": PRIOR_COUPLING.name,
+        "from_sha256": None if start is None else start.digest,
     }  # fmt: skip
     return given | dict(resolved)

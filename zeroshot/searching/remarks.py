@@ -4,36 +4,48 @@ from collections.abc import Iterator
 from math import isfinite
 
 from zeroshot.searching.candidates import Candidates
+from zeroshot.searching.expectation import Expectation
+from zeroshot.searching.population import Contenders
 from zeroshot.searching.problem import SearchProblem
 from zeroshot.searching.results import SearchResult
 
 
-def remarks_on(problem: SearchProblem, candidates: Candidates, result: SearchResult, trust: float) -> list[str]:
+def remarks_on(
+    problem: SearchProblem, candidates: Candidates, result: SearchResult, expected: Expectation
+) -> list[str]:
     """Remarks, in plain English.
 
     Args:
         problem: What the search was about.
         candidates: What was drawn.
         result: What it found.
-        trust: Of the accuracy model in the fused ranks.
+        expected: Of its nets.
     """
+    lost = "The accuracy model puts no trust in the ranks of these proxies: they do not count."
     return [
         *_on_candidates(problem, candidates),
-        *(["The accuracy model puts no trust in the ranks of these proxies: they do not count."] if not trust else []),
+        *([] if expected.model.trust else [lost]),
         *_on_pairs(result),
+        *([] if problem.free or result.pairs else [_on_the_pair(expected.contenders)]),
         *(f"{name} is undefined on {n} probed nets; they rank last." for name, n in result.undefined.items()),
     ]
 
 
 def _on_candidates(problem: SearchProblem, candidates: Candidates) -> Iterator[str]:
-    littles, bigs = len(candidates.littles), len(candidates.bigs)
-    if min(littles, bigs) < problem.options.nets:
-        yield (
-            f"Only {littles} little and {bigs} big nets inside the budgets were found among {candidates.drawn:,} drawn."
-        )
+    roles, kinds = candidates.roles, (("little", candidates.littles), ("big", candidates.bigs))
+    sought = {kind: len(rows) for kind, rows in kinds if getattr(roles, kind) is None}
+    if min(sought.values(), default=problem.options.nets) < problem.options.nets:
+        found = " and ".join(f"{n} {kind}" for kind, n in sought.items())
+        yield f"Only {found} nets inside the budgets were found among {candidates.drawn:,} drawn."
     yield from candidates.remarks
     if not any(isfinite(getattr(problem.budgets, name)) for name in ("latency", "energy", "worst_latency")):
         yield "No `latency`, `energy` or `worst_latency` was given: the list favours large nets."
+
+
+def _on_the_pair(contenders: Contenders) -> str:
+    """What is expected of two fixed nets that make no pair."""
+    little, big = (100 * contenders.nets.accuracy[rows[0]] for rows in (contenders.littles, contenders.bigs))
+    return f"Of the pair that was given the little net is expected at {little:.1f} %, the big one at {big:.1f} %."
 
 
 def _on_pairs(result: SearchResult) -> Iterator[str]:

@@ -29,6 +29,7 @@ class SearchResult(Steps):
         nets: Every candidate with its costs and static scores.
         trained: The nets that were trained for a few epochs to anchor the accuracies, and what was expected of them.
         accuracy_model: Name of the accuracy model, with the number of trained nets if it was anchored.
+        n_scored: Nets that the strategy looked at.
         n_pairs: Pairs ranked.
         n_feasible: Of these, inside every budget.
         n_probed: Nets scored by forward and backward passes.
@@ -46,6 +47,7 @@ class SearchResult(Steps):
     nets: Rows[Candidate] = field(repr=False)
     trained: Rows[CalibrationNet]
     accuracy_model: str
+    n_scored: int
     n_pairs: int
     n_feasible: int
     n_probed: int
@@ -77,8 +79,8 @@ class SearchResult(Steps):
     def summary(self) -> dict[str, Any]:
         """As plain values, for JSON."""
         return {
-            "n_pairs": self.n_pairs, "n_feasible": self.n_feasible, "n_probed": self.n_probed,
-            "seconds": round(self.seconds, 3), "run": str(self.run) if self.run else None,
+            "n_scored": self.n_scored, "n_pairs": self.n_pairs, "n_feasible": self.n_feasible,
+            "n_probed": self.n_probed, "seconds": round(self.seconds, 3), "run": str(self.run) if self.run else None,
             "accuracy_model": self.accuracy_model, "cascade_model": self.config["cascade_model"],
             "engine": self.config["engine"], "undefined": self.undefined, "remarks": self.remarks,
             "trained": self.trained.plain(), "pairs": self.pairs.plain(), "singles": self.singles.plain(),

@@ -19,12 +19,13 @@ from zeroshot.runs.folder import RunFolder, check_run, open_run
 from zeroshot.runs.rows import CALIBRATION, PAIRS, SINGLES, Candidate
 from zeroshot.runs.tables import Rows
 from zeroshot.runs.write_pairs_csv import write_summary
-from zeroshot.searching.candidates import infeasible
+from zeroshot.searching.candidates import Candidates
 from zeroshot.searching.expectation import Expectation, expect
 from zeroshot.searching.find import find_candidates
 from zeroshot.searching.layers import on_a_middling_task, score_layers, write_candidates
 from zeroshot.searching.listing import pair_rows, single_rows
 from zeroshot.searching.options import SearchOptions
+from zeroshot.searching.pace import counted_before, counted_now
 from zeroshot.searching.population import best_singles, rank
 from zeroshot.searching.probes import ProbedNets, probe
 from zeroshot.searching.problem import SearchProblem, resolve
@@ -60,11 +61,13 @@ def search(
     started, report = time.perf_counter(), progress or (lambda what, done, total: None)
     problem, dataset = resolve(options)
     if options.run is not None:
+        problem = counted_before(problem, Path(options.run)) if resume else problem
         check_run(Path(options.run), problem.config, force=force, resume=resume)
     task = sample_task(problem, dataset)
     del dataset  # hundreds of MB that the rest does not need, unless nets are trained
 
     report("drawing candidates", 0, 1)
+    problem = counted_now(problem, task)
     candidates = find_candidates(problem, task)
     report("drawing candidates", 1, 1)
     layers = score_layers(problem, task, candidates)
@@ -73,8 +76,8 @@ def search(
         # Costs are not to blame if all nets are expected at one end of what there is.
         layers = on_a_middling_task(problem, layers)
         first = rank(problem, layers.contenders)
-    if not first.n_feasible:
-        raise infeasible(candidates.corner, problem.platform, problem.budgets)
+    if not first.n_feasible and problem.free:
+        raise problem.roles.infeasible()
 
     # Not earlier: a search that cannot start must not replace a run that could.
     with run_folder(problem, force=force, resume=resume) as folder:
@@ -86,9 +89,9 @@ def search(
         expected = expect(problem, task, probed, folder, report)
         final = rank(problem, expected.contenders)
 
-        result = lay_out(problem, rows, first, probed, expected, final)
+        result = lay_out(problem, candidates, rows, first, probed, expected, final)
         remarks = [
-            *task.remarks, *expected.remarks, *remarks_on(problem, candidates, result, expected.model.trust)
+            *task.remarks, *expected.remarks, *remarks_on(problem, candidates, result, expected)
         ]  # fmt: skip
         result = replace(result, remarks=remarks, run=folder.path if folder is not None else None)
         if folder is not None:
@@ -114,8 +117,8 @@ def run_folder(problem: SearchProblem, *, force: bool, resume: bool) -> Iterator
 
 
 def lay_out(
-    problem: SearchProblem, candidates: Rows[Candidate], first: Ranking, probed: ProbedNets, expected: Expectation,
-    final: Ranking,
+    problem: SearchProblem, candidates: Candidates, rows: Rows[Candidate], first: Ranking, probed: ProbedNets,
+    expected: Expectation, final: Ranking,
 ) -> SearchResult:  # fmt: skip
     """The tables of a result."""
     contenders, model = expected.contenders, expected.model
@@ -125,9 +128,10 @@ def lay_out(
         pairs=Rows(PAIRS, pairs),
         front=Rows(PAIRS, front),
         singles=Rows(SINGLES, single_rows(singles, problem.platform, model)),
-        nets=candidates,
+        nets=rows,
         trained=Rows(CALIBRATION, expected.trained),
         accuracy_model=model.name,
+        n_scored=candidates.drawn,
         n_pairs=first.n_pairs,
         n_feasible=first.n_feasible,
         n_probed=len(probed.names) if problem.proxies.probed else 0,

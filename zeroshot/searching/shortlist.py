@@ -48,6 +48,8 @@ def shorten(problem: SearchProblem, layers: LayerScores, ranking: Ranking) -> Sh
 def _of_role(layers: LayerScores, ranking: Ranking, role: str, n: int) -> Int64Array:
     """Candidates of one role to probe; those of the best pairs, then those of the front, are listed first."""
     rows: Int64Array = getattr(layers.candidates, role + "s")
+    if getattr(layers.candidates.roles, role) is not None:
+        return rows  # fixed
     both = np.concatenate([getattr(ranking.top, role), getattr(ranking.front, role)])
     _, first = np.unique(both, return_index=True)
     listed = rows[both[np.sort(first)]]

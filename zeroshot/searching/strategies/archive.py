@@ -1,13 +1,10 @@
 """Every net that a strategy has judged, each function once, and which of them are worth keeping."""
 
-import time
-from math import inf
-
 import numpy as np
 
 from zeroshot.cascade.rank_pairs import Ranking, rank_pairs
 from zeroshot.cost.nets import NetCosts
-from zeroshot.searching.candidates import Candidates, corner_of, fitting, infeasible
+from zeroshot.searching.candidates import Candidates
 from zeroshot.searching.population import beats_all_before, single_fits
 from zeroshot.searching.strategies.goal import Goal
 from zeroshot.spaces.canonical import canonical
@@ -31,28 +28,25 @@ class Archive:
         little: (n,) bool, whether it may be little.
         big: (n,) bool, whether it may be big.
         alone: (n,) bool, whether it meets the budgets alone.
+        fixed: Rows of the nets that the user fixed.
         idle: Rounds since the last new net.
     """
 
     def __init__(self, goal: Goal) -> None:
-        """Judge the smallest nets of the space, which say what would be needed, and the seeds."""
-        corner = corner_of(goal.space)
-        judged = goal.judge(corner)
-        self.goal, self.corner = goal, judged.costs
-        self._until = inf
+        """Judge what is given: the nets that the user named, those of an earlier run, the smallest of the space."""
+        given, roles = goal.given, goal.roles
+        self.goal = goal
         self._rows: dict[bytes, int] = {}
-        self.values, self.costs = corner[:0], judged.costs.take(np.zeros(0, np.int64))
+        self.values, self.costs = given[:0], roles.corner.take(np.zeros(0, np.int64))
         self.mu = np.zeros(0)
         self.little = self.big = self.alone = np.zeros(0, np.bool_)
-        self.idle, self._free = 0, len(corner) + len(goal.seeds)
-        self.add(np.concatenate([goal.seeds, corner]))
-        self._until = time.perf_counter() + goal.seconds
+        self.idle, self._free = 0, len(given)
+        self.fixed = self.add(given)[: len(roles.fixed)]
 
     @property
     def left(self) -> int:
-        """Nets that may yet be judged; none once time is up, or nothing new was found for long."""
-        over = self.idle >= PATIENCE or time.perf_counter() > self._until
-        return 0 if over else max(self.goal.scored + self._free - self.judged, 0)
+        """Nets that may yet be judged; none once nothing new was found for long."""
+        return 0 if self.idle >= PATIENCE else max(self.goal.scored + self._free - self.judged, 0)
 
     @property
     def judged(self) -> int:
@@ -81,9 +75,9 @@ class Archive:
         return np.array([self._rows.get(key, NOWHERE) for key in keys], np.int64)
 
     def _judge(self, values: Int32Array, keys: list[bytes]) -> None:
-        goal, judged = self.goal, self.goal.judge(values)
-        little, big = fitting(judged.costs, self.corner, goal.platform, goal.budgets)
-        alone = single_fits(judged.costs, goal.platform, goal.budgets)
+        goal, judged, roles = self.goal, self.goal.judge(values), self.goal.roles
+        little, big = roles.fitting(values, judged.costs)
+        alone = single_fits(judged.costs, roles.platform, roles.budgets)
         kept = np.flatnonzero(little | big | alone)
         self._rows |= {keys[i]: row for row, i in enumerate(kept.tolist(), len(self.values))}
         self.values = np.concatenate([self.values, values[kept]])
@@ -95,7 +89,7 @@ class Archive:
 
     def needs(self) -> FloatArray:
         """What each net takes of what is short: (n, 3) float64, ms, bytes of flash, bytes of RAM."""
-        costs, runtime = self.costs, self.goal.platform.runtime
+        costs, runtime = self.costs, self.goal.roles.platform.runtime
         return np.column_stack([costs.latency, costs.flash + runtime[costs.ops], costs.arena + costs.persistent])
 
     def best(self, allowed: BoolArray, n: int) -> Int64Array:
@@ -106,10 +100,10 @@ class Archive:
         """Rank all pairs of some nets; its indices point into `littles` and `bigs`. None without a pair to rank."""
         if not len(littles) or not len(bigs):
             return None
-        goal, accuracy = self.goal, self.goal.accuracy(self.mu)
+        roles, accuracy = self.goal.roles, self.goal.accuracy(self.mu)
         return rank_pairs(
-            self.costs.take(littles), accuracy[littles], self.costs.take(bigs), accuracy[bigs], goal.platform,
-            goal.budgets, top=top, per_net=2, threads=goal.threads,
+            self.costs.take(littles), accuracy[littles], self.costs.take(bigs), accuracy[bigs], roles.platform,
+            roles.budgets, top=top, per_net=top if roles.fixed else 2, threads=self.goal.threads,
         )  # fmt: skip
 
     def candidates(self, littles: Int64Array, bigs: Int64Array) -> Candidates:
@@ -120,7 +114,7 @@ class Archive:
         """
         goal = self.goal
         if not len(littles) or not len(bigs):
-            raise infeasible(self.corner, goal.platform, goal.budgets)
+            raise goal.roles.infeasible()
         kept = np.unique(np.concatenate([littles, bigs, self.best(self.alone, goal.nets // ALONE + 1)]))
         remarks = (
             (f"The strategy found no new nets after {self.judged:,}: it looked at fewer than `scored` allows.",)
@@ -128,7 +122,7 @@ class Archive:
         )  # fmt: skip
         return Candidates(
             self.values[kept], self.costs.take(kept), np.searchsorted(kept, littles), np.searchsorted(kept, bigs),
-            corner=self.corner, drawn=self.judged, remarks=remarks,
+            roles=goal.roles, drawn=self.judged, remarks=remarks,
         )  # fmt: skip
 
     def worthiest(self) -> Candidates:

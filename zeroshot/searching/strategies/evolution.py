@@ -40,7 +40,10 @@ def evolution(goal: Goal, rng: np.random.Generator) -> Candidates:
 
 
 def _parents(archive: Archive) -> Int64Array:
-    """Rows of nets in the best pairs, on the front of pairs, which has the best for every latency, and alone."""
+    """Rows of nets in the best pairs, on the front of pairs, which has the best for every latency, and alone.
+
+    A fixed net is in all pairs and has no children there, which would be as large as itself.
+    """
     littles, bigs = archive.best(archive.little, ELITE), archive.best(archive.big, ELITE)
     ranking = archive.rank(littles, bigs, TOP)
     found = [front_rows(archive.costs.latency, archive.mu, archive.alone)]
@@ -49,7 +52,7 @@ def _parents(archive: Archive) -> Int64Array:
         found += [littles[ranking.front.little], bigs[ranking.front.big]]
     else:  # all are expected at one end of what there is: sizes still say which are worth a look
         found += [littles, bigs]
-    return np.unique(np.concatenate(found))
+    return np.setdiff1d(np.concatenate(found), archive.fixed)
 
 
 def _offspring(

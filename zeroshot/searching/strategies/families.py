@@ -25,8 +25,8 @@ FAMILIES = tuple(map(NetSpec.parse, (
 
 
 def relatives(goal: Goal) -> Int32Array:
-    """The families and the goal's seeds, scaled to all sizes that the space has."""
-    return scaled(goal.space, [*map(spec_of, goal.seeds), *FAMILIES])
+    """The families and the nets that the user named, scaled to all sizes that the space has."""
+    return scaled(goal.space, [*map(spec_of, goal.named), *FAMILIES])
 
 
 def scaling(goal: Goal, rng: np.random.Generator) -> Candidates:

@@ -2,15 +2,14 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from math import inf
 
 import numpy as np
 from scipy.special import ndtr
 
 from zeroshot.accuracy.model import CERTAIN
-from zeroshot.cascade.rank_pairs import Budgets
-from zeroshot.cost.nets import NetCosts, Platform
-from zeroshot.searching.candidates import Candidates, CostOf
+from zeroshot.cost.nets import NetCosts
+from zeroshot.searching.candidates import Candidates
+from zeroshot.searching.roles import CostOf, Roles, corner_of
 from zeroshot.spaces import McuSpace
 from zeroshot.types import FloatArray, Int32Array
 
@@ -39,29 +38,37 @@ class Goal:
         space: Where.
         judge: Spec array -> what its layers say.
         cost_of: Spec array -> its costs alone.
-        platform: What is paid once on the board.
-        budgets: Limits of every pair.
-        nets: Little candidates wanted, and big ones as many.
-        scored: Nets that may be judged, besides seeds and the smallest nets of the space.
-        seeds: (n_seeds, columns) int32, nets to start from.
+        roles: Who may be little and who big.
+        nets: Candidates wanted for each role that is free.
+        scored: Nets that may be judged, besides those that are given and the smallest nets of the space.
+        seeds: (n_seeds, columns) int32, nets to start from, and to scale.
+        start: (n_start, columns) int32, nets of an earlier run to start from.
         least_sd: Standard deviation of mu of a net inside the range of the accuracy model's fit.
         floor: Accuracy of guessing.
-        seconds: After which no further nets are judged; a limit makes results depend on the machine.
         threads: For ranking pairs.
     """
 
     space: McuSpace
     judge: Callable[[Int32Array], Judged]
     cost_of: CostOf
-    platform: Platform
-    budgets: Budgets
+    roles: Roles
     nets: int
     scored: int
     seeds: Int32Array
+    start: Int32Array
     least_sd: float
     floor: float
-    seconds: float = inf
     threads: int = 1
+
+    @property
+    def named(self) -> Int32Array:
+        """The nets that the user named, (n, columns) int32: the fixed ones first, then the seeds."""
+        return np.concatenate([*(net.values for net in self.roles.fixed), self.seeds])
+
+    @property
+    def given(self) -> Int32Array:
+        """What is judged beyond `scored`, (n, columns) int32: named nets, the start, the smallest of the space."""
+        return np.concatenate([self.named, self.start, corner_of(self.space)])
 
     def cautious(self, judged: Judged) -> FloatArray:
         """Mu without what a net gains beyond the range of the fit, (n,) float64.

@@ -8,6 +8,7 @@ from zeroshot.searching.strategies.goal import Goal
 from zeroshot.types import FloatArray, Int64Array
 
 POPULATION = 256
+MOST = 8 * POPULATION  # nets to start from
 
 
 def nsga2(goal: Goal, rng: np.random.Generator) -> Candidates:
@@ -15,7 +16,7 @@ def nsga2(goal: Goal, rng: np.random.Generator) -> Candidates:
     archive = Archive(goal)
     while archive.left and len(archive.mu) < POPULATION:
         archive.add(goal.space.sample(min(POPULATION, archive.left), rng))
-    alive = np.arange(len(archive.mu))
+    alive = archive.best(np.ones(len(archive.mu), np.bool_), MOST)  # an earlier run may give many
     while archive.left and len(alive):
         alive, order = _survivors(archive, alive)
         # Binary tournaments: the earlier in the order of rank and crowding wins.

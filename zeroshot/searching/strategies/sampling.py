@@ -15,7 +15,7 @@ GOLDEN = 0.6180339887498949  # of its multiples, taken modulo 1, no two lie clos
 
 def spread(goal: Goal, rng: np.random.Generator) -> Candidates:
     """Equally many nets of each number of stages, spread evenly over latency, whatever they are worth."""
-    return draw(goal.space, goal.cost_of, goal.platform, goal.budgets, goal.nets, rng)
+    return draw(goal.space, goal.cost_of, goal.roles, goal.nets, rng)
 
 
 def uniform(goal: Goal, rng: np.random.Generator) -> Candidates:
