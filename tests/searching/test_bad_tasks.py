@@ -82,7 +82,8 @@ def test_labels_drawn_at_random_promise_nothing_after_probing():
 
 
 def test_a_few_trainings_on_random_labels_find_chance():
-    result = figures(search(made(200, 4, mixed=1.0), **STATIC | {"latency": "1ms", "calibrate": 2, "calibrate_epochs": 1}))
+    options = STATIC | {"latency": "1ms", "calibrate": 2, "calibrate_epochs": 1}
+    result = figures(search(made(200, 4, mixed=1.0), **options))
     assert len(result.trained) == 2
     assert any(UNREAD in remark and "calibrate" not in remark for remark in result.remarks)
     assert max(single.accuracy for single in result.singles) < 0.5

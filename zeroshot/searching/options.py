@@ -88,7 +88,7 @@ class SearchOptions(Options):
         2, "No net stands in more than so many listed pairs.", metavar="N", panel=SEARCH, least=1
     )  # fmt: skip
     shortlist: int = option(
-        64, "Little, big and single nets to probe, N of each; 0: static proxies alone.", metavar="N", panel=SEARCH,
+        24, "Little, big and single nets to probe, N of each; 0: static proxies alone.", metavar="N", panel=SEARCH,
         least=0,
     )  # fmt: skip
     proxies: tuple[str, ...] = option(

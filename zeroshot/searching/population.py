@@ -47,13 +47,13 @@ class Contenders:
     bigs: Int64Array
 
 
-def rank(problem: SearchProblem, contenders: Contenders) -> Ranking:
-    """Rank all pairs of the contenders; indices of the result point into `littles` and `bigs`."""
+def rank(problem: SearchProblem, contenders: Contenders, at_least: int = 0) -> Ranking:
+    """Rank all pairs of the contenders and keep those that will be listed, or more; indices point into both roles."""
     options, accuracy, costs = problem.options, contenders.nets.accuracy, contenders.nets.costs
-    littles, bigs = contenders.littles, contenders.bigs
+    littles, bigs, top = contenders.littles, contenders.bigs, max(options.top, at_least)
     return rank_pairs(
         costs.take(littles), accuracy[littles], costs.take(bigs), accuracy[bigs], problem.platform, problem.budgets,
-        top=options.top, per_net=options.top if problem.roles.fixed else options.per_net, objectives=options.objectives,
+        top=top, per_net=top if problem.roles.fixed else options.per_net, objectives=options.objectives,
         threads=options.jobs or default_jobs(),
     )  # fmt: skip
 

@@ -71,11 +71,11 @@ def search(
     candidates = find_candidates(problem, task)
     report("drawing candidates", 1, 1)
     layers = score_layers(problem, task, candidates)
-    first = rank(problem, layers.contenders)
+    first = rank(problem, layers.contenders, problem.options.shortlist)
     if not first.n_feasible:
         # Costs are not to blame if all nets are expected at one end of what there is.
         layers = on_a_middling_task(problem, layers)
-        first = rank(problem, layers.contenders)
+        first = rank(problem, layers.contenders, problem.options.shortlist)
     if not first.n_feasible and problem.free:
         raise problem.roles.infeasible()
 

@@ -7,7 +7,7 @@ import numpy as np
 from zeroshot.cascade.rank_pairs import Ranking
 from zeroshot.cost.nets import NetCosts
 from zeroshot.searching.layers import LayerScores
-from zeroshot.searching.population import beats_all_before, best_singles
+from zeroshot.searching.population import beats_all_before, best_singles, single_fits
 from zeroshot.searching.problem import SearchProblem
 from zeroshot.types import FloatArray, Int64Array
 
@@ -40,39 +40,52 @@ def shorten(problem: SearchProblem, layers: LayerScores, ranking: Ranking) -> Sh
         return Shortlist(np.arange(len(candidates.values)), candidates.littles, candidates.bigs)
     littles, bigs = _of_role(layers, ranking, "little", n), _of_role(layers, ranking, "big", n)
     # Single nets get places of their own: a pair must beat the best of them, not the best of what pairs left.
-    best_alone = best_singles(problem, layers.contenders.nets)
-    alone = worth_probing(candidates.costs, layers.contenders.nets.accuracy, best_alone, best_alone[:0], n)
+    costs, accuracy = candidates.costs, layers.contenders.nets.accuracy
+    fits = np.flatnonzero(single_fits(costs, problem.platform, problem.budgets))
+    best = fits[np.argsort(-accuracy[fits], kind="stable")]
+    alone = worth_probing(costs, accuracy, fits, best, best_singles(problem, layers.contenders.nets), n)
     return Shortlist(np.unique(np.concatenate([littles, bigs, alone])), littles, bigs)
 
 
 def _of_role(layers: LayerScores, ranking: Ranking, role: str, n: int) -> Int64Array:
-    """Candidates of one role to probe; those of the best pairs, then those of the front, are listed first."""
+    """Candidates of one role to probe."""
     rows: Int64Array = getattr(layers.candidates, role + "s")
     if getattr(layers.candidates.roles, role) is not None:
         return rows  # fixed
-    both = np.concatenate([getattr(ranking.top, role), getattr(ranking.front, role)])
-    _, first = np.unique(both, return_index=True)
-    listed = rows[both[np.sort(first)]]
+    top, front = (rows[_in_order(getattr(some, role))] for some in (ranking.top, ranking.front))
     nets = layers.contenders.nets
-    return worth_probing(nets.costs, nets.accuracy, rows[getattr(ranking, role + "_fits")], listed, n)
+    return worth_probing(nets.costs, nets.accuracy, rows[getattr(ranking, role + "_fits")], top, front, n)
 
 
-def worth_probing(costs: NetCosts, accuracy: FloatArray, allowed: Int64Array, listed: Int64Array, n: int) -> Int64Array:
-    """Half the places for nets in the best pairs so far, the rest by Pareto layers.
+def _in_order(rows: Int64Array) -> Int64Array:
+    """Each row once, where it comes first."""
+    _, first = np.unique(rows, return_index=True)
+    return rows[np.sort(first)]
+
+
+def worth_probing(
+    costs: NetCosts, accuracy: FloatArray, allowed: Int64Array, top: Int64Array, front: Int64Array, n: int
+) -> Int64Array:  # fmt: skip
+    """Half the places for the best so far, a quarter for those of the front, the rest by Pareto layers.
+
+    What is named first is decided among the best, so that is where it matters what a probe says. The other half is
+    for what can be had for less: it keeps the front whole.
 
     Args:
         costs: Of all candidates.
         accuracy: (n_nets,) float64, expected from the static proxies.
-        allowed: Rows of nets that stand in some pair inside the budgets.
-        listed: Rows of nets in the best pairs and on the front, in order of merit.
+        allowed: Rows of nets that stand inside the budgets, alone or in some pair.
+        top: Rows of the best single nets, or of nets in the best pairs, the best first.
+        front: Rows of nets on the front, or in pairs on it, from cheap to dear.
         n: Places.
 
     Returns:
         (at most n,) sorted rows.
     """
-    # Evenly, not the first half: the front runs from cheap to dear. The first, of the best pair, is always in.
-    places = np.linspace(0, len(listed) - 1, min(n // 2, len(listed))).astype(int)
-    chosen: list[int] = listed[places].tolist() or listed[:1].tolist()
+    chosen: list[int] = top[: -(-n // 2)].tolist()
+    others = front[~np.isin(front, chosen)]
+    places = np.linspace(0, len(others) - 1, min(n // 4, len(others))).astype(int)
+    chosen += others[places].tolist()
     rest = np.setdiff1d(allowed, chosen)
     rest = rest[np.lexsort((-accuracy[rest], costs.latency[rest]))]
     while len(chosen) < n and len(rest):
