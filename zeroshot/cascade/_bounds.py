@@ -144,7 +144,8 @@ def _rate_between(latency: float, energy: float, near: float, far: float, big_en
 @numba.njit(cache=True, error_model="numpy")
 def least_flash(little: Box, big: Box, terms: Terms) -> float:
     """A lower bound of the flash of any pair."""
-    return little.low.flash + big.low.flash + terms.least_runtime[little.ops | big.ops]
+    flash: float = little.low.flash + big.low.flash + terms.least_runtime[little.ops | big.ops]
+    return flash
 
 
 @numba.njit(cache=True, error_model="numpy")
