@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from zeroshot.cascade import _front, _ranking
 from zeroshot.cascade.copula import PRIOR_COUPLING, Coupling, cascade_accuracy
 from zeroshot.cascade.rank_pairs import OBJECTIVES, Budgets, describe_pairs
 from zeroshot.cost.nets import NetCosts
@@ -110,6 +111,15 @@ def test_a_list_that_is_longer_than_a_row_is_looked_up_again():
     assert len(top) > 40
     assert (np.diff(top.accuracy) <= 0).all()
     assert len(set(listed(top))) == len(top)
+
+
+def test_a_front_without_room_grows(monkeypatch):
+    case = random_case(1005, (40, 60))
+    parts, budgets, platform, coupling, asked = case
+    front = ranked(parts, budgets, platform, coupling=coupling, **asked).front
+    monkeypatch.setattr(_ranking, "ROOM", 1)
+    assert len(front) > 2 * _front.SLOTS
+    assert same(ranked(parts, budgets, platform, coupling=coupling, **asked).front, front)
 
 
 def test_twins_are_listed_by_number():

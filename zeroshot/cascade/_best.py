@@ -1,111 +1,63 @@
 """The list of the best pairs, best first: no pair is rated before something says that it may be the next one."""
 
 import heapq
-from dataclasses import dataclass
 
 import numpy as np
 
-from zeroshot.cascade._ranking import Chosen, Field
-from zeroshot.cascade._scan_types import Row
-from zeroshot.cascade._search import best_row, peaks
+from zeroshot.cascade._field import NUMBER, Field, room
+from zeroshot.cascade._search import best_pair
 from zeroshot.types import FloatArray, Int64Array
 
-WIDTH = 16  # little nets that are looked up at once for a big one
-STEP = 8  # leaves of big nets that are judged at once
-FIRST = np.inf, -np.inf, -1
-RUN, BIG, PAIR = range(3)  # what waits in the heap
+# Numbers of nets and escalation rates, each (n,): little, big, p.
+Chosen = tuple[Int64Array, Int64Array, FloatArray]
+FIRST = np.inf, -np.inf, -1  # before all pairs
 
 
 def best_pairs(field: Field, top: int, per_net: int) -> Chosen:
     """The best pairs under the cap per net.
 
     By accuracy, of equal ones the faster first, then by numbers: each next pair is the best of all whose two nets are
-    not used up. Bounds of runs of big nets, bounds of big nets, and pairs wait in one heap; what comes out on top is
-    replaced by what stands behind it, until that is a pair.
+    not used up. Bounds of runs of big nets, and the next pair of single ones, wait in one heap; what comes out on top
+    is replaced by what stands behind it, until that is a pair.
     """
-    return _Search(field, top, per_net).run()
+    return _List(field, per_net).first(top)
 
 
-@dataclass
-class _Waiting:
-    """The next pairs of a big net: a row of them, and which comes next."""
+class _List:
+    def __init__(self, field: Field, per_net: int) -> None:
+        self.field, self.per_net, self.room = field, per_net, room(field)
+        self.used_l, self.used_b = np.zeros(len(field.littles), np.int64), np.zeros(len(field.bigs), np.int64)
+        self.used_up = np.zeros(len(field.littles), np.bool_)
+        # What sorts a pair, its nodes and its rate: -accuracy, latency, numbers, node of the grove, little net, p.
+        self.heap: list[tuple[float, float, int, int, int, int, float]] = []
 
-    big: int
-    row: Row
-    n: int
-    at: int = 0
-
-
-class _Search:
-    def __init__(self, field: Field, top: int, per_net: int) -> None:
-        self.field, self.top, self.per_net = field, top, per_net
-        n_littles, n_bigs = len(field.littles.ops), len(field.bigs.ops)
-        self.used_l, self.used_b = np.zeros(n_littles, np.int64), np.zeros(n_bigs, np.int64)
-        self.used_up = np.zeros(n_littles, np.bool_)
-        self.heap: list[tuple[float, float, int, int, int, _Waiting | None]] = []
-        self.visited = 0
-
-    def run(self) -> Chosen:
-        field = self.field
+    def first(self, top: int) -> Chosen:
         chosen: list[tuple[int, int, float]] = []
-        runs = field.grove.start[:: min(STEP, len(field.grove.start) - 1)].copy()
-        self._expect(RUN, 0, runs)
-        while self.heap and len(chosen) < self.top:
-            _, _, _, number, kind, waiting = heapq.heappop(self.heap)
-            if kind == RUN:
-                start, stop = runs[number], runs[number + 1]
-                self._expect(BIG, start, np.arange(start, stop + 1))
-            elif waiting is None:
-                self._look_up(number, FIRST)
-            elif self._take(waiting):
-                little = waiting.row.little[waiting.at]
-                chosen.append((field.littles.number[little], number, waiting.row.p[waiting.at]))
-                self._advance(waiting)
-            else:
-                self._advance(waiting)
+        n = len(self.field.boxes.grove.low) // 2
+        self._wait(1, FIRST)
+        while self.heap and len(chosen) < top:
+            accuracy, latency, number, big, node, little, p = heapq.heappop(self.heap)
+            if node < n:
+                self._wait(2 * node, FIRST)
+                self._wait(2 * node + 1, FIRST)
+                continue
+            if not self.used_up[little]:
+                chosen.append((number, big, p))
+                self.used_l[little] += 1
+                self.used_b[big] += 1
+                self.used_up[little] = self.used_l[little] == self.per_net
+            if self.used_b[big] < self.per_net:
+                self._wait(node, (-accuracy, latency, number))
         rows = list(zip(*chosen, strict=True)) or [(), (), ()]
         return np.array(rows[0], np.int64), np.array(rows[1], np.int64), np.array(rows[2], np.float64)
 
-    def _expect(self, kind: int, first: int, runs: Int64Array) -> None:
-        """Let bounds of runs of big nets wait."""
-        field = self.field
-        bounds: FloatArray = peaks(field.tree, field.bigs, runs, field.table, field.terms)
-        for i in np.flatnonzero(bounds > -np.inf).tolist():
-            heapq.heappush(self.heap, (-bounds[i], -np.inf, -1, int(first) + i, kind, None))
-
-    def _look_up(self, big: int, after: tuple[float, float, int]) -> None:
-        """Let the next pairs of a big net wait."""
-        field = self.field
-        row, n, visited = best_row(
-            field.littles, field.tree, field.bigs, big, field.table, field.terms, self.used_up, after, WIDTH
-        )
-        self.visited += visited
-        if n:
-            self._wait(_Waiting(big, row, n))
-
-    def _wait(self, waiting: _Waiting) -> None:
-        row, at = waiting.row, waiting.at
-        order = float(-row.accuracy[at]), float(row.latency[at]), int(row.number[at])
-        heapq.heappush(self.heap, (*order, int(self.field.bigs.number[waiting.big]), PAIR, waiting))
-
-    def _take(self, waiting: _Waiting) -> bool:
-        """Whether the little net is not used up; if so both nets are used once more."""
-        little = waiting.row.little[waiting.at]
-        if self.used_up[little]:
-            return False
-        self.used_l[little] += 1
-        self.used_b[waiting.big] += 1
-        self.used_up[little] = self.used_l[little] == self.per_net
-        return True
-
-    def _advance(self, waiting: _Waiting) -> None:
-        row, waiting.at = waiting.row, waiting.at + 1
-        if self.used_b[waiting.big] == self.per_net:
-            return
-        while waiting.at < waiting.n and self.used_up[row.little[waiting.at]]:
-            waiting.at += 1
-        if waiting.at < waiting.n:
-            self._wait(waiting)
-        elif waiting.n == WIDTH:
-            last = float(row.accuracy[-1]), float(row.latency[-1]), int(row.number[-1])
-            self._look_up(waiting.big, last)
+    def _wait(self, node: int, after: tuple[float, float, int]) -> None:
+        """Let the next pair of a big net wait, or what those of a run of them reach at most."""
+        accuracy, latency, number, little, p = best_pair(self.field, node, self.used_up, after, *self.room)
+        if accuracy > -np.inf:
+            n, bigs = len(self.field.boxes.grove.low) // 2, self.field.bigs
+            if node < n:
+                latency, number, big = -np.inf, -1, -1
+            else:
+                big = int(bigs.numbers[(node - n) * len(bigs) // n, NUMBER])
+            heapq.heappush(self.heap, (-accuracy, latency, number, big, node, little, p))

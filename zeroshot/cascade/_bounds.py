@@ -14,204 +14,55 @@ highest corner, plus w^2/8 of its greatest downward second derivative in each di
 cubics have where they meet. All of these are measured on the table in use, for any coupling.
 """
 
-from functools import lru_cache
-from typing import NamedTuple
-
-import numba
 import numpy as np
 from scipy.special import ndtr
 
+from zeroshot.cascade._field import (
+    ACCURACY,
+    ARENA,
+    ENERGY,
+    FLASH,
+    HOLDING,
+    INPUT,
+    LATENCY,
+    LEAST,
+    MACS,
+    MOST,
+    MU,
+    OPS,
+    PERSISTENT,
+    WEIGHT,
+    Boxes,
+    Cuts,
+    Field,
+    Terms,
+    Tree,
+    inner,
+)  # fmt: skip
 from zeroshot.cascade._front import Front, no_better
-from zeroshot.cascade._scan import (
+from zeroshot.cascade._rating import (
     SHAVED,
     SLACK,
     TINY,
-    Weights,
+    accuracy_at,
+    accuracy_of_level,
+    best_of,
     best_u,
     compiled_cubic,
-    cubic,
-    gain_at,
-    net_at,
-    rate_of_energy,
-)
-from zeroshot.cascade._scan_types import Big, Box, Nets, Table, Terms, Tree
-from zeroshot.cascade.copula import (
-    MU_LOW,
-    MU_NODES,
-    MU_STEP,
-    U_HALF,
-    U_NODES,
-    Coupling,
-    cascade_table,
-    rate_to_u,
-    u_to_rate,
-)
+    cut,
+    highest_rate,
+    write,
+)  # fmt: skip
+from zeroshot.cascade.copula import MU_LOW, MU_NODES, MU_STEP, rate_to_u, u_to_rate
 from zeroshot.cascade.policy import MIN_RATE
-from zeroshot.types import FloatArray, Int64Array
+from zeroshot.types import FloatArray
 
-MARGIN = 1.5  # on what is measured at nodes, for what lies between them
 STEEP = 1e9
 MANY = 64  # big nets of which nothing is known of best rates
 LOWEST = float(ndtr(MU_LOW))  # accuracies below share one mu
 
 
-class Bends(NamedTuple):
-    """How far the table may rise above what its nodes say.
-
-    Attributes:
-        slack: Of an accuracy at any rate up to some u above that at the lesser of u and the best rate.
-        bend: The greatest downward second derivative of accuracy in mu_L or mu_B.
-        kink: The greatest difference of slopes where two cubics meet.
-    """
-
-    slack: float
-    bend: float
-    kink: float
-
-
-@lru_cache(maxsize=64)
-def bends(coupling: Coupling, first: int, last: int) -> Bends:
-    """Measure a table between two nodes of both mu, the last not included; at least four."""
-    table = cascade_table(coupling)
-    part = slice(first, last)
-    mu = MU_LOW + MU_STEP * np.arange(first, last)
-    accuracy = table.gain[part, part] + ndtr(mu)[:, None]
-    bend = kink = 0.0
-    for axis in (0, 1):
-        second = np.moveaxis(np.diff(accuracy, 2, axis=axis), axis, 0)
-        ends = 2 * second[[0, -1]] - second[[1, -2]]  # of the outermost cubics, at the table's edges
-        bend = max(bend, -second.min(), -ends.min())
-        if last - first > 4:
-            kink = max(kink, np.abs(np.diff(accuracy, 4, axis=axis)).max() / 6)
-    return Bends(MARGIN * _slack(accuracy, table.best[part, part]), MARGIN * bend / MU_STEP**2, MARGIN * kink / MU_STEP)
-
-
-def _slack(accuracy: FloatArray, best: FloatArray) -> float:
-    """The slack of `Bends` at the nodes and halfway, and how far a cubic over u rises between its nodes."""
-    half = np.kron(np.eye(len(best)), [[1.0], [0.0]])[:-1]
-    for i in range(len(best) - 1):
-        at = min(max(i - 1, 0), len(best) - 4)
-        half[2 * i + 1, at : at + 4] = cubic(i + 0.5 - at)
-    accuracy = np.einsum("xb,yl,blu->xyu", half, half, accuracy, optimize=True)
-    u = np.clip(half @ best @ half.T, 0, 1) * (U_NODES - 1)
-    at = np.where(
-        u <= U_HALF, np.clip(u.astype(int) - 1, 0, U_HALF - 3), np.clip(u.astype(int) - 1, U_HALF, U_NODES - 4)
-    )
-    nodes = np.take_along_axis(accuracy, at[..., None] + np.arange(4), axis=2)
-    reached = (np.stack(cubic(u - at), axis=2) * nodes).sum(axis=2)
-    highest = np.maximum.accumulate(accuracy, axis=2)
-    rising = np.where(np.arange(U_NODES) <= u[..., None], highest - accuracy, 0).max()
-    halves = accuracy[..., : U_HALF + 1], accuracy[..., U_HALF:]
-    return float(
-        max(rising, (highest[..., -1] - reached).max()) + max(-np.diff(x, 2, axis=2).min() for x in halves) / 8
-    )
-
-
-@numba.njit(cache=True, inline="always")
-def _bow(width: float, table: Table) -> float:
-    """How far accuracy may rise above both ends of so much mu."""
-    return width * (table.bend * width / 8 + table.kink * (width / MU_STEP + 1) / 4)
-
-
-@numba.njit(cache=True, inline="always")
-def _stencil(mu: float) -> tuple[np.uint64, Weights]:
-    x = (mu - MU_LOW) / MU_STEP
-    m = min(max(int(x) - 1, 0), MU_NODES - 4)
-    return np.uint64(m), compiled_cubic(x - m)
-
-
-@numba.njit(cache=True, inline="always", error_model="numpy")
-def _corners(little: Box, big: Box, table: Table) -> tuple[float, float, tuple[float, float], float]:
-    """The ends of mu_L below the most accurate big net, their accuracies, and how far the box bows between corners."""
-    high = min(little.high.mu, big.high.mu)
-    low = min(little.low.mu, high)
-    accuracies = (
-        max(LOWEST, min(little.low.accuracy, big.high.accuracy)),
-        max(LOWEST, min(little.high.accuracy, big.high.accuracy)),
-    )
-    return low, high, accuracies, _bow(high - low, table) + _bow(big.high.mu - big.low.mu, table)
-
-
-@numba.njit(cache=True, inline="always", error_model="numpy")
-def _rate_between(latency: float, energy: float, near: float, far: float, big_energy: float, terms: Terms) -> float:
-    """As `_scan.rate`: break-even at the latency of one big net, `near`, the limit at that of another, `far`."""
-    p = min(terms.escalation, 1.0 - latency * (1.0 / near))
-    p = min(p, (terms.latency - latency) * (1.0 / far) * SHAVED)
-    within: float = min(p, rate_of_energy(energy, big_energy, terms))
-    return within
-
-
-@numba.njit(cache=True, error_model="numpy")
-def least_flash(little: Box, big: Box, terms: Terms) -> float:
-    """A lower bound of the flash of any pair."""
-    flash: float = little.low.flash + big.low.flash + terms.least_runtime[little.ops | big.ops]
-    return flash
-
-
-@numba.njit(cache=True, error_model="numpy")
-def least_sram(little: Box, big: Box, terms: Terms) -> float:
-    """A lower bound of the SRAM of any pair, whether or not both read the same input."""
-    sram = little.low.persistent + big.low.persistent
-    beside = little.low.arena + big.low.input
-    if not terms.input_in_arena:
-        return sram + max(beside, big.low.arena + big.low.input)
-    return sram + max(min(little.low.holding, beside), big.low.arena)
-
-
-@numba.njit(cache=True, error_model="numpy")
-def peak(little: Box, big: Box, ends: tuple[Big, Big], table: Table, terms: Terms) -> tuple[float, float]:
-    """An upper bound of the accuracy of any pair that counts, and of its rate; minus infinity if none can count.
-
-    Args:
-        little: Around the little nets.
-        big: Around the big ones.
-        ends: The least and the most accurate big net.
-        table: The copula's.
-        terms: What is asked of a pair.
-    """
-    latency, energy = little.low.latency + terms.policy_latency, little.low.energy + terms.policy_energy
-    if latency >= big.high.latency or latency + big.low.latency > terms.worst_latency or latency > terms.latency:
-        return -np.inf, 0.0
-    if little.low.accuracy >= big.high.accuracy:
-        return -np.inf, 0.0
-    if least_flash(little, big, terms) > terms.flash or least_sram(little, big, terms) > terms.sram:
-        return -np.inf, 0.0
-    p = _rate_between(latency, energy, big.high.latency, big.low.latency, big.low.energy, terms)
-    if p < MIN_RATE:
-        return -np.inf, 0.0
-    mu0, mu1, a, bow = _corners(little, big, table)
-    (m0, w0), (m1, w1) = _stencil(mu0), _stencil(mu1)
-    u = rate_to_u(p)
-    low, high = ends
-    best = max(
-        gain_at(low.gain, m0, w0, min(u, best_u(low.best, m0, w0)), a[0]),
-        gain_at(low.gain, m1, w1, min(u, best_u(low.best, m1, w1)), a[1]),
-    )
-    if low.number != high.number:
-        best = max(
-            best,
-            gain_at(high.gain, m0, w0, min(u, best_u(high.best, m0, w0)), a[0]),
-            gain_at(high.gain, m1, w1, min(u, best_u(high.best, m1, w1)), a[1]),
-        )
-    return best + bow + table.slack, p
-
-
-@numba.njit(cache=True, inline="always", error_model="numpy")
-def _least_rate(little: Box, big: Box, least: FloatArray, terms: Terms) -> float:
-    """A lower bound of the best rates of the pairs that count."""
-    latency, energy = little.high.latency + terms.policy_latency, little.high.energy + terms.policy_energy
-    p = _rate_between(latency, energy, big.low.latency, big.high.latency, big.high.energy, terms)
-    if p <= MIN_RATE:
-        return MIN_RATE
-    u = rate_to_u(p)
-    m0, _ = _stencil(little.low.mu)
-    m1, _ = _stencil(min(little.high.mu, big.high.mu))
-    for m in range(m0, m1 + np.uint64(1)):
-        u = min(u, least[m])
-    return max(MIN_RATE, u_to_rate(u) * SHAVED)
-
-
-@numba.njit(cache=True, inline="always", error_model="numpy")
+@inner
 def cell(best: FloatArray, m: int) -> tuple[float, float, float]:
     """Bounds of a big net's best u between the middle two of four nodes, and of its slope (Bernstein)."""
     if m == 0 or m == MU_NODES - 4:  # the outermost cubics serve more than the middle
@@ -220,114 +71,182 @@ def cell(best: FloatArray, m: int) -> tuple[float, float, float]:
     second = f1 + (-2 * f0 - 3 * f1 + 6 * f2 - f3) / 18
     third = f2 - (f0 - 6 * f1 + 3 * f2 + 2 * f3) / 18
     low, high = min(min(f1, f2), min(second, third)), max(max(f1, f2), max(second, third))
-    slope = 3 * max(abs(second - f1), abs(third - second), abs(f2 - third))
+    slope = 3 * max(max(abs(second - f1), abs(third - second)), abs(f2 - third))
     return min(1.0, max(0.0, low - 1e-9)), min(1.0, max(0.0, high + 1e-9)), slope
 
 
-@numba.njit(cache=True)
-def best_of(table: Table, bigs: Nets, b: int, best: FloatArray) -> None:
-    """`Table.best` at the mu of a big net, as `_scan.cut`, written into `best`."""
-    at = bigs.node[b]
-    for a in range(table.first, table.last):
-        best[a] = 0.0
-        for w in range(4):
-            best[a] += bigs.weight[b, w] * table.best[at + w, a]
+@inner
+def cut_ends(field: Field, g: int, cuts: Cuts) -> None:
+    """Cut the table at the least and the most accurate big net of a node."""
+    grove = field.boxes.grove
+    for side in range(1 + int(grove.numbers[g, LEAST] != grove.numbers[g, MOST])):
+        cut(field.table, field.bigs, grove.numbers[g, LEAST + side], cuts, side * MU_NODES)
 
 
-@numba.njit(cache=True)
-def least_best(table: Table, bigs: Nets, start: int, stop: int) -> FloatArray:
-    """(MU_NODES,) a lower bound of the best u of a run of big nets in each cell over mu_L, if it is short."""
-    least, best = np.ones(MU_NODES), np.zeros(MU_NODES)
-    if stop - start > MANY:
-        return np.zeros(MU_NODES)
-    for b in range(start, stop):
-        best_of(table, bigs, b, best)
-        for m in range(table.first, table.last - 3):
-            least[m] = min(least[m], cell(best, m)[0])
-    return least
+@inner
+def bound_best(field: Field, g: int, cuts: Cuts) -> None:
+    """A lower bound of the best u of the big nets of a node, if they are few."""
+    bigs, least, leaves = field.bigs, cuts.least, len(field.boxes.grove.low) // 2
+    start, stop = g, g + 1
+    while start < leaves:
+        start, stop = 2 * start, 2 * stop
+    start, stop = (start - leaves) * len(bigs.figures) // leaves, (stop - leaves) * len(bigs.figures) // leaves
+    for m in range(MU_NODES):
+        least[m] = 1.0 if stop - start <= MANY else 0.0
+    if stop - start <= MANY:
+        for b in range(start, stop):
+            best_of(field.table, bigs, b, cuts.room)
+            for m in range(field.table.first, field.table.last - 3):
+                least[m] = min(least[m], cell(cuts.room, m)[0])
 
 
-@numba.njit(cache=True, error_model="numpy")
-def sift(
-    nodes: Int64Array, n: int, kept: Int64Array, rates: Int64Array, stop: int, tree: Tree, big: Box,
-    ends: tuple[Big, Big], least: FloatArray, table: Table, terms: Terms, front: Front, point: FloatArray,
-) -> int:  # fmt: skip
-    """Find the nodes with a pair that may count and may stand on the front.
+@inner
+def _node(mu: float) -> int:
+    return min(max(int((mu - MU_LOW) / MU_STEP) - 1, 0), MU_NODES - 4)
+
+
+@inner
+def _corner(cuts: Cuts, end: int, mu: float, accuracy: float) -> None:
+    """Write an end of a box over mu_L."""
+    corner, m = cuts.corner, _node(mu)
+    cuts.node[end], corner[end, ACCURACY] = m, max(LOWEST, accuracy)
+    weights = compiled_cubic((mu - MU_LOW) / MU_STEP - m)
+    for w in range(4):
+        corner[end, WEIGHT + w] = weights[w]
+
+
+@inner
+def _bow(width: float, boxes: Boxes) -> float:
+    """How far accuracy may rise above both ends of so much mu."""
+    return width * (boxes.bend * width / 8 + boxes.kink * (width / MU_STEP + 1) / 4)
+
+
+@inner
+def _least_flash(tree: Tree, k: int, grove: Tree, g: int, terms: Terms) -> float:
+    """A lower bound of the flash of any pair."""
+    fewest = terms.runtime[1, tree.numbers[k, OPS] | grove.numbers[g, OPS]]
+    flash: float = tree.low[k, FLASH] + grove.low[g, FLASH] + fewest
+    return flash
+
+
+@inner
+def _least_sram(little: FloatArray, k: int, big: FloatArray, g: int, in_arena: bool) -> float:
+    """A lower bound of the SRAM of any pair, whether or not both read the same input."""
+    shared: float = max(little[k, ARENA], big[g, ARENA]) + big[g, INPUT]
+    if in_arena:
+        shared = max(min(little[k, HOLDING], little[k, ARENA] + big[g, INPUT]), big[g, ARENA])
+    own: float = little[k, PERSISTENT] + big[g, PERSISTENT]
+    return own + shared
+
+
+@inner
+def peak(boxes: Boxes, k: int, g: int, cuts: Cuts, terms: Terms) -> tuple[float, float, float]:
+    """Bounds of the pairs of two nodes.
 
     Args:
-        nodes: Of the tree: where to look; changed, with room for 64 more.
-        n: How many.
-        kept: What is found, written.
-        rates: Which points of their pairs to look at, written: bit v for level v, the highest for the best rates. Has
-            no room where that is not asked.
-        stop: Nodes from this number on are not taken apart.
-        tree: Around the little nets.
-        big: The box around some big nets.
-        ends: The least and the most accurate of these.
-        least: As `least_best`.
-        table: The copula's.
+        boxes: The nodes'.
+        k: Node of the tree.
+        g: Node of the grove.
+        cuts: At its ends; corners are written.
         terms: What is asked of a pair.
-        front: Points that are known.
-        point: Room for one.
 
     Returns:
-        How many are kept.
+        Upper bounds of the accuracy and of the rate of any pair that counts, minus infinity if none can; and how far
+        the box bows between its corners.
     """
-    points, boxes, links, state = front.points, front.boxes, front.links, front.state
-    codes, levels, low, high = terms.codes, terms.levels, ends[0].levels, ends[1].levels
-    n_levels, n_kept = len(levels), 0
-    while n > 0:
-        n -= 1
-        k = nodes[n]
-        little = Box(net_at(tree.low, k), net_at(tree.high, k), tree.ops[k])
-        ceiling, p = peak(little, big, ends, table, terms)
-        if ceiling == -np.inf:
-            continue
-        flash, sram = least_flash(little, big, terms), least_sram(little, big, terms)
-        latency, energy = little.low.latency + terms.policy_latency, little.low.energy + terms.policy_energy
-        mu0, mu1, a, bow = _corners(little, big, table)
-        (m0, w0), (m1, w1) = _stencil(mu0), _stencil(mu1)
-        open_rates = 0
-        # First all points in one, then the levels one by one, then the best rates.
-        for v in range(-1, n_levels + 1):
-            r, accuracy = MIN_RATE, ceiling
-            if v < 0:
-                accuracy += SLACK
-            elif v == n_levels:
-                r = _least_rate(little, big, least, terms)
-            else:
-                r = levels[v]
-                if r >= p:
-                    continue
-                low0, low1, high0, high1 = a[0], a[1], a[0], a[1]
-                for i in range(4):
-                    k0, k1 = m0 + np.uint64(i), m1 + np.uint64(i)
-                    low0 += w0[i] * low[k0, v]
-                    low1 += w1[i] * low[k1, v]
-                    high0 += w0[i] * high[k0, v]
-                    high1 += w1[i] * high[k1, v]
-                accuracy = min(accuracy + SLACK, max(max(low0, low1), max(high0, high1)) + bow + TINY)
-            costs = (
-                -accuracy, latency + r * big.low.latency, energy + r * big.low.energy,
-                little.low.macs + r * big.low.macs, latency + big.low.latency, flash, sram,
-            )  # fmt: skip
-            for o in range(len(codes)):
-                point[o] = costs[codes[o]]
-            if no_better(point, points, boxes, links, state) >= 0:
-                if v < 0:
-                    break
-            elif v >= 0:
-                open_rates |= 1 << v
-                if len(rates) == 0:
-                    break
-        if open_rates == 0:
-            continue
-        if k >= stop:
-            kept[n_kept] = k
-            if len(rates) > 0:
-                rates[n_kept] = open_rates
-            n_kept += 1
+    tree, grove = boxes.tree, boxes.grove
+    low, least, most = tree.low, grove.low, grove.high
+    latency, energy = low[k, LATENCY] + terms.policy_latency, low[k, ENERGY] + terms.policy_energy
+    near, far = most[g, LATENCY], least[g, LATENCY]
+    if latency >= near or latency + far > terms.worst_latency or latency > terms.latency:
+        return -np.inf, 0.0, 0.0
+    if low[k, ACCURACY] >= most[g, ACCURACY] or _least_flash(tree, k, grove, g, terms) > terms.flash:
+        return -np.inf, 0.0, 0.0
+    p = highest_rate(latency, energy, near, far, least[g, ENERGY], terms)
+    if p < MIN_RATE or _least_sram(low, k, least, g, terms.input_in_arena) > terms.sram:
+        return -np.inf, 0.0, 0.0
+    high = min(tree.high[k, MU], most[g, MU])
+    bottom = min(low[k, MU], high)
+    for end in range(2):
+        nets = low if end == 0 else tree.high
+        _corner(cuts, end, bottom if end == 0 else high, min(nets[k, ACCURACY], most[g, ACCURACY]))
+    u, best = rate_to_u(p), -np.inf
+    for side in range(1 + int(grove.numbers[g, LEAST] != grove.numbers[g, MOST])):
+        for end in range(2):
+            node = cuts.node[end] + side * MU_NODES
+            at = min(u, best_u(cuts.best, node, cuts.corner, end))
+            best = max(best, accuracy_at(cuts.gain, node, cuts.corner, end, at))
+    bow = _bow(high - bottom, boxes) + _bow(most[g, MU] - least[g, MU], boxes)
+    return best + bow + boxes.slack, p, bow
+
+
+@inner
+def _highest(grove: Tree, g: int, cuts: Cuts, v: int) -> float:
+    """The highest accuracy in the corners of a box at the v-th level."""
+    best = -np.inf
+    for side in range(1 + int(grove.numbers[g, LEAST] != grove.numbers[g, MOST])):
+        for end in range(2):
+            node = cuts.node[end] + side * MU_NODES
+            best = max(best, accuracy_of_level(cuts.levels, node, cuts.corner, end, v))
+    return best
+
+
+@inner
+def _least_rate(boxes: Boxes, k: int, g: int, cuts: Cuts, terms: Terms) -> float:
+    """A lower bound of the best rates of the pairs that count."""
+    high, least, most = boxes.tree.high, boxes.grove.low, boxes.grove.high
+    latency, energy = high[k, LATENCY] + terms.policy_latency, high[k, ENERGY] + terms.policy_energy
+    p = highest_rate(latency, energy, least[g, LATENCY], most[g, LATENCY], most[g, ENERGY], terms)
+    if p <= MIN_RATE:
+        return MIN_RATE
+    u = rate_to_u(p)
+    for m in range(_node(boxes.tree.low[k, MU]), _node(min(high[k, MU], most[g, MU])) + 1):
+        u = min(u, cuts.least[m])
+    return max(MIN_RATE, u_to_rate(u) * SHAVED)
+
+
+@inner
+def open_rates(boxes: Boxes, k: int, g: int, each: bool, cuts: Cuts, terms: Terms, front: Front) -> int:
+    """Which points of the pairs of two nodes may count and stand on the front, as `Stack.rates`.
+
+    Args:
+        boxes: The nodes'.
+        k: Node of the tree.
+        g: Node of the grove.
+        each: Whether more matters than that there is one.
+        cuts: At the node of the grove.
+        terms: What is asked of a pair.
+        front: Points that are known.
+    """
+    ceiling, p, bow = peak(boxes, k, g, cuts, terms)
+    if ceiling == -np.inf:
+        return 0
+    little, big, n_levels, rates = boxes.tree.low, boxes.grove.low, len(terms.levels), 0
+    flash = _least_flash(boxes.tree, k, boxes.grove, g, terms)
+    sram = _least_sram(little, k, big, g, terms.input_in_arena)
+    latency, energy = little[k, LATENCY] + terms.policy_latency, little[k, ENERGY] + terms.policy_energy
+    # First all points in one, then the levels one by one, then the best rates.
+    for v in range(-1, n_levels + 1):
+        r, accuracy = MIN_RATE, ceiling
+        if v < 0:
+            accuracy += SLACK
+        elif v == n_levels:
+            r = _least_rate(boxes, k, g, cuts, terms)
         else:
-            nodes[n], nodes[n + 1] = 2 * k, 2 * k + 1
-            n += 2
-    return n_kept
+            r = terms.levels[v]
+            if r >= p:
+                continue
+            accuracy = min(accuracy + SLACK, _highest(boxes.grove, g, cuts, v) + bow + TINY)
+        costs = (
+            -accuracy, latency + r * big[g, LATENCY], energy + r * big[g, ENERGY], little[k, MACS] + r * big[g, MACS],
+            latency + big[g, LATENCY], flash, sram,
+        )  # fmt: skip
+        write(front.point, terms.codes, costs)
+        dominated = no_better(front.point, front, len(front.points)) >= 0
+        if v < 0 and dominated:
+            break
+        if v >= 0 and not dominated:
+            rates |= 1 << v
+            if not each:
+                break
+    return rates

@@ -12,13 +12,26 @@ mu_L, whose bounds judge most nets by the cell of the table or by runs of simila
 from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple
 
-import numba
 import numpy as np
 import numpy.typing as npt
 
-from zeroshot.cascade._bounds import best_of, cell
-from zeroshot.cascade._scan import best_u, rate_of_energy, rate_of_latency
-from zeroshot.cascade._scan_types import Net, Nets, Table, Terms
+from zeroshot.cascade._bounds import cell
+from zeroshot.cascade._field import (
+    ENERGY,
+    FIGURES,
+    INPUT,
+    LATENCY,
+    MU,
+    NODE,
+    OPS,
+    PLACE,
+    Nets,
+    Table,
+    Terms,
+    inner,
+    kernel,
+)
+from zeroshot.cascade._rating import best_of, best_u, highest_rate
 from zeroshot.cascade.copula import MU_NODES, MU_STEP, rate_to_u, u_to_rate
 from zeroshot.cascade.policy import MIN_RATE
 from zeroshot.types import BoolArray, FloatArray, Int64Array
@@ -27,43 +40,37 @@ STEP = 512
 RUN = 32  # nets of similar accuracy that are judged at once
 TINY = 1e-9
 ZERO, ONE, TWO, FOUR = np.uint64(0), np.uint64(1), np.uint64(2), np.uint64(4)
-BITS = np.uint64(63)
+BITS, ALL = np.uint64(63), np.uint64(2**64 - 1)
 ODD, PAIRS, NIBBLES = np.uint64(0x5555555555555555), np.uint64(0x3333333333333333), np.uint64(0x0F0F0F0F0F0F0F0F)
 BYTE, SHORT, WORD, SUM = np.uint64(8), np.uint64(16), np.uint64(32), np.uint64(127)
 Bits = npt.NDArray[np.uint64]
 
 
-class Order(NamedTuple):
-    """Little nets by one figure.
+class Orders(NamedTuple):
+    """Little nets by several figures: by accuracy, by energy, and by those that a budget limits.
 
     Attributes:
-        places: (n,) int64, their places by rising latency.
-        sets: (n // STEP + 1, n // 64 + 1) uint64, the first 0, STEP, 2 STEP, ... of them as bits over these places.
+        nets: By rising accuracy.
+        cells: (MU_NODES - 2,) where the nets of each cell of the table begin.
+        costs: (2, n) float64, latencies and energies, each rising.
+        places: (orders, n) int64, their places by rising latency.
+        sets: (orders, n // STEP + 1, n // 64 + 1) uint64, the first 0, STEP, 2 STEP, ... of an order as bits over these
+            places.
     """
 
+    nets: Nets
+    cells: Int64Array
+    costs: FloatArray
     places: Int64Array
     sets: Bits
 
 
-@numba.njit(cache=True, nogil=True)
-def order_of(places: Int64Array) -> Order:
-    """The sets of an order."""
-    n = len(places)
-    sets = np.zeros((n // STEP + 1, n // 64 + 1), np.uint64)
-    for i in range(1, len(sets)):
-        for w in range(sets.shape[1]):
-            sets[i, w] = sets[i - 1, w]
-        for j in range((i - 1) * STEP, i * STEP):
-            _set(sets[i], places[j])
-    return Order(places, sets)
-
-
-@numba.njit(cache=True, inline="always")
+@inner
 def _set(line: Bits, a: int) -> None:
     line[a // 64] |= ONE << (np.uint64(a) & BITS)
 
 
-@numba.njit(cache=True, inline="always")
+@inner
 def _ones(x: np.uint64) -> np.uint64:
     """How many bits are set."""
     x = x - ((x >> ONE) & ODD)
@@ -74,52 +81,38 @@ def _ones(x: np.uint64) -> np.uint64:
     return (x + (x >> WORD)) & SUM
 
 
-@numba.njit(cache=True, inline="always")
-def _enough(p: float) -> bool:
-    """As `_scan.rate` asks: also after the way through the table's coordinate."""
-    return p >= MIN_RATE and u_to_rate(rate_to_u(min(p, 1.0))) >= MIN_RATE
-
-
-@numba.njit(cache=True)
-def _cheap_enough(latencies: FloatArray, big_latency: float, terms: Terms) -> int:
-    """How many of the little nets by rising latency pass every test of latency."""
-    low, high = 0, len(latencies)
+@inner
+def _cheap_enough(costs: FloatArray, kind: int, bigs: Nets, b: int, terms: Terms) -> int:
+    """How many of the little nets pass every test of latency, or of energy: those of the lowest."""
+    low, high, slow = 0, costs.shape[1], bigs.figures[b, LATENCY]
     while low < high:
         middle = (low + high) // 2
-        latency = latencies[middle] + terms.policy_latency
-        fits = latency < big_latency and latency + big_latency <= terms.worst_latency and latency <= terms.latency
-        if fits and _enough(rate_of_latency(latency, big_latency, terms)):
+        latency, energy, fits = -np.inf, -np.inf, True
+        if kind == LATENCY:
+            latency = costs[kind, middle] + terms.policy_latency
+            fits = latency < slow and latency + slow <= terms.worst_latency and latency <= terms.latency
+        else:
+            energy = costs[kind, middle] + terms.policy_energy
+        p = highest_rate(latency, energy, slow, slow, bigs.figures[b, ENERGY], terms)
+        # As `_rating.rate` asks: also after the way through the table's coordinate.
+        if fits and p >= MIN_RATE and u_to_rate(rate_to_u(p)) >= MIN_RATE:
             low = middle + 1
         else:
             high = middle
     return low
 
 
-@numba.njit(cache=True)
-def _frugal_enough(energies: FloatArray, big_energy: float, terms: Terms) -> int:
-    """The same for rising energies."""
-    low, high = 0, len(energies)
-    while low < high:
-        middle = (low + high) // 2
-        if _enough(rate_of_energy(energies[middle] + terms.policy_energy, big_energy, terms)):
-            low = middle + 1
-        else:
-            high = middle
-    return low
-
-
-@numba.njit(cache=True)
-def _worth_it(nets: Nets, cells: Int64Array, n: int, best: FloatArray, more: Int64Array) -> tuple[int, int]:
+@inner
+def _worth_it(orders: Orders, n: int, best: FloatArray, more: Int64Array) -> tuple[int, int]:
     """Which of the first n nets by accuracy have a best rate that is high enough: the first so many, and `more`.
 
     Args:
-        nets: By rising accuracy.
-        cells: (MU_NODES - 2,) where the nets of each cell of the table begin.
+        orders: The little nets.
         n: Nets that are less accurate than the big one.
         best: The big net's.
         more: Room for the numbers of others beyond the first ones.
     """
-    weight, mu, first, n_more = nets.weight, nets.figures[:, 9], 0, 0
+    figures, cells, first, n_more = orders.nets.figures, orders.cells, 0, 0
     for m in range(MU_NODES - 3):
         start, stop = cells[m], min(cells[m + 1], n)
         if start >= stop:
@@ -130,101 +123,77 @@ def _worth_it(nets: Nets, cells: Int64Array, n: int, best: FloatArray, more: Int
         run = stop - start if u_to_rate(low) >= MIN_RATE else RUN
         while start < stop:
             end = min(start + run, stop)
-            w = (weight[start, 0], weight[start, 1], weight[start, 2], weight[start, 3])
-            u = best_u(best, np.uint64(m), w)
-            reach = slope * (mu[end - 1] - mu[start]) / MU_STEP + TINY
+            u = best_u(best, m, figures, start)
+            reach = slope * (figures[end - 1, MU] - figures[start, MU]) / MU_STEP + TINY
             sure = u_to_rate(max(low, u - reach)) >= MIN_RATE
-            if sure or u_to_rate(min(high, u + reach)) >= MIN_RATE:
+            if sure and first == start:
+                first = end
+            elif sure or u_to_rate(min(high, u + reach)) >= MIN_RATE:
                 for j in range(start, end):
-                    w = (weight[j, 0], weight[j, 1], weight[j, 2], weight[j, 3])
-                    if sure and first == start:
-                        first = end
-                        break
-                    if sure or u_to_rate(best_u(best, np.uint64(m), w)) >= MIN_RATE:
+                    if sure or u_to_rate(best_u(best, m, figures, j)) >= MIN_RATE:
                         more[n_more] = j
                         n_more += 1
             start = end
     return first, n_more
 
 
-@numba.njit(cache=True)
-def _begin(line: Bits, words: int, order: Order, first: int, more: Int64Array) -> None:
-    """Set the bits of the first ones of an order and of some more of them."""
-    places, known = order.places, order.sets[first // STEP]
-    for i in range(words):
-        line[i] = known[i]
-    for j in range(first // STEP * STEP, first):
-        if places[j] // 64 < words:
-            _set(line, places[j])
-    for j in more:
-        if places[j] // 64 < words:
-            _set(line, places[j])
-
-
-@numba.njit(cache=True)
-def _meet(line: Bits, words: int, order: Order, first: int, more: Int64Array) -> None:
+@inner
+def _meet(line: Bits, words: int, orders: Orders, c: int, first: int, room: Int64Array) -> None:
     """Clear the bits of all but the first ones of an order."""
-    places, known, n_more = order.places, order.sets[first // STEP], 0
-    for j in range(first // STEP * STEP, first):
-        a = places[j]
+    places, sets, known, n = orders.places, orders.sets, first // STEP, 0
+    for j in range(known * STEP, first):
+        a = places[c, j]
         if a // 64 < words and (line[a // 64] >> (np.uint64(a) & BITS)) & ONE != ZERO:
-            more[n_more] = a
-            n_more += 1
+            room[n] = a
+            n += 1
     for i in range(words):
-        line[i] &= known[i]
-    for j in range(n_more):
-        _set(line, more[j])
+        line[i] &= sets[c, known, i]
+    for j in range(n):
+        _set(line, room[j])
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def count_kernel(
-    littles: Nets, cells: Int64Array, latencies: FloatArray, energies: FloatArray, orders: tuple[Order, ...],
-    bigs: Nets, lengths: Int64Array, table: Table, terms: Terms,
-) -> tuple[int, Bits, BoolArray]:  # fmt: skip
+    orders: Orders, bigs: Nets, lengths: Int64Array, table: Table, terms: Terms, bits: Bits, room: Int64Array,
+    best: FloatArray,
+) -> None:  # fmt: skip
     """Count the pairs of some big nets.
 
     Args:
-        littles: By rising accuracy.
-        cells: As `_worth_it`.
-        latencies: (n_littles,) rising.
-        energies: (n_littles,) rising.
-        orders: By accuracy, by energy, and by other figures.
+        orders: The little nets.
         bigs: The big nets.
-        lengths: (n_bigs, orders), little nets that pass the test of each order; that of energy is not yet known.
+        lengths: (n_bigs, 1 + orders), little nets that pass the test of each order; in the first column how many pairs
+            count, written. That of energy is written too.
         table: The copula's.
         terms: What is asked of a pair.
-
-    Returns:
-        Pairs that count; the little nets in any of them, as bits over the places by latency; (n_bigs,) the big nets.
+        bits: (2, n_littles // 64 + 1) bits over places by latency: the little nets in any pair, written; and room.
+        room: (2, n_littles + STEP) room.
+        best: (MU_NODES,) room.
     """
-    n, total = len(latencies), 0
-    line, fits, big_fits = (
-        np.zeros(n // 64 + 1, np.uint64),
-        np.zeros(n // 64 + 1, np.uint64),
-        np.zeros(len(bigs.ops), np.bool_),
-    )
-    more, best = np.empty(max(n, STEP), np.int64), np.zeros(MU_NODES)
-    for b in range(len(bigs.ops)):
-        cheap = _cheap_enough(latencies, bigs.figures[b, 0], terms)
-        if cheap == 0 or lengths[b].min() == 0:
-            continue
-        words = (cheap + 63) // 64
+    n, places, fits, line, more, free = orders.costs.shape[1], orders.places, bits[0], bits[1], room[0], room[1]
+    for b in range(len(lengths)):
+        for kind in range(2):
+            lengths[b, 2 * kind] = _cheap_enough(orders.costs, kind, bigs, b, terms)
+        cheap, lengths[b, 0] = lengths[b, 0], 0
+        words, n_more = (cheap + 63) // 64, 0
+        for i in range(words):
+            line[i] = ALL
         best_of(table, bigs, b, best)
-        first, n_more = _worth_it(littles, cells, lengths[b, 0], best, more)
-        _begin(line, words, orders[0], first, more[:n_more])
+        for c in range(len(places)):
+            first = lengths[b, 1 + c]
+            if c == 0:
+                first, n_more = _worth_it(orders, first, best, more)
+            if first < n:
+                _meet(line, words, orders, c, first, free)
+            if c == 0:
+                for j in range(n_more):
+                    if places[c, more[j]] // 64 < words:
+                        _set(line, places[c, more[j]])
         if cheap < words * 64:
             line[words - 1] &= (ONE << (np.uint64(cheap) & BITS)) - ONE
-        lengths[b, 1] = _frugal_enough(energies, bigs.figures[b, 1], terms)
-        for c in range(1, len(orders)):
-            if lengths[b, c] < n:
-                _meet(line, words, orders[c], lengths[b, c], more)
-        found = ZERO
         for i in range(words):
             fits[i] |= line[i]
-            found += _ones(line[i])
-        total += int(found)
-        big_fits[b] = found > ZERO
-    return total, fits, big_fits
+            lengths[b, 0] += np.int64(_ones(line[i]))
 
 
 class Count(NamedTuple):
@@ -251,68 +220,73 @@ def count(littles: Nets, bigs: Nets, table: Table, terms: Terms, threads: int) -
         terms: What is asked of a pair.
         threads: The big nets are shared out among so many.
     """
-    orders = _Orders(littles, terms)
+    thresholds, n = _Thresholds(littles, terms), len(littles)
 
-    def counted(rows: Int64Array) -> tuple[Int64Array, int, Bits, BoolArray]:
-        part = bigs.take(rows)
-        return rows, *count_kernel(*orders.littles, *orders.of(part), table, terms)
+    def counted(rows: Int64Array) -> tuple[Int64Array, Int64Array, Bits]:
+        part, bits = bigs.take(rows), np.zeros((2, n // 64 + 1), np.uint64)
+        orders, lengths = thresholds.of(part)
+        count_kernel(orders, part, lengths, table, terms, bits, np.empty((2, n + STEP), np.int64), np.zeros(MU_NODES))
+        return rows, lengths[:, 0], bits[0]
 
-    big_fits, fits, total = np.zeros(len(bigs.ops), np.bool_), np.zeros(len(littles.ops) // 64 + 1, np.uint64), 0
+    found, fits = np.zeros(len(bigs), np.int64), np.zeros(n // 64 + 1, np.uint64)
     with ThreadPoolExecutor(max(1, threads)) as pool:
-        for rows, n, some, part in pool.map(counted, orders.alike(bigs, max(1, threads))):
-            total += n
+        for rows, numbers, some in pool.map(counted, thresholds.alike(bigs, max(1, threads))):
             fits |= some
-            big_fits[rows] = part
+            found[rows] = numbers
     bits = np.unpackbits(fits.view(np.uint8), bitorder="little")
-    return Count(total, bits[littles.place].astype(np.bool_), big_fits)
+    return Count(int(found.sum()), bits[littles.numbers[:, PLACE]].astype(np.bool_), found > 0)
 
 
-class _Orders:
+class _Thresholds:
     """The orders of the little nets that thresholds need, and the thresholds of big nets."""
 
     def __init__(self, littles: Nets, terms: Terms) -> None:
-        self.nets, self.terms = littles, terms
-        by_accuracy = np.argsort(littles.figures[:, 8], kind="stable")
-        self.accuracy = self._figure("accuracy")[by_accuracy]
-        ordered = littles.take(by_accuracy)
-        cells = np.searchsorted(ordered.node, np.arange(MU_NODES - 2))
-        energy = self._figure("energy")
-        self.littles = ordered, cells, np.sort(self._figure("latency")), np.sort(energy)
-        by_energy = np.argsort(energy, kind="stable") if terms.energy < np.inf else by_accuracy
-        self.fixed = order_of(ordered.place), order_of(littles.place[by_energy])
+        self.nets, self.terms, self.places = littles, terms, littles.numbers[:, PLACE]
+        little = dict(zip(FIGURES, littles.figures.T, strict=False))
+        by_accuracy, by_energy = (np.argsort(little[name]) for name in ("accuracy", "energy"))
+        self.accuracies, self.little, self.ordered = little["accuracy"][by_accuracy], little, littles.take(by_accuracy)
+        self.cells = np.searchsorted(self.ordered.numbers[:, NODE], np.arange(MU_NODES - 2))
+        self.costs = np.stack([np.sort(little["latency"]), little["energy"][by_energy]])
+        self.fixed = [self._order(by_accuracy), self._order(by_energy)]
 
-    def _figure(self, name: str) -> FloatArray:
-        return self.nets.figures[:, Net._fields.index(name)]
+    def _order(self, rows: Int64Array) -> tuple[Int64Array, Bits]:
+        """Places by latency, and the sets of an order."""
+        places, n = self.places[rows], len(rows)
+        sets = np.zeros((n // STEP + 2, n // 64 + 1), np.uint64)
+        words = (np.arange(n) // STEP + 1) * sets.shape[1] + places // 64
+        np.bitwise_or.at(sets.reshape(-1), words, ONE << (places % 64).astype(np.uint64))
+        return places, np.bitwise_or.accumulate(sets[:-1], axis=0)
 
     def alike(self, bigs: Nets, threads: int) -> list[Int64Array]:
         """Big nets whose thresholds are on the same figures, each group in parts."""
         kinds = np.column_stack([
-            bigs.ops if self.terms.flash < np.inf else np.zeros(len(bigs.ops), np.int64),
-            bigs.figures[:, Net._fields.index("input")] if self.terms.sram < np.inf else np.zeros(len(bigs.ops)),
+            bigs.numbers[:, OPS] * (self.terms.flash < np.inf), bigs.figures[:, INPUT] * (self.terms.sram < np.inf)
         ])  # fmt: skip
         _, group = np.unique(kinds, axis=0, return_inverse=True)
         groups = np.split(np.argsort(group, kind="stable"), np.cumsum(np.bincount(group))[:-1])
-        return [part for rows in groups for part in np.array_split(rows, threads) if len(part)]
+        parts = threads if len(groups) < threads else 1
+        return [part for rows in groups for part in np.array_split(rows, parts) if len(part)]
 
-    def of(self, bigs: Nets) -> tuple[tuple[Order, ...], Nets, Int64Array]:
-        """The orders for some big nets that are alike, these nets, and how many little nets pass each test."""
-        n, terms = len(self.nets.ops), self.terms
-        big = {name: bigs.figures[:, i] for i, name in enumerate(Net._fields)}
-        lengths, orders = [np.searchsorted(self.accuracy, big["accuracy"]), np.full(len(bigs.ops), n)], [*self.fixed]
+    def of(self, bigs: Nets) -> tuple[Orders, Int64Array]:
+        """The orders for some big nets that are alike, and how many little nets pass each test."""
+        n, terms, little = len(self.nets), self.terms, self.little
+        big, orders = dict(zip(FIGURES, bigs.figures.T, strict=False)), [*self.fixed]
+        lengths = [np.zeros(len(bigs)), np.searchsorted(self.accuracies, big["accuracy"]), np.full(len(bigs), n)]
+
+        def keep_within(figure: FloatArray, limit: FloatArray) -> None:
+            order = np.argsort(figure)
+            orders.append(self._order(order))
+            lengths.append(np.searchsorted(figure[order], limit, side="right"))
+
         if terms.flash < np.inf:
-            figure = self._figure("flash") + terms.runtime[self.nets.ops | bigs.ops[0]]
-            lengths.append(self._within(orders, figure, terms.flash - big["flash"]))
+            runtime = terms.runtime[0, self.nets.numbers[:, OPS] | bigs.numbers[0, OPS]]
+            keep_within(little["flash"] + runtime, terms.flash - big["flash"])
         if terms.sram < np.inf:
-            own, image = self._figure("persistent"), big["input"][0]
-            beside = self._figure("arena") + image
+            image, beside = big["input"][0], little["arena"] + big["input"][0]
             if terms.input_in_arena:
-                beside = np.where(self._figure("input") == image, self._figure("holding"), beside)
+                beside = np.where(little["input"] == image, little["holding"], beside)
             kept = 0.0 if terms.input_in_arena else image
-            lengths.append(self._within(orders, own + beside, terms.sram - big["persistent"]))
-            lengths.append(self._within(orders, own, terms.sram - big["persistent"] - big["arena"] - kept))
-        return tuple(orders), bigs, np.column_stack(lengths)
-
-    def _within(self, orders: list[Order], figure: FloatArray, limit: FloatArray) -> Int64Array:
-        order = np.argsort(figure, kind="stable")
-        orders.append(order_of(self.nets.place[order]))
-        return np.searchsorted(figure[order], limit, side="right")
+            keep_within(little["persistent"] + beside, terms.sram - big["persistent"])
+            keep_within(little["persistent"], terms.sram - big["persistent"] - big["arena"] - kept)
+        places, sets = (np.stack(parts) for parts in zip(*orders, strict=True))
+        return Orders(self.ordered, self.cells, self.costs, places, sets), np.column_stack(lengths).astype(np.int64)

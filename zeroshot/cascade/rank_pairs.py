@@ -22,11 +22,11 @@ from math import inf
 
 import numpy as np
 
-from zeroshot.cascade._best import best_pairs
+from zeroshot.cascade._best import Chosen, best_pairs
 from zeroshot.cascade._count import count
+from zeroshot.cascade._field import Terms
 from zeroshot.cascade._front import not_dominated
-from zeroshot.cascade._ranking import LEVELS, Chosen, best_front, field_of, nets
-from zeroshot.cascade._scan_types import Terms
+from zeroshot.cascade._ranking import LEVELS, best_front, field_of, nets
 from zeroshot.cascade.copula import PRIOR_COUPLING, Coupling, cascade_accuracy
 from zeroshot.cost.nets import NetCosts, Platform
 from zeroshot.errors import UsageError, unknown
@@ -174,16 +174,15 @@ def rank_pairs(
 
 
 def _terms(budgets: Budgets, platform: Platform, objectives: tuple[str, ...]) -> Terms:
-    """Always of the same types, so that the scan is compiled once."""
-    # Accuracy last: the front of two objectives is kept sorted by the first, the cost.
+    """Always of the same types, so that the search is compiled once."""
     codes = np.array(sorted((OBJECTIVES.index(name) for name in objectives), key=lambda code: (code == 0, code)))
     limits = {name: float(getattr(budgets, name)) for name in (*LIMITS, "escalation")}
     masks = np.arange(len(platform.runtime))
-    policy = float(platform.policy_latency), float(platform.policy_energy)
+    fewest = platform.runtime[masks[:, None] | masks].min(axis=1)
     return Terms(
-        **limits, policy_latency=policy[0], policy_energy=policy[1], runtime=platform.runtime,
-        least_runtime=platform.runtime[masks[:, None] | masks].min(axis=1), levels=np.array(LEVELS),
-        input_in_arena=bool(platform.input_in_arena), codes=codes,
+        **limits, policy_latency=float(platform.policy_latency), policy_energy=float(platform.policy_energy),
+        input_in_arena=bool(platform.input_in_arena), runtime=np.stack([platform.runtime, fewest]),
+        levels=np.array(LEVELS), codes=codes,
     )  # fmt: skip
 
 
