@@ -175,6 +175,10 @@ def count_kernel(
         for kind in range(2):
             lengths[b, 2 * kind] = _cheap_enough(orders.costs, kind, bigs, b, terms)
         cheap, lengths[b, 0] = lengths[b, 0], 0
+        for c in range(len(places)):
+            cheap *= int(lengths[b, 1 + c] > 0)
+        if cheap == 0:
+            continue
         words, n_more = (cheap + 63) // 64, 0
         for i in range(words):
             line[i] = ALL
