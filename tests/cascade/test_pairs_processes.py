@@ -14,7 +14,7 @@ from .populations import RUNTIME, populations
 PLAIN_PYTHON = """
 import sys
 import numpy as np
-from zeroshot.cascade import _front, _ranking, copula, rank_pairs as pairs
+from zeroshot.cascade import _bends, _front, _ranking, copula, rank_pairs as pairs
 from zeroshot.cost.arena import arena_bytes
 from zeroshot.cost.nets import NetCosts, Platform
 from zeroshot.net import NetSpec, layer_table, spec_array
@@ -22,10 +22,11 @@ from zeroshot.net import NetSpec, layer_table, spec_array
 folder = sys.argv[1]
 given = np.load(folder + "/given.npz")
 if "gain" in given:  # without the compiler the table alone would take minutes
-    _ranking.cascade_table = lambda coupling: copula.CascadeTable(given["gain"], given["best"])
+    _bends.cascade_table = _ranking.cascade_table = lambda coupling: copula.CascadeTable(given["gain"], given["best"])
 columns = NetCosts.__dataclass_fields__
 littles, bigs = (NetCosts(**{name: given[side + name] for name in columns}) for side in ("little_", "big_"))
 out = {}
+_ranking.ROOM = 1  # the front has to grow
 for objectives in (("accuracy", "latency"), ("accuracy", "energy", "flash"), ("accuracy", *pairs.OBJECTIVES[3:])):
     platform = Platform(None, None, given["runtime"], 0.05, 0.02, input_in_arena="flash" in objectives)
     ranking = pairs.rank_pairs(littles, given["a_l"], bigs, given["a_b"], platform, pairs.Budgets(latency=90.0),
@@ -36,12 +37,7 @@ for objectives in (("accuracy", "latency"), ("accuracy", "energy", "flash"), ("a
 points = np.random.default_rng(0).integers(0, 40, (300, 3)).astype(float)
 points[:, 1] = 1600 - points[:, 0] ** 2  # every other figure stands on the front of the first two
 for objectives in (2, 3):
-    out[f"front of {objectives}"] = np.sort(_front.front_kernel(points[:, :objectives].copy()))
-front, n = _front.empty_front(2, 2), 0
-for i in range(20):  # each beside the others: the room grows
-    front, n = _front.insert(np.array([float(-i), float(i)]), i, -i, i / 20, front, n)
-out["grown"] = np.column_stack([front.points[:n], front.pair[:n], front.rate[:n]])
-assert n == 20
+    out[f"front of {objectives}"] = _front.not_dominated(points[:, :objectives])
 table = layer_table(spec_array([NetSpec.parse("r16-s4-b3w8x1/2-m3e2w8x2-d3w8x1"), NetSpec.parse("r9-s3-c3w5x2")]), 3, 4)
 out["rows"], out["greedy"], out["bound"] = table.rows, arena_bytes(table, "greedy"), arena_bytes(table, "bound")
 out["phi"] = np.array([copula.bivariate_normal_cdf(h, k, r) for h, k, r in ((0.3, -0.4, 0.6), (1.0, 2.0, -0.999))])

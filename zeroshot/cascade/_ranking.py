@@ -1,13 +1,18 @@
-"""From two populations to what the scan takes, and from its parts to the best pairs and the front."""
+"""From two populations to what the compiled search takes, and from what it finds to the front."""
 
 from concurrent.futures import ThreadPoolExecutor
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
-from zeroshot.cascade._front import Front, front_kernel
-from zeroshot.cascade._scan import cubic, scan_kernel
-from zeroshot.cascade._scan_types import Best, Net, Nets, Part, Table, Terms
+from zeroshot.cascade._bends import bends
+from zeroshot.cascade._best import Chosen
+from zeroshot.cascade._field import ACCURACY, FIGURES, NODE, NUMBER, PLACE, Boxes, Field, Nets, Table, Terms, room
+from zeroshot.cascade._front import ROOM, Front, empty_front, not_dominated
+from zeroshot.cascade._rating import cubic
+from zeroshot.cascade._search import front_search
+from zeroshot.cascade._tree import plant, tree
 from zeroshot.cascade.copula import (
     MU_LOW,
     MU_NODES,
@@ -24,42 +29,51 @@ from zeroshot.types import FloatArray, Int64Array
 
 # Escalation rates at which a pair may stand on the front, beside its best one.
 LEVELS = (0.05, 0.1, 0.2, 0.3, 0.45, 0.65)
-# Numbers of nets and escalation rates, each (n,): little, big, p.
-Chosen = tuple[Int64Array, Int64Array, FloatArray]
+LEAF = 8  # little nets that are looked at together
+PARTS = 64  # of the big nets, for threads to share
 
 
-def scan_all(littles: Nets, bigs: Nets, coupling: Coupling, terms: Terms, *, top: int, threads: int) -> Part:
-    """Scan every pair, the big nets shared out among threads; arguments as `scan_kernel`, littles in any order."""
-    order = np.argsort(littles.figures[:, 0], kind="stable")
-    ordered = Nets(littles.figures[order], littles.ops[order], littles.node[order], littles.weight[order])
-    table = _table(coupling)
-    bounds = np.linspace(0, len(bigs.ops), max(1, min(threads, len(bigs.ops))) + 1).astype(int)
+def field_of(littles: Nets, bigs: Nets, coupling: Coupling, terms: Terms, objectives: tuple[str, ...]) -> Field:
+    """Lay out two populations.
 
-    def scan(low: int, high: int) -> Part:
-        return scan_kernel(ordered, bigs, table, terms, top, (low, high))
+    Args:
+        littles: The little nets, in any order.
+        bigs: The big ones.
+        coupling: The copula's.
+        terms: What is asked of a pair.
+        objectives: Of the front: nets that are alike in these stand together.
+    """
+    names = ("mu", "latency", *(name for name in objectives if name in ("energy", "macs", "flash")))
+    names += ("arena",) if "sram" in objectives else ()
+    littles, bigs = littles.take(plant(littles, names, LEAF)), bigs.take(plant(bigs, names, 1))
+    nodes = littles.numbers[:, NODE]
+    first, last = int(nodes.min()), int(nodes.max()) + 4
+    known = bends(
+        coupling, min(first, int(bigs.numbers[:, NODE].min())), max(last, int(bigs.numbers[:, NODE].max()) + 4)
+    )
+    return Field(littles, bigs, Boxes(tree(littles, LEAF), tree(bigs, 1), *known), _table(coupling, first, last), terms)
 
-    with ThreadPoolExecutor(len(bounds) - 1) as pool:
-        parts = list(pool.map(scan, bounds[:-1], bounds[1:]))
-    fits = np.zeros(len(order), np.bool_)
-    fits[order] = np.any([part.little_fits for part in parts], axis=0)
-    best = Best(*map(np.concatenate, zip(*(part.best for part in parts), strict=True)))
-    front = Front(*map(np.concatenate, zip(*(part.front for part in parts), strict=True)))
-    front.pair[:, 0] = order[front.pair[:, 0]]
-    return Part(
-        sum(part.n_feasible for part in parts), fits, np.concatenate([part.big_fits for part in parts]),
-        best._replace(little=order[best.little]), front,
-    )  # fmt: skip
+
+def _nodes(nets: Nets) -> tuple[int, int]:
+    """The first node of the table that any net needs, and the one after the last."""
+    return int(nets.numbers[:, NODE].min()), int(nets.numbers[:, NODE].max()) + 4
 
 
 def nets(costs: NetCosts, accuracy: FloatArray) -> Nets:
-    """A population as the scan takes it."""
-    figures = np.column_stack([*(getattr(costs, name) for name in Net._fields[:-1]), accuracy]).astype(np.float64)
-    return Nets(figures, costs.ops, *_stencil((to_mu(accuracy) - MU_LOW) / MU_STEP, 0, MU_NODES))
+    """A population as the search takes it."""
+    mu, number = to_mu(accuracy), np.arange(len(costs))
+    node, weight = _stencil((mu - MU_LOW) / MU_STEP, 0, MU_NODES)
+    place = np.empty_like(number)
+    place[np.argsort(costs.latency, kind="stable")] = number
+    columns = [*(getattr(costs, name) for name in FIGURES[:-2]), accuracy, mu]
+    return Nets(
+        np.column_stack([*columns, weight]).astype(np.float64), np.column_stack([costs.ops, node, number, place])
+    )
 
 
-def _table(coupling: Coupling) -> Table:
+def _table(coupling: Coupling, first: int, last: int) -> Table:
     found, u = cascade_table(coupling), np.array([rate_to_u(p) for p in LEVELS]) * (U_NODES - 1)
-    return Table(found.gain, found.best, *_stencil(u, np.where(u > U_HALF, U_HALF, 0), U_HALF + 1))
+    return Table(found.gain, found.best, *_stencil(u, np.where(u > U_HALF, U_HALF, 0), U_HALF + 1), first, last)
 
 
 def _stencil(x: FloatArray, low: npt.ArrayLike, nodes: int) -> tuple[Int64Array, FloatArray]:
@@ -71,25 +85,59 @@ def _stencil(x: FloatArray, low: npt.ArrayLike, nodes: int) -> tuple[Int64Array,
     return at, np.column_stack(cubic(x - at))
 
 
-def best_pairs(best: Best, top: int, per_net: int) -> Chosen:
-    """The best pairs under the cap per net; exact, as `top` candidates a big net always hold an unblocked one."""
-    big, slot = np.nonzero(np.isfinite(best.accuracy))
-    accuracy, latency = best.accuracy[big, slot], best.latency[big, slot]
-    little, p = best.little[big, slot], best.p[big, slot]
-    chosen: list[int] = []
-    used_l: dict[int, int] = {}
-    used_b: dict[int, int] = {}
-    for i in np.lexsort((big, little, latency, -accuracy)):
-        a, b = int(little[i]), int(big[i])
-        if used_l.get(a, 0) < per_net and used_b.get(b, 0) < per_net:
-            used_l[a], used_b[b] = used_l.get(a, 0) + 1, used_b.get(b, 0) + 1
-            chosen.append(int(i))
-            if len(chosen) == top:
-                break
-    return little[chosen], big[chosen], p[chosen]
+class FoundFront(NamedTuple):
+    """The points of a front, and how many pairs were rated one by one to find it."""
+
+    chosen: Chosen
+    n_rated: int
 
 
-def best_front(front: Front) -> Chosen:
-    """The points of a joined front that no other dominates."""
-    keep = np.sort(front_kernel(front.points))
-    return front.pair[keep, 0], front.pair[keep, 1], front.rate[keep]
+def best_front(field: Field, threads: int) -> FoundFront:
+    """The points of all pairs that no other dominates; the big nets are shared out among threads."""
+    parts = min(PARTS, len(field.boxes.grove.low) // 2)
+    turns = parts + np.random.default_rng(0).permutation(parts)
+    threads = max(1, min(threads, parts))
+    seeds, _ = _grown(_promising(field), np.ones(1, np.int64), empty_front(ROOM))
+
+    def search(part: int) -> tuple[Front, int]:
+        return _grown(field, turns[part::threads].copy(), seeds.copied())
+
+    with ThreadPoolExecutor(threads) as pool:
+        found = list(pool.map(search, range(threads)))
+    fronts = [(front, front.rows()) for front, _ in found]
+    points = np.concatenate([front.points[rows] for front, rows in fronts])
+    pair = np.concatenate([front.pair[rows] for front, rows in fronts])
+    rate = np.concatenate([front.rate[rows] for front, rows in fronts])
+    first = np.lexsort((rate, pair[:, 0], pair[:, 1]))
+    keep = first[not_dominated(points[first][:, : len(field.terms.codes)])]
+    by_place = np.argsort(field.littles.numbers[:, PLACE])
+    chosen = field.littles.numbers[by_place[pair[keep, 0]], NUMBER], pair[keep, 1], rate[keep]
+    return FoundFront(chosen, sum(rated for _, rated in found))
+
+
+def _grown(field: Field, turns: Int64Array, front: Front) -> tuple[Front, int]:
+    """A front with the points of some nodes of the grove, and the pairs looked at."""
+    rooms, visited = room(field), 0
+    while len(turns):
+        done, looked_at = front_search(field, turns, *rooms, front)
+        turns, visited = turns[done:], visited + looked_at
+        if len(turns):
+            front = front.wider()
+    return front, visited
+
+
+def _promising(field: Field) -> Field:
+    """The nets that are the most accurate for what they cost: their pairs are a front to start from."""
+    littles, bigs = _undominated(field.littles), _undominated(field.bigs)
+    boxes = field.boxes._replace(tree=tree(littles, LEAF), grove=tree(bigs, 1))
+    return field._replace(littles=littles, bigs=bigs, boxes=boxes)
+
+
+def _undominated(nets: Nets) -> Nets:
+    accuracy = nets.figures[:, ACCURACY]
+    keep = np.zeros(len(accuracy), np.bool_)
+    for name in ("latency", "flash", "arena"):
+        order = np.lexsort((-accuracy, nets.figures[:, FIGURES.index(name)]))
+        reached = accuracy[order]
+        keep[order[reached > np.maximum.accumulate(np.concatenate([[-np.inf], reached]))[:-1]]] = True
+    return nets.take(np.flatnonzero(keep))

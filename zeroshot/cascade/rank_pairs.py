@@ -16,14 +16,17 @@ cheaper than B, B is expected to be more accurate than L, p <= 1 - (c_L + c_poli
 cheaper), and p is at least 5 % (below that, B is not worth its flash).
 """
 
-from dataclasses import dataclass, field
+import dataclasses
+from dataclasses import dataclass
 from math import inf
 
 import numpy as np
 
-from zeroshot.cascade._front import front_kernel
-from zeroshot.cascade._ranking import LEVELS, Chosen, best_front, best_pairs, nets, scan_all
-from zeroshot.cascade._scan_types import Terms
+from zeroshot.cascade._best import Chosen, best_pairs
+from zeroshot.cascade._count import count
+from zeroshot.cascade._field import Terms
+from zeroshot.cascade._front import not_dominated
+from zeroshot.cascade._ranking import LEVELS, best_front, field_of, nets
 from zeroshot.cascade.copula import PRIOR_COUPLING, Coupling, cascade_accuracy
 from zeroshot.cost.nets import NetCosts, Platform
 from zeroshot.errors import UsageError, unknown
@@ -87,23 +90,25 @@ class Pairs:
 
 @dataclass(frozen=True)
 class Ranking:
-    """What a scan over all pairs of two populations found.
+    """What is known of all pairs of two populations.
 
     Attributes:
         top: The best pairs by accuracy (ties: lower latency), best first.
         front: The Pareto front, ascending by the first cost objective.
-        n_pairs: Pairs looked at, littles times bigs.
+        n_pairs: Littles times bigs.
         n_feasible: Pairs that count, inside every budget.
         little_fits: (n_littles,) bool, whether such a pair has that little net.
         big_fits: (n_bigs,) bool, the same for big nets.
+        n_rated: Pairs that were rated one by one for the front; bounds ruled the others out.
     """
 
     top: Pairs
     front: Pairs
     n_pairs: int
     n_feasible: int
-    little_fits: BoolArray = field(repr=False)
-    big_fits: BoolArray = field(repr=False)
+    little_fits: BoolArray = dataclasses.field(repr=False)
+    big_fits: BoolArray = dataclasses.field(repr=False)
+    n_rated: int = dataclasses.field(repr=False)
 
 
 def rank_pairs(
@@ -120,7 +125,10 @@ def rank_pairs(
     coupling: Coupling = PRIOR_COUPLING,
     threads: int = 2,
 ) -> Ranking:
-    """Scan every pair of a little and a big population, without storing them.
+    """Rank every pair of a little and a big population, exactly: bounds rule most of them out unseen.
+
+    Pairs that count are counted exactly too, by thresholds. Nothing of a size depends on `top`: more pairs than there
+    are, or than `per_net` leaves, may be asked for.
 
     Args:
         littles: Costs of the little nets.
@@ -144,34 +152,37 @@ def rank_pairs(
     if not len(littles) or not len(bigs) or top < 1 or per_net < 1:
         raise UsageError("A ranking needs at least one little net, one big net, and positive top and per_net.")
     sides = nets(littles, little_accuracy), nets(bigs, big_accuracy)
-    found = scan_all(*sides, coupling, _terms(budgets, platform, objectives), top=top, threads=threads)
+    field = field_of(*sides, coupling, _terms(budgets, platform, objectives), objectives)
+    found = count(*sides, field.table, field.terms, threads)
 
     def described(chosen: Chosen) -> Pairs:
-        # The scan went by the table's accuracies; what is returned goes by the exact ones.
+        # The search went by the table's accuracies; what is returned goes by the exact ones.
         little, big, p = chosen
         accuracy = cascade_accuracy(little_accuracy[little], big_accuracy[big], p, coupling)
         return describe_pairs(littles, bigs, little, big, p, accuracy, platform)
 
-    best = described(best_pairs(found.best, top, per_net))
+    best, front = described(best_pairs(field, top, per_net)), best_front(field, threads)
     return Ranking(
         top=best.take(np.lexsort((best.big, best.little, best.latency, -best.accuracy))),
-        front=_front(described(best_front(found.front)), [name for name in objectives if name != "accuracy"]),
+        front=_front(described(front.chosen), [name for name in objectives if name != "accuracy"]),
         n_pairs=len(littles) * len(bigs),
         n_feasible=found.n_feasible,
         little_fits=found.little_fits,
         big_fits=found.big_fits,
+        n_rated=front.n_rated,
     )
 
 
 def _terms(budgets: Budgets, platform: Platform, objectives: tuple[str, ...]) -> Terms:
-    """Always of the same types, so that the scan is compiled once."""
-    # Accuracy last: the front of two objectives is kept sorted by the first, the cost.
+    """Always of the same types, so that the search is compiled once."""
     codes = np.array(sorted((OBJECTIVES.index(name) for name in objectives), key=lambda code: (code == 0, code)))
     limits = {name: float(getattr(budgets, name)) for name in (*LIMITS, "escalation")}
-    policy = float(platform.policy_latency), float(platform.policy_energy)
+    masks = np.arange(len(platform.runtime))
+    fewest = platform.runtime[masks[:, None] | masks].min(axis=1)
     return Terms(
-        **limits, policy_latency=policy[0], policy_energy=policy[1], runtime=platform.runtime, levels=np.array(LEVELS),
-        input_in_arena=bool(platform.input_in_arena), codes=codes,
+        **limits, policy_latency=float(platform.policy_latency), policy_energy=float(platform.policy_energy),
+        input_in_arena=bool(platform.input_in_arena), runtime=np.stack([platform.runtime, fewest]),
+        levels=np.array(LEVELS), codes=codes,
     )  # fmt: skip
 
 
@@ -179,7 +190,7 @@ def _front(pairs: Pairs, costs: list[str]) -> Pairs:
     """Those that no other beats, ascending by the first cost."""
     pairs = pairs.take(np.lexsort((pairs.big, pairs.little, pairs.accuracy, getattr(pairs, costs[0]))))
     points = np.column_stack([*(getattr(pairs, name) for name in costs), -pairs.accuracy])
-    return pairs.take(np.sort(front_kernel(points)))
+    return pairs.take(not_dominated(points))
 
 
 def describe_pairs(
