@@ -14,6 +14,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from functools import partial
 
 import numpy as np
 
@@ -97,7 +98,7 @@ def brute_force(sides: tuple[NetCosts, FloatArray, NetCosts, FloatArray], board:
 def measure(n: int, threads: int) -> list[list[str]]:
     """The rows of one size, in this process."""
     sides, board = (*population(n, 0), *population(n, 1)), platform(load_board("nucleo-l4r5zi"), load_engine("c99"), 10)
-    rows = []
+    rows: list[list[str]] = []
     for name, budgets in BUDGETS.items():
         for count, objectives in OBJECTIVES.items():
             if n > MOST[count]:
@@ -114,7 +115,7 @@ def measure(n: int, threads: int) -> list[list[str]]:
             taken = fastest(work, 3 if n <= BRUTE else 1)
             plain = "-"
             if count == 2 and n <= BRUTE:
-                plain = f"{fastest(lambda budgets=budgets: brute_force(sides, board, budgets), 1) / taken:,.0f} times"
+                plain = f"{fastest(partial(brute_force, sides, board, budgets), 1) / taken:,.0f} times"
             peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
             ranking = found[0]
             rows.append([

@@ -22,6 +22,7 @@ from benchmarks.pair_truth.evaluation import (
     TRAINED,
     Predicted,
     couplings_on,
+    first_stage,
     judge_anchored,
     pairs_covered,
     pairs_from,
@@ -43,6 +44,7 @@ from zeroshot.types import FloatArray
 FEWER = (16, 32, 64)  # calibration nets
 CALIBRATED = (8,)  # trainings, where picks are among the nets
 TRAINED_PAIRS = 3  # as `zeroshot train` does by default
+FEW_PROBED = (2, 4, 12)  # of each role; a search gives half of its places to them
 Contests = dict[Terms, tuple[Contest, Contest]]
 
 
@@ -128,6 +130,34 @@ def searching(
     ]  # fmt: skip
 
 
+def few_probed(
+    on: Market, layers: FloatArray, probed: FloatArray, budgets: FloatArray, counts: Sequence[int] = FEW_PROBED
+) -> list[Regret]:  # fmt: skip
+    """What a search loses that probes few nets: the first little and big ones, so many of each, by layers alone.
+
+    Args:
+        on: The market.
+        layers: (n_pairs, levels), expected before probing.
+        probed: (n_pairs, levels), expected if all nets are probed.
+        budgets: (n,).
+        counts: Nets of each role.
+    """
+
+    def of_few(n: int) -> Callable[[float], FloatArray]:
+        def values(budget: float) -> FloatArray:
+            order = in_order(on, layers, budget)
+            little, big = (list(dict.fromkeys(order[role::2]))[:n] for role in (0, 1))
+            seen = np.isin(on.little, little) & np.isin(on.big, big)
+            return np.where(seen[:, None], probed, -np.inf)
+
+        return values
+
+    return [
+        regret_of(on, "layers alone", whatever_the_budget(layers), budgets),
+        *(regret_of(on, f"{n} little and {n} big nets probed", of_few(n), budgets) for n in counts),
+    ]
+
+
 def study_budgets(
     calibration: Sample, held: Sample, given: Mapping[str, Predicted], found: Constants
 ) -> tuple[show.Lines, Contests]:
@@ -178,19 +208,23 @@ def study_picks(calibration: Sample, held: Sample, others: Sample, found: Consta
         return [title, "", "Left out: the other nets answered other images than these.", ""]
     both, rows = held.joined(others), np.arange(len(calibration))
     guides = {"no training": training_free(both, found.model).mu}
+    layers = first_stage(both, found.static).mu
     guides |= {name: way(calibration.inputs, rows, calibration.mu)(both.inputs) for name, way in BASELINES.items()}
     lines: show.Lines = [
         title, "",
         f"The {len(held)} held-out nets and {len(others)} that the sampler hardly draws: the field's families, "
         "extremes, hand-made nets, and what earlier models liked best. Constants are fitted to the calibration nets "
-        "alone, so that no guide has seen any of them. Regret as above.", "",
+        "alone, so that no guide has seen any of them. Regret as above. `no training` probes all nets; a search probes "
+        "those few that layers alone put first, and half of its places go to nets of the best pairs.", "",
     ]  # fmt: skip
     for terms in MARKETS:
         on = market(both, terms)
         budgets = on.budgets()
         values = {name: on.predicted(accuracies(mu), found.coupling) for name, mu in guides.items()}
         lines += [f"{len(on.little):,} pairs; {terms.name}:", "", *show.regret_table(terms, budgets.tolist(), [
-            *regrets(on, values, budgets), *searching(on, both, values["no training"], found, budgets, CALIBRATED),
+            *regrets(on, values, budgets),
+            *few_probed(on, on.predicted(accuracies(layers), found.coupling), values["no training"], budgets),
+            *searching(on, both, values["no training"], found, budgets, CALIBRATED),
         ])]  # fmt: skip
     return lines
 
