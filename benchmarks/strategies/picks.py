@@ -50,8 +50,9 @@ def read_picks(path: Path = FILE) -> list[Pick]:
 
 
 def plan(chosen: Sequence[Pick]) -> list[Training]:
-    """Each net once: those of first pairs come first, then those of all pairs, then single nets."""
-    order = sorted(chosen, key=lambda pick: pick.role)
+    """Each net once: those of first pairs first, then of all pairs, then single nets; low budgets before high ones."""
+    latency = {setting.name: setting.latency for setting in SETTINGS}
+    order = sorted(chosen, key=lambda pick: (pick.role, latency[pick.setting]))
     nets = dict.fromkeys(net for pick in order for net in (pick.little, pick.big) if net)
     return [Training(TASKS[TASK], net, 0, None, OTHER, "picked", TASK) for net in nets]
 
