@@ -14,7 +14,8 @@ from zeroshot.net import NetSpec, layer_table, spec_of
 from zeroshot.searching.candidates import draw
 from zeroshot.searching.roles import Roles
 from zeroshot.searching.strategies import STRATEGIES, Goal, Judged
-from zeroshot.searching.strategies.archive import NOWHERE, Archive, by_layers
+from zeroshot.searching.strategies.archive import NOWHERE, Archive, by_layers, needs_of
+from zeroshot.searching.strategies.flash import Numbers
 from zeroshot.searching.strategies.nsga2 import crowding, pareto_ranks
 from zeroshot.spaces import McuSpace
 from zeroshot.spaces.canonical import canonical
@@ -235,6 +236,29 @@ def test_a_layer_without_room_for_all_is_thinned_evenly():
 def test_few_candidates_still_make_a_pair_without_any_budget(name, nets):
     """The two nets of the best pair that was seen are among them, however few are kept."""
     assert best_pair(found(name, nets=nets, budgets=Budgets()), Budgets()) > 0.5
+
+
+def test_flash_mixes_the_nets_around_a_point_and_knows_its_gradient():
+    """At whole steps costs are a net's own; halfway between two they are the mean of logs; slopes by differences."""
+    net = goal().space.array([NetSpec.parse("r32-s8/2-m5e3w16x1-d3w32x3/2")])[0]
+    numbers = Numbers(goal(), net, np.array([0.1, 0.2]))
+    assert numbers.sizes == [5, 5, 9, 9, 4]  # sides, stems, two widths, a depth for both stages
+    one, other = numbers.nets([(4, 0, 4, 5, 1), (4, 0, 5, 5, 1)])
+    assert [str(spec_of(each)) for each in (one, other)] == [
+        "r32-s8/2-m5e3w32x2-d3w48x2/2", "r32-s8/2-m5e3w48x2-d3w48x2/2",
+    ]  # fmt: skip
+    logs = np.log(needs_of(cost_of(np.array([one, other])), PLATFORM))
+    assert numbers.at(np.array([4.0, 0, 4, 5, 1]))[0][1:] == pytest.approx(logs[0])
+    assert numbers.at(np.array([4.0, 0, 4.5, 5, 1]))[0][1:] == pytest.approx(logs.mean(axis=0))
+    x = np.array([0.3, 2.6, 1.9, 7.2, 2.1])
+    steps = 1e-6 * np.eye(5)
+    slopes = np.transpose([(numbers.at(x + step)[0] - numbers.at(x - step)[0]) / 2e-6 for step in steps])
+    assert numbers.at(x)[1] == pytest.approx(slopes, abs=1e-6)
+
+
+def test_flash_keeps_sides_that_strides_leave_pixels_of():
+    net = goal().space.array([NetSpec.parse("r32-s8/2-c3w8x1/2-c3w8x1/2-c3w8x1/2")])[0]
+    assert Numbers(goal(), net, np.ones(2)).sizes[0] == 4  # of 16 to 32 pixels, 16 would end in one pixel
 
 
 def test_pareto_ranks_are_those_of_peeling_off_fronts():

@@ -13,7 +13,9 @@ from zeroshot.units import Quantity
 
 TASK, BUDGETS, SEARCH = "Task", "Budgets", "Search"
 # In `zeroshot.searching.strategies`, which imports too much for a page of options.
-STRATEGY_NAMES = ("random", "uniform", "grid", "stratified", "scaling", "evolution", "metropolis", "nsga2")
+STRATEGY_NAMES = (
+    "random", "uniform", "grid", "stratified", "scaling", "evolution", "metropolis", "nsga2", "flash",
+)  # fmt: skip
 DEFAULT_STRATEGY = "evolution"
 
 

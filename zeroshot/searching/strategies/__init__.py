@@ -2,6 +2,7 @@
 
 from zeroshot.searching.strategies.evolution import evolution
 from zeroshot.searching.strategies.families import scaling
+from zeroshot.searching.strategies.flash import flash
 from zeroshot.searching.strategies.goal import Goal, Judged, Strategy
 from zeroshot.searching.strategies.metropolis import metropolis
 from zeroshot.searching.strategies.nsga2 import nsga2
@@ -16,6 +17,7 @@ STRATEGIES: dict[str, Strategy] = {
     "evolution": evolution,
     "metropolis": metropolis,
     "nsga2": nsga2,
+    "flash": flash,
 }
 
 __all__ = ["STRATEGIES", "Goal", "Judged", "Strategy"]

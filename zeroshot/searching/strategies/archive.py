@@ -3,7 +3,7 @@
 import numpy as np
 
 from zeroshot.cascade.rank_pairs import Ranking, rank_pairs
-from zeroshot.cost.nets import NetCosts
+from zeroshot.cost.nets import NetCosts, Platform
 from zeroshot.searching.candidates import Candidates
 from zeroshot.searching.population import beats_all_before, single_fits
 from zeroshot.searching.strategies.goal import Goal
@@ -89,8 +89,13 @@ class Archive:
 
     def needs(self) -> FloatArray:
         """What each net takes of what is short: (n, 3) float64, ms, bytes of flash, bytes of RAM."""
-        costs, runtime = self.costs, self.goal.roles.platform.runtime
-        return np.column_stack([costs.latency, costs.flash + runtime[costs.ops], costs.arena + costs.persistent])
+        return needs_of(self.costs, self.goal.roles.platform)
+
+    def limits(self, shares: FloatArray) -> FloatArray:
+        """Limits of what is short, at shares of the logarithmic range of what the nets take: (n, 3) -> (n, 3)."""
+        needs = self.needs()
+        low, high = np.log(needs.min(axis=0)), np.log(needs.max(axis=0))
+        return np.asarray(np.exp(low + (high - low) * shares) * (1 + 1e-9), np.float64)
 
     def best(self, allowed: BoolArray, n: int) -> Int64Array:
         """Up to n rows that are worth most for what they take, sorted; see `by_layers`."""
@@ -141,6 +146,11 @@ class Archive:
         chosen = paired[np.sort(first)][: max(n // 2, 1)]
         rest = by_layers(self.needs(), self.mu, np.setdiff1d(rows, chosen), n - len(chosen))
         return np.union1d(chosen, rest)
+
+
+def needs_of(costs: NetCosts, target: Platform) -> FloatArray:
+    """What nets take of what is short: (n, 3) float64, ms, bytes of flash, bytes of RAM."""
+    return np.column_stack([costs.latency, costs.flash + target.runtime[costs.ops], costs.arena + costs.persistent])
 
 
 def by_layers(needs: FloatArray, mu: FloatArray, rows: Int64Array, n: int) -> Int64Array:

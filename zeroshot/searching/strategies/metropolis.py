@@ -23,9 +23,8 @@ def metropolis(goal: Goal, rng: np.random.Generator) -> Candidates:
     if not len(archive.mu):
         return archive.worthiest()
     needs = archive.needs()
-    low, high = np.log(needs.min(axis=0)), np.log(needs.max(axis=0))
     share = np.column_stack([np.linspace(0, 1, CHAINS), rng.uniform(LEAST_FLASH, 1, CHAINS), np.ones(CHAINS)])
-    limits = np.exp(low + (high - low) * share) * (1 + 1e-9)
+    limits = archive.limits(share)
     # Each starts with the best net inside its limits; the smallest net is inside most.
     inside = (needs[:, None, :] <= limits).all(axis=2)
     at = np.where(inside, archive.mu[:, None], -np.inf).argmax(axis=0)
