@@ -1,5 +1,7 @@
 """Every strategy: inside the space and the budgets, each function once, reproducible, and never without an end."""
 
+import sys
+
 import numpy as np
 import pytest
 
@@ -9,7 +11,7 @@ from zeroshot.cascade.rank_pairs import Budgets, rank_pairs
 from zeroshot.cost.boards import load_board
 from zeroshot.cost.engines import load_engine
 from zeroshot.cost.nets import net_costs, platform
-from zeroshot.errors import InfeasibleError
+from zeroshot.errors import InfeasibleError, UsageError
 from zeroshot.net import NetSpec, layer_table, spec_of
 from zeroshot.searching.candidates import draw
 from zeroshot.searching.roles import Roles
@@ -17,6 +19,7 @@ from zeroshot.searching.strategies import STRATEGIES, Goal, Judged
 from zeroshot.searching.strategies.archive import NOWHERE, Archive, by_layers, needs_of
 from zeroshot.searching.strategies.flash import Numbers
 from zeroshot.searching.strategies.nsga2 import crowding, pareto_ranks
+from zeroshot.searching.strategies.tpe import fields_of, net_of, params_of
 from zeroshot.spaces import McuSpace
 from zeroshot.spaces.canonical import canonical
 
@@ -24,6 +27,7 @@ BOARD, ENGINE = load_board("nucleo-l4r5zi"), load_engine("c99")
 PLATFORM = platform(BOARD, ENGINE, 10)
 BUDGETS = Budgets(flash=64 * 1024, sram=32 * 1024, latency=25.0, escalation=0.5)
 LOOKING = tuple(name for name in STRATEGIES if name != "random")  # judge as many nets as they may
+FEWER = {"flash": 500, "tpe": 150}  # nets scored, by those who take milliseconds for each
 # 216 nets, 120 functions: some of its stages are the same in two ways.
 TINY = McuSpace(
     resolutions=(12, 16),
@@ -60,6 +64,7 @@ def goal(**changed):
 
 
 def found(name, seed=0, **changed):
+    changed = {"scored": FEWER[name]} | changed if name in FEWER else changed
     return STRATEGIES[name](goal(**changed), np.random.default_rng(seed))
 
 
@@ -259,6 +264,28 @@ def test_flash_mixes_the_nets_around_a_point_and_knows_its_gradient():
 def test_flash_keeps_sides_that_strides_leave_pixels_of():
     net = goal().space.array([NetSpec.parse("r32-s8/2-c3w8x1/2-c3w8x1/2-c3w8x1/2")])[0]
     assert Numbers(goal(), net, np.ones(2)).sizes[0] == 4  # of 16 to 32 pixels, 16 would end in one pixel
+
+
+def test_tpe_reads_the_parameters_of_a_net_back():
+    space, rng = McuSpace.for_images(32), np.random.default_rng(0)
+    fields = fields_of(space)
+    nets = np.concatenate([space.sample(20, rng, stages) for stages in (2, 3, 4)])
+    read = [net_of(params_of(net, fields, rng), fields, nets.shape[1]) for net in nets]
+    assert np.array_equal(read, nets)
+    assert len(fields) == 5 + 4 * 5
+
+
+def test_tpe_without_optuna_says_how_to_install_it(monkeypatch):
+    monkeypatch.setitem(sys.modules, "optuna", None)
+    with pytest.raises(UsageError, match="needs optuna") as caught:
+        found("tpe")
+    assert "pip install -e '.[tpe]'" in caught.value.hint
+
+
+def test_tpe_keeps_quiet(capfd, caplog):
+    found("tpe", scored=60)
+    assert capfd.readouterr() == ("", "")
+    assert caplog.records == []
 
 
 def test_pareto_ranks_are_those_of_peeling_off_fronts():

@@ -7,6 +7,7 @@ from zeroshot.searching.strategies.goal import Goal, Judged, Strategy
 from zeroshot.searching.strategies.metropolis import metropolis
 from zeroshot.searching.strategies.nsga2 import nsga2
 from zeroshot.searching.strategies.sampling import grid, spread, stratified, uniform
+from zeroshot.searching.strategies.tpe import tpe
 
 STRATEGIES: dict[str, Strategy] = {
     "random": spread,
@@ -18,6 +19,7 @@ STRATEGIES: dict[str, Strategy] = {
     "metropolis": metropolis,
     "nsga2": nsga2,
     "flash": flash,
+    "tpe": tpe,
 }
 
 __all__ = ["STRATEGIES", "Goal", "Judged", "Strategy"]
