@@ -14,7 +14,7 @@ Group = list[Measured]  # runs of one strategy under one budget of nets, that di
 COLOURS = {
     "random": "#444444", "uniform": "#b0b0b0", "grid": "#c9a66b", "stratified": "#8c8c8c", "scaling": "#5aa469",
     "evolution": "#c0392b", "metropolis": "#d9822b", "nsga2": "#2a78b5",
-    "flash": "#7d5ba6", "tpe": "#c76b98",
+    "flash": "#7d5ba6", "tpe": "#c76b98", "halving": "#3aa6a0",
 }  # fmt: skip
 
 INTRODUCTION = """# How far search strategies come

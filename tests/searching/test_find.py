@@ -2,9 +2,13 @@
 
 import re
 
+import numpy as np
 import pytest
 
 from zeroshot.errors import InfeasibleError
+from zeroshot.net import spec_of
+from zeroshot.scoring.plugins import load_proxies
+from zeroshot.scoring.population import score_probed
 from zeroshot.searching.find import find_candidates, goal_of
 from zeroshot.searching.options import DEFAULT_STRATEGY, STRATEGY_NAMES, SearchOptions
 from zeroshot.searching.plan import plan
@@ -96,6 +100,27 @@ def test_how_many_nets_are_scored_follows_the_candidates():
     assert scored(nets=50) == 1000
     assert scored(nets=5000) == 50_000
     assert scored(strategy="grid", scored=77) == 77
+
+
+def test_strategies_may_probe_where_the_search_does_and_jobs_do_not_matter():
+    given = {"data": "digits", "latency": "4ms", "strategy": "halving", "scored": 60, "nets": 20, "batch": 8}
+
+    def tried(**more):
+        problem, dataset = resolve(SearchOptions(**given | more))
+        task = sample_task(problem, dataset)
+        return goal_of(problem, task), find_candidates(problem, task)
+
+    goal, one = tried(shortlist=2, jobs=1)
+    _, same = tried(shortlist=2)
+    assert np.array_equal(one.values, same.values)
+    scores = goal.probe(one.values[:3])
+    nets = [str(spec_of(row)) for row in one.values[:3]]
+    problem, dataset = resolve(SearchOptions(**given, shortlist=2))
+    images = sample_task(problem, dataset).images
+    probed = score_probed(nets, 10, images, load_proxies(["naswot"]), 0, 1)
+    assert scores.tolist() == [each.scores["naswot"].value for each in probed]
+    without, _ = tried(shortlist=0)
+    assert without.probe is None
 
 
 def test_a_strategy_that_looks_at_few_nets_says_how_few_it_found():

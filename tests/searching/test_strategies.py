@@ -18,6 +18,7 @@ from zeroshot.searching.roles import Roles
 from zeroshot.searching.strategies import STRATEGIES, Goal, Judged
 from zeroshot.searching.strategies.archive import NOWHERE, Archive, by_layers, needs_of
 from zeroshot.searching.strategies.flash import Numbers
+from zeroshot.searching.strategies.halving import EACH, LEAST
 from zeroshot.searching.strategies.nsga2 import crowding, pareto_ranks
 from zeroshot.searching.strategies.tpe import fields_of, net_of, params_of
 from zeroshot.spaces import McuSpace
@@ -286,6 +287,38 @@ def test_tpe_keeps_quiet(capfd, caplog):
     found("tpe", scored=60)
     assert capfd.readouterr() == ("", "")
     assert caplog.records == []
+
+
+def test_halving_probes_the_best_and_keeps_half_of_them():
+    """A probe that prefers what layers do not: it moves the choice, by mean log ranks and no more."""
+    probed = []
+
+    def by_stem(values):
+        probed.extend(values)
+        return np.where(values[:, 1] > 16, np.nan, -values[:, 1].astype(float))  # none ranks last
+
+    one, other = found("halving", probe=by_stem), found("halving")
+    n = len(probed)
+    assert 20 < n <= 2.5 * EACH
+    assert {row.tobytes() for row in one.values} <= {row.tobytes() for row in probed}
+    assert len(one.values) <= -(-n // 2) + 3
+    assert one.values[:, 1].mean() < min(other.values[:, 1].mean(), np.mean(probed, axis=0)[1])
+    best = goal().accuracy(judge(one.values).mu)
+    assert best.max() <= goal().accuracy(judge(np.array(probed)).mu).max()
+
+
+def test_halving_probes_few_nets_of_few_and_none_of_none():
+    probed = []
+
+    def counted(values):
+        probed.append(len(values))
+        return np.zeros(len(values))
+
+    found("halving", scored=80, probe=counted)
+    assert probed[0] <= 2.5 * (80 + len(goal().roles.corner)) / LEAST + 3
+    with pytest.raises(InfeasibleError):
+        found("halving", budgets=Budgets(flash=1000), probe=counted)
+    assert len(probed) == 1
 
 
 def test_pareto_ranks_are_those_of_peeling_off_fronts():

@@ -1,6 +1,7 @@
 """The candidates of a search: its strategy, told what to look for, and the nets that it is given."""
 
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from dataclasses import replace
 
 import numpy as np
@@ -11,7 +12,8 @@ from zeroshot.cascade.policy import MIN_RATE
 from zeroshot.cost.nets import NetCosts, Platform, net_costs
 from zeroshot.errors import InfeasibleError
 from zeroshot.net import layer_table, spec_of
-from zeroshot.scoring.population import default_jobs
+from zeroshot.scoring.plugins import load_proxies
+from zeroshot.scoring.population import default_jobs, score_probed
 from zeroshot.searching.candidates import Candidates, with_fixed, with_nets
 from zeroshot.searching.population import single_fits
 from zeroshot.searching.problem import SearchProblem
@@ -19,8 +21,9 @@ from zeroshot.searching.roles import tightest
 from zeroshot.searching.strategies import STRATEGIES, Goal, Judged
 from zeroshot.searching.task import TaskSample
 from zeroshot.spaces.canonical import canonical
-from zeroshot.types import Int32Array
+from zeroshot.types import FloatArray, Int32Array
 
+QUICK = "naswot"  # what strategies may probe with
 EACH, LEAST = 10, 1000  # nets scored for each candidate of a role, and at least
 
 
@@ -79,7 +82,20 @@ def goal_of(problem: SearchProblem, task: TaskSample) -> Goal:
         least_sd=model.sd_net,
         floor=max(1 / problem.classes, model.guessed),
         threads=options.jobs or default_jobs(),
+        probe=quick_probe(problem, task) if problem.proxies.probed else None,
     )
+
+
+def quick_probe(problem: SearchProblem, task: TaskSample) -> Callable[[Int32Array], FloatArray]:
+    """A function of spec arrays: `naswot` of each net on the first batch, NaN where it is undefined."""
+    proxies, options = load_proxies([QUICK]), problem.options
+
+    def probe(values: Int32Array) -> FloatArray:
+        names = [str(spec_of(row)) for row in values]
+        with closing(score_probed(names, problem.classes, task.images, proxies, options.seed, options.jobs)) as results:
+            return np.array([result.scores[QUICK].value for result in results], np.float64)
+
+    return probe
 
 
 def layer_judge(

@@ -14,7 +14,7 @@ from zeroshot.units import Quantity
 TASK, BUDGETS, SEARCH = "Task", "Budgets", "Search"
 # In `zeroshot.searching.strategies`, which imports too much for a page of options.
 STRATEGY_NAMES = (
-    "random", "uniform", "grid", "stratified", "scaling", "evolution", "metropolis", "nsga2", "flash", "tpe",
+    "random", "uniform", "grid", "stratified", "scaling", "evolution", "metropolis", "nsga2", "flash", "tpe", "halving",
 )  # fmt: skip
 DEFAULT_STRATEGY = "evolution"
 

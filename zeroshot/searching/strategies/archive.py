@@ -97,6 +97,11 @@ class Archive:
         low, high = np.log(needs.min(axis=0)), np.log(needs.max(axis=0))
         return np.asarray(np.exp(low + (high - low) * shares) * (1 + 1e-9), np.float64)
 
+    def keep(self, rows: Int64Array) -> None:
+        """Leave a role, and standing alone, to these rows; the others stay known."""
+        others = np.setdiff1d(np.arange(len(self.mu)), rows)
+        self.little[others] = self.big[others] = self.alone[others] = False
+
     def best(self, allowed: BoolArray, n: int) -> Int64Array:
         """Up to n rows that are worth most for what they take, sorted; see `by_layers`."""
         return by_layers(self.needs(), self.mu, np.flatnonzero(allowed), n)

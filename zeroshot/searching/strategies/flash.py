@@ -15,7 +15,6 @@ from itertools import product
 from math import prod
 
 import numpy as np
-from scipy.optimize import shgo
 
 from zeroshot.net import NET_FIELDS, STAGE_FIELDS, LayerTable, layer_table
 from zeroshot.scoring.plugins import load_proxies
@@ -70,6 +69,8 @@ def _seen(numbers: "Numbers", limits: FloatArray) -> Int32Array:
     """
     if prod(numbers.sizes) <= POINTS:
         return numbers.nets(list(product(*map(range, numbers.sizes))))
+    from scipy.optimize import shgo  # takes longer to load than other strategies to start
+
     for limit in np.log(limits):
         shgo(
             lambda x: numbers.at(x)[0][0],

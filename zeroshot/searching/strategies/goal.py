@@ -46,6 +46,8 @@ class Goal:
         least_sd: Standard deviation of mu of a net inside the range of the accuracy model's fit.
         floor: Accuracy of guessing.
         threads: For ranking pairs.
+        probe: Spec array -> (n,) float64, what one forward pass over a batch says of each net, the more the better, NaN
+            where it says nothing; tens of milliseconds a net. None where the search probes nothing.
     """
 
     space: McuSpace
@@ -59,6 +61,7 @@ class Goal:
     least_sd: float
     floor: float
     threads: int = 1
+    probe: Callable[[Int32Array], FloatArray] | None = None
 
     @property
     def named(self) -> Int32Array:

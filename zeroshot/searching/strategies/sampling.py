@@ -47,12 +47,18 @@ def grid(goal: Goal, rng: np.random.Generator) -> Candidates:
 
 def stratified(goal: Goal, rng: np.random.Generator) -> Candidates:
     """Equally many nets of each number of stages; the worthiest of each stratum of log latency are kept."""
+    archive = by_stages(goal, rng)
+    return archive.candidates(_best_of_strata(archive, archive.little), _best_of_strata(archive, archive.big))
+
+
+def by_stages(goal: Goal, rng: np.random.Generator) -> Archive:
+    """All nets that may be judged, equally many of each number of stages."""
     archive, space = Archive(goal), goal.space
     stages = range(space.min_stages, space.max_stages + 1)
     while archive.left:
         each = -(-min(ROUND, archive.left) // len(stages))
         archive.add(np.concatenate([space.sample(each, rng, s) for s in stages]))
-    return archive.candidates(_best_of_strata(archive, archive.little), _best_of_strata(archive, archive.big))
+    return archive
 
 
 def _best_of_strata(archive: Archive, allowed: BoolArray) -> Int64Array:
