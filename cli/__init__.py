@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from . import bench, compress, doctor, export, quantize, score, search, show, train, truth
+from . import bench, compress, doctor, export, quantize, score, search, show, train, truth, tune
 from ._errors import Program
 
 app = typer.Typer(
@@ -32,6 +32,7 @@ app.command("doctor")(doctor.doctor)
 app.command("proxies")(show.proxies)
 app.command("boards")(show.boards)
 app.command("spaces")(show.spaces)
+app.command("tune-space")(tune.tune_space)
 app.command("truth")(truth.truth)
 
 

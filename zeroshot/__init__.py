@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from zeroshot.searching.options import SearchOptions
     from zeroshot.searching.results import SearchResult
     from zeroshot.searching.search import search
+    from zeroshot.searching.tune import tune_space
     from zeroshot.spaces import listed_spaces as spaces
     from zeroshot.training.options import TrainOptions
     from zeroshot.training.train import TrainedRun, train
@@ -48,6 +49,7 @@ _HOMES = {
     "export": "zeroshot.firmware.export",
     "ExportOptions": "zeroshot.firmware.options",
     "Firmware": "zeroshot.firmware.export",
+    "tune_space": "zeroshot.searching.tune",
     "boards": "zeroshot.cost.boards",
     "Dataset": "zeroshot.data",
     "load": "zeroshot.data",
@@ -62,6 +64,7 @@ __all__ = [
     "CompressOptions", "CompressedNet", "Dataset", "ExportOptions", "Firmware", "NetSpec", "QuantizeOptions",
     "QuantizedRun", "SearchOptions", "SearchResult", "TrainOptions", "TrainedRun", "ZeroshotError", "__version__",
     "boards", "compress", "export", "load", "proxies", "quantize", "score", "score_many", "search", "spaces", "train",
+    "tune_space",
 ]  # fmt: skip
 
 

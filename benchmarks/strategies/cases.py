@@ -1,7 +1,9 @@
 """What is searched: tasks, budgets, a space that can be listed; and which strategies look at how many nets."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+
+import numpy as np
 
 from zeroshot.accuracy.model import KNOWN_TASKS, STATIC, AccuracyModel
 from zeroshot.accuracy.task import TaskTraits
@@ -13,6 +15,7 @@ from zeroshot.net import layer_table
 from zeroshot.searching.find import layer_judge
 from zeroshot.searching.roles import Roles
 from zeroshot.searching.strategies import Goal
+from zeroshot.searching.tune import tuned
 from zeroshot.spaces import McuSpace
 from zeroshot.types import Int32Array
 
@@ -46,6 +49,7 @@ class Case:
         channels: Of its images.
         limits: Of a pair: flash and SRAM in KiB, expected latency in ms.
         listed: Whether the space is `LISTED`, not that of the images.
+        rule: By which part of the space nets are looked for in, see `zeroshot.searching.tune`; empty for the whole.
     """
 
     name: str
@@ -54,6 +58,7 @@ class Case:
     channels: int
     limits: tuple[float, float, float]
     listed: bool = False
+    rule: str = ""
 
     @property
     def budgets(self) -> Budgets:
@@ -69,7 +74,13 @@ class Case:
     @property
     def space(self) -> McuSpace:
         """Where nets are looked for."""
-        return LISTED if self.listed else McuSpace.for_images(self.side)
+        whole = LISTED if self.listed else McuSpace.for_images(self.side)
+        if not self.rule:
+            return whole
+        found = tuned(
+            whole, self.model, self.platform, self.budgets, self.channels, CLASSES, DEFAULT, np.random.default_rng(0)
+        )
+        return found.restricted(getattr(found, self.rule))
 
     @property
     def model(self) -> AccuracyModel:
@@ -107,6 +118,14 @@ CASES = (
     Case("listed-60ms", "cifar10", 32, 3, (112, 64, 60.0), listed=True),
 )
 
+# The same in the part of the space that `zeroshot tune-space` names, by the rule of TinyNAS and by ours.
+COMPARED = (("uniform", 10_000), ("evolution", 10_000))  # strategies, and nets that they may score
+RULES = {"largest": "the largest nets", "likeliest": "the highest expectation"}
+TUNED = tuple(
+    replace(case, name=f"{case.name}, {rule}", rule=rule)
+    for case in CASES for rule in RULES if case.name in ("cifar10-60ms", "cifar10-25ms")
+)  # fmt: skip
+
 
 @dataclass(frozen=True, order=True)
 class Work:
@@ -140,3 +159,7 @@ def plan(seeds: int, names: tuple[str, ...], *, long: bool) -> Iterator[Work]:
             yield Work(case.name, "stratified", DEFAULT, 100_000, seed)
             yield Work(case.name, "evolution", DEFAULT, 30_000, seed)
             yield Work(case.name, "evolution", DEFAULT, 100_000, seed)
+    for case in TUNED:
+        for seed in range(seeds):
+            for name, scored in COMPARED:
+                yield Work(case.name, name, DEFAULT, scored, seed)

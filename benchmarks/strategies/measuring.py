@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from benchmarks.strategies.cases import CASES, CLASSES, Case, Work
+from benchmarks.strategies.cases import CASES, CLASSES, TUNED, Case, Work
 from zeroshot.accuracy.features import features
 from zeroshot.accuracy.model import FARTHEST, STATIC
 from zeroshot.cascade.rank_pairs import Pairs, Ranking, rank_pairs
@@ -64,7 +64,7 @@ RUNS = Table(Measured)
 
 def measure(work: Work) -> Measured:
     """Run a strategy."""
-    case = next(each for each in CASES if each.name == work.case)
+    case = next(each for each in (*CASES, *TUNED) if each.name == work.case)
     goal = case.goal(work.nets, work.scored)
     started = time.process_time()
     found = STRATEGIES[work.strategy](goal, np.random.default_rng(work.seed))

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.script import table
-from benchmarks.strategies.cases import BOARD, CASES, ENGINE, LISTED, Case
+from benchmarks.strategies.cases import BOARD, CASES, COMPARED, ENGINE, LISTED, RULES, TUNED, Case
 from benchmarks.strategies.measuring import Measured
 from zeroshot.types import FloatArray
 
@@ -33,6 +33,10 @@ net's own features, so that they do not depend on which others were found; a sea
   of the nets that accuracies were learnt from; beyond 3 a net's error bar widens. Unlike: share of these nets that do.
 """
 
+ABOUT_PARTS = """The same searches among nets of one side and five neighbouring widths, as `zeroshot tune-space` names
+them: where nets that fit are largest on average, which is how TinyNAS (MCUNet, NeurIPS 2020) chooses, or where their
+layers promise the most on average."""
+
 
 def groups(rows: Sequence[Measured], case: str) -> Iterator[Group]:
     """Runs of a case by strategy, candidates and budget, in the order of the file."""
@@ -51,7 +55,22 @@ def report(rows: Sequence[Measured], survived: Sequence[str] = ()) -> str:
         some = list(groups(rows, case.name))
         if some:
             lines += [f"## {case.name}", "", _about(case, some), "", *_table(some), ""]
+    lines += _tuned(rows)
     return "\n".join([*lines, *survived, "![accuracy against nets scored](strategies.png)", ""])
+
+
+def _tuned(rows: Sequence[Measured]) -> list[str]:
+    """A table of searches in a part of the space beside those in the whole; nothing where none was run."""
+    found = []
+    for case in CASES:
+        parts = [part for part in TUNED if part.name == f"{case.name}, {part.rule}"]
+        run = [part for part in parts if any(row.case == part.name for row in rows)]
+        for one in [case, *run] if run else []:
+            where = RULES.get(one.rule, "whole space")
+            some = [each for each in groups(rows, one.name) if (each[0].strategy, each[0].asked) in COMPARED]
+            found += [[case.name, where, *_row(each)[:6]] for each in some]
+    heads = ["budget", "part with", "strategy", "scored", "runs", "s", "best pair, %", "best single, %"]
+    return ["## In a part of the space", "", ABOUT_PARTS, "", *table(heads, found), ""] if found else []
 
 
 def _about(case: Case, some: list[Group]) -> str:

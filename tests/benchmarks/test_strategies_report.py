@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from benchmarks.strategies.cases import CASES, LISTED, Work, plan
+from benchmarks.strategies.cases import CASES, LISTED, TUNED, Work, plan
 from benchmarks.strategies.measuring import RUNS, Measured, distances, measure, volume
 from benchmarks.strategies.report import plot, report
 from zeroshot.accuracy.model import STATIC
@@ -68,7 +68,8 @@ def test_a_plot_is_drawn(tmp_path):
 def test_every_strategy_is_in_the_plan_and_a_run_is_repeatable():
     works = list(plan(2, STRATEGY_NAMES, long=False))
     assert {(work.case, work.strategy) for work in works} == {
-        (case.name, name) for case in CASES for name in STRATEGY_NAMES
+        *((case.name, name) for case in CASES for name in STRATEGY_NAMES),
+        *((case.name, name) for case in TUNED for name in ("uniform", "evolution")),
     }
     assert set(works) < set(plan(2, STRATEGY_NAMES, long=True))
     work = Work("cifar10-60ms", "evolution", 50, 400, 1)
@@ -76,3 +77,17 @@ def test_every_strategy_is_in_the_plan_and_a_run_is_repeatable():
     assert replace(one, seconds=0) == replace(again, seconds=0)
     assert one.pair > one.single > 50
     assert 0 < one.volume < one.pair
+
+
+def test_a_part_of_the_space_is_one_side_with_five_widths_and_has_a_table():
+    case, space = TUNED[0], TUNED[0].space
+    assert (case.name, case.rule) == ("cifar10-60ms, largest", "largest")
+    assert len(space.resolutions) == 1
+    assert len(space.widths) == 5
+    one = measure(Work(case.name, "evolution", 50, 400, 1))
+    assert all(f"r{space.resolutions[0]}-" in net for net in (one.little, one.big, one.alone))
+    whole = replace(ROW, case="cifar10-60ms", asked=10_000, truth=None)
+    text = report([whole, replace(whole, case=case.name, pair=71.25), replace(whole, asked=1000)])
+    assert "| cifar10-60ms | whole space | evolution | 320 | 1 | 0.5 | 70.00 [70.00, 70.00] |" in text
+    assert "| cifar10-60ms | the largest nets | evolution | 320 | 1 | 0.5 | 71.25 [71.25, 71.25] |" in text
+    assert "In a part of" not in report([whole])

@@ -13,7 +13,7 @@ from zeroshot.cli import app
 from zeroshot.cli._output import aligned, print_json
 from zeroshot.searching.search import search
 
-COMMANDS = ("search", "demo", "train", "score", "doctor", "proxies", "boards", "spaces")
+COMMANDS = ("search", "demo", "train", "score", "doctor", "proxies", "boards", "spaces", "tune-space")
 
 
 @pytest.mark.parametrize("args", [[], *([name] for name in COMMANDS)], ids=lambda args: " ".join(args) or "program")
