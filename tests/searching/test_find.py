@@ -141,3 +141,4 @@ def test_the_plan_counts_what_a_strategy_scores():
     quick, slow = (plan("digits", strategy="evolution", scored=n) for n in (1000, 200_000))
     assert slow.seconds_about > quick.seconds_about + 10
     assert plan("digits", strategy="random").seconds_about <= quick.seconds_about + 1
+    assert plan("digits", strategy="tpe", scored=10_000).seconds_about > quick.seconds_about + 10

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from math import inf
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,8 @@ from zeroshot.searching.find import scored_nets
 from zeroshot.searching.options import SearchOptions
 from zeroshot.searching.pace import counted_before
 from zeroshot.searching.problem import resolve
+
+PACES = {"random": inf, "flash": 1200, "tpe": 600, "halving": 2000}  # nets that are scored in a second; 5000 else
 
 
 @dataclass(frozen=True)
@@ -68,7 +71,7 @@ def plan(options: SearchOptions, *, force: bool = False, resume: bool = False) -
     fixed, sought = len(problem.roles.fixed), problem.free * options.nets
     probed = (1 + problem.free) * options.shortlist + fixed if problem.proxies.probed else 0
     # Measured on nets of CIFAR-10, two at a time: a net's default passes, and those of its readout.
-    looking = options.seconds or (0 if options.strategy == "random" else scored_nets(problem) / 5000)
+    looking = options.seconds or scored_nets(problem) / PACES.get(options.strategy, 5000)
     each = 0.05 + 0.1 * any(p.readout for p in problem.proxies.probed)
     return SearchPlan(
         space=problem.space.count(),

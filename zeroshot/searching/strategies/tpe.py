@@ -2,7 +2,7 @@
 
 One study a share of the range of latency, so that there are little and big nets. A trial takes optuna 25 to 40 ms, in
 which the layers of hundreds of nets are scored: each net that a study asks for is looked at together with mutants, and
-the best of these is told as well. So 10,000 nets are some 300 trials, 16 s. A trial takes the longer the more there
+the best of these is told as well. So 10,000 nets are some 300 trials, 20 s. A trial takes the longer the more there
 were: where many more nets are asked for, mutants are more, not trials.
 """
 
