@@ -212,9 +212,9 @@ FIGURES: dict[str, Callable[[], str]] = {
     "speed.depthwise": Found("training_speed.md", r"\| 1\.20 \| bf16 \| 2 \| (\S+) \|"),
     "speed.resnet8": Found("training_speed.md", r"\| 12\.50 \| bf16 \| 2 \| (\S+) \|"),
     **{
-        f"search.{data}.{how}": Found("speed.md", rf"search`, {data}, {words} \| (\S+) s")
+        f"search.{data}.{how}": Found("speed.md", rf"(?:search`|shortlist 64), {data}, {words} \| (\S+) s")
         for data in ("digits", "cifar10")
         for how, words in (("cold", "nothing compiled"), ("warm", "compiled before"))
     },
-    "search.cifar10.jobs": Found("speed.md", r"search`, cifar10, `--jobs 2` \| (\S+) s"),
+    "search.cifar10.jobs": Found("speed.md", r"(?:search`|shortlist 64), cifar10, `?--jobs 2`? \| (\S+) s"),
 }
