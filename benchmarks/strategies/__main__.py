@@ -2,15 +2,16 @@
 
 Nothing is trained: accuracies are those that nets' layers promise, so this says how well a strategy searches. How good
 its finds are, of those that benchmarks.strategies.picks has trained, is one more chapter of the report.
-python -m benchmarks.strategies [--long] [--report]
+python -m benchmarks.strategies [--long] [--missing] [--report]
 """
 
 import sys
+from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import replace
 
 from benchmarks.script import RESULTS, Arguments, exit_code, parser
-from benchmarks.strategies.cases import CASES, plan
+from benchmarks.strategies.cases import CASES, Work, plan
 from benchmarks.strategies.measuring import RUNS, Measured, measure, truth
 from benchmarks.strategies.picks import ZOO, read_picks
 from benchmarks.strategies.report import plot, report
@@ -20,10 +21,11 @@ from zeroshot.scoring.population import default_jobs
 from zeroshot.searching.strategies import STRATEGIES
 
 
-def runs(seeds: int, jobs: int, *, long: bool) -> list[Measured]:
-    """All runs of the plan, in its order."""
-    planned = list(plan(seeds, tuple(STRATEGIES), long=long))
-    found = []
+def runs(seeds: int, jobs: int, *, long: bool, stored: Sequence[Measured] = ()) -> list[Measured]:
+    """All runs of the plan that are not stored, in its order, and behind those that are."""
+    there = {Work(one.case, one.strategy, one.nets, one.asked, one.seed) for one in stored}
+    planned = [work for work in plan(seeds, tuple(STRATEGIES), long=long) if work not in there]
+    found = list(stored)
     with ProcessPoolExecutor(jobs) as pool:
         for i, one in enumerate(pool.map(measure, planned), 1):
             found.append(one)
@@ -36,11 +38,13 @@ def main(arguments: Arguments = None) -> None:
     options.add_argument("--seeds", type=int, default=10, help="runs of each strategy (10)")
     options.add_argument("--long", action="store_true", help="also runs that score 30,000 nets and more: 10 minutes")
     options.add_argument("--jobs", type=int, default=default_jobs(), help="processes (as many as pay off)")
+    options.add_argument("--missing", action="store_true", help="keep the stored runs, add those that are not stored")
     options.add_argument("--report", action="store_true", help="write the report anew from the stored runs")
     given = options.parse_args(arguments)
     stored = RESULTS / "strategies.csv"
     if not given.report:
-        found = runs(given.seeds, given.jobs, long=given.long)
+        kept = RUNS.from_csv(stored.read_text(encoding="utf-8")) if given.missing else []
+        found = runs(given.seeds, given.jobs, long=given.long, stored=kept)
         known = {case.name: truth(case) for case in CASES if case.listed}
         write_file(stored, RUNS.to_csv([replace(one, truth=known.get(one.case)) for one in found]))
     rows = RUNS.from_csv(stored.read_text(encoding="utf-8"))

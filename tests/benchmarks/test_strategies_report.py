@@ -1,10 +1,12 @@
 """The benchmark of strategies: areas, intervals and regret by hand, and one real run of each kind."""
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import numpy as np
 import pytest
 
+from benchmarks.strategies import __main__ as program
 from benchmarks.strategies.cases import CASES, LISTED, TUNED, Work, plan
 from benchmarks.strategies.measuring import RUNS, Measured, distances, measure, volume
 from benchmarks.strategies.report import plot, report
@@ -91,3 +93,16 @@ def test_a_part_of_the_space_is_one_side_with_five_widths_and_has_a_table():
     assert "| cifar10-60ms | whole space | evolution | 320 | 1 | 0.5 | 70.00 [70.00, 70.00] |" in text
     assert "| cifar10-60ms | the largest nets | evolution | 320 | 1 | 0.5 | 71.25 [71.25, 71.25] |" in text
     assert "In a part of" not in report([whole])
+
+
+def test_stored_runs_are_kept_and_only_the_others_are_made(monkeypatch):
+    done = Work("listed-60ms", "uniform", 1000, 300, 0)
+    other = replace(done, seed=1)
+    monkeypatch.setattr(program, "plan", lambda *_, **__: [done, other])
+    monkeypatch.setattr(program, "ProcessPoolExecutor", ThreadPoolExecutor)
+    monkeypatch.setattr(program, "measure", lambda work: replace(ROW, strategy=work.strategy, seed=work.seed))
+    stored = replace(ROW, strategy="uniform", pair=55.0)
+    found = program.runs(2, 1, long=False, stored=[stored])
+    assert found[0] == stored
+    assert [(one.strategy, one.seed) for one in found] == [("uniform", 0), ("uniform", 1)]
+    assert len(program.runs(2, 1, long=False)) == 2
