@@ -28,7 +28,7 @@ settings.register_profile(
     print_blob=True,
     suppress_health_check=[HealthCheck.too_slow],
 )
-settings.register_profile("repeatable", settings.get_profile("random"), derandomize=True, max_examples=100)
+settings.register_profile("repeatable", settings.get_profile("random"), derandomize=True, max_examples=50)
 settings.load_profile("repeatable")
 
 

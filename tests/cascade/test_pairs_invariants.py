@@ -43,6 +43,16 @@ def test_a_looser_budget_never_lowers_the_best_accuracy(seed, limits, which, fac
         assert after.top.accuracy[0] >= before.top.accuracy[0] - ACCURACY
 
 
+def test_more_than_all_images_cannot_escalate():
+    parts = populations(189, 10, 12)
+    all_of_them = Budgets(flash=28063, sram=70941, latency=3, energy=28, worst_latency=20)
+    found, more = ranked(parts, all_of_them), ranked(parts, replace(all_of_them, escalation=2.0))
+    assert found.n_feasible == more.n_feasible == 1
+    assert found.little_fits.tolist() == more.little_fits.tolist()
+    assert found.big_fits.tolist() == more.big_fits.tolist()
+    assert same(found.top, more.top)
+
+
 @examples(60)
 @given(seeds, limits, objective_sets)
 def test_every_listed_pair_keeps_all_budgets(seed, limits, objectives):

@@ -176,7 +176,8 @@ def rank_pairs(
 def _terms(budgets: Budgets, platform: Platform, objectives: tuple[str, ...]) -> Terms:
     """Always of the same types, so that the search is compiled once."""
     codes = np.array(sorted((OBJECTIVES.index(name) for name in objectives), key=lambda code: (code == 0, code)))
-    limits = {name: float(getattr(budgets, name)) for name in (*LIMITS, "escalation")}
+    limits = {name: float(getattr(budgets, name)) for name in LIMITS}
+    limits["escalation"] = min(float(budgets.escalation), 1.0)  # the table ends there
     masks = np.arange(len(platform.runtime))
     fewest = platform.runtime[masks[:, None] | masks].min(axis=1)
     return Terms(
