@@ -23,6 +23,7 @@ def run(*args, env):
     return subprocess.run([*PROGRAM, *args], env=env, capture_output=True, text=True, timeout=120, check=False)
 
 
+@pytest.mark.slow  # in one process: searching/test_search_resumed.py
 def test_interrupt_and_resume(tmp_path, environment):
     scores = tmp_path / "r" / "scores.csv"
     err = interrupted(
@@ -65,6 +66,7 @@ def test_colours_on_a_terminal_unless_refused(environment):
     assert "\x1b" not in run("boards", "nucleo-f446re", env=environment).stdout
 
 
+@pytest.mark.slow
 def test_progress_on_a_terminal(environment):
     args = ("search", "--latency", "5ms", "--nets", "30", "--shortlist", "2", "--jobs", "1", "--proxies", "macs,zico")
     text = _on_a_terminal([*args, "--run", "a"], environment)

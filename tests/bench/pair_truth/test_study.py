@@ -16,6 +16,7 @@ from zeroshot.bench import truth_files as files
 from ... import synthetic_zoo
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("quick")
 def test_the_benchmark_tells_all_of_a_small_zoo(tmp_path, capsys):
     zoo = tmp_path / "zoo"
