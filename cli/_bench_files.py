@@ -4,6 +4,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ._options import check_folder
+
 if TYPE_CHECKING:
     from zeroshot.bench.study import Study
 
@@ -19,11 +21,9 @@ class Files:
     def check(self) -> None:
         """Refuse what could not be written, before minutes are spent on it."""
         from zeroshot.bench import plot
-        from zeroshot.errors import UsageError
 
         for path in filter(None, (self.csv, self.latex, self.plot)):
-            if not path.parent.is_dir():
-                raise UsageError(f"There is no folder {path.parent} for {path.name}.", "Make it, or name another.")
+            check_folder(path)
         if self.plot is not None:
             plot.check(self.plot)
 

@@ -7,10 +7,11 @@ from typing import Annotated, Any
 
 import typer
 
-from zeroshot.options import Option, Options, first_option, nested, spelled, types_of
+from zeroshot.options import Option, Options, first_option, nested, types_of
 from zeroshot.units import Quantity
 
 from ._config import variable
+from ._dialect import flag_of
 
 NAMES = tuple[str, ...]
 
@@ -60,9 +61,9 @@ def _parameter(stage: type[Options], name: str, declared: Option, setting: bool)
         about["show_default"] = False
     if setting:
         about |= {"envvar": variable(name), "show_envvar": False}
-    flag = declared.flag or f"--{spelled(declared.one or name).replace('_', '-')}"
+    flag = declared.flag or flag_of(declared.one or name)
     if kind in (bool, bool | None):
-        flag = flag if declared.flag or default is False else f"{flag}/--no-{name.replace('_', '-')}"
+        flag = flag if declared.flag or default is False else f"{flag}/{flag_of(f'no_{name}')}"
         about |= {"metavar": ""} if "/" not in flag else {}
     else:
         about |= {"metavar": declared.metavar}

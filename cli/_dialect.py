@@ -20,7 +20,7 @@ def spoken(text: str) -> str:
 
 def _translated(code: str) -> str | None:
     if code.isidentifier():
-        return _flag(code)
+        return flag_of(code)
     try:
         node = ast.parse(code if code.startswith("zeroshot.") else f"f({code})", mode="eval").body
     except SyntaxError:
@@ -33,7 +33,12 @@ def _translated(code: str) -> str | None:
     return " ".join(words) if node.keywords and not node.args else None
 
 
-def _flag(name: str) -> str:
+def flag_of(name: str) -> str:
+    """The option of a Python name.
+
+    >>> flag_of("worst_latency"), flag_of("from_")
+    ('--worst-latency', '--from')
+    """
     return f"--{spelled(name).replace('_', '-')}"
 
 
@@ -45,5 +50,5 @@ def _word(node: ast.expr) -> str:
 def _option(node: ast.keyword) -> str:
     name, value = str(node.arg), ast.literal_eval(node.value)
     if isinstance(value, bool):
-        return _flag(name) if value else _flag(f"no_{name}")
-    return f"{_flag(name)} {shlex.quote(str(value))}"
+        return flag_of(name) if value else flag_of(f"no_{name}")
+    return f"{flag_of(name)} {shlex.quote(str(value))}"

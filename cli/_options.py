@@ -6,7 +6,7 @@ from typing import Any
 
 import typer
 
-from zeroshot.options import spelled
+from ._dialect import flag_of
 
 # Stored nets and scores lie beside the code that was cloned; no wheel has them.
 SOURCE = Path(__file__).resolve().parents[1]
@@ -24,12 +24,24 @@ def typed(ctx: typer.Context, names: Iterable[str]) -> list[str]:
     for name in names:
         source = ctx.get_parameter_source(name)
         if source is not None and source.name == "COMMANDLINE":
-            plain, value = spelled(name).replace("_", "-"), ctx.params[name]
+            value = ctx.params[name]
             if isinstance(value, bool):
-                out.append(f"--{plain}" if value else f"--no-{plain}")
+                out.append(flag_of(name) if value else flag_of(f"no_{name}"))
             else:
-                out += [f"--{plain}", str(value)]
+                out += [flag_of(name), str(value)]
     return out
+
+
+def check_folder(path: Path) -> None:
+    """Refuse a file to write that has no folder, before minutes are spent on it.
+
+    Raises:
+        UsageError: There is none.
+    """
+    from zeroshot.errors import UsageError
+
+    if not path.parent.is_dir():
+        raise UsageError(f"There is no folder {path.parent} for {path.name}.", "Make it, or name another.")
 
 
 def words(text: str) -> list[str]:

@@ -9,6 +9,7 @@ from zeroshot.errors import UsageError
 from zeroshot.searching.tune_options import TuneOptions
 
 from ._declared import takes
+from ._options import check_folder
 from ._output import aligned, emit, prose
 
 if TYPE_CHECKING:
@@ -44,8 +45,7 @@ def tune_space(
 def _check(plot: Path) -> None:
     if plot.suffix != ".png":
         raise UsageError(f"{plot} is no kind of plot.", "Name a file that ends in .png.")
-    if not plot.parent.is_dir():
-        raise UsageError(f"There is no folder {plot.parent} for {plot.name}.", "Make it, or name another.")
+    check_folder(plot)
 
 
 def _print(screen: "Console", found: "TunedSpace") -> None:

@@ -54,11 +54,6 @@ def field_of(littles: Nets, bigs: Nets, coupling: Coupling, terms: Terms, object
     return Field(littles, bigs, Boxes(tree(littles, LEAF), tree(bigs, 1), *known), _table(coupling, first, last), terms)
 
 
-def _nodes(nets: Nets) -> tuple[int, int]:
-    """The first node of the table that any net needs, and the one after the last."""
-    return int(nets.numbers[:, NODE].min()), int(nets.numbers[:, NODE].max()) + 4
-
-
 def nets(costs: NetCosts, accuracy: FloatArray) -> Nets:
     """A population as the search takes it."""
     mu, number = to_mu(accuracy), np.arange(len(costs))

@@ -13,6 +13,7 @@ from zeroshot.types import BoolArray, FloatArray, Int32Array, Int64Array
 NOWHERE = -1  # row of a net that meets the budgets neither alone nor in a pair, or that was not judged
 PATIENCE = 10  # rounds without a new net, after which a strategy has seen what it can reach
 FEW = 160  # candidates of a role; of fewer, layers alone may hold no two nets that make a pair
+LEAST_FLASH = 0.25  # share of the range of log flash that a limit leaves
 ALONE = 4  # candidates of a role for each single net beside them
 CHUNK = 10_000  # nets laid out at a time
 
@@ -91,9 +92,19 @@ class Archive:
         """What each net takes of what is short: (n, 3) float64, ms, bytes of flash, bytes of RAM."""
         return needs_of(self.costs, self.goal.roles.platform)
 
-    def limits(self, shares: FloatArray) -> FloatArray:
-        """Limits of what is short, at shares of the logarithmic range of what the nets take: (n, 3) -> (n, 3)."""
-        needs = self.needs()
+    def limits(self, latency: FloatArray, rng: np.random.Generator, least_flash: float = LEAST_FLASH) -> FloatArray:
+        """Limits of what is short, for nets of many sizes: at shares of the logarithmic range of what the nets take.
+
+        Args:
+            latency: (n,) float64, shares of the range of latency.
+            rng: Draws the shares of the range of flash; all of the memory is left.
+            least_flash: The least of these.
+
+        Returns:
+            (n, 3) float64, ms, bytes of flash, bytes of RAM.
+        """
+        n, needs = len(latency), self.needs()
+        shares = np.column_stack([latency, rng.uniform(least_flash, 1, n), np.ones(n)])
         low, high = np.log(needs.min(axis=0)), np.log(needs.max(axis=0))
         return np.asarray(np.exp(low + (high - low) * shares) * (1 + 1e-9), np.float64)
 

@@ -44,8 +44,7 @@ def flash(goal: Goal, rng: np.random.Generator) -> Candidates:
         best = archive.best(np.ones(len(archive.mu), np.bool_), PARENTS)
         net = space.mutate(archive.values[rng.choice(best, 1)], rng)[0]
         latency = (np.arange(RUNS) + rng.random(RUNS)) / RUNS
-        shares = np.column_stack([latency, rng.uniform(LEAST_FLASH, 1, RUNS), np.ones(RUNS)])
-        archive.add(_seen(Numbers(goal, net, weights), archive.limits(shares)))
+        archive.add(_seen(Numbers(goal, net, weights), archive.limits(latency, rng, LEAST_FLASH)))
     return archive.worthiest()
 
 

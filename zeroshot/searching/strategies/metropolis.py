@@ -13,7 +13,6 @@ from zeroshot.searching.strategies.goal import Goal
 
 CHAINS = 128
 HOT, COLD = 0.1, 0.004  # mu; nets of the zoo differ by 0.25
-LEAST_FLASH = 0.25  # of the flash that the dearest net takes
 
 
 def metropolis(goal: Goal, rng: np.random.Generator) -> Candidates:
@@ -23,8 +22,7 @@ def metropolis(goal: Goal, rng: np.random.Generator) -> Candidates:
     if not len(archive.mu):
         return archive.worthiest()
     needs = archive.needs()
-    share = np.column_stack([np.linspace(0, 1, CHAINS), rng.uniform(LEAST_FLASH, 1, CHAINS), np.ones(CHAINS)])
-    limits = archive.limits(share)
+    limits = archive.limits(np.linspace(0, 1, CHAINS), rng)
     # Each starts with the best net inside its limits; the smallest net is inside most.
     inside = (needs[:, None, :] <= limits).all(axis=2)
     at = np.where(inside, archive.mu[:, None], -np.inf).argmax(axis=0)

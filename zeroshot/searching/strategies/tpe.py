@@ -23,7 +23,6 @@ from zeroshot.types import FloatArray, Int32Array, Int64Array
 STUDIES = 8
 START, TOLD = 0.1, 8  # share of `scored` that is drawn; how many of these each study is told
 MUTANTS, TRIALS = 31, 1000  # of each net that is asked for, at least; trials at most, about
-LEAST_FLASH = 0.25  # share of the range of log flash that a limit leaves
 STAGES = 3  # column of a spec array
 OUTSIDE = -10.0  # worth of a net just outside its limits; every mu is more
 
@@ -42,10 +41,10 @@ def tpe(goal: Goal, rng: np.random.Generator) -> Candidates:
     archive.add(space.sample(min(int(START * goal.scored) + 1, archive.left), rng))
     if not len(archive.mu):
         return archive.worthiest()
-    shares = np.column_stack([np.linspace(0, 1, STUDIES), rng.uniform(LEAST_FLASH, 1, STUDIES), np.ones(STUDIES)])
+    limits = archive.limits(np.linspace(0, 1, STUDIES), rng)
     mutants = max(MUTANTS, archive.left // TRIALS)
     with quiet():  # a new study is announced, and the multivariate sampler called an experiment
-        learners = [Learner(archive, limits, rng) for limits in archive.limits(shares)]
+        learners = [Learner(archive, each, rng) for each in limits]
         for learner in learners:
             learner.begin(rng.choice(len(archive.mu), min(TOLD, len(archive.mu)), replace=False))
         while archive.left:
