@@ -101,6 +101,10 @@ FIGURES: dict[str, Callable[[], str]] = {
         for end, column in (("", "regret"), (".error", "its error"))
     },
     "calibrate.0.bias": Cell(CARRY, "First choices, and a few trainings", "no training", "its bias"),
+    **{
+        f"longer.{column}": Cell(CARRY, "Longer trainings", "nets of the journey, 20 epochs", column, 1)
+        for column in ("size", "macs")
+    },
     "spaces.nasbench201": Cell(CARRY, "How far predictions carry", NASBENCH, "size"),
     "spaces.nasbench201.macs": Cell(CARRY, "How far predictions carry", NASBENCH, "macs"),
     "bars.nets": Cell(TRUTH, "Anchored by N trainings", "0", "net's part alone"),

@@ -68,8 +68,8 @@ def print_result(screen: "Console", result: "SearchResult") -> None:
         prose(screen, f"note: {spoken(remark)}", "yellow")
     prose(
         screen,
-        f"{_where_from(result.trained)} Model {result.accuracy_model}, {config['cascade_model']}; ± is an 80 % "
-        f"interval. Costs are of {config['engine']} on {config['board']}.",
+        f"{_where_from(config['epochs'], result.trained)} Model {result.accuracy_model}, {config['cascade_model']}; "
+        f"± is an 80 % interval. Costs are of {config['engine']} on {config['board']}.",
     )
     probed = f"{result.n_probed} nets probed" if result.n_probed else "by static proxies alone"
     pairs = f"{result.n_pairs:,} pair{'s' if result.n_pairs != 1 else ''}"
@@ -205,13 +205,11 @@ def _print_trained(screen: "Console", rows: "Sequence[CalibrationNet]") -> None:
     screen.print()
 
 
-def _where_from(trained: "Sequence[CalibrationNet]") -> str:
+def _where_from(epochs: int, trained: "Sequence[CalibrationNet]") -> str:
+    expected = f"Accuracy is what is expected of {_epochs(epochs)} of training, not measured"
     if not trained:
-        return "Accuracy is expected, not measured: none of these nets was trained."
-    return (
-        f"Accuracy is expected, not measured, and is that after {_epochs(trained[0].epochs)}: anchored "
-        f"by {_nets(len(trained))} that were trained."
-    )
+        return f"{expected}: none of these nets was trained."
+    return f"{expected}: anchored by {_nets(len(trained))} that were trained for {_epochs(trained[0].epochs)}."
 
 
 def _nets(n: int) -> str:

@@ -145,10 +145,10 @@ def spelled(name: str) -> str:
     return name.removesuffix("_")
 
 
-def left_open(stage: type[Options], name: str) -> Any:  # noqa: ANN401 - a dataclass field
-    """An option of another class where None is its default there, or what is being resumed."""
+def left_open(stage: type[Options], name: str, said: str = "") -> Any:  # noqa: ANN401 - a dataclass field
+    """An option of another class where None is its default there, or what is being resumed, or what `said` tells."""
     declared, default = stage.declared()[name], getattr(stage, name)
-    shown = declared.shown or (name if default is True else str(default))
+    shown = said or declared.shown or (name if default is True else str(default))
     return dataclasses.field(default=None, metadata={KEY: dataclasses.replace(declared, shown=shown)})
 
 

@@ -153,7 +153,7 @@ class Bench:
     def of(setting: Setting, stored: Stored, nets: Iterable[str]) -> "Bench":
         """With these nets."""
         names, about = list(dict.fromkeys(nets)), next(iter(stored.nets.values())).about
-        costs, board, engine = costs_of(names, about["channels"], about["classes"])
+        costs, board, engine = costs_of(names, about["channels"], about["classes"], setting.board)
         return Bench(setting, stored, tuple(names), costs, platform(board, engine, about["classes"]))
 
     @cached_property

@@ -7,10 +7,9 @@ import numpy as np
 
 from benchmarks.journey.judging import FLOAT, INT8, MOST, Bench, Judged, Nets
 from benchmarks.journey.plan import Pick
-from benchmarks.journey.results import BY_HAND, FIRST_PAIR, MACS, PAIRS, RANDOM, SINGLE, Result, nets_of
-from benchmarks.journey.settings import BOARD, ENGINE, EPOCHS, FEWER, KIB
+from benchmarks.journey.results import BEFORE, BY_HAND, FIRST_PAIR, MACS, PAIRS, RANDOM, SINGLE, Result, nets_of
+from benchmarks.journey.settings import BOARD, COUNTED, ENGINE, EPOCHS, KIB, OTHERS, trained_as
 from benchmarks.script import table
-from benchmarks.tasks.data import TASKS
 from zeroshot.cascade.measure import Interval
 
 DASH, IN_FLOAT = "–", "\\*"
@@ -25,7 +24,7 @@ Lines = list[str]
 def report(found: Sequence[Result]) -> str:
     """The whole page."""
     planned, left = (sum(len(each) for each in of) for of in ([r.picks for r in found], [r.missing for r in found]))
-    epochs = ", ".join(f"{count} on {task}" for task, count in FEWER.items())
+    epochs = ", ".join(f"{count} on {task}" for task, count in OTHERS.items())
     lines = [
         "# What the search picks, trained", "",
         f"{len(found)} settings, each a task under budgets on the {BOARD} with {ENGINE}. Every net is trained in full "
@@ -91,6 +90,8 @@ def _flattery(found: Sequence[Result]) -> Lines:
     heads, rows = (FIRST_PAIR, SINGLE), []
     known: dict[str, list[float]] = {head: [] for head in heads}
     for each in found:
+        if all(pick.expected is None for pick in each.picks):
+            continue
         cells = []
         for head in heads:
             pick = next((pick for pick in each.picks if pick.role == head), None)
@@ -109,11 +110,15 @@ def _flattery(found: Sequence[Result]) -> Lines:
 
 
 def _setting(result: Result) -> Lines:
-    setting, task = result.setting, TASKS[result.setting.task]
+    setting, task = result.setting, trained_as(result.setting.task)
+    least = f"{setting.flash // KIB} KiB of flash, {setting.sram // KIB} KiB of SRAM, {setting.latency:g} ms expected"
+    if setting.board == COUNTED:
+        least = (
+            f"{setting.flash // KIB} KiB of weights and biases, {setting.sram // KIB} KiB of live tensors, image "
+            f"included, {setting.latency:g} M expected MACs, each counted as a nanosecond"
+        )
     lines = [
-        f"## {setting.name}", "",
-        f"{task.about}; {setting.flash // KIB} KiB of flash, {setting.sram // KIB} KiB of SRAM, expected latency "
-        f"{setting.latency:g} ms. {_picked(result)}", "",
+        f"## {setting.name}", "", f"{task.about}, {task.epochs} epochs; {least}. {_picked(result)}", "",
     ]  # fmt: skip
     if result.missing:
         roles = "; ".join(pick.role for pick in result.missing)
@@ -136,13 +141,14 @@ def _setting(result: Result) -> Lines:
 
 def _picked(result: Result) -> str:
     """By which search."""
-    strategy = next((pick.strategy for pick in result.picks if pick.role.startswith(PAIRS)), "")
-    if strategy:
-        return f"Pairs and single net are of a search with the strategy `{strategy}`, and else as it is by default."
-    return (
-        f"Pairs and single net are of an earlier search among {result.setting.nets:,} random nets of either role, by "
-        "expected accuracies for which the balance of work over resolutions did not count yet."
-    )
+    found = []
+    for role, words in ((PAIRS, "Pairs and single net"), (BEFORE, f"those called `{BEFORE.strip(', ')}`")):
+        pick = next((pick for pick in result.picks if pick.role.startswith(role)), None)
+        if pick is not None:
+            found.append(
+                f"{words} are of a search with the strategy `{pick.strategy}`, by the constants of {pick.constants}"
+            )
+    return "; ".join(found) + "." if found else ""
 
 
 def _table(result: Result, bench: Bench, shown: Sequence[tuple[Pick, Nets]], part: str) -> Lines:

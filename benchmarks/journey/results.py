@@ -10,7 +10,7 @@ from benchmarks.journey.settings import SETTINGS, Setting, hand_made
 from benchmarks.tasks.data import SHIFTED
 
 SINGLE, BY_HAND, RANDOM = "single", "by hand, ", "random pair"
-PAIRS, MACS = "pair ", "MACs "  # roles begin with these, or are these
+PAIRS, MACS, BEFORE = "pair ", "MACs ", "before, "  # roles begin with these, or are these
 FIRST_PAIR = f"{PAIRS}1"
 
 

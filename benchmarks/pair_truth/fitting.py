@@ -23,7 +23,8 @@ from benchmarks.pair_truth.predictors import (
 )
 from benchmarks.pair_truth.regroup import GROUPS
 from benchmarks.pair_truth.study import ENOUGH, FEW, STATIC, Sample
-from benchmarks.tasks.levels import LevelFit, TaskNets, cifar10_tasks, fit_level, steps_effect
+from benchmarks.tasks.levels import LevelFit, TaskNets, cifar10_tasks, fit_level
+from benchmarks.tasks.longer import fit_longer
 from zeroshot import constants
 from zeroshot.accuracy.model import AccuracyModel, KnownTask, believed, model_of
 from zeroshot.cascade.copula import Coupling, coupling_of
@@ -86,15 +87,17 @@ def fit(sample: Sample, curves: Curves, others: Sample | None = None, tasks: Seq
     if others is not None:
         inputs, mu = inputs.joined(others.inputs), np.concatenate([mu, others.mu])
         about += f", and {len(others)} other nets"
-    every = [*cifar10_tasks(sample), *tasks]
+    every, longer = [*cifar10_tasks(sample), *tasks], fit_longer()
     names = f"{len(every)} tasks, {len(every) - len(tasks)} of them CIFAR-10 and groupings of its classes"
+    names += f"; {len(longer.nets)} nets trained longer"
 
     def shipped(
         name: str, features: tuple[str, ...], proxies: tuple[str, ...], fused: tuple[str, ...]
     ) -> AccuracyModel:
         model = fit_model(inputs, np.arange(len(mu)), mu, features, proxies, fused, TRUST)
         alone = judge(cross_validate(blend(features, proxies, fused, TRUST), inputs, mu), mu)
-        model = with_tasks(model, fit_level(every, model, steps_effect()))
+        model = replace(model, longer=longer.terms, steps=every[0].traits.steps, sd_longer=longer.sd)
+        model = with_tasks(model, fit_level(every, model, longer.steps))
         return replace(model, name=name, sd_net=alone.rmse, source=f"non-negative ridge through {about}; {names}")
 
     static = shipped(f"zoo-{len(mu)}-static", UNPROBED_SIZED, (), STATIC)
@@ -153,13 +156,13 @@ def to_text(found: Constants, zoo_sha256: str, date: str, draft: bool) -> str:
 
 
 def _model_lines(part: str, model: AccuracyModel, mark: str) -> list[str]:
-    numbers = ("intercept", "trust", "sd_net", "sd_task", "sd_slope")
+    numbers = ("intercept", "trust", "steps", "sd_net", "sd_longer", "sd_task", "sd_slope")
     lines = [
         f"[accuracy.{part}]", *_pairs({"name": model.name + mark, "source": model.source}),
         *_pairs({key: _short(getattr(model, key)) for key in numbers}),
     ]  # fmt: skip
     lines += ["", f"[accuracy.{part}.level]", *_pairs({key: _short(value) for key, value in vars(model.level).items()})]
-    for kind, parts in (("terms", model.terms), ("evidence", model.evidence)):
+    for kind, parts in (("terms", model.terms), ("evidence", model.evidence), ("longer", model.longer)):
         for each in parts:
             values = {k: v if isinstance(v, str | bool) else _short(v) for k, v in vars(each).items()}
             lines += ["", f"[[accuracy.{part}.{kind}]]", *_pairs(values)]

@@ -38,7 +38,8 @@ LOGARITHMIC = ("grad_norm", "snip", "swap")
 # By it the readout is no evidence of its own (.79 where it is defined on NAS-Bench-201, .89 without) but one of the
 # fused ranks (.90), and params is none of them (.89 with it). The same rule sets the trust in these ranks: errors alone
 # would call for half of it, but it is the order that counts. `benchmarks.tasks` prints all of that.
-SIZED = ("log_balanced_macs", "log_params", "log_stem_outputs", "log_narrowest", "log_side", "log_field")
+SIZED = ("log_balanced_macs", "log_params", "log_stem_outputs", "log_narrowest", "log_segment_macs",
+         "log_side", "log_field")  # fmt: skip
 UNPROBED_SIZED = (*SIZED, "log_outputs")
 TELLING = ("swap", "az_trainability")
 TRUST = 0.3
@@ -153,7 +154,8 @@ def model_of_ridge(
     terms = tuple(
         Term(name, float(c), float(s), float(w)) for name, c, s, w in columns[: len(features)] if abs(w) > NOTHING
     )
-    shared = {key: getattr(SHIPPED_STATIC, key) for key in ("level", "sd_net", "sd_task", "sd_slope")}
+    kept = ("level", "longer", "steps", "sd_net", "sd_longer", "sd_task", "sd_slope")
+    shared = {key: getattr(SHIPPED_STATIC, key) for key in kept}
     line = AccuracyModel(name="fit", source="", intercept=fit.intercept, terms=terms, trust=trust, **shared)
     own = size(inputs.known, line)
     evidence, stretch = [], 1.0

@@ -12,7 +12,9 @@ from benchmarks.pair_truth.run import FOLDER, learn
 from benchmarks.script import RESULTS, Arguments, exit_code, parser
 from benchmarks.tasks import calibrating, halving
 from benchmarks.tasks import report as show
-from benchmarks.tasks.levels import CIFAR10, read_task, steps_effect
+from benchmarks.tasks.levels import CIFAR10, read_task
+from benchmarks.tasks.longer import chapter as longer_chapter
+from benchmarks.tasks.longer import fit_longer
 from benchmarks.tasks.nasbench201 import load_cells
 from benchmarks.tasks.traits import read_traits
 from benchmarks.tasks.when_report import chapter
@@ -28,22 +30,23 @@ def main(arguments: Arguments = None) -> None:
     learnt = learn(FOLDER / "zoo", fitted=False)
     found = show.spaces(learnt.calibration, learnt.held, learnt.others, load_cells())
     own = [task for task in learnt.tasks if task.weight == 1 and task.name != CIFAR10]
-    judged = [show.judge_task(task, learnt.tasks, PROBED, steps_effect()) for task in own]
+    judged = [show.judge_task(task, learnt.tasks, PROBED, fit_longer().steps) for task in own]
     groups = [
-        show.judge_task(task, learnt.tasks, PROBED, steps_effect()) for task in learnt.tasks if task.weight < 1
+        show.judge_task(task, learnt.tasks, PROBED, fit_longer().steps) for task in learnt.tasks if task.weight < 1
     ]  # fmt: skip
     whole = PROBED.on(read_traits()[CIFAR10])
     on_cifar10 = [
         calibrating.world(name, sample, whole)
         for name, sample in (("zoo, held-out half", learnt.held), ("other nets", learnt.others))
     ]
-    worlds = [*on_cifar10, *calibrating.worlds(own, learnt.tasks, PROBED, steps_effect())]
+    worlds = [*on_cifar10, *calibrating.worlds(own, learnt.tasks, PROBED, fit_longer().steps)]
     lines = [
         "# How far predictions carry", "",
         "Signed Spearman correlations of accuracy with the size that a search gives nets, and with single proxies. "
         "What the size is made of was chosen by the worse of two populations, the zoo's calibration half "
-        "(cross-validated) and NAS-Bench-201; the receptive field and the balance of the work came in with the other "
-        "nets in view, and the way in which the readout counts was decided with all of this page in view.", "",
+        "(cross-validated) and NAS-Bench-201; the receptive field, the balance of the work, its segments and the "
+        "fewest channels came in with the other nets and picks of searches in view, and the way in which the readout "
+        "counts was decided with all of this page in view.", "",
         *show.space_table(found, ("size", *show.ALONE)),
         "## Other choices", "",
         f"The size as shipped, with a trust of {TRUST} in the fused ranks, and what else could have been taken.", "",
@@ -57,6 +60,7 @@ def main(arguments: Arguments = None) -> None:
         *show.task_table(judged),
         f"Inside the 80 % bars are {100 * show.pooled(judged):.0f} % of all nets of these tasks, at least "
         f"{100 * min(each.covered for each in judged):.0f} % in each.", "",
+        *longer_chapter(),
         "## CIFAR-10's classes in groups", "",
         "From the answers of the zoo's calibration nets, on which the size was fitted: levels and bars say something, "
         "ranks do not.", "",

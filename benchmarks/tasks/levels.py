@@ -9,11 +9,11 @@ from scipy.special import ndtri
 
 from benchmarks.pair_truth.regroup import GROUPS
 from benchmarks.pair_truth.study import Sample, load_sample, regrouped
-from benchmarks.tasks.data import LONG, SHIFTED, TASKS
+from benchmarks.tasks.data import SHIFTED, TASKS
 from benchmarks.tasks.plan import HERE
 from benchmarks.tasks.scores import folder_of
 from benchmarks.tasks.traits import read_traits
-from zeroshot.accuracy.model import AccuracyModel, Level, believed, growth
+from zeroshot.accuracy.model import AccuracyModel, Level, believed, growth, tenfolds
 from zeroshot.accuracy.task import TaskTraits
 from zeroshot.bench import pair_truth
 from zeroshot.bench.pair_truth import Zoo
@@ -76,7 +76,8 @@ class TaskNets:
 
     def sizes(self, model: AccuracyModel) -> FloatArray:
         """Of its nets as a search sees them, (n,) mu."""
-        return believed(self.sample.inputs.fused(), self.sample.inputs.everything, model)
+        its = replace(model, tenfolds=tenfolds(self.traits, model))
+        return believed(self.sample.inputs.fused(), self.sample.inputs.everything, its)
 
 
 def read_task(name: str, zoo: Path = ZOO) -> TaskNets:
@@ -193,23 +194,3 @@ def _ridge(x: FloatArray, y: FloatArray, weight: FloatArray) -> list[float]:
     inside = np.linalg.solve(z.T @ (share[:, None] * z) + PENALTY * np.eye(x.shape[1]), z.T @ (share * (y - mean)))
     slopes = inside / scale
     return [float(mean - centre @ slopes), *slopes.tolist()]
-
-
-def steps_effect() -> float:
-    """What ten times as many steps add to mu on CIFAR-10, from nets that were trained for 5 and for 40 epochs.
-
-    0 as long as fewer than `FEWEST` were: small nets come first, and gain less than others.
-
-    Raises:
-        RunError: A file is missing or damaged.
-    """
-    if len(list((ZOO / LONG.name).glob("*-s0.json"))) < FEWEST:
-        return 0.0
-    long = pair_truth.load(ZOO / LONG.name)
-    short = {
-        net.net: net.test_accuracy
-        for folder in (HERE.parent / "pair_truth" / "zoo", ZOO / CIFAR10)
-        for net in pair_truth.load(folder).chosen().nets
-    }
-    gained = [ndtri(net.test_accuracy) - ndtri(short[net.net]) for net in long.nets]
-    return float(np.mean(gained) / np.log10(LONG.epochs / TASKS[CIFAR10].epochs))

@@ -24,6 +24,7 @@ from zeroshot.accuracy.model import (
     Term,
     believed,
     expected_accuracy,
+    gained,
     growth,
     likest,
     matched,
@@ -45,7 +46,7 @@ LEVEL = Level(base=0.3, anchor=0.9, images=0.2, steps=0.25, factor=0.8, factor_i
 # One feature, and full trust in the ranks.
 MODEL = AccuracyModel(
     name="mine", source="made up", intercept=0.5, terms=(Term("log_macs", 6.0, 1.0, 0.4),), trust=1.0, level=LEVEL,
-    sd_net=0.2, sd_task=0.15, sd_slope=0.2,
+    steps=10_000, sd_net=0.2, sd_longer=0.15, sd_task=0.15, sd_slope=0.2,
 )  # fmt: skip
 TASK = TaskTraits(anchor=0.6, images=10_000, steps=10_000)
 
@@ -121,9 +122,9 @@ def test_the_level_of_a_task_by_hand():
     level = 0.3 + 0.9 * NORMAL.inv_cdf(0.7) - 0.2 + 0.25
     assert found.intercept == pytest.approx(level)
     assert found.terms[0].weight == pytest.approx(0.5 * 0.4)
-    assert found.sd_task == pytest.approx(0.15 * (1 + level**2 / 2))
+    assert found.sd_task == pytest.approx(0.15 * (1 + 0.75 * level**2))
     assert found.counted == 50
-    assert (found.sd_net, found.trust) == (MODEL.sd_net, MODEL.trust)
+    assert (found.sd_net, found.trust) == (math.hypot(0.2, 0.15), MODEL.trust)
 
 
 def test_a_task_that_cannot_be_read_is_expected_at_guessing():
@@ -238,6 +239,40 @@ def test_a_logarithm_is_taken_where_it_is_asked_for():
     assert size(inputs, replace(MODEL, evidence=(each,))).tolist() == pytest.approx([-0.2, 0.2, 0.0])
 
 
+LONGER = replace(MODEL, longer=(Term("log_side", 4.0, 1.0, 0.1),))
+SIDES = {"log_macs": np.array([6.0, 6.0, 7.0]), "log_side": np.array([4.0, 6.0, 5.0])}
+
+
+def test_a_longer_training_adds_to_all_and_more_to_some():
+    """Ten times as many steps as those of the fit: .25 to the level, .1 more for each doubling of the side, by hand."""
+    short, long = (LONGER.on(replace(TASK, steps=steps)) for steps in (10_000, 100_000))
+    assert (short.tenfolds, long.tenfolds) == (0, 1)
+    stretch = LEVEL.stretch(TASK)
+    assert size(SIDES, short).tolist() == pytest.approx([0, 0, 0.4 * stretch])
+    assert size(SIDES, long).tolist() == pytest.approx([0, 0.2 * stretch, (0.4 + 0.1) * stretch])
+    assert long.intercept - short.intercept == pytest.approx(0.25)
+    assert long.sd_net == pytest.approx(math.hypot(0.2, 0.15))
+    added = gained(SIDES, short, 10)
+    assert added.tolist() == pytest.approx((long.intercept + size(SIDES, long) - short.intercept
+                                            - size(SIDES, short)).tolist())  # fmt: skip
+    assert gained(SIDES, short, 1).tolist() == [0, 0, 0]
+
+
+def test_a_shorter_training_than_those_of_the_fit_keeps_their_order():
+    """On a thousand images, say: that nets gain from steps was measured beyond those of the fit alone."""
+    few = LONGER.on(replace(TASK, steps=100))
+    assert few.tenfolds == 0
+    assert size(SIDES, few).tolist() == size(SIDES, LONGER.on(TASK)).tolist()
+    assert few.intercept == pytest.approx(LONGER.on(TASK).intercept - 2 * 0.25)
+
+
+def test_what_is_far_out_is_doubted_more_in_longer_trainings():
+    far = {"log_macs": np.array([6.0]), "log_side": np.array([4.0 + FARTHEST + 2])}
+    doubts = [net_sd(far, LONGER.on(replace(TASK, steps=steps)))[0] for steps in (10_000, 100_000)]
+    stretch = LEVEL.stretch(TASK)
+    assert doubts == pytest.approx([0.2, math.sqrt(0.2**2 + 0.15**2 + (2 * 0.1 * stretch) ** 2)])
+
+
 def test_evidence_is_kept_within_its_far_end():
     readout = np.zeros(100)
     readout[0] = 1e6
@@ -274,9 +309,11 @@ def test_the_shipped_models_are_those_of_the_file():
     for part, model in (("static", STATIC), ("probed", PROBED)):
         terms = tuple(Term(**term) for term in values[part]["terms"])
         evidence = tuple(Evidence(**each) for each in values[part].get("evidence", ()))
+        longer = tuple(Term(**term) for term in values[part]["longer"])
         level = Level(**values[part]["level"])
-        unknown = {"counted": 0, "guessed": 0.0}
-        assert vars(model) == {**values[part], "terms": terms, "evidence": evidence, "level": level, **unknown}
+        unknown = {"counted": 0, "guessed": 0.0, "tenfolds": 0.0}
+        given = {"terms": terms, "evidence": evidence, "longer": longer, "level": level}
+        assert vars(model) == {**values[part], **given, **unknown}
         assert model_of(values[part]) == model
     nets = PROBED.name.removeprefix("zoo-")
     assert STATIC.name == f"zoo-{nets}-static"
@@ -295,7 +332,7 @@ def test_the_tasks_of_the_fit_are_known():
 
 def test_no_weight_of_a_feature_is_negative():
     """More layers and channels never make a net smaller by themselves."""
-    assert all(term.weight >= 0 for model in (STATIC, PROBED) for term in model.terms)
+    assert all(term.weight >= 0 for model in (STATIC, PROBED) for term in (*model.terms, *model.longer))
 
 
 def test_the_shipped_evidence_is_used_where_it_is_there():
@@ -304,7 +341,7 @@ def test_the_shipped_evidence_is_used_where_it_is_there():
     assert its == ["swap", "az_trainability"]
     assert prior_for(["zico", *its]) is PROBED
     assert prior_for(["zico"]) is STATIC
-    assert set(PROBED.inputs) == {term.feature for term in PROBED.terms} | set(its)
+    assert set(PROBED.inputs) == {term.feature for term in (*PROBED.terms, *PROBED.longer)} | set(its)
 
 
 EVIDENCE = {"proxy": "zico", "logarithm": False, "slope": 1, "scale": 1, "weight": 1}
@@ -326,6 +363,11 @@ BROKEN = {
         {"evidence": [{"proxy": "zico", "logarithm": False, "slope": 1, "scale": 1, "weight": math.nan}]},
         "finite",
     ),
+    "what longer trainings add": (
+        {"longer": [{"feature": "log_mac", "centre": 0, "scale": 1, "weight": 1}]},
+        "log_mac",
+    ),
+    "no steps": ({"steps": 0}, "positive"),
     "level cut short": ({"level": {"base": 1.0}}, "anchor"),
     "scale": ({"terms": [{"feature": "log_macs", "centre": 0, "scale": 0, "weight": 1}]}, "positive"),
 }

@@ -15,7 +15,7 @@ from zeroshot.errors import UsageError
 
 MODEL = AccuracyModel(
     name="mine", source="made up", intercept=0.5, terms=(Term("log_macs", 6.0, 1.0, 0.4),), trust=0.0,
-    level=Level(base=0.0, anchor=1.0, images=0.0, steps=0.0, factor=1.0, factor_images=0.0),
+    level=Level(base=0.0, anchor=1.0, images=0.0, steps=0.0, factor=1.0, factor_images=0.0), steps=1755, sd_longer=0.1,
     sd_net=0.1, sd_task=0.3, sd_slope=0.2,
 )  # fmt: skip
 

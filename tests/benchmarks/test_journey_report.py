@@ -10,7 +10,7 @@ from benchmarks.journey.judging import FLOAT, INT8, MOST, Bench, Judged, read_ta
 from benchmarks.journey.plan import Pick, read_plan
 from benchmarks.journey.report import report
 from benchmarks.journey.results import results
-from benchmarks.journey.settings import SETTINGS, costs_of, hand_made
+from benchmarks.journey.settings import COUNTED, SETTINGS, costs_of, hand_made
 from zeroshot.cost.boards import load_board
 from zeroshot.cost.engines import load_engine
 from zeroshot.cost.latency import policy_ms
@@ -184,7 +184,19 @@ def test_a_whole_zoo_leaves_nothing_open(tmp_path, capsys):
 
 
 def test_a_setting_says_which_search_picked():
-    evolved = Pick(NAME, "pair 1", LITTLE, BIG, strategy="evolution")
-    for pick, words in ((evolved, "with the strategy `evolution`"), (PAIR, "an earlier search among 10,000 random")):
-        (found,) = results([pick], Path("nowhere"))
-        assert words in report([found])
+    now = Pick(NAME, "pair 1", LITTLE, BIG, strategy="evolution", constants="2026-02-02")
+    before = Pick(NAME, "before, pair 1", LITTLE, BIG, strategy="random", constants="2026-01-01")
+    text = report(results([now, before], Path("nowhere")))
+    assert "with the strategy `evolution`, by the constants of 2026-02-02; those called `before`" in text
+    assert "with the strategy `random`, by the constants of 2026-01-01" in text
+
+
+def test_operations_are_counted_where_the_budget_is_of_them():
+    """By hand: 27 x 8 x 64 of the stem; 9 x 8 and 8 x 16 on 16 maps of a depthwise-separable block; 160 of the head."""
+    costs, _, _ = costs_of([LITTLE], 3, 10, COUNTED)
+    macs = 27 * 8 * 64 + (9 * 8 + 8 * 16) * 16 + 16 * 10
+    assert costs.macs.tolist() == [macs]
+    assert costs.latency == pytest.approx([macs / 1e6])
+    assert costs.flash.tolist() == [27 * 8 + 9 * 8 + 8 * 16 + 160 + 4 * (8 + 8 + 16 + 10)]
+    assert costs.persistent.tolist() == [0]
+    assert costs.arena.tolist() == [16 * 16 * 3 + 8 * 8 * 8]

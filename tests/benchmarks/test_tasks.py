@@ -91,7 +91,8 @@ def test_features_of_cells_are_those_of_their_layers(cell):
     found = features(table)
     balanced = (nasbench201.stage_macs(live)[0] ** 0.25).sum() ** 4
     assert np.log10(balanced) == pytest.approx(found["log_balanced_macs"][0])
-    assert min(np.log2(nasbench201.fields(live)[0]), 0) == pytest.approx(found["log_field"][0])
+    assert min(np.log2(nasbench201.fields(live)[0]), np.log2(0.75)) == pytest.approx(found["log_field"][0])
+    assert nasbench201.segment_macs(live)[0] == pytest.approx(found["log_segment_macs"][0])
 
 
 def test_every_stored_net_has_scores_and_every_task_traits():

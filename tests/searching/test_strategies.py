@@ -71,7 +71,7 @@ def found(name, seed=0, **changed):
 
 def best_pair(candidates, budgets=BUDGETS):
     known = goal()
-    accuracy = known.accuracy(judge(candidates.values).mu)
+    accuracy = known.accuracy(known.cautious(judge(candidates.values)))
     littles, bigs = candidates.littles, candidates.bigs
     ranking = rank_pairs(
         candidates.costs.take(littles), accuracy[littles], candidates.costs.take(bigs), accuracy[bigs], PLATFORM,

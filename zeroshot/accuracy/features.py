@@ -1,8 +1,8 @@
 """What a net's layers say about its accuracy before anything is built: a few numbers that depend on that net alone.
 
 Unlike ranks they mean the same in every population, so a line that was fitted to some nets holds for others. None of
-them falls where a layer is added to the end of a net or made wider, all else equal, but `log_narrowest`, by a layer
-that is narrower than all before it.
+them falls where a layer is added to the end of a net or made wider, all else equal, but `log_narrowest` and
+`log_segment_macs`, by a layer that is narrower or, without a shortcut, cheaper than those before it.
 """
 
 from collections.abc import Callable
@@ -15,17 +15,24 @@ from zeroshot.cost.counts import layer_macs, layer_outputs, layer_weights, macs,
 from zeroshot.net import (
     ADD,
     AVGPOOL,
+    CONV,
+    DEPTHWISE,
     HEIGHT,
     KERNEL_H,
     LINEAR,
+    NO_TENSOR,
     OP,
     OUT_HEIGHT,
     OUT_WIDTH,
+    POINTWISE,
     RESIDUAL,
     SOURCE,
     LayerTable,
 )
 from zeroshot.types import FloatArray
+
+ENOUGH = 0.75  # of the image's side
+MOST = 2**20  # channels: of a net without a convolution
 
 
 def log_macs(table: LayerTable) -> FloatArray:
@@ -49,12 +56,21 @@ def log_stem_outputs(table: LayerTable) -> FloatArray:
 
 
 def log_narrowest(table: LayerTable) -> FloatArray:
-    """log2 of the activations of the smallest map before the global pooling: what every answer has to pass through."""
-    before = ~np.isin(table.column("op"), (AVGPOOL, LINEAR))
-    outputs = np.where(before, layer_outputs(table), np.iinfo(np.int64).max)
+    """log2 of the fewest channels of any convolution: what every answer has to pass through."""
+    channels = np.where(np.isin(table.column("op"), (CONV, DEPTHWISE, POINTWISE)), table.column("out_channels"), MOST)
     if not len(table):
         return np.zeros(0)
-    return np.asarray(np.log2(np.minimum.reduceat(outputs, table.ptr[:-1])), np.float64)
+    return np.asarray(np.log2(np.minimum.reduceat(channels, table.ptr[:-1])), np.float64)
+
+
+def log_segment_macs(table: LayerTable) -> FloatArray:
+    """Mean log10 of the multiply-accumulates of a net's segments, those of depthwise layers and of the head left out.
+
+    A segment lies between two tensors that every path passes: a layer, or whatever a shortcut spans. Whatever a net
+    knows of an image has to pass through each of them, so one that is much cheaper than the others holds them back;
+    beside a shortcut a cheap layer holds nothing back.
+    """
+    return np.asarray(_segments(table.rows, table.ptr, layer_macs(table)), np.float64)
 
 
 def log_balanced_macs(table: LayerTable) -> FloatArray:
@@ -68,13 +84,15 @@ def log_balanced_macs(table: LayerTable) -> FloatArray:
 
 
 def log_field(table: LayerTable) -> FloatArray:
-    """log2 of the receptive field of the last map over the image's side, at most 0: what an answer can see of it.
+    """log2 of the receptive field of the last map over the image's side: what an answer can see of it.
+
+    At most that of `ENOUGH`: beyond three quarters of the side, more was worth nothing to the nets of the fit.
 
     The longest path counts, (kernel - 1) times the pixels between two positions a layer (Araujo et al., Distill 2019);
     the global pooling, which sees everything but in no order, does not.
     """
     found = _fields(table.rows, table.ptr)
-    return np.asarray(np.minimum(np.log2(found), 0.0), np.float64)
+    return np.asarray(np.minimum(np.log2(found), np.log2(ENOUGH)), np.float64)
 
 
 def log_side(table: LayerTable) -> FloatArray:
@@ -107,6 +125,29 @@ def _balanced(rows, ptr, done):  # type: ignore[no-untyped-def]  # noqa: ANN001,
 
 
 @numba.njit(cache=True)
+def _segments(rows, ptr, done):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+    """Mean log10 of the work of each net's segments, (n_nets,) float64; 0 where there are none."""
+    out = np.zeros(len(ptr) - 1)
+    for net in range(len(ptr) - 1):
+        layers, work = rows[ptr[net] : ptr[net + 1]], done[ptr[net] : ptr[net + 1]]
+        needed = np.full(len(layers) + 1, len(layers))  # the first tensor that this layer or a later one reads
+        for i in range(len(layers) - 1, -1, -1):
+            needed[i] = min(needed[i + 1], layers[i, SOURCE])
+            if layers[i, RESIDUAL] != NO_TENSOR:
+                needed[i] = min(needed[i], layers[i, RESIDUAL])
+        inside, count, total = 0.0, 0, 0.0
+        for i in range(len(layers)):
+            if layers[i, OP] == CONV or layers[i, OP] == POINTWISE:
+                inside += work[i]
+            if needed[i + 1] >= i and inside > 0:  # all paths meet in what this layer writes
+                total += np.log10(inside)
+                count, inside = count + 1, 0.0
+        if count > 0:
+            out[net] = total / count
+    return out
+
+
+@numba.njit(cache=True)
 def _fields(rows, ptr):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
     """Receptive field of each net's last map over its input's height, (n_nets,) float64."""
     out = np.ones(len(ptr) - 1)
@@ -130,8 +171,8 @@ def _fields(rows, ptr):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
 FEATURES: dict[str, Callable[[LayerTable], FloatArray]] = {
     feature.__name__: feature
     for feature in (
-        log_macs, log_params, log_outputs, log_stem_outputs, log_narrowest, log_balanced_macs, log_field, log_side,
-        log_depth,
+        log_macs, log_params, log_outputs, log_stem_outputs, log_narrowest, log_segment_macs, log_balanced_macs,
+        log_field, log_side, log_depth,
     )
 }  # fmt: skip
 

@@ -9,7 +9,8 @@ No net of the population was trained, so the expectation is a prior, and is name
 3. The fused proxies give an order. The net of fused rank i is matched to the i-th smallest size of its population
    (quantile matching): the proxies decide who is better, the sizes how far the population reaches. `trust` says how
    much of this replaces a net's own size.
-4. A task has a level and a factor on sizes, from its `TaskTraits`, which need no training.
+4. A task has a level and a factor on sizes, from its `TaskTraits`, which need no training. More steps of training than
+   those of the fit add to the level, and more to nets that can still learn: those that write many activations.
 5. Where the images say nothing that the task's anchor could read, nothing is expected of any net but guessing, with
    a bar that reaches far up.
 6. What lies outside the range of the fit is not cut off: it widens that net's error bar.
@@ -132,13 +133,17 @@ class AccuracyModel:
         intercept: mu of size 0; as shipped, on the task of the fit.
         terms: What a net's size is the sum of.
         evidence: Probed scores that are added to it.
+        longer: What ten times as many steps of training add to it beyond what they add to every net.
         trust: In the fused ranks, 0 to 1.
         level: How another task differs.
+        steps: Of the trainings of the fit.
         sd_net: Standard deviation of a net around the line, mu.
+        sd_longer: Standard deviation of what ten times as many steps add to a net, around `longer`, mu.
         sd_task: Standard deviation that all nets of a task share, mu; as shipped, to be multiplied by `growth`.
         sd_slope: Standard deviation, between tasks, of the factor on sizes, as a share of it.
         counted: Images on which accuracies are measured; 0 for so many that counting has no noise.
         guessed: Accuracy of always answering the commonest class: nothing is expected below it.
+        tenfolds: As the function; as shipped 0, the training of the fit.
     """
 
     name: str
@@ -146,18 +151,22 @@ class AccuracyModel:
     intercept: Finite
     terms: tuple[Term, ...]
     evidence: tuple[Evidence, ...] = ()
+    longer: tuple[Term, ...] = ()
     trust: Share
     level: Level
+    steps: Positive
     sd_net: Positive
+    sd_longer: Positive
     sd_task: Positive
     sd_slope: Positive
     counted: int = 0
     guessed: float = 0.0
+    tenfolds: float = 0.0
 
     @property
     def inputs(self) -> tuple[str, ...]:
         """Features and proxies that it must be given."""
-        return (*(term.feature for term in self.terms), *(each.proxy for each in self.evidence))
+        return (*(term.feature for term in (*self.terms, *self.longer)), *(each.proxy for each in self.evidence))
 
     def on(self, task: TaskTraits) -> "AccuracyModel":
         """The model for a task."""
@@ -165,15 +174,18 @@ class AccuracyModel:
         sd_task = float(np.hypot(self.sd_task * growth(level), self.level.anchor * task.doubt))
         if not task.read:
             level, stretch, sd_task = float(ndtri(task.guessed)) - UNREAD, FLATTEST, UNREAD_SD
+        longer = tenfolds(task, self)
         return replace(
-            self.stretched(stretch), intercept=level, sd_task=sd_task, counted=task.counted, guessed=task.guessed
-        )
+            self.stretched(stretch), intercept=level, sd_task=sd_task, counted=task.counted, guessed=task.guessed,
+            tenfolds=longer, sd_net=float(np.hypot(self.sd_net, longer * self.sd_longer)),
+        )  # fmt: skip
 
     def stretched(self, factor: float) -> "AccuracyModel":
         """The model under which every size is so many times as large."""
         return replace(
             self,
             terms=tuple(replace(term, weight=float(factor * term.weight)) for term in self.terms),
+            longer=tuple(replace(term, weight=float(factor * term.weight)) for term in self.longer),
             evidence=tuple(replace(e, weight=float(factor * e.weight), slope=float(e.slope / factor))
                            for e in self.evidence),
         )  # fmt: skip
@@ -190,7 +202,7 @@ def model_of(values: Mapping[str, Any], where: str = FILE) -> AccuracyModel:
         UsageError: A constant is missing, unknown, no finite number or out of range, or a feature is unknown.
     """
     model = read_as(AccuracyModel, values, where, RESTORE)
-    for term in model.terms:
+    for term in (*model.terms, *model.longer):
         if term.feature not in FEATURES:
             raise unknown("feature", term.feature, FEATURES, f"In {where}.")
     return model
@@ -233,12 +245,21 @@ def likest(task: TaskTraits) -> tuple[KnownTask, float]:
     return known, known.distance(task)
 
 
+def tenfolds(task: TaskTraits, model: AccuracyModel) -> float:
+    """log10 of how many times as many steps a task's training has as those of the fit.
+
+    Never below 0: in shorter ones, of tasks with few images, nets keep the order of the fit.
+    """
+    return max(float(np.log10(task.steps / model.steps)), 0.0)
+
+
 def growth(level: float) -> float:
     """What the spread of tasks around their expected level is multiplied by: it grows where accuracies are high.
 
-    Half the square is likeliest, of errors of eleven tasks with levels from -0.2 to 2.9, each predicted by the others.
+    Three quarters of the square are likeliest, of errors of eleven tasks with levels from -0.2 to 2.9, each predicted
+    by the others.
     """
-    return float(1 + level**2 / 2)
+    return float(1 + 0.75 * level**2)
 
 
 def size(known: Mapping[str, FloatArray], model: AccuracyModel) -> FloatArray:
@@ -252,9 +273,8 @@ def size(known: Mapping[str, FloatArray], model: AccuracyModel) -> FloatArray:
     Returns:
         (n_nets,) float64, mu.
     """
-    parts = [term.weight * (known[term.feature] - term.centre) / term.scale for term in model.terms]
-    own = np.asarray(np.sum(parts, axis=0), np.float64)
-    total = own
+    own = _summed(known, model.terms)
+    total = own + model.tenfolds * _summed(known, model.longer)
     for each in model.evidence:
         beyond = each.score(known[each.proxy]) - each.slope * own
         defined = np.isfinite(beyond)
@@ -262,6 +282,22 @@ def size(known: Mapping[str, FloatArray], model: AccuracyModel) -> FloatArray:
             steps = np.clip((beyond - beyond[defined].mean()) / each.scale, -FARTHEST, FARTHEST)
             total = total + each.weight * np.where(defined, steps, 0.0)
     return total
+
+
+def gained(known: Mapping[str, FloatArray], model: AccuracyModel, times: float) -> FloatArray:
+    """What so many times as many steps of training add to each net, (n_nets,) float64, mu.
+
+    Args:
+        known: As `size`.
+        model: The constants for the task.
+        times: 1 or more.
+    """
+    return np.asarray((model.level.steps + _summed(known, model.longer)) * np.log10(times), np.float64)
+
+
+def _summed(known: Mapping[str, FloatArray], terms: tuple[Term, ...]) -> FloatArray:
+    parts = [term.weight * (known[term.feature] - term.centre) / term.scale for term in terms]
+    return np.asarray(np.sum(parts, axis=0), np.float64)
 
 
 def net_sd(known: Mapping[str, FloatArray], model: AccuracyModel) -> FloatArray:
@@ -276,9 +312,10 @@ def net_sd(known: Mapping[str, FloatArray], model: AccuracyModel) -> FloatArray:
     Returns:
         (n_nets,) float64, mu.
     """
+    longer = [replace(term, weight=model.tenfolds * term.weight) for term in model.longer]
     far = [
         abs(term.weight) * np.maximum(np.abs(known[term.feature] - term.centre) / term.scale - FARTHEST, 0.0)
-        for term in model.terms
+        for term in (*model.terms, *longer)
     ]
     return np.asarray(np.hypot(model.sd_net, np.sum(far, axis=0)), np.float64)
 

@@ -1,7 +1,7 @@
 """The short trainings that anchor a search's accuracies on its own task: how many, how long, and what they measure."""
 
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import cached_property
@@ -12,7 +12,7 @@ import numpy as np
 from scipy.special import ndtr, ndtri
 
 from zeroshot.accuracy.calibration import ROUND
-from zeroshot.accuracy.model import UNLIKE, Level
+from zeroshot.accuracy.model import STATIC, UNLIKE
 from zeroshot.accuracy.task import class_weights
 from zeroshot.data import Dataset
 from zeroshot.errors import call
@@ -23,9 +23,6 @@ from zeroshot.training.side_by_side import processes, train_all
 from zeroshot.training.train_net import job_of, load_net
 from zeroshot.types import FloatArray, Int64Array, Progress
 
-# Steps of gradient descent that the nets had which the shipped constants stand on: 5 epochs of 45,000 images by 128.
-# Small data get as many epochs as that takes, though not more than a full training has.
-STEPS = 1755
 FEWEST, MOST = 5, Recipe().epochs
 # What trainings that nobody asked for may take: two cores for a minute. Seconds of one core are counted, not measured,
 # so that a search gives the same result on every machine: on an EPYC a step of the zoo's 216 nets took 12 ms and
@@ -44,8 +41,8 @@ def anchor_split(data: Dataset, seed: int) -> Split:
 
 
 def short_epochs(split: Split) -> int:
-    """Epochs of a short training, see `STEPS`."""
-    return min(max(ceil(STEPS / _steps(split)), FEWEST), MOST)
+    """Epochs of a short training: those with the steps that trainings of the fit had, within what a full one has."""
+    return min(max(ceil(STATIC.steps / _steps(split)), FEWEST), MOST)
 
 
 def _steps(split: Split) -> int:
@@ -63,7 +60,7 @@ class Trainings:
         most: Nets.
         seconds: (n_nets,) that one core takes for each.
         allowed: Seconds for all of them; infinite where they were asked for.
-        gained: mu that the training a user is recommended has over these.
+        gained: (n_nets,) mu that the training that accuracies are expected of has over these.
         seed: Of weights and batches.
         jobs: Nets side by side; None: as many as pay off.
         folder: Where they are kept, and gone on with; None keeps nothing.
@@ -75,7 +72,7 @@ class Trainings:
     most: int
     seconds: FloatArray
     allowed: float
-    gained: float
+    gained: FloatArray
     seed: int
     jobs: int | None
     folder: Path | None
@@ -83,9 +80,19 @@ class Trainings:
 
     @classmethod
     def of(
-        cls, problem: SearchProblem, split: Split, macs: Int64Array, level: Level, folder: Path | None, report: Progress
-    ) -> "Trainings":
-        """What the options ask for; if they leave it to the data, what a minute allows."""
+        cls, problem: SearchProblem, split: Split, macs: Int64Array, longer: Callable[[float], FloatArray],
+        folder: Path | None, report: Progress,
+    ) -> "Trainings":  # fmt: skip
+        """What the options ask for; if they leave it to the data, what a minute allows.
+
+        Args:
+            problem: What the search is about.
+            split: What they train on.
+            macs: (n_nets,).
+            longer: What so many times as many steps add to each net, (n_nets,) mu.
+            folder: As the attribute.
+            report: As the attribute.
+        """
         options, images = problem.options, len(split.train)
         epoch = np.asarray(STEP_SECONDS * _steps(split) + MAC_SECONDS * images * macs, np.float64)
         epochs, most, allowed = options.calibrate_epochs or short_epochs(split), options.calibrate, inf
@@ -93,11 +100,9 @@ class Trainings:
             most, allowed = MOST_NETS, MINUTE
             some = int(MINUTE / (ROUND * float(epoch.mean())))
             epochs = min(epochs, max(some, FEWEST_EPOCHS))
-        gained = level.steps * np.log10(Recipe().epochs / epochs)
+        more = longer(max(options.epochs / epochs, 1.0))
         most = min(most, len(macs))
-        return cls(
-            split, epochs, most, epochs * epoch, allowed, float(gained), options.seed, options.jobs, folder, report
-        )
+        return cls(split, epochs, most, epochs * epoch, allowed, more, options.seed, options.jobs, folder, report)
 
     @property
     def images(self) -> int:
@@ -109,14 +114,15 @@ class Trainings:
         left = self.allowed - self.seconds[trained].sum()
         return np.asarray(wanted[np.cumsum(self.seconds[wanted]) <= left], np.int64)
 
-    def measure(self, nets: Sequence[str]) -> FloatArray:
+    def measure(self, rows: Int64Array, nets: Sequence[str]) -> FloatArray:
         """Train nets for a few epochs and measure them on the validation images.
 
         Classes count with their shares in the test half. Half an image of either kind is added to the count, so that a
         net that errs nowhere has a probit too.
 
         Args:
-            nets: Short specs.
+            rows: (n,) of the population.
+            nets: Their short specs.
 
         Returns:
             (n,) float64 inside (0, 1): what each would have after the full training.
@@ -134,7 +140,7 @@ class Trainings:
             outputs = [load_net(where, job.name, job).outputs["validation"] for job in wanted]
         right = np.array([float(weights @ (logits.argmax(axis=1) == labels)) for logits in outputs])
         counted = (right * self.images + 0.5) / (self.images + 1)
-        return np.asarray(ndtr(ndtri(counted) + self.gained))
+        return np.asarray(ndtr(ndtri(counted) + self.gained[rows]))
 
     @cached_property
     def _weights(self) -> FloatArray:

@@ -7,7 +7,7 @@ import numpy as np
 from scipy.special import ndtr, ndtri
 
 from zeroshot.accuracy.calibration import Calibration
-from zeroshot.accuracy.model import AccuracyModel, believed, net_sd, prior_for
+from zeroshot.accuracy.model import AccuracyModel, believed, gained, net_sd, prior_for
 from zeroshot.runs import layout
 from zeroshot.runs.folder import RunFolder
 from zeroshot.runs.rows import CalibrationNet
@@ -59,7 +59,9 @@ def expect(
     from zeroshot.searching.anchors import Trainings
 
     where = folder.path / layout.CALIBRATION_NETS if folder is not None else None
-    trainings = Trainings.of(problem, task.split, nets.costs.macs, prior.level, where, report)
+    trainings = Trainings.of(
+        problem, task.split, nets.costs.macs, lambda times: gained(nets.known, prior, times), where, report
+    )
     calibration = Calibration(prior, believed(nets.fused, nets.known, prior), trainings.most, trainings.images)
     chosen: Chosen = {}
     while True:
@@ -69,7 +71,7 @@ def expect(
         if not len(batch):
             break
         chosen |= {row: wanted[row] for row in batch.tolist()}
-        calibration = calibration.told(batch, trainings.measure([nets.names[i] for i in batch]))
+        calibration = calibration.told(batch, trainings.measure(batch, [nets.names[i] for i in batch]))
     after = nets.expected(problem.classes, calibration.model)
     floor = max(1 / problem.classes, prior.guessed)
     accuracy = np.maximum(ndtr(calibration.posterior(ndtri(after))), floor)

@@ -9,6 +9,7 @@ from zeroshot.cost.engines import DEFAULT_ENGINE
 from zeroshot.errors import UsageError
 from zeroshot.options import RUN, Options, option
 from zeroshot.scoring.defaults import DEFAULT_PROXIES
+from zeroshot.training.recipe import Recipe
 from zeroshot.units import Quantity
 
 TASK, BUDGETS, SEARCH = "Task", "Budgets", "Search"
@@ -37,6 +38,9 @@ class SearchOptions(Options):
     board: str = option(DEFAULT_BOARD, "Name of a board, or a .toml file.", metavar="NAME", panel=TASK)
     engine: str = option(DEFAULT_ENGINE, "Inference engine that all costs are of.", metavar="NAME", panel=TASK)
     space: str = option("mcu", "Search space.", metavar="NAME", panel=TASK)
+    epochs: int = option(
+        Recipe.epochs, "Of the training that accuracies are expected of.", metavar="N", panel=TASK, least=1
+    )
 
     flash: Quantity = option(
         None, "Both models and the runtime, like 512KiB; the board's if lower.", metavar="SIZE", panel=BUDGETS,

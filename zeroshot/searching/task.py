@@ -40,7 +40,8 @@ def sample_task(problem: SearchProblem, dataset: Dataset) -> TaskSample:
     Raises:
         DataError: There are too few images for that.
     """
-    options, probed, traits = problem.options, problem.proxies.probed, traits_of(dataset, problem.options.seed)
+    options, probed = problem.options, problem.proxies.probed
+    traits = traits_of(dataset, options.seed, options.epochs)
     count = max([BATCHES, *(p.batches for p in probed)])
     images = {
         side: probe_images(dataset, side, options.batch, count, probed, options.seed)
@@ -60,10 +61,10 @@ def sample_task(problem: SearchProblem, dataset: Dataset) -> TaskSample:
     return TaskSample(traits, images, split, remarks)
 
 
-def traits_of(dataset: Dataset, seed: int) -> TaskTraits:
-    """What a data set says of the accuracies that `zeroshot train` reaches on it when nothing else is asked for."""
+def traits_of(dataset: Dataset, seed: int, epochs: int) -> TaskTraits:
+    """What a data set says of the accuracies that `zeroshot train` reaches on it in so many epochs."""
     return TaskTraits(
-        task_anchor(dataset, seed), len(dataset.y_train), Recipe().steps_on(dataset), len(dataset.y_test),
+        task_anchor(dataset, seed), len(dataset.y_train), Recipe(epochs=epochs).steps_on(dataset), len(dataset.y_test),
         *guessing(dataset),
     )  # fmt: skip
 

@@ -83,7 +83,7 @@ class TrainOptions(Options):
     minutes: float | None = option(
         None, "Train for so long instead: as many epochs as fit.", metavar="M", panel="Recipe", above=0, below=1e6
     )
-    epochs: int | None = left_open(Recipe, "epochs")
+    epochs: int | None = left_open(Recipe, "epochs", "those that the search expects accuracies of, 30")
     optimizer: str | None = left_open(Recipe, "optimizer")
     schedule: str | None = left_open(Recipe, "schedule")
     lr: float | None = left_open(Recipe, "lr")

@@ -127,7 +127,7 @@ def train(
     dataset, seed = run_dataset(config, options.data), int(config["seed"])
     if not (force or resume):
         check_empty(folder)
-    plan = resumed_plan(folder, options) if resume else new_plan(options, seed)
+    plan = resumed_plan(folder, options) if resume else new_plan(options, seed, config.get("epochs", Recipe.epochs))
     split = hold_out(dataset, seed, plan.recipe.validation)
     training = _training(pairs, options, plan, dataset)
     together = processes(list(training.jobs.values()), split, options.jobs)

@@ -5,6 +5,8 @@ Kirkpatrick et al., 1983). Its limits of latency and flash are shares of what th
 together reach along the fronts.
 """
 
+from itertools import chain, repeat
+
 import numpy as np
 
 from zeroshot.searching.candidates import Candidates
@@ -26,10 +28,10 @@ def metropolis(goal: Goal, rng: np.random.Generator) -> Candidates:
     # Each starts with the best net inside its limits; the smallest net is inside most.
     inside = (needs[:, None, :] <= limits).all(axis=2)
     at = np.where(inside, archive.mu[:, None], -np.inf).argmax(axis=0)
-    steps = max(archive.left // CHAINS, 1)
-    for temperature in np.geomspace(HOT, COLD, steps):
-        if not archive.left:
-            break
+    # Nets that are known already cost nothing, so there may be more steps than these; they are as cold as the last.
+    cooling = chain(np.geomspace(HOT, COLD, max(archive.left // CHAINS, 1)), repeat(COLD))
+    while archive.left:
+        temperature = next(cooling)
         to = archive.add(goal.space.mutate(archive.values[at], rng))
         allowed = to != NOWHERE
         allowed &= (archive.needs()[to] <= limits).all(axis=1)
