@@ -6,6 +6,8 @@ import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from zeroshot.constants import shipped
+
 RESULTS = Path(__file__).with_name("results")
 
 Row = Mapping[str, str]
@@ -96,3 +98,8 @@ def markdown(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     """A Markdown table."""
     lines = [heads, ["---"] * len(heads), *rows]
     return "\n".join("| " + " | ".join(line) + " |" for line in lines)
+
+
+def fitted() -> str:
+    """Date of the shipped constants, kept with what was expected by them."""
+    return str(shipped()["provenance"]["date"])

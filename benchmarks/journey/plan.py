@@ -27,9 +27,9 @@ from benchmarks.journey.settings import (
     trained_as,
 )
 from benchmarks.script import Arguments, exit_code, parser
+from benchmarks.stored import fitted
 from zeroshot.accuracy import model as accuracy
 from zeroshot.cascade.rank_pairs import Budgets
-from zeroshot.constants import shipped
 from zeroshot.cost.nets import platform
 from zeroshot.data import Dataset
 from zeroshot.runs.files import json_text, write_file
@@ -130,11 +130,6 @@ def single_pick(setting: Setting, found: SearchResult, role: str, strategy: str)
             strategy=strategy, constants=fitted(),
         )
     ]  # fmt: skip
-
-
-def fitted() -> str:
-    """Date of the shipped constants."""
-    return str(shipped()["provenance"]["date"])
 
 
 def _random(setting: Setting, found: SearchResult) -> list[Pick]:

@@ -11,6 +11,7 @@ from concurrent.futures import ProcessPoolExecutor
 from dataclasses import replace
 
 from benchmarks.script import RESULTS, Arguments, exit_code, parser
+from benchmarks.stored import fitted
 from benchmarks.strategies.cases import CASES, Work, plan
 from benchmarks.strategies.measuring import RUNS, Measured, measure, truth
 from benchmarks.strategies.picks import ZOO, read_picks
@@ -22,7 +23,11 @@ from zeroshot.searching.strategies import STRATEGIES
 
 
 def runs(seeds: int, jobs: int, *, long: bool, stored: Sequence[Measured] = ()) -> list[Measured]:
-    """All runs of the plan that are not stored, in its order, and behind those that are."""
+    """All runs of the plan that are not stored, in its order, and behind those that are.
+
+    What was expected by other constants cannot be compared and is run anew.
+    """
+    stored = [one for one in stored if one.constants == fitted()]
     there = {Work(one.case, one.strategy, one.nets, one.asked, one.seed) for one in stored}
     planned = [work for work in plan(seeds, tuple(STRATEGIES), long=long) if work not in there]
     found = list(stored)

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from benchmarks.stored import fitted
 from benchmarks.strategies.cases import CASES, CLASSES, TUNED, Case, Work
 from zeroshot.accuracy.features import features
 from zeroshot.accuracy.model import FARTHEST, STATIC
@@ -38,6 +39,7 @@ class Measured:
         little: Of the best pair.
         big: Of the best pair.
         alone: The best single net.
+        constants: Date of the constants that expected it.
         truth: Accuracy of the best pair that there is, where all are known.
     """
 
@@ -56,6 +58,7 @@ class Measured:
     little: str
     big: str
     alone: str
+    constants: str
     truth: float | None = None
 
 
@@ -93,6 +96,7 @@ def measure(work: Work) -> Measured:
         little=little,
         big=big,
         alone=alone,
+        constants=fitted(),
     )
 
 

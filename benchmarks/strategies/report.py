@@ -22,8 +22,9 @@ INTRODUCTION = """# How far search strategies come
 Expected accuracy, by layers alone, of the best pair and the best single net that a strategy finds for {board} with
 the engine {engine}, the big net running at most half of the time. Each figure is the median over seeds, with the
 central 80 % in brackets; seconds are of one core. Nothing is trained for these tables: they say how well a strategy
-searches. Whether its finds are as good as expected is told [below](#what-survives-training). Accuracies come from each
-net's own features, so that they do not depend on which others were found; a search mixes in ranks among its candidates.
+searches. Whether its finds are as good as expected is told [below](#what-survives-training). Accuracies are expected by
+the constants of {constants}, from each net's own features, so that they do not depend on which others were found; a
+search mixes in ranks among its candidates.
 
 - `random` draws until five times as many nets fit as it keeps, and keeps {default:,} or 10,000 of each role evenly over
   latency, whatever they are worth. The others keep the worthiest {default:,} of each role of those that they score.
@@ -50,7 +51,8 @@ def groups(rows: Sequence[Measured], case: str) -> Iterator[Group]:
 
 def report(rows: Sequence[Measured], survived: Sequence[str] = ()) -> str:
     """The whole page; `survived` are the lines on picks that were trained."""
-    lines = [INTRODUCTION.format(board=BOARD, engine=ENGINE, default=1000)]
+    constants = " and ".join(dict.fromkeys(row.constants for row in rows))
+    lines = [INTRODUCTION.format(board=BOARD, engine=ENGINE, default=1000, constants=constants)]
     for case in CASES:
         some = list(groups(rows, case.name))
         if some:

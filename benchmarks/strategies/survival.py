@@ -19,7 +19,8 @@ BASE = name_of(*SEARCHES[0])  # what the others are compared with
 INTRODUCTION = """## What survives training
 
 The first {pairs} pairs of a search and the best single net beside them, of three searches under each of {settings}
-budgets, trained once by the recipe that expectations are of (CIFAR-10, 5 epochs, float). {done} of {all} picks are
+budgets, trained once by the recipe that expectations are of (CIFAR-10, 5 epochs, float), picked by the constants of
+{constants}. {done} of {all} picks are
 trained. Accuracies of test images, in %; a pair's threshold comes from validation images, its rate from the budget.
 """
 BELOW = """
@@ -93,7 +94,10 @@ def chapter(picks: Sequence[Pick], zoo: Path) -> list[str]:
     if not found:
         return []
     settings = dict.fromkeys(pick.setting for pick in picks)
-    lines = INTRODUCTION.format(pairs=PAIRS, settings=len(settings), done=len(found), all=len(picks)).split("\n")
+    constants = " and ".join(dict.fromkeys(pick.constants for pick in picks))
+    lines = INTRODUCTION.format(
+        pairs=PAIRS, settings=len(settings), done=len(found), all=len(picks), constants=constants
+    ).split("\n")
     lines += table(
         ["budget", "search", "picked", "expected", "measured", "too hopeful by", "big runs", "ms"],
         [_row(one) for one in found],

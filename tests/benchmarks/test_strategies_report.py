@@ -32,6 +32,7 @@ ROW = Measured(
     big="b",
     alone="c",
     truth=71.5,
+    constants="2026-01-01",
 )
 
 
@@ -101,8 +102,11 @@ def test_stored_runs_are_kept_and_only_the_others_are_made(monkeypatch):
     monkeypatch.setattr(program, "plan", lambda *_, **__: [done, other])
     monkeypatch.setattr(program, "ProcessPoolExecutor", ThreadPoolExecutor)
     monkeypatch.setattr(program, "measure", lambda work: replace(ROW, strategy=work.strategy, seed=work.seed))
+    monkeypatch.setattr(program, "fitted", lambda: ROW.constants)
     stored = replace(ROW, strategy="uniform", pair=55.0)
     found = program.runs(2, 1, long=False, stored=[stored])
     assert found[0] == stored
     assert [(one.strategy, one.seed) for one in found] == [("uniform", 0), ("uniform", 1)]
     assert len(program.runs(2, 1, long=False)) == 2
+    older = replace(stored, constants="2025-12-31")
+    assert older not in program.runs(2, 1, long=False, stored=[older])
