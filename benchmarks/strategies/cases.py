@@ -5,8 +5,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from benchmarks.journey.settings import BOARD, ENGINE, KIB, SETTINGS
 from zeroshot.accuracy.model import KNOWN_TASKS, STATIC, AccuracyModel
-from zeroshot.accuracy.task import TaskTraits
 from zeroshot.cascade.rank_pairs import Budgets
 from zeroshot.cost.boards import load_board
 from zeroshot.cost.engines import load_engine
@@ -19,8 +19,7 @@ from zeroshot.searching.tune import tuned
 from zeroshot.spaces import McuSpace
 from zeroshot.types import Int32Array
 
-KIB, CLASSES, RATE = 1024, 10, 0.5
-BOARD, ENGINE = "nucleo-l4r5zi", "c99"
+CLASSES, RATE = 10, 0.5
 DEFAULT = 1000  # candidates of a role, as `zeroshot search` has them
 # 23,328 nets: three resolutions, blocks of three kinds, two stages.
 LISTED = McuSpace(
@@ -85,8 +84,7 @@ class Case:
     @property
     def model(self) -> AccuracyModel:
         """What is expected of nets by their layers, on this task."""
-        known = next(each for each in KNOWN_TASKS if each.name == self.task)
-        return STATIC.on(TaskTraits(known.anchor, known.images, steps=10_000))
+        return STATIC.on(next(each for each in KNOWN_TASKS if each.name == self.task).traits(STEPS))
 
     def goal(self, nets: int, scored: int) -> Goal:
         """What a strategy is told."""
@@ -110,10 +108,13 @@ class Case:
         )
 
 
+STEPS = 10_000  # of the training that accuracies are expected of
 CASES = (
-    Case("cifar10-135ms", "cifar10", 32, 3, (112, 64, 135.0)),
-    Case("cifar10-60ms", "cifar10", 32, 3, (112, 64, 60.0)),
-    Case("cifar10-25ms", "cifar10", 32, 3, (64, 32, 25.0)),
+    *(
+        Case(each.name, each.task, 32, 3, (each.flash // KIB, each.sram // KIB, each.latency))
+        for each in SETTINGS
+        if each.task == "cifar10"
+    ),
     Case("digits-5ms", "digits", 8, 1, (2048, 640, 5.0)),
     Case("listed-60ms", "cifar10", 32, 3, (112, 64, 60.0), listed=True),
 )

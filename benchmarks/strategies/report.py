@@ -5,8 +5,9 @@ from pathlib import Path
 
 import numpy as np
 
+from benchmarks.journey.settings import BOARD, ENGINE
 from benchmarks.script import table
-from benchmarks.strategies.cases import BOARD, CASES, COMPARED, ENGINE, LISTED, RULES, TUNED, Case
+from benchmarks.strategies.cases import CASES, COMPARED, LISTED, RULES, TUNED, Case
 from benchmarks.strategies.measuring import Measured
 from zeroshot.types import FloatArray
 

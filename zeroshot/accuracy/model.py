@@ -222,6 +222,10 @@ class KnownTask:
     anchor: Share
     images: int
 
+    def traits(self, steps: int) -> TaskTraits:
+        """What is known of it, with so many steps of training."""
+        return TaskTraits(self.anchor, self.images, steps)
+
     def distance(self, task: TaskTraits) -> float:
         """How unlike another task is: 1 for half a probit of the anchor, or for three times as many images."""
         return float(max(

@@ -14,7 +14,6 @@ from scipy.special import ndtr
 
 from zeroshot import data as datasets
 from zeroshot.accuracy.model import CERTAIN, KNOWN_TASKS, STATIC, AccuracyModel
-from zeroshot.accuracy.task import TaskTraits
 from zeroshot.cascade.rank_pairs import Budgets
 from zeroshot.cost.boards import load_board
 from zeroshot.cost.engines import load_engine
@@ -238,7 +237,7 @@ def _task(options: TuneOptions) -> tuple[AccuracyModel, int, int, int]:
     """What is expected of nets, then side, channels and classes of the images."""
     if options.data is None:
         known = next(task for task in KNOWN_TASKS if task.name == "cifar10")
-        model = STATIC.on(TaskTraits(known.anchor, known.images, steps=CIFAR10_STEPS))
+        model = STATIC.on(known.traits(CIFAR10_STEPS))
         return model, options.side or 32, options.channels or 3, options.classes or 10
     given = options.data
     dataset = given if isinstance(given, Dataset) else datasets.load(str(given), options.seed)
