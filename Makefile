@@ -6,8 +6,8 @@ BIN := $(VENV)/bin
 .PHONY: demo test test-slow test-random test-lowest coverage lint benchmarks clean
 
 demo: $(VENV)/installed-mcu
-	$(BIN)/zeroshot demo --run runs/demo --force
-	$(BIN)/zeroshot train runs/demo --top 1 --epochs 20 --force
+	$(BIN)/zeroshot demo --run runs/demo --epochs 20 --force
+	$(BIN)/zeroshot train runs/demo --top 1 --force
 	$(BIN)/zeroshot quantize runs/demo --force
 	$(BIN)/zeroshot export runs/demo --pair 1 --force
 

@@ -18,7 +18,7 @@ from ._output import console, emit, prose
 from ._resumption import interruptible, nothing_saved, saved
 
 ACTIONS = ("force", "resume", "json", "quiet", "dry_run", "run")
-DEMO = ("nets", "shortlist", "seed", "jobs", "run")
+DEMO = ("nets", "shortlist", "epochs", "seed", "jobs", "run")
 DEMO_LATENCY = "5ms"
 
 

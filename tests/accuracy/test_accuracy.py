@@ -122,7 +122,7 @@ def test_the_level_of_a_task_by_hand():
     level = 0.3 + 0.9 * NORMAL.inv_cdf(0.7) - 0.2 + 0.25
     assert found.intercept == pytest.approx(level)
     assert found.terms[0].weight == pytest.approx(0.5 * 0.4)
-    assert found.sd_task == pytest.approx(0.15 * (1 + 0.75 * level**2))
+    assert found.sd_task == pytest.approx(0.15 * (1 + level**2))
     assert found.counted == 50
     assert (found.sd_net, found.trust) == (math.hypot(0.2, 0.15), MODEL.trust)
 
