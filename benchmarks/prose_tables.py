@@ -54,6 +54,18 @@ def _journey() -> list[list[str]]:
     return [["first pair of a search, trained in full, int8, %", first, f"best hand-made net {net}; pair {pair}"]]
 
 
+def _few_macs() -> list[str]:
+    """Pairs of a search for CIFAR-10 under a budget of operations, and the pair that was made for a larger one."""
+    cells = [cell("journey.md", "cifar10-5M", f"pair {i}", "int8").split() for i in (1, 2, 3)]
+    accuracy, macs = found(
+        "cifar10_pair.md", r"finetuned \| little \+ rival \| one threshold \| (\S+) % .*? % \| (\S+) M \|"
+    )
+    return [
+        "CIFAR-10, int8, 5 M expected MACs, 96 KiB of weights, 64 KiB of RAM: first three pairs of a search",
+        f"{', '.join(words[0] for words in cells)} %", f"{accuracy} % a pair made by hand, {macs} M MACs",
+    ]
+
+
 def survived(search: str) -> str:
     """Points that a search's first pairs have over those of 1,000 + 1,000 random nets once trained."""
     return f"{cell('strategies.md', 'What survives training', search, 'measured gain', 1)} points"
@@ -98,6 +110,7 @@ def headlines() -> str:
                 f"{_lost('MACs only', AMONG_PICKS)} number of MACs, {_lost('random', AMONG_PICKS)} at random",
             ],
             *_journey(),
+            _few_macs(),
             [
                 "error of a pair's accuracy, its two nets' accuracies given",
                 f"{cell(TRUTH, pairs, 'fitted', ERROR)} points",

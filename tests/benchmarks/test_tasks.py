@@ -1,20 +1,21 @@
 """The task zoo: its data, its trainer for devices, features of cells, and what is stored."""
 
+import json
 import time
 from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
-from scipy.special import ndtri
+from scipy.special import ndtr, ndtri
 
-from benchmarks.tasks import cuda, data, levels, nasbench201, nets, plan
+from benchmarks.tasks import cuda, data, levels, longer, nasbench201, nets, plan
 from benchmarks.tasks.scores import read_scores
 from benchmarks.tasks.traits import read_traits
 from zeroshot.accuracy.features import features
 from zeroshot.accuracy.model import PROBED, Level
 from zeroshot.accuracy.task import TaskTraits
-from zeroshot.net import NetSpec
+from zeroshot.net import NetSpec, layer_table, spec_array
 from zeroshot.spaces import nasbench201 as space
 from zeroshot.tracing.trace import trace
 from zeroshot.training.train import Recipe, hold_out, train_net
@@ -143,3 +144,41 @@ def test_an_accuracy_of_one_counts_as_half_an_error():
     task = levels.read_task("motion")
     assert (task.accuracy == 1).any()
     assert task.mu.max() == pytest.approx(ndtri(1 - 0.5 / task.images))
+
+
+def stored(folder, net, epochs, mu, half="other"):
+    """A trained net's .json, as far as the study of longer trainings reads it."""
+    folder.mkdir(exist_ok=True)
+    name = net.replace("/", "_")
+    about = {"net": net, "half": half, "recipe": {"epochs": epochs}, "test_accuracy": float(ndtr(mu))}
+    (folder / f"{name}-s0.json").write_text(json.dumps(about))
+
+
+def test_gains_of_longer_trainings_that_follow_from_the_activations_are_found(tmp_path, monkeypatch):
+    """Ten times as many epochs add .3, and .1 for each standard deviation; nets of the held-out half are not read."""
+    chosen = [net for net in nets.others() if net.startswith("r32-")][:20]
+    outputs = features(layer_table(spec_array([NetSpec.parse(net) for net in chosen]), 3, 10))[longer.TELLING]
+    deviations = (outputs - outputs.mean()) / outputs.std()
+    for i, net in enumerate(chosen):
+        epochs = (20, 50)[i % 2]
+        stored(tmp_path / "short", net, 5, 0.01 * i)
+        stored(tmp_path / "long", net, epochs, 0.01 * i + np.log10(epochs / 5) * (0.3 + 0.1 * deviations[i]))
+    held = "r24-s8/2-c3w8x1/2"
+    stored(tmp_path / "short", held, 5, 0.0, longer.HELD_OUT)
+    stored(tmp_path / "long", held, 50, 2.0, longer.HELD_OUT)
+    monkeypatch.setattr(longer, "SHORT", (tmp_path / "short",))
+    monkeypatch.setattr(longer, "LONG", (tmp_path / "long",))
+    found = longer.fit_longer.__wrapped__()
+    assert sorted(found.nets) == sorted(chosen)
+    assert found.steps == pytest.approx(0.3)
+    assert [(term.feature, term.weight) for term in found.terms] == [("log_outputs", pytest.approx(0.1))]
+    assert found.left_out == pytest.approx(found.gains)
+    assert found.sd == pytest.approx(0, abs=1e-9)
+
+
+def test_what_longer_trainings_add_is_foretold_better_than_by_their_mean():
+    found = longer.fit_longer()
+    assert len(found.nets) >= 20
+    alike = (found.gains.sum() / found.tenfolds.sum()) * found.tenfolds
+    assert np.square(found.gains - found.left_out).mean() < 0.6 * np.square(found.gains - alike).mean()
+    assert found.terms[0].weight > 0

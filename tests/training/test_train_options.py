@@ -8,6 +8,7 @@ import pytest
 from zeroshot.cascade.policy import DEFAULT_POLICY, POLICIES
 from zeroshot.errors import UsageError
 from zeroshot.options import types_of
+from zeroshot.training._plan import new_plan
 from zeroshot.training.options import CascadeTuning, Distillation, TrainOptions
 from zeroshot.training.recipe import Recipe
 
@@ -52,3 +53,9 @@ def test_the_command_has_every_option():
 
     own = {"ctx", "run", "force", "resume", "json", "quiet"}
     assert set(inspect.signature(command).parameters) == own | set(TrainOptions.declared())
+
+
+def test_a_training_has_the_epochs_that_the_search_expected_accuracies_of():
+    """Unless others are asked for."""
+    assert new_plan(TrainOptions(), 0, 50).recipe == Recipe(epochs=50)
+    assert new_plan(TrainOptions(epochs=7), 0, 50).recipe == Recipe(epochs=7)
