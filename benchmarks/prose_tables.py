@@ -62,7 +62,8 @@ def _few_macs() -> list[str]:
     )
     return [
         "CIFAR-10, int8, 5 M expected MACs, 96 KiB of weights, 64 KiB of RAM: first three pairs of a search",
-        f"{', '.join(words[0] for words in cells)} %", f"{accuracy} % a pair made by hand, {macs} M MACs",
+        f"{', '.join(words[0] for words in cells)} %",
+        f"{accuracy} % a pair made by hand, {macs} M MACs",
     ]
 
 
