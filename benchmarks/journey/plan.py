@@ -100,10 +100,10 @@ def picks(setting: Setting, data: Dataset) -> list[Pick]:
 def searched(setting: Setting, data: Dataset, **asked: str | int | tuple[str, ...]) -> SearchResult:
     """A search under the budgets of a setting, else as it is by default or as asked."""
     board, engine = platform_of(setting.board)
+    wanted = {"epochs": trained_as(setting.task).epochs} | asked
     with patch.object(problem, "load_board", lambda _: board), patch.object(problem, "load_engine", lambda _: engine):
         return zeroshot.search(
-            data, BOARD, engine=ENGINE, flash=setting.flash, sram=setting.sram, latency=setting.latency,
-            epochs=trained_as(setting.task).epochs, **asked,
+            data, BOARD, engine=ENGINE, flash=setting.flash, sram=setting.sram, latency=setting.latency, **wanted
         )  # fmt: skip
 
 

@@ -35,6 +35,8 @@ LOGARITHMIC = ("grad_norm", "snip", "swap")
 # NAS-Bench-201, of which no weight is fitted; a third, nets of the field's families, was in view when the receptive
 # field and the balance of the work came in. Balanced work took the place of plain and of spatial MACs, whose weights
 # fall to 0 beside it; of the exponents 0.2 to 0.6 all do, the smaller ones a little better by that rule.
+# The segments and the fewest channels took the place of the smallest map, and the field was cut at three quarters of
+# the side, with that third space, picks of searches and nets of the journey in view.
 # By it the readout is no evidence of its own (.79 where it is defined on NAS-Bench-201, .89 without) but one of the
 # fused ranks (.90), and params is none of them (.89 with it). The same rule sets the trust in these ranks: errors alone
 # would call for half of it, but it is the order that counts. `benchmarks.tasks` prints all of that.

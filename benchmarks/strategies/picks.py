@@ -37,7 +37,8 @@ def picks() -> list[Pick]:
     found, data = [], TASKS[TASK].make()
     for setting in (each for each in SETTINGS if each.task == TASK):
         for strategy, nets in SEARCHES:
-            result, name = searched(setting, data, strategy=strategy, nets=nets), name_of(strategy, nets)
+            result = searched(setting, data, strategy=strategy, nets=nets, epochs=TASKS[TASK].epochs)
+            name = name_of(strategy, nets)
             chosen = [*pair_picks(setting, result, "pair", name)[:PAIRS], *single_pick(setting, result, "single", name)]
             found += chosen
             print(setting.name, name, f"{100 * (chosen[0].expected or 0):.2f} %", flush=True)

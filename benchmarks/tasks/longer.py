@@ -117,7 +117,9 @@ def _ranked() -> list[list[str]]:
     ):  # fmt: skip
         nets, epochs, mu = zip(*_stored(folder), strict=True)
         known = features(layer_table(spec_array([NetSpec.parse(net) for net in nets]), 3, 10))
-        traits = replace(read_traits()["cifar10"], steps=read_traits()["cifar10"].steps * epochs[0] // 5)
+        traits = replace(
+            read_traits()["cifar10"], steps=read_traits()["cifar10"].steps * epochs[0] // TASKS["cifar10"].epochs
+        )
         sizes = [size(known, model) for model in (STATIC.on(traits), STATIC)]
         sizes += [known["log_macs"], known["log_params"]]
         rows.append([title, str(len(nets)), *(f"{spearman(each, np.array(mu)):.3f}" for each in sizes)])

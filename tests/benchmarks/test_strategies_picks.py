@@ -1,11 +1,14 @@
 """What survives training: which nets are trained, and gains by hand from answers of nets that never were."""
 
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
-from benchmarks.journey.plan import Pick
+import zeroshot
+from benchmarks.journey.plan import Pick, searched
+from benchmarks.journey.settings import SETTINGS
 from benchmarks.strategies import picks as picking
 from benchmarks.strategies.survival import BASE, RESAMPLES, chapter, survival, trained
 from benchmarks.tasks.data import TASKS
@@ -17,6 +20,8 @@ EVOLVED = picking.name_of("evolution", 1000)
 DRAWN = Pick("cifar10-60ms", "pair 1", FAST, SLOW, expected=0.60, rate=0.5, strategy=BASE)
 BRED = replace(DRAWN, big=OTHER, expected=0.68, strategy=EVOLVED)
 ALONE = Pick("cifar10-60ms", "single", OTHER, expected=0.65, strategy=EVOLVED)
+
+NOTHING = SimpleNamespace(pairs=())
 
 
 @pytest.fixture
@@ -34,6 +39,18 @@ def test_each_net_is_trained_once_by_the_short_recipe_and_those_of_first_pairs_f
     assert [each.net for each in nets] == [FAST, OTHER, SLOW, "r8-s8/2-d3w16x1"]
     assert {each.task.recipe for each in nets} == {TASKS["cifar10"].recipe}
     assert TASKS["cifar10"].recipe.epochs == 5  # of which the constants are
+
+
+def test_expectations_are_of_the_recipe_that_picks_are_trained_by(monkeypatch):
+    """The journey's searches expect what its own, longer trainings reach."""
+    asked = []
+    monkeypatch.setitem(TASKS, "cifar10", replace(TASKS["cifar10"], make=lambda: None))
+    monkeypatch.setattr(zeroshot, "search", lambda *_, **options: asked.append(options["epochs"]) or NOTHING)
+    monkeypatch.setattr(picking, "single_pick", lambda *_: [ALONE])
+    picking.picks()
+    assert set(asked) == {5}
+    searched(SETTINGS[0], None)
+    assert asked[-1] == 20
 
 
 def test_gains_are_paired_by_budget_and_rank_and_those_that_lack_a_rival_do_not_count(zoo):
