@@ -12,9 +12,9 @@ from zeroshot.net import NetSpec, layer_table, spec_array
 BOARD, ENGINE = "nucleo-l4r5zi", "c99"
 COUNTED = "macs"  # instead of a board: a millisecond is a million multiply-accumulates, flash is weights and biases
 KIB = 1024
-LONG = "cifar10-60-epochs"
+SIXTY = "cifar10-60-epochs"
 # 30 is what `zeroshot train` does unless told otherwise; large tasks get fewer, equally many for every net of a task.
-EPOCHS, OTHERS = 30, {"cifar10": 20, "animals": 20, LONG: 60}
+EPOCHS, OTHERS = 30, {"cifar10": 20, "animals": 20, SIXTY: 60}
 
 
 @dataclass(frozen=True)
@@ -42,14 +42,14 @@ class Setting:
 
 def trained_as(task: str) -> Task:
     """A task with the recipe of the journey."""
-    return replace(TASKS["cifar10" if task == LONG else task], epochs=OTHERS.get(task, EPOCHS))
+    return replace(TASKS["cifar10" if task == SIXTY else task], epochs=OTHERS.get(task, EPOCHS))
 
 
 SETTINGS = (
     Setting("cifar10-135ms", "cifar10", 112 * KIB, 64 * KIB, 135.0, 10_000),
     Setting("cifar10-60ms", "cifar10", 112 * KIB, 64 * KIB, 60.0, 10_000),
     Setting("cifar10-25ms", "cifar10", 64 * KIB, 32 * KIB, 25.0, 10_000),
-    Setting("cifar10-5M", LONG, 96 * KIB, 64 * KIB, 5.0, 10_000, COUNTED),
+    Setting("cifar10-5M", SIXTY, 96 * KIB, 64 * KIB, 5.0, 10_000, COUNTED),
     Setting("animals-60ms", "animals", 112 * KIB, 64 * KIB, 60.0, 10_000),
     Setting("cats-dogs-25ms", "cats-dogs", 64 * KIB, 32 * KIB, 25.0, 10_000),
     Setting("five-thousand-60ms", "five-thousand", 112 * KIB, 64 * KIB, 60.0, 10_000),

@@ -21,7 +21,6 @@ from benchmarks.pair_truth.predictors import (
 from benchmarks.pair_truth.regroup import GROUPS
 from benchmarks.pair_truth.study import STATIC, Sample, regrouped, spearman, undefined_last
 from benchmarks.tasks.levels import TaskNets, fit_level
-from benchmarks.tasks.longer import fit_longer
 from benchmarks.tasks.traits import read_traits
 from zeroshot.accuracy.calibration import Calibration, calibrated, updated
 from zeroshot.accuracy.model import PROBED as SHIPPED
@@ -273,7 +272,7 @@ def transfer(
 ) -> Transfer:  # fmt: skip
     """Judge on a grouping of the classes, with levels that were fitted to the other tasks."""
     rest = [each for each in tasks if each.name != task]
-    model = with_tasks(constants.model, fit_level(rest, constants.model, fit_longer().steps)).on(read_traits()[task])
+    model = with_tasks(constants.model, fit_level(rest, constants.model)).on(read_traits()[task])
     sample = regrouped(held, GROUPS[task], task)
     numbers = [n for n in TRAINED if n <= len(sample) // 2]
     found = [judge_anchored(sample, model, n) for n in numbers]

@@ -97,7 +97,8 @@ def fit(sample: Sample, curves: Curves, others: Sample | None = None, tasks: Seq
         model = fit_model(inputs, np.arange(len(mu)), mu, features, proxies, fused, TRUST)
         alone = judge(cross_validate(blend(features, proxies, fused, TRUST), inputs, mu), mu)
         model = replace(model, longer=longer.terms, steps=every[0].traits.steps, sd_longer=longer.sd)
-        model = with_tasks(model, fit_level(every, model, longer.steps))
+        model = replace(model, level=replace(model.level, steps=longer.steps))
+        model = with_tasks(model, fit_level(every, model))
         return replace(model, name=name, sd_net=alone.rmse, source=f"non-negative ridge through {about}; {names}")
 
     static = shipped(f"zoo-{len(mu)}-static", UNPROBED_SIZED, (), STATIC)

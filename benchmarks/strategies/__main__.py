@@ -2,24 +2,33 @@
 
 Nothing is trained: accuracies are those that nets' layers promise, so this says how well a strategy searches. How good
 its finds are, of those that benchmarks.strategies.picks has trained, is one more chapter of the report.
-python -m benchmarks.strategies [--long] [--missing] [--report]
+ZEROSHOT_DATA holds nasbench201/, where true accuracies are known. python -m benchmarks.strategies [--long] [--missing]
+[--report]
 """
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import replace
+from pathlib import Path
+from typing import TypeVar
 
 from benchmarks.script import RESULTS, Arguments, exit_code, parser
 from benchmarks.stored import fitted
 from benchmarks.strategies.cases import CASES, Work, plan
+from benchmarks.strategies.cells import CELL_RUNS, CellRun, CellWork, measure_cells, plan_cells
+from benchmarks.strategies.cells_report import chapter as cells_chapter
 from benchmarks.strategies.measuring import RUNS, Measured, measure, truth
 from benchmarks.strategies.picks import ZOO, read_picks
 from benchmarks.strategies.report import plot, report
 from benchmarks.strategies.survival import chapter
 from zeroshot.runs.files import write_file
+from zeroshot.runs.tables import Table
 from zeroshot.scoring.population import default_jobs
 from zeroshot.searching.strategies import STRATEGIES
+
+W = TypeVar("W")
+R = TypeVar("R")
 
 
 def runs(seeds: int, jobs: int, *, long: bool, stored: Sequence[Measured] = ()) -> list[Measured]:
@@ -30,12 +39,25 @@ def runs(seeds: int, jobs: int, *, long: bool, stored: Sequence[Measured] = ()) 
     stored = [one for one in stored if one.constants == fitted()]
     there = {Work(one.case, one.strategy, one.nets, one.asked, one.seed) for one in stored}
     planned = [work for work in plan(seeds, tuple(STRATEGIES), long=long) if work not in there]
-    found = list(stored)
+    return [*stored, *_measured(measure, planned, jobs)]
+
+
+def cell_runs(seeds: int, jobs: int, stored: Sequence[CellRun] = ()) -> list[CellRun]:
+    """The same on NAS-Bench-201."""
+    stored = [one for one in stored if one.constants == fitted()]
+    there = {CellWork(one.device, one.told, one.strategy, one.asked, one.seed) for one in stored}
+    return [*stored, *_measured(measure_cells, [work for work in plan_cells(seeds) if work not in there], jobs)]
+
+
+def _measured(measure: Callable[[W], R], planned: Sequence[W], jobs: int) -> Iterator[R]:
     with ProcessPoolExecutor(jobs) as pool:
-        for i, one in enumerate(pool.map(measure, planned), 1):
-            found.append(one)
-            print(f"{i} of {len(planned)}: {one.case}, {one.strategy}, {one.pair:.2f} %", file=sys.stderr)
-    return found
+        for i, (work, one) in enumerate(zip(planned, pool.map(measure, planned), strict=True), 1):
+            print(f"{i} of {len(planned)}: {work}", file=sys.stderr)
+            yield one
+
+
+def _stored(path: Path, rows: Table[R]) -> list[R]:
+    return rows.from_csv(path.read_text(encoding="utf-8")) if path.exists() else []
 
 
 def main(arguments: Arguments = None) -> None:
@@ -46,14 +68,17 @@ def main(arguments: Arguments = None) -> None:
     options.add_argument("--missing", action="store_true", help="keep the stored runs, add those that are not stored")
     options.add_argument("--report", action="store_true", help="write the report anew from the stored runs")
     given = options.parse_args(arguments)
-    stored = RESULTS / "strategies.csv"
+    stored, cells = RESULTS / "strategies.csv", RESULTS / "strategies_cells.csv"
     if not given.report:
-        kept = RUNS.from_csv(stored.read_text(encoding="utf-8")) if given.missing else []
-        found = runs(given.seeds, given.jobs, long=given.long, stored=kept)
+        found = cell_runs(given.seeds, given.jobs, _stored(cells, CELL_RUNS) if given.missing else [])
+        write_file(cells, CELL_RUNS.to_csv(found))
+        kept = _stored(stored, RUNS) if given.missing else []
+        measured = runs(given.seeds, given.jobs, long=given.long, stored=kept)
         known = {case.name: truth(case) for case in CASES if case.listed}
-        write_file(stored, RUNS.to_csv([replace(one, truth=known.get(one.case)) for one in found]))
-    rows = RUNS.from_csv(stored.read_text(encoding="utf-8"))
-    write_file(RESULTS / "strategies.md", report(rows, chapter(read_picks(), ZOO)))
+        write_file(stored, RUNS.to_csv([replace(one, truth=known.get(one.case)) for one in measured]))
+    rows = _stored(stored, RUNS)
+    chapters = [*cells_chapter(_stored(cells, CELL_RUNS)), *chapter(read_picks(), ZOO)]
+    write_file(RESULTS / "strategies.md", report(rows, chapters))
     plot(rows, RESULTS / "strategies.png")
 
 

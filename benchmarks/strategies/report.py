@@ -50,8 +50,8 @@ def groups(rows: Sequence[Measured], case: str) -> Iterator[Group]:
     yield from (found[key] for key in sorted(found, key=lambda key: (order.index(key[0]), key[1:])))
 
 
-def report(rows: Sequence[Measured], survived: Sequence[str] = ()) -> str:
-    """The whole page; `survived` are the lines on picks that were trained."""
+def report(rows: Sequence[Measured], chapters: Sequence[str] = ()) -> str:
+    """The whole page; `chapters` are the lines of those that others write."""
     constants = " and ".join(dict.fromkeys(row.constants for row in rows))
     lines = [INTRODUCTION.format(board=BOARD, engine=ENGINE, default=1000, constants=constants)]
     for case in CASES:
@@ -59,7 +59,7 @@ def report(rows: Sequence[Measured], survived: Sequence[str] = ()) -> str:
         if some:
             lines += [f"## {case.name}", "", _about(case, some), "", *_table(some), ""]
     lines += _tuned(rows)
-    return "\n".join([*lines, *survived, "![accuracy against nets scored](strategies.png)", ""])
+    return "\n".join([*lines, *chapters, "![accuracy against nets scored](strategies.png)", ""])
 
 
 def _tuned(rows: Sequence[Measured]) -> list[str]:

@@ -14,7 +14,6 @@ from benchmarks.tasks import calibrating, halving
 from benchmarks.tasks import report as show
 from benchmarks.tasks.levels import CIFAR10, read_task
 from benchmarks.tasks.longer import chapter as longer_chapter
-from benchmarks.tasks.longer import fit_longer
 from benchmarks.tasks.nasbench201 import load_cells
 from benchmarks.tasks.traits import read_traits
 from benchmarks.tasks.when_report import chapter
@@ -30,16 +29,14 @@ def main(arguments: Arguments = None) -> None:
     learnt = learn(FOLDER / "zoo", fitted=False)
     found = show.spaces(learnt.calibration, learnt.held, learnt.others, load_cells())
     own = [task for task in learnt.tasks if task.weight == 1 and task.name != CIFAR10]
-    judged = [show.judge_task(task, learnt.tasks, PROBED, fit_longer().steps) for task in own]
-    groups = [
-        show.judge_task(task, learnt.tasks, PROBED, fit_longer().steps) for task in learnt.tasks if task.weight < 1
-    ]  # fmt: skip
+    judged = [show.judge_task(task, learnt.tasks, PROBED) for task in own]
+    groups = [show.judge_task(task, learnt.tasks, PROBED) for task in learnt.tasks if task.weight < 1]
     whole = PROBED.on(read_traits()[CIFAR10])
     on_cifar10 = [
         calibrating.world(name, sample, whole)
         for name, sample in (("zoo, held-out half", learnt.held), ("other nets", learnt.others))
     ]
-    worlds = [*on_cifar10, *calibrating.worlds(own, learnt.tasks, PROBED, fit_longer().steps)]
+    worlds = [*on_cifar10, *calibrating.worlds(own, learnt.tasks, PROBED)]
     lines = [
         "# How far predictions carry", "",
         "Signed Spearman correlations of accuracy with the size that a search gives nets, and with single proxies. "

@@ -56,13 +56,13 @@ def world(name: str, sample: Sample, prior: AccuracyModel) -> World:
     return World(name, sample, prior, (np.array(right) * n + 0.5) / (n + 1), n)
 
 
-def worlds(tasks: Sequence[TaskNets], every: Sequence[TaskNets], model: AccuracyModel, steps: float) -> list[World]:
+def worlds(tasks: Sequence[TaskNets], every: Sequence[TaskNets], model: AccuracyModel) -> list[World]:
     """Tasks whose test half is like their training half, each with levels that were fitted to the others."""
     found = []
     for task in tasks:
         if task.part == "test":
             rest = [each for each in every if each.name != task.name]
-            prior = with_tasks(model, fit_level(rest, model, steps)).on(task.traits)
+            prior = with_tasks(model, fit_level(rest, model)).on(task.traits)
             found.append(world(task.name, task.sample, prior))
     return found
 

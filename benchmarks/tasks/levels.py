@@ -126,20 +126,19 @@ class LevelFit:
     sd_slope: float
 
 
-def fit_level(tasks: list[TaskNets], model: AccuracyModel, steps: float) -> LevelFit:
+def fit_level(tasks: list[TaskNets], model: AccuracyModel) -> LevelFit:
     """Fit levels and factors over traits, and judge them with each task left out; groupings go with CIFAR-10.
 
     Args:
         tasks: Some of CIFAR-10, and others.
-        model: Its sizes.
-        steps: What ten times as many steps add, mu.
+        model: Its sizes, and what ten times as many steps add to all of them (`longer`).
     """
     found = [_observed(task, model) for task in tasks]
     names = np.array([CIFAR10 if task.name in GROUPS else task.name for task in tasks])
-    whole = _level(found, steps)
+    whole = _level(found, model.level.steps)
     level_miss, factor_miss, weight = [], [], []
     for name in dict.fromkeys(names.tolist()):
-        rest = _level([each for each, its in zip(found, names, strict=True) if its != name], steps)
+        rest = _level([each for each, its in zip(found, names, strict=True) if its != name], model.level.steps)
         for each in (each for each, its in zip(found, names, strict=True) if its == name):
             expected = rest.intercept(each.traits)
             level_miss.append((each.level - expected) / growth(expected))

@@ -21,7 +21,7 @@ from zeroshot.types import FloatArray
 
 BENCHMARKS = HERE.parent
 SHORT = (BENCHMARKS / "pair_truth/zoo", HERE / "zoo/cifar10", BENCHMARKS / "strategies/zoo/cifar10")
-LONG = (HERE / "zoo/cifar10-long", BENCHMARKS / "journey/zoo/cifar10", BENCHMARKS / "journey/zoo/cifar10-60-epochs")
+LONGER = (HERE / "zoo/cifar10-long", BENCHMARKS / "journey/zoo/cifar10", BENCHMARKS / "journey/zoo/cifar10-60-epochs")
 HELD_OUT = "held-out"  # half of the zoo that nothing is fitted to
 # Of all features the one that foretells best, by nets left out in turn, what a net gains (root mean square .043 mu; all
 # nets alike .097, MACs .045, size .056, parameters .084, depth .087).
@@ -56,7 +56,7 @@ class Longer:
 def fit_longer() -> Longer:
     """From all nets that are stored with both, those of the zoo's held-out half left out."""
     short = {net: mu for folder in SHORT for net, _, mu in _stored(folder)}
-    both = [(net, epochs, mu - short[net]) for folder in LONG for net, epochs, mu in _stored(folder) if net in short]
+    both = [(net, epochs, mu - short[net]) for folder in LONGER for net, epochs, mu in _stored(folder) if net in short]
     nets = [net for net, _, _ in both]
     tenfolds = np.log10(np.array([epochs for _, epochs, _ in both]) / TASKS["cifar10"].epochs)
     gains = np.array([gain for _, _, gain in both])
@@ -112,8 +112,8 @@ def chapter() -> list[str]:
 def _ranked() -> list[list[str]]:
     rows = []
     for title, folder in (
-        ("picks of searches before, 5 epochs", SHORT[-1]), ("nets of the journey, 20 epochs", LONG[1]),
-        ("the same, 60 epochs", LONG[2]),
+        ("picks of searches before, 5 epochs", SHORT[-1]), ("nets of the journey, 20 epochs", LONGER[1]),
+        ("the same, 60 epochs", LONGER[2]),
     ):  # fmt: skip
         nets, epochs, mu = zip(*_stored(folder), strict=True)
         known = features(layer_table(spec_array([NetSpec.parse(net) for net in nets]), 3, 10))

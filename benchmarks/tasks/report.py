@@ -125,10 +125,10 @@ class Judged:
     seeds: float
 
 
-def judge_task(task: TaskNets, every: Sequence[TaskNets], model: AccuracyModel, steps: float) -> Judged:
+def judge_task(task: TaskNets, every: Sequence[TaskNets], model: AccuracyModel) -> Judged:
     """Predict a task from the traits and the other tasks."""
     rest = [each for each in every if each.name != task.name]
-    its = with_tasks(model, fit_level(rest, model, steps)).on(replace(task.traits, counted=task.images))
+    its = with_tasks(model, fit_level(rest, model)).on(replace(task.traits, counted=task.images))
     inputs, measured = task.sample.inputs, task.accuracy
     own = believed(inputs.fused(), inputs.everything, its)
     expected = np.clip(ndtr(its.intercept + own), 1 / (int(task.sample.zoo.labels["test"].max()) + 1), 0.999)

@@ -1,13 +1,17 @@
 """The benchmark of strategies: areas, intervals and regret by hand, and one real run of each kind."""
 
+import os
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from benchmarks.strategies import __main__ as program
 from benchmarks.strategies.cases import CASES, LISTED, TUNED, Work, plan
+from benchmarks.strategies.cells import CELL_RUNS, LAYERS, TRUTH, CellRun, CellWork, known, measure_cells
+from benchmarks.strategies.cells_report import chapter
 from benchmarks.strategies.measuring import RUNS, Measured, distances, measure, volume
 from benchmarks.strategies.report import plot, report
 from zeroshot.accuracy.model import STATIC
@@ -110,3 +114,29 @@ def test_stored_runs_are_kept_and_only_the_others_are_made(monkeypatch):
     assert len(program.runs(2, 1, long=False)) == 2
     older = replace(stored, constants="2025-12-31")
     assert older not in program.runs(2, 1, long=False, stored=[older])
+
+
+def test_cells_are_found_and_judged_by_what_training_gave():
+    """Told the truth about most of the 4,930 distinct cells, a strategy finds nearly the best pair."""
+    if not (Path(os.environ.get("ZEROSHOT_DATA", ".")) / "nasbench201").is_dir():
+        pytest.skip("ZEROSHOT_DATA has no nasbench201/")
+    everything = CellWork("raspi4", TRUTH, "uniform", 3000, 0)
+    run = measure_cells(everything)
+    assert run.best_single < run.truth < 96
+    assert 0 <= run.truth - run.pair < 0.5
+    one, again = (measure_cells(replace(everything, told=LAYERS, scored=100)) for _ in range(2))
+    assert replace(one, seconds=0) == replace(again, seconds=0)
+    assert one.pair < one.truth
+    best = known("raspi4").best.top
+    cells = known("raspi4").distinct[[best.little[0], best.big[0]]]
+    assert known("raspi4").worth(*cells.tolist()) == pytest.approx(run.truth)
+
+
+def test_the_chapter_on_cells_has_a_table_for_each_device():
+    row = CellRun("raspi4", LAYERS, "evolution", 30, 0, 31, 0.1, 93.0, 92.0, 95.0, 94.0, "2026-01-01")
+    text = "\n".join(chapter([row, replace(row, seed=1, pair=94.0)]))
+    assert "median over 2 seeds" in text
+    assert "| evolution | 1.50 [1.10, 1.90] |" in text
+    assert "eyeriss" not in text
+    assert not chapter([])
+    assert CELL_RUNS.from_csv(CELL_RUNS.to_csv([row])) == [row]

@@ -9,7 +9,7 @@ import pytest
 import torch
 from scipy.special import ndtr, ndtri
 
-from benchmarks.tasks import cuda, data, levels, longer, nasbench201, nets, plan
+from benchmarks.tasks import cuda, data, levels, longer, nets, plan
 from benchmarks.tasks.scores import read_scores
 from benchmarks.tasks.traits import read_traits
 from zeroshot.accuracy.features import features
@@ -88,12 +88,10 @@ def test_the_plan_names_each_training_once_and_other_nets_are_other():
 def test_features_of_cells_are_those_of_their_layers(cell):
     """torch.export's rows are the oracle."""
     live = space.live(np.array([cell]))
-    table = trace(space.network(tuple(live[0].tolist())), (3, 32, 32))
-    found = features(table)
-    balanced = (nasbench201.stage_macs(live)[0] ** 0.25).sum() ** 4
-    assert np.log10(balanced) == pytest.approx(found["log_balanced_macs"][0])
-    assert min(np.log2(nasbench201.fields(live)[0]), np.log2(0.75)) == pytest.approx(found["log_field"][0])
-    assert nasbench201.segment_macs(live)[0] == pytest.approx(found["log_segment_macs"][0])
+    traced = features(trace(space.network(tuple(live[0].tolist())), (3, 32, 32)))
+    found = features(space.layer_table(live))
+    for name in ("log_balanced_macs", "log_field", "log_segment_macs", "log_stem_outputs", "log_narrowest", "log_side"):
+        assert found[name][0] == pytest.approx(traced[name][0])
 
 
 def test_every_stored_net_has_scores_and_every_task_traits():
@@ -116,7 +114,7 @@ def test_levels_that_follow_from_the_traits_are_found():
         task = Made(f"task {number}", sample, traits)
         task.line = true.intercept(traits), true.stretch(traits)
         tasks.append(task)
-    found = levels.fit_level(tasks, PROBED, 0.0)
+    found = levels.fit_level(tasks, replace(PROBED, level=replace(PROBED.level, steps=0.0)))
     for name in ("base", "anchor", "images", "factor", "factor_images"):
         assert getattr(found.level, name) == pytest.approx(getattr(true, name), abs=0.06)
     assert found.sd_task < 0.03
@@ -167,7 +165,7 @@ def test_gains_of_longer_trainings_that_follow_from_the_activations_are_found(tm
     stored(tmp_path / "short", held, 5, 0.0, longer.HELD_OUT)
     stored(tmp_path / "long", held, 50, 2.0, longer.HELD_OUT)
     monkeypatch.setattr(longer, "SHORT", (tmp_path / "short",))
-    monkeypatch.setattr(longer, "LONG", (tmp_path / "long",))
+    monkeypatch.setattr(longer, "LONGER", (tmp_path / "long",))
     found = longer.fit_longer.__wrapped__()
     assert sorted(found.nets) == sorted(chosen)
     assert found.steps == pytest.approx(0.3)

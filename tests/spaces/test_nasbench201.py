@@ -270,3 +270,10 @@ def test_space():
     assert ((mutants != sample).sum(axis=1) == 1).all()
     assert set((mutants != sample).argmax(axis=1)) == set(range(6))
     nb201.check(mutants)
+    children = space.crossover(sample[:1000], sample[1000:], np.random.default_rng(2))
+    assert ((children == sample[:1000]) | (children == sample[1000:])).all()
+    assert (children != sample[:1000]).any(axis=0).all()
+    keys = space.canonical(ALL)
+    assert keys.shape == (15625, 1)
+    assert len(np.unique(keys)) == 4930
+    assert nb201.params(space.corner()).tolist() == [nb201.params(nb201.live(ALL)).min()]

@@ -6,7 +6,7 @@ import numpy as np
 
 from zeroshot.cost.nets import NetCosts
 from zeroshot.searching.population import single_fits
-from zeroshot.searching.roles import CostOf, Roles, corner_of
+from zeroshot.searching.roles import CostOf, Roles
 from zeroshot.spaces import McuSpace
 from zeroshot.types import BoolArray, FloatArray, Int32Array, Int64Array
 
@@ -49,7 +49,7 @@ def draw(space: McuSpace, cost_of: CostOf, roles: Roles, n: int, rng: np.random.
     Raises:
         InfeasibleError: No net fits; the message names the tightest budget and what the smallest pair needs.
     """
-    corner = corner_of(space)
+    corner = space.corner()
     parts, costs = [corner], [roles.corner]
     stages = range(space.min_stages, space.max_stages + 1)
     little_count = big_count = rounds = 0

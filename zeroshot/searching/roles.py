@@ -63,7 +63,7 @@ class Roles:
         def fixed(net: NetSpec | None) -> FixedNet | None:
             return None if net is None else FixedNet(space.array([net]), cost_of(space.array([net])))
 
-        return cls(platform, budgets, cost_of(corner_of(space)), fixed(little), fixed(big))
+        return cls(platform, budgets, cost_of(space.corner()), fixed(little), fixed(big))
 
     @property
     def fixed(self) -> tuple[FixedNet, ...]:
@@ -180,13 +180,6 @@ class Roles:
         start = little.latency + self.platform.policy_latency
         latency = np.maximum(self.corner.latency, start / (1 - MIN_RATE))
         return replace(self.corner, latency=latency, energy=np.maximum(self.corner.energy, little.energy))
-
-
-def corner_of(space: McuSpace) -> Int32Array:
-    """The smallest nets of a space, a spec array."""
-    smallest = space.smallest()
-    values = smallest.decode(np.arange(smallest.count()))
-    return np.pad(values, ((0, 0), (0, 6 * (space.max_stages - smallest.max_stages))))
 
 
 @dataclass(frozen=True)

@@ -14,6 +14,7 @@ import numpy as np
 from zeroshot.errors import UsageError
 from zeroshot.net import BLOCKS, NET_FIELDS, STAGE_FIELDS, NetSpec, spec_array, spec_of
 from zeroshot.spaces._variation import change_one, keep_pixels, mix, redrawn
+from zeroshot.spaces.canonical import canonical
 from zeroshot.types import Int32Array, Int64Array
 
 # Input sides offered; a task uses those between half its image side (48 at most) and the whole side.
@@ -214,6 +215,16 @@ class McuSpace:
             strides=self.strides,
             heads=(min(self.heads),),
         )
+
+    def corner(self) -> Int32Array:
+        """The nets of `smallest`, as a spec array."""
+        smallest = self.smallest()
+        values = smallest.decode(np.arange(smallest.count()))
+        return np.pad(values, ((0, 0), (0, STAGE_FIELDS * (self.max_stages - smallest.max_stages))))
+
+    def canonical(self, nets: Int32Array) -> Int64Array:
+        """A key for each net of a spec array, see `zeroshot.spaces.canonical`."""
+        return canonical(nets)
 
     def mutate(self, nets: Int32Array, rng: np.random.Generator) -> Int32Array:
         """Change one field of each net to another choice, or add or drop last stages; the result is in the space.

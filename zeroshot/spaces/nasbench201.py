@@ -31,7 +31,7 @@ from zeroshot.spaces._nb201_cells import (
 )  # fmt: skip
 from zeroshot.spaces._nb201_classes import canonical_classes, live, published_classes
 from zeroshot.spaces._nb201_table import flops, layer_table, params
-from zeroshot.types import Int32Array
+from zeroshot.types import Int32Array, Int64Array
 
 if TYPE_CHECKING:
     from torch import nn
@@ -112,3 +112,16 @@ class NasBench201:
         rows = np.arange(len(out))
         out[rows, edges] = (out[rows, edges] + rng.integers(1, len(OPERATIONS), len(out))) % len(OPERATIONS)
         return out
+
+    def crossover(self, a: Int32Array, b: Int32Array, rng: np.random.Generator) -> Int32Array:
+        """A child of each pair of cells, every edge from one parent: twice (n, 6) -> (n, 6)."""
+        first, second = check(a), check(b)
+        return np.where(rng.random(first.shape) < 0.5, first, second)
+
+    def canonical(self, cells: Int32Array) -> Int64Array:
+        """The class of each cell under full canonical form, see `canonical_classes`: (n, 6) -> (n, 1)."""
+        return canonical_classes()[encode(cells)][:, None]
+
+    def corner(self) -> Int32Array:
+        """The cell that is a skip from its input to its output, (1, 6): all that is left is around the cells."""
+        return np.array([[0, 0, 0, 1, 0, 0]], np.int32)

@@ -7,7 +7,6 @@ from zeroshot.cost.nets import NetCosts, Platform
 from zeroshot.searching.candidates import Candidates
 from zeroshot.searching.population import beats_all_before, single_fits
 from zeroshot.searching.strategies.goal import Goal
-from zeroshot.spaces.canonical import canonical
 from zeroshot.types import BoolArray, FloatArray, Int32Array, Int64Array
 
 NOWHERE = -1  # row of a net that meets the budgets neither alone nor in a pair, or that was not judged
@@ -63,7 +62,7 @@ class Archive:
         Returns:
             (n,) int64, the row of each net or of an equal one, or `NOWHERE`.
         """
-        keys = [row.tobytes().rstrip(b"\0") for row in canonical(values)]
+        keys = [row.tobytes().rstrip(b"\0") for row in self.goal.space.canonical(values)]
         left, new = self.left, list[int]()
         for i, key in enumerate(keys):
             if len(new) < left and key not in self._rows:

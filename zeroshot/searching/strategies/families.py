@@ -9,6 +9,7 @@ from zeroshot.net import NetSpec, spec_of
 from zeroshot.searching.candidates import Candidates
 from zeroshot.searching.strategies.archive import Archive
 from zeroshot.searching.strategies.goal import Goal
+from zeroshot.spaces import McuSpace
 from zeroshot.spaces.scaling import scaled
 from zeroshot.types import Int32Array
 
@@ -25,7 +26,9 @@ FAMILIES = tuple(map(NetSpec.parse, (
 
 
 def relatives(goal: Goal) -> Int32Array:
-    """The families and the nets that the user named, scaled to all sizes that the space has."""
+    """The families and the nets that the user named, scaled to all sizes that the space has; as named if not `mcu`."""
+    if not isinstance(goal.space, McuSpace):
+        return goal.named
     return scaled(goal.space, [*map(spec_of, goal.named), *FAMILIES])
 
 

@@ -32,7 +32,7 @@ LEAST_FLASH = 0.5  # share of the range of log flash that a limit leaves
 
 def flash(goal: Goal, rng: np.random.Generator) -> Candidates:
     """Optimise the numbers of one structure after the other; see the head of this page."""
-    archive, space = Archive(goal), goal.space
+    archive, space = Archive(goal), goal.mcu
     given, stages = len(archive.mu), range(space.min_stages, space.max_stages + 1)
     while archive.left and len(archive.mu) < given + LABELS:
         archive.add(np.concatenate([space.sample(LABELS // len(stages), rng, each) for each in stages]))
@@ -95,7 +95,7 @@ class Numbers:
     """
 
     def __init__(self, goal: Goal, net: Int32Array, weights: FloatArray) -> None:
-        space, self._goal, self._net, self._weights = goal.space, goal, net, weights
+        space, self._goal, self._net, self._weights = goal.mcu, goal, net, weights
         starts = NET_FIELDS + STAGE_FIELDS * np.arange(net[3])
         stride = net[2] * net[starts + 5].prod()
         sides = [side for side in space.resolutions if -(-side // stride) >= 2]

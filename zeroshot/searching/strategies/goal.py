@@ -8,9 +8,11 @@ from scipy.special import ndtr
 
 from zeroshot.accuracy.model import CERTAIN
 from zeroshot.cost.nets import NetCosts
+from zeroshot.errors import UsageError
 from zeroshot.searching.candidates import Candidates
-from zeroshot.searching.roles import CostOf, Roles, corner_of
+from zeroshot.searching.roles import CostOf, Roles
 from zeroshot.spaces import McuSpace
+from zeroshot.spaces.space import Space
 from zeroshot.types import FloatArray, Int32Array
 
 
@@ -50,7 +52,7 @@ class Goal:
             where it says nothing; tens of milliseconds a net. None where the search probes nothing.
     """
 
-    space: McuSpace
+    space: Space
     judge: Callable[[Int32Array], Judged]
     cost_of: CostOf
     roles: Roles
@@ -64,6 +66,19 @@ class Goal:
     probe: Callable[[Int32Array], FloatArray] | None = None
 
     @property
+    def mcu(self) -> McuSpace:
+        """The space, for strategies that know what its nets are made of.
+
+        Raises:
+            UsageError: It is another one.
+        """
+        if not isinstance(self.space, McuSpace):
+            raise UsageError(
+                f"This strategy looks for nets in the `mcu` space only, not in {type(self.space).__name__}."
+            )
+        return self.space
+
+    @property
     def named(self) -> Int32Array:
         """The nets that the user named, (n, columns) int32: the fixed ones first, then the seeds."""
         return np.concatenate([*(net.values for net in self.roles.fixed), self.seeds])
@@ -71,7 +86,7 @@ class Goal:
     @property
     def given(self) -> Int32Array:
         """What is judged beyond `scored`, (n, columns) int32: named nets, the start, the smallest of the space."""
-        return np.concatenate([self.named, self.start, corner_of(self.space)])
+        return np.concatenate([self.named, self.start, self.space.corner()])
 
     def cautious(self, judged: Judged) -> FloatArray:
         """Mu without what a net gains beyond the range of the fit, (n,) float64.

@@ -15,7 +15,7 @@ GOLDEN = 0.6180339887498949  # of its multiples, taken modulo 1, no two lie clos
 
 def spread(goal: Goal, rng: np.random.Generator) -> Candidates:
     """Equally many nets of each number of stages, spread evenly over latency, whatever they are worth."""
-    return draw(goal.space, goal.cost_of, goal.roles, goal.nets, rng)
+    return draw(goal.mcu, goal.cost_of, goal.roles, goal.nets, rng)
 
 
 def uniform(goal: Goal, rng: np.random.Generator) -> Candidates:
@@ -53,7 +53,7 @@ def stratified(goal: Goal, rng: np.random.Generator) -> Candidates:
 
 def by_stages(goal: Goal, rng: np.random.Generator) -> Archive:
     """All nets that may be judged, equally many of each number of stages."""
-    archive, space = Archive(goal), goal.space
+    archive, space = Archive(goal), goal.mcu
     stages = range(space.min_stages, space.max_stages + 1)
     while archive.left:
         each = -(-min(ROUND, archive.left) // len(stages))

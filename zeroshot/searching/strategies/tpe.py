@@ -37,7 +37,7 @@ def tpe(goal: Goal, rng: np.random.Generator) -> Candidates:
         import optuna  # noqa: F401
     except ImportError:
         raise UsageError("The strategy `tpe` needs optuna, which is not installed.", pip_install("tpe")) from None
-    archive, space = Archive(goal), goal.space
+    archive, space = Archive(goal), goal.mcu
     archive.add(space.sample(min(int(START * goal.scored) + 1, archive.left), rng))
     if not len(archive.mu):
         return archive.worthiest()
@@ -103,7 +103,7 @@ class Learner:
         self.archive, self.limits, self.rng = archive, limits, rng
         sampler = optuna.samplers.TPESampler(seed=int(rng.integers(2**31)), multivariate=True, n_startup_trials=1)
         self._study = optuna.create_study(direction="maximize", sampler=sampler)
-        self._fields = fields_of(archive.goal.space)
+        self._fields = fields_of(archive.goal.mcu)
         self._choices: dict[str, optuna.distributions.BaseDistribution] = {
             name: optuna.distributions.IntDistribution(0, len(field.choices) - 1) if field.ordered
             else optuna.distributions.CategoricalDistribution(range(len(field.choices)))
@@ -112,7 +112,7 @@ class Learner:
 
     def look(self, mutants: int) -> None:
         """At the net that the study asks for, and at so many mutants, the best of which is told too if it is better."""
-        space = self.archive.goal.space
+        space = self.archive.goal.mcu
         trial = self._study.ask(self._choices)
         net = net_of(trial.params, self._fields, self.archive.values.shape[1])
         if spec_of(net) not in space:  # its strides leave no pixels
