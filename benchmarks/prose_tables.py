@@ -85,7 +85,8 @@ def headlines() -> str:
                 f"{cell(TRUTH, single, 'MACs only', 'Spearman')} number of MACs",
             ],
             [
-                "order of 62 nets of the field's families, each family unseen",
+                f"order of {cell(CARRY, 'How far predictions carry', FAMILIES, 'nets')} nets, the field's families and "
+                "what earlier searches liked best, each family unseen",
                 cell(CARRY, "How far predictions carry", FAMILIES, "size"),
                 f"{cell(CARRY, 'How far predictions carry', FAMILIES, 'macs')} number of MACs",
             ],
@@ -106,7 +107,7 @@ def headlines() -> str:
             ],
             ["the same, after eight short trainings", f"{_lost('--calibrate 8')} points", ""],
             [
-                "lost without training where 62 nets of the field's families can be chosen, too",
+                "lost without training where these families can be chosen, too",
                 f"{_lost('no training', AMONG_PICKS)} points",
                 f"{_lost('MACs only', AMONG_PICKS)} number of MACs, {_lost('random', AMONG_PICKS)} at random",
             ],

@@ -42,8 +42,8 @@ def main(arguments: Arguments = None) -> None:
         "Signed Spearman correlations of accuracy with the size that a search gives nets, and with single proxies. "
         "What the size is made of was chosen by the worse of two populations, the zoo's calibration half "
         "(cross-validated) and NAS-Bench-201; the receptive field, the balance of the work, its segments and the "
-        "fewest channels came in with the other nets and picks of searches in view, and the way in which the readout "
-        "counts was decided with all of this page in view.", "",
+        "fewest channels came in, and the stem left, with the other nets and picks of searches in view, and the way in "
+        "which the readout counts was decided with all of this page in view.", "",
         *show.space_table(found, ("size", *show.ALONE)),
         "## Other choices", "",
         f"The size as shipped, with a trust of {TRUST} in the fused ranks, and what else could have been taken.", "",

@@ -1,6 +1,6 @@
 """Training-free scores of the plan's nets on every task, computed as a search computes them.
 
-    python -m benchmarks.tasks.scores [--only TASK ...]      goes on where it was interrupted
+    python -m benchmarks.tasks.scores [--only TASK ...]      goes on where it was interrupted, adds what is new
 
 Other nets on CIFAR-10 get every installed proxy; on the other tasks those that could serve. scores/TASK.csv holds them,
 scores/TASK.json how they were computed. ZEROSHOT_DATA holds cifar10/, audio/, motion/ and images/.
@@ -9,7 +9,7 @@ scores/TASK.json how they were computed. ZEROSHOT_DATA holds cifar10/, audio/, m
 import sys
 from pathlib import Path
 
-from benchmarks.pair_truth.scores import ScoreTable, compute, read, write
+from benchmarks.pair_truth.scores import ScoreTable, completed, read, stored_table, write
 from benchmarks.script import Arguments, exit_code, parser
 from benchmarks.tasks.data import TASKS
 from benchmarks.tasks.plan import HERE, plan
@@ -41,11 +41,11 @@ def main(arguments: Arguments = None) -> None:
     options = parser("tasks.scores", __doc__)
     options.add_argument("--only", nargs="+", default=list(TASKS), metavar="TASK")
     for name in options.parse_args(arguments).only:
-        if (folder_of(name) / "scores.json").exists():
+        stored, nets = stored_table(folder_of(name)), nets_of(name)
+        if stored is not None and list(stored.nets) == nets:
             continue
-        dataset = TASKS[name].make()
         proxies = load_proxies() if name == "cifar10" else load_proxies(list(dict.fromkeys(SERVING)))
-        table = compute(nets_of(name), dataset, proxies, cache_folder() / "tasks" / "scores" / name)
+        table = completed(stored, nets, TASKS[name].make(), proxies, cache_folder() / "tasks" / "scores" / name)
         folder_of(name).mkdir(parents=True, exist_ok=True)
         write(folder_of(name), table)
 

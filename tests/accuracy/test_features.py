@@ -35,23 +35,24 @@ def naive(net):
     rows = reference.layer_rows(NetSpec.parse(net), 3, 10)
     total = outputs = layers = weights = 0
     maps, at = [], Counter()
-    for row in rows:
+    for number, row in enumerate(rows):
         if row["op"] not in ("avgpool", "linear"):
             maps.append(row["out_height"] ** 2 * row["out_channels"])
-        outputs += row["out_height"] ** 2 * row["out_channels"]
+        if number and row["op"] in CONVOLUTIONS:
+            outputs += row["out_height"] ** 2 * row["out_channels"]
         if row["op"] in ("add", "avgpool"):
             continue
         fan_in = row["in_channels"] // row["groups"] * row["kernel_h"] * row["kernel_w"]
         done = fan_in * row["out_channels"] * row["out_height"] ** 2
         total, layers = total + done, layers + 1
-        at[row["out_height"]] += done
+        at[row["out_height"]] += done if number else 0
         # Two numbers of batch norm a channel after a convolution, one bias a class.
         weights += (fan_in + (1 if row["op"] == "linear" else 2)) * row["out_channels"]
     return {
         "log_macs": math.log10(total), "log_params": math.log10(weights), "log_outputs": math.log10(outputs),
         "log_stem_outputs": math.log2(maps[0]), "log_segment_macs": segments_of(net),
         "log_narrowest": math.log2(min(row["out_channels"] for row in rows if row["op"] in CONVOLUTIONS)),
-        "log_balanced_macs": 4 * math.log10(sum(each**0.25 for each in at.values())),
+        "log_balanced_macs": 3 * math.log10(sum(math.cbrt(each) for each in at.values())),
         "log_field": math.log2(min(0.75, field_of(net))), "log_side": math.log2(rows[0]["height"]),
         "log_depth": math.log2(layers),
     }  # fmt: skip
@@ -135,14 +136,15 @@ def test_a_net_that_looks_at_single_positions_only_sees_one_of_eight():
     assert found["log_field"].tolist() == [math.log2(1 / 8)]
 
 
-def test_work_at_two_resolutions_counts_eight_times():
-    """The same number of operations, on one map and on two."""
-    equal = nn.Conv2d(8, 8, 3, padding=1, bias=False)
+def test_work_at_two_resolutions_counts_four_times_and_the_stems_not_at_all():
+    """The same number of operations behind the stem, on one map and on two."""
+    equal = [nn.Conv2d(8, 8, 3, padding=1, bias=False) for _ in range(3)]
     coarse = nn.Conv2d(8, 32, 3, padding=1, stride=2, bias=False)
-    one = features(trace(nn.Sequential(equal, nn.Conv2d(8, 8, 3, padding=1)), (8, 16, 16)))
-    two = features(trace(nn.Sequential(equal, coarse), (8, 16, 16)))
-    assert one["log_macs"] == two["log_macs"] == one["log_balanced_macs"]
-    assert two["log_balanced_macs"] == pytest.approx(one["log_macs"] + math.log10(8))
+    one = features(trace(nn.Sequential(*equal), (8, 16, 16)))
+    two = features(trace(nn.Sequential(*equal[:2], coarse), (8, 16, 16)))
+    assert one["log_macs"] == two["log_macs"]
+    assert 10 ** one["log_balanced_macs"] == pytest.approx(2 / 3 * 10 ** one["log_macs"])
+    assert two["log_balanced_macs"] == pytest.approx(one["log_balanced_macs"] + math.log10(4))
 
 
 class Branches(nn.Module):

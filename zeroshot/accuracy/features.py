@@ -33,6 +33,7 @@ from zeroshot.types import FloatArray
 
 ENOUGH = 0.75  # of the image's side
 MOST = 2**20  # channels: of a net without a convolution
+CONVOLUTIONS = (CONV, DEPTHWISE, POINTWISE)
 
 
 def log_macs(table: LayerTable) -> FloatArray:
@@ -46,8 +47,13 @@ def log_params(table: LayerTable) -> FloatArray:
 
 
 def log_outputs(table: LayerTable) -> FloatArray:
-    """log10 of the activations that all layers write."""
-    return _log10(per_net(table, layer_outputs(table)))
+    """log10 of the activations that the convolutions behind the stem write.
+
+    Not those of the stem: a wide one at full resolution is easily had and does little by itself.
+    """
+    written = np.where(np.isin(table.column("op"), CONVOLUTIONS), layer_outputs(table), 0)
+    written[table.ptr[:-1]] = 0
+    return _log10(per_net(table, written))
 
 
 def log_stem_outputs(table: LayerTable) -> FloatArray:
@@ -57,7 +63,7 @@ def log_stem_outputs(table: LayerTable) -> FloatArray:
 
 def log_narrowest(table: LayerTable) -> FloatArray:
     """log2 of the fewest channels of any convolution: what every answer has to pass through."""
-    channels = np.where(np.isin(table.column("op"), (CONV, DEPTHWISE, POINTWISE)), table.column("out_channels"), MOST)
+    channels = np.where(np.isin(table.column("op"), CONVOLUTIONS), table.column("out_channels"), MOST)
     if not len(table):
         return np.zeros(0)
     return np.asarray(np.log2(np.minimum.reduceat(channels, table.ptr[:-1])), np.float64)
@@ -74,13 +80,16 @@ def log_segment_macs(table: LayerTable) -> FloatArray:
 
 
 def log_balanced_macs(table: LayerTable) -> FloatArray:
-    """log10 of the multiply-accumulates as they count if those on n maps of different sizes count n^3 times.
+    """log10 of the multiply-accumulates behind the stem, as they count if those on n sizes of map count n^2 times.
 
-    (sum over sizes of map of its multiply-accumulates^1/4)^4, so evenly spread work counts in full, and a little work
+    (sum over sizes of map of its multiply-accumulates^1/3)^3, so evenly spread work counts in full, and a little work
     at one more resolution counts little. Nets that are narrow and fine first, wide and coarse later, are better than
-    others with as many operations at one resolution.
+    others with as many operations at one resolution. The stem's do not count: where all that is done at full
+    resolution is the stem, nothing is learnt there.
     """
-    return np.asarray(np.log10(np.maximum(_balanced(table.rows, table.ptr, layer_macs(table)), 1.0)), np.float64)
+    done = layer_macs(table)
+    done[table.ptr[:-1]] = 0
+    return np.asarray(np.log10(np.maximum(_balanced(table.rows, table.ptr, done), 1.0)), np.float64)
 
 
 def log_field(table: LayerTable) -> FloatArray:
@@ -107,7 +116,7 @@ def log_depth(table: LayerTable) -> FloatArray:
 
 @numba.njit(cache=True)
 def _balanced(rows, ptr, done):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
-    """(sum over sizes of map of done^1/4)^4 of each net, (n_nets,) float64."""
+    """(sum over sizes of map of done^1/3)^3 of each net, (n_nets,) float64."""
     out = np.zeros(len(ptr) - 1)
     for net in range(len(ptr) - 1):
         first, last = ptr[net], ptr[net + 1]
@@ -119,8 +128,8 @@ def _balanced(rows, ptr, done):  # type: ignore[no-untyped-def]  # noqa: ANN001,
             there[j - first] += done[i]
         roots = 0.0
         for work in there:
-            roots += work**0.25
-        out[net] = roots**4
+            roots += np.cbrt(work)
+        out[net] = roots**3
     return out
 
 
