@@ -217,9 +217,19 @@ def measure_cells(work: CellWork) -> CellRun:
     single = float(100 * all_of.accuracy[cells[fitting[np.argmax(mu[fitting])]]])
     pair = all_of.worth(int(cells[found.littles[top.little[0]]]), int(cells[found.bigs[top.big[0]]]))
     return CellRun(
-        work.device, work.told, work.strategy, work.scored, work.seed, found.drawn, round(seconds, 3), pair, single,
-        float(100 * all_of.best.top.accuracy[0]), all_of.best_single, fitted(),
-    )  # fmt: skip
+        device=work.device,
+        told=work.told,
+        strategy=work.strategy,
+        asked=work.scored,
+        seed=work.seed,
+        scored=found.drawn,
+        seconds=round(seconds, 3),
+        pair=pair,
+        single=single,
+        truth=float(100 * all_of.best.top.accuracy[0]),
+        best_single=all_of.best_single,
+        constants=fitted(),
+    )
 
 
 def plan_cells(seeds: int) -> Iterator[CellWork]:

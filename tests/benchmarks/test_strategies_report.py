@@ -133,7 +133,20 @@ def test_cells_are_found_and_judged_by_what_training_gave():
 
 
 def test_the_chapter_on_cells_has_a_table_for_each_device():
-    row = CellRun("raspi4", LAYERS, "evolution", 30, 0, 31, 0.1, 93.0, 92.0, 95.0, 94.0, "2026-01-01")
+    row = CellRun(
+        device="raspi4",
+        told=LAYERS,
+        strategy="evolution",
+        asked=30,
+        seed=0,
+        scored=31,
+        seconds=0.1,
+        pair=93.0,
+        single=92.0,
+        truth=95.0,
+        best_single=94.0,
+        constants="2026-01-01",
+    )
     text = "\n".join(chapter([row, replace(row, seed=1, pair=94.0)]))
     assert "median over 2 seeds" in text
     assert "| evolution | 1.50 [1.10, 1.90] |" in text
