@@ -9,10 +9,13 @@ import numpy as np
 from PIL import ExifTags, Image, ImageOps
 
 from zeroshot.data.arrays import Arrays, Images, split
+from zeroshot.data.class_folders import Kind, class_files
 from zeroshot.errors import DataError
 
 MAX_SIDE = 160  # pixels of the shorter side; no net here looks at more, and 50,000 such images fill 4 GB
-SUFFIXES = {".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".tif", ".tiff", ".ppm", ".pgm"}
+IMAGES = Kind(
+    "images", frozenset({".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".tif", ".tiff", ".ppm", ".pgm"})
+)  # fmt: skip
 _TURNED = {5, 6, 7, 8}  # EXIF orientations that swap width and height
 
 
@@ -33,84 +36,14 @@ def read_folder(root: Path, seed: int) -> tuple[Arrays, tuple[str, ...]]:
     Raises:
         DataError: The folder or a file in it cannot be used; the message names it.
     """
-    if _is_split(root):
-        train, names = _listing(root / "train")
-        test = _test_listing(root, names)
-    else:
-        everything, names = _listing(root)
-        train_rows, test_rows = split(np.array([label for _, label in everything], np.int64), names, seed)
-        train, test = [everything[i] for i in train_rows], [everything[i] for i in test_rows]
+    train, test, names = class_files(root, IMAGES)
+    if test is None:
+        train_rows, test_rows = split(np.array([label for _, label in train], np.int64), names, seed)
+        train, test = [train[i] for i in train_rows], [train[i] for i in test_rows]
     x = _read([path for path, _ in train + test])
     y = np.array([label for _, label in train + test], np.int64)
     n = len(train)
     return (x[:n], y[:n], x[n:], y[n:]), names
-
-
-def _is_split(root: Path) -> bool:
-    # A folder `train` with images is a class of that name; one with folders only is the training half.
-    train = root / "train"
-    if not train.is_dir() or _pictures(train) or not _subfolders(train):
-        return False
-    if not (root / "test").is_dir():
-        raise DataError(
-            f"{root} has a train folder but no test folder.",
-            f"Rename the validation folder to test, or give {train} to hold out a fifth of it.",
-        )
-    return True
-
-
-def _test_listing(root: Path, names: tuple[str, ...]) -> list[tuple[Path, int]]:
-    test, test_names = _listing(root / "test")
-    odd = sorted(set(names) ^ set(test_names))
-    if odd:
-        where, other = ("train", "test") if odd[0] in names else ("test", "train")
-        raise DataError(
-            f"Class {odd[0]!r} is in {root / where}, but not in {root / other}.",
-            "Both need the same class folders.",
-        )
-    return test
-
-
-def _listing(folder: Path) -> tuple[list[tuple[Path, int]], tuple[str, ...]]:
-    """Files with the number of their class, in the order of class and file name."""
-    classes = _subfolders(folder)
-    if not classes:
-        raise DataError(f"{folder} has no class folders.", "Put the images of each class in a folder of its own.")
-    files = [_pictures(path) for path in classes]
-    if not any(files):
-        raise DataError(
-            f"No images found in {len(classes)} folders of {folder}.",
-            f"Images lie directly in a class folder and end in {', '.join(sorted(SUFFIXES))}.",
-        )
-    for path, found in zip(classes, files, strict=True):
-        if not found:
-            raise DataError(
-                f"Class folder {path} has no images.",
-                f"Remove it, or add images ({', '.join(sorted(SUFFIXES))}) to the folder itself.",
-            )
-    if len(classes) == 1:
-        raise DataError(f"{folder} has one class only, {classes[0].name!r}.", "At least two are needed.")
-    rows = [(path, label) for label, found in enumerate(files) for path in found]
-    return rows, tuple(path.name for path in classes)
-
-
-def _subfolders(folder: Path) -> list[Path]:
-    # A link back to the folder or above it is no class. Path.is_dir is False for a link that goes in circles.
-    above = {folder.resolve(), *folder.resolve().parents}
-    found = [path for path in _entries(folder) if path.is_dir() and not path.name.startswith((".", "__"))]
-    return [path for path in found if not path.is_symlink() or path.resolve() not in above]
-
-
-def _pictures(folder: Path) -> list[Path]:
-    found = [path for path in _entries(folder) if path.suffix.lower() in SUFFIXES and path.name[0] != "."]
-    return [path for path in found if path.is_file()]
-
-
-def _entries(folder: Path) -> list[Path]:
-    try:
-        return sorted(folder.iterdir())
-    except OSError as error:
-        raise DataError(f"Folder {folder} cannot be read: {error.strerror}.", "Check its permissions.") from error
 
 
 @dataclass(frozen=True)

@@ -1,5 +1,6 @@
-"""Images and labels as arrays: reading and checking an .npz, holding images out for testing."""
+"""Images and labels as arrays: reading and checking an .npz, holding images out for testing, what arrays hold."""
 
+import hashlib
 import zipfile
 from collections.abc import Sequence
 from pathlib import Path
@@ -163,3 +164,18 @@ def split(
             )
         held_out[rng.permutation(members)[: max(1, round(share * len(members)))]] = True
     return np.flatnonzero(~held_out), np.flatnonzero(held_out)
+
+
+def digest(*arrays: npt.NDArray[Any]) -> str:
+    """SHA-256 over shapes and bytes of arrays, hex."""
+    found = hashlib.sha256()
+    for array in arrays:
+        found.update(repr(array.shape).encode())
+        found.update(np.ascontiguousarray(array).data)
+    return found.hexdigest()
+
+
+def shared(train: npt.NDArray[Any], test: npt.NDArray[Any]) -> int:
+    """How many examples of `test` occur in `train` too, to the last bit."""
+    known = {hashlib.sha256(each.tobytes()).digest() for each in train}
+    return sum(hashlib.sha256(each.tobytes()).digest() in known for each in test)

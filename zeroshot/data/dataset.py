@@ -1,8 +1,6 @@
 """One way to data: a named data set, an image folder or an .npz becomes a Dataset, a Dataset batches."""
 
-import hashlib
 import os
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -11,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from zeroshot.data.arrays import Arrays, Images, Labels, read_npz, split
+from zeroshot.data.arrays import Arrays, Images, Labels, digest, read_npz, shared, split
 from zeroshot.errors import DataError, UsageError, unknown
 from zeroshot.types import FloatArray
 
@@ -65,11 +63,7 @@ class Dataset:
     @cached_property
     def digest(self) -> str:
         """SHA-256 over shapes and bytes of the four arrays, hex; computed once."""
-        digest = hashlib.sha256()
-        for array in (self.x_train, self.y_train, self.x_test, self.y_test):
-            digest.update(repr(array.shape).encode())
-            digest.update(np.ascontiguousarray(array).data)
-        return digest.hexdigest()
+        return digest(self.x_train, self.y_train, self.x_test, self.y_test)
 
     @cached_property
     def _stats(self) -> tuple[FloatArray, FloatArray]:
@@ -284,13 +278,7 @@ def warnings_for(dataset: Dataset) -> list[str]:
         remarks.append(f"The test set has no image of {int((test == 0).sum())} of {dataset.classes} classes.")
     if all(np.array_equal(dataset.x_train[0], image) for image in dataset.x_train):
         remarks.append("All training images are the same: no net can tell their classes.")
-    shared = _shared(dataset.x_train, dataset.x_test)
-    if shared:
-        remarks.append(f"{shared} of {len(dataset.x_test)} test images occur in the training set too.")
+    twice = shared(dataset.x_train, dataset.x_test)
+    if twice:
+        remarks.append(f"{twice} of {len(dataset.x_test)} test images occur in the training set too.")
     return remarks
-
-
-def _shared(train: Images, test: Images) -> int:
-    digest: Callable[[Images], bytes] = lambda image: hashlib.sha256(image.tobytes()).digest()  # noqa: E731
-    known = {digest(image) for image in train}
-    return sum(digest(image) in known for image in test)
