@@ -13,7 +13,7 @@ ROOMS = (
     "errors types _quiet units options workers strided",
     "net build",
     "tracing",
-    "data",
+    "data signals",
     "runs",
     "spaces",
     "constants cost",
