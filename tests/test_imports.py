@@ -14,6 +14,7 @@ from .sources import ENGINE, MODULES, ROOT
 LIGHT = {
     "zeroshot": ["torch", "numba", "numpy", "scipy", "sklearn", "matplotlib"],
     "zeroshot.cli": ["torch", "numba", "numpy", "scipy", "sklearn", "matplotlib"],
+    "zeroshot.signals.options": ["torch", "numba", "numpy", "scipy"],
     "zeroshot.training.options": ["torch", "numba", "numpy", "scipy"],
     "zeroshot.probing.probe": ["torch", "numba", "sklearn", "matplotlib"],
     "zeroshot.data": ["torch", "torchvision", "numba", "sklearn", "PIL"],

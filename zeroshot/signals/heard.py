@@ -61,29 +61,29 @@ def remarks_of(heard: Heard, beyond: int) -> list[str]:
     longer = sum(length > window for length in heard.lengths)
     remarks = [
         f"{count_of(len(sounds), 'recording')}, {_spread([sound.seconds for sound in sounds])}. A window is "
-        f"{window / heard.rate:.4g} s, {window:,} samples at {heard.rate:,} Hz: {shorter:,} shorter ones stand in its "
-        f"middle with zeros around them, {longer:,} longer ones are cut into as many as they hold."
+        f"{window / heard.rate:.4g} s, {window:,} samples at {heard.rate:,} Hz. Shorter, in its middle with zeros "
+        f"around them: {count_of(shorter, 'recording')}. Longer, cut into as many as they hold: "
+        f"{count_of(longer, 'recording')}."
     ]
     other = Counter(sound.rate for sound in sounds if sound.rate != heard.rate)
     if other:
-        rates = ", ".join(f"{count:,} of {rate:,} Hz" for rate, count in sorted(other.items()))
-        remarks.append(f"{count_of(other.total(), 'recording')} were resampled to {heard.rate:,} Hz: {rates}.")
+        rates = ", ".join(f"{count_of(count, 'recording')} of {rate:,} Hz" for rate, count in sorted(other.items()))
+        remarks.append(f"Resampled to {heard.rate:,} Hz: {rates}.")
     mixed = [sound for sound in sounds if sound.channels > 1]
     if mixed:
-        remarks.append(
-            f"{count_of(len(mixed), 'recording')} of more than one channel were averaged to one, the first is "
-            f"{safe(mixed[0].path.name)}."
-        )
+        remarks.append(f"Averaged to one channel: {_first(mixed)}.")
     brief = [sound for sound in sounds if sound.seconds < FRAME]
     if brief:
-        remarks.append(
-            f"{count_of(len(brief), 'recording')} are shorter than {1000 * FRAME:g} ms, the first is "
-            f"{safe(brief[0].path.name)} with {count_of(brief[0].frames, 'sample')}: hardly sounds."
-        )
+        remarks.append(f"Shorter than {1000 * FRAME:g} ms, hardly a sound: {_first(brief)}.")
     if beyond:
-        remarks.append(f"{count_of(beyond, 'recording')} hold floats beyond full scale, which were cut off there.")
+        remarks.append(f"Floats beyond full scale, cut off there: {count_of(beyond, 'recording')}.")
     return remarks
 
 
 def _spread(seconds: Sequence[float]) -> str:
     return f"{min(seconds):.3g} to {max(seconds):.3g} s, half of them up to {np.median(seconds):.3g} s"
+
+
+def _first(sounds: Sequence[Sound]) -> str:
+    path = sounds[0].path
+    return f"{count_of(len(sounds), 'recording')}, the first is {safe(path.parent.name)}/{safe(path.name)}"

@@ -15,6 +15,7 @@ from zeroshot.signals.sources import divided, existing, sources_of, wanted
 from zeroshot.signals.steps import step_of
 from zeroshot.signals.windows import (
     FULL,
+    SHORTEST,
     Int16Array,
     Signals,
     check_memory,
@@ -52,8 +53,8 @@ def read_logs(folder: str | Path, options: LogOptions) -> Signals:
     logs, columns = logs_of(sources, options)
     rate = float(options.rate or sorted(log.rate for log in logs)[(len(logs) - 1) // 2])
     values = [at_rate(log, rate) for log in logs]
-    window = samples_in(to_ms(options.window), rate, "window")
-    hop = max(1, window // 2) if options.hop is None else samples_in(to_ms(options.hop), rate, "hop")
+    window = samples_in(to_ms(options.window), rate, "window", SHORTEST)
+    hop = window // 2 if options.hop is None else samples_in(to_ms(options.hop), rate, "hop")
     starts = [starts_of(len(each), window, hop) for each in values]
     count = [len(each) for each in starts]
     remarks += _remarks(sources, logs, count, rate, window, hop)
@@ -107,18 +108,18 @@ def _remarks(
     ]
     short = [source.name for source, number in zip(sources, count, strict=True) if not number]
     if short:
-        remarks.append(f"{count_of(len(short), 'log')} shorter than a window give none, the first is {short[0]}.")
+        remarks.append(f"Shorter than a window, so left out: {count_of(len(short), 'log')}, the first is {short[0]}.")
     other = [log.rate for log in logs if abs(log.rate / rate - 1) > ALIKE]
     if other:
         remarks.append(
-            f"{count_of(len(other), 'log')} of {min(other):.6g} to {max(other):.6g} Hz were resampled to {rate:.6g} Hz."
+            f"Resampled to {rate:.6g} Hz: {count_of(len(other), 'log')} of {min(other):.6g} to {max(other):.6g} Hz."
         )
     unread = sorted({name for log in logs for name in log.unread})
     if unread:
         remarks.append(f"Columns of some logs that are not read: {', '.join(unread)}.")
     mended = sum(log.mended for log in logs)
     if mended:
-        remarks.append(f"{count_of(mended, 'value')} were missing and lie on straight lines between their neighbours.")
+        remarks.append(f"Missing, put on straight lines between their neighbours: {count_of(mended, 'value')}.")
     return remarks
 
 
@@ -130,8 +131,7 @@ def _range_remarks(
     beyond = sum(int((np.abs(each / step) > FULL + 1).sum()) for each in values)
     if beyond:
         remarks.append(
-            f"{count_of(beyond, 'value')} of validation and test are beyond the range of the training part, and were "
-            "cut off there."
+            f"Beyond the range of the training part, cut off there: {count_of(beyond, 'value')} of validation and test."
         )
     training = np.concatenate([each for each, half in zip(values, part, strict=True) if half == 0])
     still = [name for name, constant in zip(columns, (training == training[0]).all(axis=0), strict=True) if constant]

@@ -16,6 +16,7 @@ from zeroshot.signals.resampling import commonest
 from zeroshot.signals.sound import Sound
 from zeroshot.signals.sources import SILENCE, UNKNOWN, divided, existing, sources_of, wanted
 from zeroshot.signals.windows import (
+    SHORTEST,
     Int16Array,
     Signals,
     check_memory,
@@ -83,8 +84,8 @@ def read_recordings(folder: str | Path, options: RecordingOptions) -> Signals:
 def _heard(sounds: Sequence[Sound], options: RecordingOptions) -> Heard:
     rate = options.rate or commonest([sound.rate for sound in sounds])
     if options.window is not None:
-        return Heard(sounds, rate, samples_in(to_ms(options.window), rate, "window"))
-    fits = float(np.percentile([sound.seconds for sound in sounds], FIT, method="higher"))
+        return Heard(sounds, rate, samples_in(to_ms(options.window), rate, "window", SHORTEST))
+    fits = float(np.percentile([sound.seconds for sound in sounds], FIT, method="inverted_cdf"))
     return Heard(sounds, rate, int(np.ceil(rate * min(max(fits, FRAME), LONGEST_WINDOW))))
 
 

@@ -41,29 +41,39 @@ def open_wav(path: Path) -> Sound:
             raise bad(path, f"is {head[:4].decode()}, which is not read.", RECODE)
         if len(head) < 12 or head[:4] != b"RIFF" or head[8:] != b"WAVE":
             raise bad(path, "is no WAV file: it does not begin as one." if head else "is empty.")
-        found = None
+        form = sound = None
+        # To the end: a length that is too short leaves samples behind that are no chunk.
         for name, at, length in _chunks(file, path, size):
-            if name == b"fmt ":
-                found = _format(file.read(min(length, 40)), path)
-            elif name == b"data":
-                return _data(path, found, at, length)
-    raise bad(path, "has no data chunk, so no samples.")
+            if name == b"fmt " and form is None:
+                form = _format(file.read(min(length, 40)), path)
+            elif name == b"data" and sound is None:
+                sound = _data(path, form, at, length)
+    if sound is None:
+        raise bad(path, "has no data chunk, so no samples.")
+    return sound
 
 
 def _chunks(file: BinaryIO, path: Path, size: int) -> Iterator[tuple[bytes, int, int]]:
     """Name, place and length of each chunk; the file stands at its start when it is given."""
-    at = 12
+    at, samples = 12, None
     while at + 8 <= size:
         file.seek(at)
         name, length = struct.unpack("<4sI", file.read(8))
         at += 8
         if at + length > size:
-            raise _cut(path, name, length, size - at)
+            raise _cut(path, name, length, size - at, samples)
         yield name, at, length
+        samples = length if name == b"data" else samples
         at += length + length % 2
 
 
-def _cut(path: Path, name: bytes, length: int, held: int) -> DataError:
+def _cut(path: Path, name: bytes, length: int, held: int, samples: int | None) -> DataError:
+    if samples is not None:
+        return bad(
+            path,
+            f"is damaged: its header claims {samples:,} bytes of samples, and what follows is no part of one.",
+            RECODE,
+        )
     if name != b"data":
         return bad(path, f"is damaged: a part of its header claims {length:,} bytes, and {held:,} follow.")
     if length >= STREAMED:

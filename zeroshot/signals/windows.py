@@ -12,6 +12,7 @@ from zeroshot.types import FloatArray, Int8Array, Int64Array
 
 Int16Array = npt.NDArray[np.int16]
 
+SHORTEST = 2  # samples of a window
 PARTS = ("train", "validation", "test")
 FULL = 32_767  # the largest sample
 MOST_BYTES = 4 << 30  # of all windows together
@@ -67,16 +68,17 @@ class Signals:
         return digest(self.x, self.labels, self.groups, self.part, rate, self.step, *self.noise)
 
 
-def samples_in(milliseconds: float, rate: float, what: str) -> int:
+def samples_in(milliseconds: float, rate: float, what: str, least: int = 1) -> int:
     """Whole samples of a time.
 
     Raises:
-        UsageError: It is shorter than two samples, or a window of it would not fit into memory.
+        UsageError: They are fewer than `least`, or a window of them would not fit into memory.
     """
     count = round(milliseconds / 1000 * rate)
-    if count < 2:
+    if count < least:
         raise UsageError(
-            f"`{what}` is {milliseconds:g} ms, less than two samples at {rate:g} Hz.", "Give a longer time."
+            f"`{what}` is {milliseconds:g} ms, less than {count_of(least, 'sample')} at {rate:g} Hz.",
+            "Give a longer time.",
         )
     if count > MOST_BYTES:
         raise UsageError(f"`{what}` is {milliseconds:g} ms, {count:,} samples.", "Give a shorter time.")
