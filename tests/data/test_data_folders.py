@@ -153,6 +153,20 @@ def test_bad_files_are_named(case, tmp_path, refused):
     refused(tmp_path, bad, *words)
 
 
+def test_names_may_have_any_bytes(tmp_path, refused):
+    """They go into files and onto the screen, both UTF-8."""
+    root = folder(tmp_path / "p\udcffts", ("c\udcfet", "dog"))
+    result = load(str(root))
+    assert (result.name, result.class_names) == (r"p\xffts", (r"c\xfet", "dog"))
+    for name, size in (("a", (9, 6)), ("b", (8, 6))):
+        (root / "dog" / f"{name}\udcfd.png").write_bytes(encoded(picture("L" if name == "b" else "RGB", size)))
+        refused(root, rf"dog/{name}\xfd.png").encode()
+        (root / "dog" / f"{name}\udcfd.png").unlink()
+    (root / "c\udcfet" / "\udcfc.png").write_bytes(b"hello")
+    refused(root, r"c\xfet/\xfc.png is not a readable image").encode()
+    refused(tmp_path / "\udcfb.npy", r"\xfb.npy does not exist").encode()
+
+
 def test_folders_without_images_are_named(tmp_path, refused):
     refused(tmp_path, tmp_path, "no class folders")
     (tmp_path / "a").mkdir()

@@ -24,6 +24,7 @@ import numpy as np
 import pytest
 import typer
 from PIL import Image
+from scipy.io import wavfile
 
 import zeroshot
 from zeroshot.cli import app
@@ -132,7 +133,30 @@ def arrays(folder: Path) -> dict[str, object]:
     return {"np": np, "x": found["x_train"], "y": found["y_train"]} | found
 
 
-GIVEN = {"cifar10.npz": cifar10_npz, "images": images, "arrays": arrays}
+def recordings(folder: Path) -> dict[str, object]:
+    """Four speakers, four words, tones of half a second; noise."""
+    rng = np.random.default_rng(0)
+    takes = [(word, name) for word in ("go", "no", "up", "yes") for name in ("ann", "bob", "cy", "di")]
+    paths = [f"{word}/{name}_{take}.wav" for word, name in takes for take in range(3)]
+    for path in [*paths, *(f"_background_noise_/{i}.wav" for i in range(3))]:
+        (folder / "words" / path).parent.mkdir(parents=True, exist_ok=True)
+        wavfile.write(folder / "words" / path, 8000, rng.integers(-9999, 9999, 4000, np.int16))
+    return {}
+
+
+def logs(folder: Path) -> dict[str, object]:
+    """Six logs of ten seconds in each of two activities."""
+    rng = np.random.default_rng(0)
+    for path in [folder / "motion" / name / f"log_{i}.csv" for name in ("rest", "walk") for i in range(6)]:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        rows = "".join(f"{x:.1f},{y:.1f},{z:.1f}\n" for x, y, z in 500 * rng.standard_normal((260, 3)))
+        path.write_text(f"# wrist, 26 Hz\n\nacc_x[mg],acc_y[mg],acc_z[mg]\n{rows}", encoding="utf-8")
+    return {}
+
+
+GIVEN = {
+    "cifar10.npz": cifar10_npz, "images": images, "arrays": arrays, "recordings": recordings, "logs": logs,
+}  # fmt: skip
 
 
 # ---- running

@@ -66,7 +66,7 @@ BAD = {
     "short format": (riff(fmt()[:14], int16(X).tobytes()), "does not say which format"),
     "too short a length": (
         sized(100),
-        "header claims 100 bytes of samples, and what follows is no part of one",
+        "header claims 100 bytes of samples, and what follows is no part of a WAV file",
     ),
     "chunk beyond the end": (
         riff(fmt(), b"", before=b"LIST\xff\xff\xff\x0fabc"),

@@ -9,7 +9,7 @@ import numpy as np
 from PIL import ExifTags, Image, ImageOps
 
 from zeroshot.data.arrays import Arrays, Images, split
-from zeroshot.data.class_folders import Kind, class_files
+from zeroshot.data.class_folders import Kind, class_files, safe
 from zeroshot.errors import DataError
 
 MAX_SIDE = 160  # pixels of the shorter side; no net here looks at more, and 50,000 such images fill 4 GB
@@ -71,14 +71,16 @@ def _read(paths: Sequence[Path]) -> Images:
 def _check_alike(first: _Picture, other: _Picture) -> None:
     if first.size != other.size:
         raise DataError(
-            "Images differ in size: {} is {}x{}, {} is {}x{}.".format(first.path, *first.size, other.path, *other.size),
+            "Images differ in size: {} is {}x{}, {} is {}x{}.".format(
+                safe(first.path), *first.size, safe(other.path), *other.size
+            ),
             "Bring all to one size first, for example with ImageMagick, which changes files in place: "
             "mogrify -auto-orient -resize '96x96^' -gravity center -extent 96x96 FILES",
         )
     if first.pixels.shape[2] != other.pixels.shape[2]:
         grey, colour = sorted((first, other), key=lambda picture: picture.pixels.shape[2])
         raise DataError(
-            f"Grey and colour images are mixed: {grey.path} is grey, {colour.path} is in colour.",
+            f"Grey and colour images are mixed: {safe(grey.path)} is grey, {safe(colour.path)} is in colour.",
             "Convert all to one kind first.",
         )
 
@@ -88,13 +90,13 @@ def _open(path: Path) -> _Picture:
         with Image.open(path) as image:
             return _decoded(image, path)
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
-        raise DataError(f"{path} is too large to be an honest image: {error}", "Reduce or remove it.") from error
+        raise DataError(f"{safe(path)} is too large to be an honest image: {error}", "Reduce or remove it.") from error
     except PermissionError as error:
-        raise DataError(f"{path} cannot be read: {error.strerror}.", "Check its permissions.") from error
+        raise DataError(f"{safe(path)} cannot be read: {error.strerror}.", "Check its permissions.") from error
     except DataError:
         raise
     except Exception as error:  # a decoder raises whatever it trips over: struct.error, SyntaxError, IndexError
-        raise DataError(f"{path} is not a readable image: {error}", "Repair or remove it.") from error
+        raise DataError(f"{safe(path)} is not a readable image: {error}", "Repair or remove it.") from error
 
 
 def _decoded(image: Image.Image, path: Path) -> _Picture:
@@ -124,8 +126,8 @@ def _check_kind(image: Image.Image, path: Path) -> None:
     raw = [str(tile[3]) for tile in getattr(image, "tile", ())]
     deep = any(";16" in mode and "BGR;16" not in mode for mode in raw)  # BGR;16 has 5 or 6 bits a channel
     if deep or image.mode in ("I", "F") or image.mode.startswith("I;"):
-        raise DataError(f"{path} has more than 8 bits a channel.", "Convert it to 8 bits first.")
+        raise DataError(f"{safe(path)} has more than 8 bits a channel.", "Convert it to 8 bits first.")
     if image.mode in ("RGBA", "LA", "PA", "RGBa", "La") or "transparency" in image.info:
-        raise DataError(f"{path} has an alpha channel (transparency).", "Flatten it on a background first.")
+        raise DataError(f"{safe(path)} has an alpha channel (transparency).", "Flatten it on a background first.")
     if image.mode not in ("1", "L", "P", "RGB"):
-        raise DataError(f"{path} is {image.mode}; images must be grey or RGB.", "Convert it to RGB first.")
+        raise DataError(f"{safe(path)} is {image.mode}; images must be grey or RGB.", "Convert it to RGB first.")

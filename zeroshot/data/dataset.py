@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from zeroshot.data.arrays import Arrays, Images, Labels, digest, read_npz, shared, split
+from zeroshot.data.class_folders import safe
 from zeroshot.errors import DataError, UsageError, unknown
 from zeroshot.types import FloatArray
 
@@ -107,11 +108,11 @@ def load(source: str, seed: int = 0) -> Dataset:
         from zeroshot.data._folders import read_folder  # Pillow only where images are read
 
         arrays, names = read_folder(path, seed)
-        return Dataset(path.name, *arrays, names)
+        return Dataset(safe(path.name), *arrays, names)
     if path.suffix.lower() != ".npz":
-        raise DataError(f"{path} is neither a folder nor an .npz file.", "Give an image folder or an .npz.")
+        raise DataError(f"{safe(path)} is neither a folder nor an .npz file.", "Give an image folder or an .npz.")
     arrays = read_npz(path)
-    return Dataset(path.stem, *arrays, tuple(map(str, range(int(arrays[1].max()) + 1))))
+    return Dataset(safe(path.stem), *arrays, tuple(map(str, range(int(arrays[1].max()) + 1))))
 
 
 def _existing(source: str) -> Path:
@@ -119,12 +120,12 @@ def _existing(source: str) -> Path:
         path = Path(source).expanduser().resolve()
         exists = path.exists()
     except (OSError, ValueError, RuntimeError) as error:  # no permission, a null byte, links going in circles
-        raise DataError(f"{source!r} cannot be opened: {error}") from error
+        raise DataError(f"{safe(source)!r} cannot be opened: {error}") from error
     if exists:
         return path
     if Path(source).name == source and not Path(source).suffix:  # a bare word: more likely a name mistyped
         raise unknown("data set", source, SOURCES, f"As a path it would be {path}, which does not exist.")
-    raise DataError(f"{path} does not exist.", f"Give a folder, an .npz, or one of: {', '.join(SOURCES)}.")
+    raise DataError(f"{safe(path)} does not exist.", f"Give a folder, an .npz, or one of: {', '.join(SOURCES)}.")
 
 
 def _check_seed(seed: int) -> None:

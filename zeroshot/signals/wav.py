@@ -71,7 +71,7 @@ def _cut(path: Path, name: bytes, length: int, held: int, samples: int | None) -
     if samples is not None:
         return bad(
             path,
-            f"is damaged: its header claims {samples:,} bytes of samples, and what follows is no part of one.",
+            f"is damaged: its header claims {samples:,} bytes of samples, and what follows is no part of a WAV file.",
             RECODE,
         )
     if name != b"data":
