@@ -222,6 +222,9 @@ def test_parquet_is_read_as_csv_is(tmp_path, monkeypatch):
     refused(root, "log_2.parquet, row 1, column 'ax[mg]': 'a' is no number", rate=20)
     write_parquet(other, {"ax[mg]": pyarrow.array([], pyarrow.float64()), "ay[mg]": pyarrow.array([], pyarrow.int8())})
     refused(root, "no rows", rate=20)
+    other.rename(other.with_name("log\udce9.parquet"))
+    refused(root, r"log\xe9.parquet has no rows", rate=20)
+    (root / "walk" / "log\udce9.parquet").unlink()
     for raw in (b"", b"PAR1", b"PAR1" + bytes(100) + b"PAR1"):
         other.write_bytes(raw)
         refused(root, "log_2.parquet cannot be read as Parquet", rate=20)

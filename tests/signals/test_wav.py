@@ -172,6 +172,13 @@ def test_broken_flac_is_named(raw, words, tmp_path):
     assert "a.flac" in refusal(caught)
 
 
+def test_flac_and_its_name_of_any_bytes(tmp_path):
+    np.testing.assert_array_equal(heard(tmp_path, flac(int16(X)), "\udce9.flac")[1], int16(X))
+    with pytest.raises(DataError) as caught:
+        heard(tmp_path, b"fLaC", "\udce9.flac")
+    assert r"\xe9.flac is no FLAC file" in refusal(caught)
+
+
 def test_flac_without_soundfile_names_the_extra(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "soundfile", None)
     with pytest.raises(UsageError) as caught:

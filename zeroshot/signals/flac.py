@@ -1,5 +1,6 @@
 """FLAC, read by soundfile where that is installed."""
 
+import os
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -37,7 +38,7 @@ def _opened(path: Path) -> Any:  # noqa: ANN401 - of a package without types
     soundfile = _soundfile()
     path.open("rb").close()  # what the system refuses has its own words
     try:
-        return soundfile.SoundFile(path)
+        return soundfile.SoundFile(os.fsencode(path))
     except soundfile.LibsndfileError as error:
         raise bad(path, f"is no FLAC file that can be read: {error.error_string}") from error
 

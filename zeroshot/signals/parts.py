@@ -10,7 +10,7 @@ from zeroshot.data.class_folders import safe
 from zeroshot.errors import DataError, UsageError
 from zeroshot.signals.groups import Groups, Source
 from zeroshot.signals.windows import PARTS, count_of
-from zeroshot.types import FloatArray, Int8Array, Int64Array
+from zeroshot.types import Int8Array, Int64Array
 
 TRIES = 100  # draws until each class is in training and testing; with few groups of many classes the first may fail
 TRAIN, VALIDATION, TEST = range(3)
@@ -53,22 +53,23 @@ def draw(counts: Int64Array, names: Sequence[str], kind: str, shares: tuple[floa
 
 def _drawn(counts: Int64Array, shares: tuple[float, float], rng: np.random.Generator) -> Int8Array:
     validation, test = shares
-    wanted = np.outer((1 - validation - test, validation, test), counts.sum(axis=0)).astype(np.float64)
-    left = wanted.copy()
+    wanted = np.outer((1 - validation - test, validation, test), counts.sum(axis=0)).tolist()
+    left = [list(each) for each in wanted]
+    owned: list[list[tuple[int, int]]] = [[] for _ in counts]  # plain lists: most groups have one class of many
+    for number, label in np.argwhere(counts).tolist():
+        owned[number].append((label, int(counts[number, label])))
     order = rng.permutation(len(counts))
     order = order[np.argsort(-counts[order].sum(axis=1), kind="stable")]
     part = np.zeros(len(counts), np.int8)
     turn = [TRAIN, TEST, VALIDATION] if validation else [TRAIN, TEST]  # of equals the first gets the group
-    for number in order:
-        part[number] = max(turn, key=lambda each: _lack(counts[number], left[each], wanted[each]))
-        left[part[number]] -= counts[number]
+    for number in order.tolist():
+        # How much of its share of the group's windows a part lacks.
+        lack = {each: sum(n * left[each][label] / wanted[each][label] for label, n in owned[number]) for each in turn}
+        chosen = max(turn, key=lack.__getitem__)
+        part[number] = chosen
+        for label, count in owned[number]:
+            left[chosen][label] -= count
     return part
-
-
-def _lack(count: Int64Array, left: FloatArray, wanted: FloatArray) -> float:
-    """How much of its share a part lacks, mean over a group's windows; 1 is all, negative is too much."""
-    has = count > 0
-    return float((count[has] * left[has] / wanted[has]).sum() / max(1, count.sum()))
 
 
 def listed(path: Path, sources: Sequence[Source]) -> list[int]:

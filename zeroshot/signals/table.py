@@ -139,6 +139,8 @@ def _csv(path: Path, raw: bytes) -> Table:
 
 
 def _cells(path: Path, number: int, line: str, delimiter: str) -> list[str]:
+    if '"' not in line:
+        return line.split(delimiter)
     try:
         return next(csv.reader([line], delimiter=delimiter, strict=True))
     except csv.Error as error:
@@ -155,11 +157,12 @@ def _parquet(path: Path) -> Table:
     except ModuleNotFoundError:
         raise UsageError("Reading Parquet needs pyarrow.", f"{pip_install('parquet')}; or write CSV files.") from None
     try:
-        file = parquet.ParquetFile(path)
-        size = file.metadata.num_rows * file.metadata.num_columns
-        if size > MOST_BYTES // 8:
-            raise DataError(f"{safe(path)} claims {size:,} cells, too many for one log.", "Cut it into several logs.")
-        found = file.read()
+        with path.open("rb") as raw:  # Arrow would want a name in UTF-8
+            file = parquet.ParquetFile(raw)
+            size = file.metadata.num_rows * file.metadata.num_columns
+            if size > MOST_BYTES // 8:
+                raise DataError(f"{safe(path)} claims {size:,} cells, too many for one log.", "Cut it into several.")
+            found = file.read()
     except (OSError, ArrowException) as error:
         raise DataError(f"{safe(path)} cannot be read as Parquet: {error}.", "Repair or remove it.") from error
     columns = [["" if value is None else str(value) for value in column.to_pylist()] for column in found.columns]
