@@ -79,6 +79,15 @@ def test_the_step_is_chosen_by_training_alone_and_what_is_beyond_is_cut_off_and_
     assert not said(quiet, "Beyond")
 
 
+def test_columns_of_one_unit_share_a_step_and_others_have_their_own(tmp_path):
+    root = logs(tmp_path)
+    for number, path in enumerate(sorted(root.glob("*/*.csv"))):
+        values = np.random.default_rng(number).uniform(-1, 1, (200, 5)) * [4000, 1000, 100, 3, 0.1]
+        values[0] = [4000, 1000, 100, 3, 0.1]
+        path.write_text(log_text(values, "ax[mg],ay[mg],gx[dps],p,q"))
+    assert read_logs(root).step.tolist() == [2.0**-3, 2.0**-3, 2.0**-8, 2.0**-13, 2.0**-18]
+
+
 def test_columns_are_chosen_by_name_and_order_with_or_without_their_unit(tmp_path):
     root = odd(logs(tmp_path), log_text(motion(200, 9, 3), "note,ay[mg],ax[mg]").replace("# wrist", "# x"))
     whole = read_logs(root)

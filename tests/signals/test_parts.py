@@ -125,6 +125,12 @@ def test_speakers_of_all_classes_fill_every_part(groups, classes, seed):
     assert (part == draw(counts, [str(k) for k in range(classes)], "speaker", (0.1, 0.2), seed)).all()
 
 
+def test_of_two_groups_training_gets_the_larger():
+    counts = np.array([[1, 1], [9, 9]])
+    for validation in (0.0, 0.1):
+        assert draw(counts, "ab", "speaker", (validation, 0.2), 0).tolist() == [2, 0]
+
+
 def test_what_no_division_can_do_is_refused():
     """Three classes of two groups each, in a triangle: whichever are tested, one class has both there or none."""
     triangle = np.array([[1, 1, 0], [0, 1, 1], [1, 0, 1]])
