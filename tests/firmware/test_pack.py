@@ -8,8 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from zeroshot.firmware import pack as pack_module
-from zeroshot.firmware.c_model import LAYER_BYTES, c_array, model_bytes
+from zeroshot.firmware.c_model import LAYER_BYTES, model_bytes
 from zeroshot.firmware.pack import convolution_weights, depthwise_weights, pack
+from zeroshot.frontend.c_text import c_array
 from zeroshot.int8.arithmetic import multiply_by_quantized_multiplier, requantisation
 from zeroshot.int8.random import random_int8_net
 from zeroshot.net import ADD, DEPTHWISE, NetSpec

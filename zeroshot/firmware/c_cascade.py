@@ -7,8 +7,9 @@ from string import Template
 import numpy as np
 
 from zeroshot.errors import UsageError
-from zeroshot.firmware.c_model import c_array, kernel_config, model_header, model_source
+from zeroshot.firmware.c_model import kernel_config, model_header, model_source
 from zeroshot.firmware.plan import ArenaPlan, plan_arena
+from zeroshot.frontend.c_text import c_array
 from zeroshot.int8.net import Int8Net
 from zeroshot.types import Int8Array
 

@@ -1,16 +1,16 @@
 """One int8 net as C source: its constants and its table of layers."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import PurePath
 
 import numpy as np
 
 from zeroshot.firmware.pack import PackedLayer, pack
 from zeroshot.firmware.plan import NetPlan
+from zeroshot.frontend.c_text import c_array
 from zeroshot.int8.net import Int8Net
 from zeroshot.net import ADD, AVGPOOL, DEPTHWISE, NO_TENSOR, OPS, same_padding
 
-LINE = 118  # characters of a line of numbers
 KERNELS = {ADD: "zs_add", AVGPOOL: "zs_pool", DEPTHWISE: "zs_depthwise"}  # all others: zs_convolve
 LAYER_BYTES = 56  # of the C struct on a 32-bit core
 
@@ -54,20 +54,6 @@ def model_header(net: Int8Net, name: str) -> str:
 def model_bytes(packed: Sequence[PackedLayer]) -> int:
     """Flash of a net's constants and table on a 32-bit core, bytes, without padding between arrays."""
     return sum(layer.bytes + LAYER_BYTES for layer in packed)
-
-
-def c_array(kind: str, name: str, values: Iterable[int], aligned: bool = False) -> str:
-    """A constant array with its numbers broken into lines."""
-    lines, line = [], " "
-    texts = [str(int(value)) for value in values]
-    for i, text in enumerate(texts):
-        item = f" {text}," if i < len(texts) - 1 else f" {text}"
-        if len(line) + len(item) > LINE:
-            lines.append(line)
-            line = " "
-        line += item
-    where = " ZS_ALIGNED" if aligned else ""
-    return f"static const {kind} {name}[{len(texts)}]{where} = {{\n" + "\n".join([*lines, line]) + "};\n"
 
 
 def _constants(layer: PackedLayer, row: int) -> list[str]:

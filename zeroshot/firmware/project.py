@@ -10,10 +10,10 @@ import numpy as np
 from zeroshot.errors import UsageError
 from zeroshot.firmware.answers import Images, check_images, reference_answers
 from zeroshot.firmware.c_cascade import Cascade, cascade_sources, template
-from zeroshot.firmware.c_model import c_array
 from zeroshot.firmware.readme import readme
 from zeroshot.firmware.tflite import to_tflite
 from zeroshot.firmware.verify import Verification
+from zeroshot.frontend.c_text import c_array
 
 KEYWORDS = """auto break case char const continue default do double else enum extern float for goto if inline int long
 register restrict return short signed sizeof static struct switch typedef union unsigned void volatile while main"""
