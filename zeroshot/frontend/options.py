@@ -1,0 +1,138 @@
+"""What a front end for sound is asked for, and the sizes that follow from it."""
+
+from dataclasses import dataclass
+
+from zeroshot.errors import UsageError
+from zeroshot.options import Options, option
+
+OUTPUTS = {"uint8": 0, "int8": -128}  # -> smallest value
+SHORTEST, LONGEST = 32, 2048  # samples of an FFT
+LEAST_RANGE = 20.0  # dB between the smallest output and the largest
+
+
+@dataclass(frozen=True)
+class FrontEnd(Options):
+    """Sound to a picture of log-mel bands, or of mel-frequency cepstral coefficients (MFCC).
+
+    Training and firmware both see the integers that `zeroshot.frontend.features` computes.
+
+    Attributes (beyond their help):
+        frame_ms: Rounded to an even number of samples, as two samples are one complex value of the FFT.
+        lowest_db: 0 dB is what a full-scale sine gives in the FFT bin of its own frequency. A band adds up its bins.
+        coefficients: 0 leaves the bands as they are. Coefficient 0 is the mean of the bands, the others are their
+            DCT-II, liftered as HTK does.
+
+    Raises:
+        UsageError: A value is out of range, or values contradict each other.
+
+    >>> front_end = FrontEnd()
+    >>> front_end.frame, front_end.hop, front_end.fft, front_end.shape
+    (512, 320, 512, (49, 40, 1))
+    """
+
+    sample_rate: int = option(16_000, "Samples a second.", least=1_000, most=96_000)
+    frame_ms: float = option(32.0, "Length of a frame, ms.", above=0, most=2_000)
+    hop_ms: float = option(20.0, "From one frame to the next, ms.", above=0, most=10_000)
+    window_ms: float = option(1_000.0, "Sound of one picture, ms.", above=0, most=60_000)
+    bands: int = option(40, "Mel bands.", least=8, most=128)
+    lowest_hz: float = option(20.0, "Where the first band begins, Hz.", least=0)
+    highest_hz: float | None = option(None, "Where the last band ends, Hz.", above=0, shown="half the sample rate")
+    coefficients: int = option(0, "Cepstral coefficients; 0: the log-mel bands themselves.", least=0, most=64)
+    lowest_db: float = option(-100.0, "Level of the smallest output, dB.", least=-120, most=0)
+    highest_db: float = option(-20.0, "Level of the largest output, dB.", least=-100, most=20)
+    output: str = option("uint8", "Type of an output, uint8 or int8.", names=lambda: OUTPUTS)
+
+    def __post_init__(self) -> None:
+        """Check the values together."""
+        super().__post_init__()
+        self._check_lengths()
+        if not self.lowest_hz < self.top_hz <= self.sample_rate / 2:
+            raise UsageError(
+                f"Bands from {self.lowest_hz:g} to {self.top_hz:g} Hz do not fit {self.sample_rate} samples a second.",
+                f"`lowest_hz` must be below `highest_hz`, and that at most {self.sample_rate / 2:g}.",
+            )
+        if self.coefficients > self.bands:
+            raise UsageError(
+                f"{self.bands} bands have no {self.coefficients} coefficients.",
+                "Give no more `coefficients` than `bands`.",
+            )
+        if not self.highest_db - self.lowest_db >= LEAST_RANGE:
+            raise UsageError(
+                f"Outputs from {self.lowest_db:g} to {self.highest_db:g} dB cover too little.",
+                f"`highest_db` must be {LEAST_RANGE:g} dB above `lowest_db` or more.",
+            )
+
+    def _check_lengths(self) -> None:
+        if not SHORTEST // 2 < self.frame <= LONGEST:
+            raise UsageError(
+                f"A frame of {self.frame_ms:g} ms has {self.frame} samples.",
+                f"Choose `frame_ms` so that there are {SHORTEST // 2 + 2} to {LONGEST}.",
+            )
+        if self.hop < 1:
+            raise UsageError(f"A hop of {self.hop_ms:g} ms has no sample.", "Give a larger `hop_ms`.")
+        if self.frames < 1:
+            raise UsageError(
+                f"A window of {self.window_ms:g} ms holds no frame of {self.frame_ms:g} ms.",
+                "Give a larger `window_ms`.",
+            )
+
+    @property
+    def top_hz(self) -> float:
+        """Where the last band ends, Hz."""
+        return self.sample_rate / 2 if self.highest_hz is None else self.highest_hz
+
+    @property
+    def frame(self) -> int:
+        """Samples of a frame, an even number."""
+        return 2 * round(self.frame_ms * self.sample_rate / 2000)
+
+    @property
+    def hop(self) -> int:
+        """Samples from the start of a frame to that of the next."""
+        return round(self.hop_ms * self.sample_rate / 1000)
+
+    @property
+    def fft(self) -> int:
+        """Samples of the FFT: the smallest power of two that holds a frame, which is padded with zeros."""
+        return max(SHORTEST, 1 << (self.frame - 1).bit_length())
+
+    @property
+    def frames(self) -> int:
+        """Frames of a picture."""
+        return 1 + (round(self.window_ms * self.sample_rate / 1000) - self.frame) // self.hop
+
+    @property
+    def window(self) -> int:
+        """Samples that a picture is made of: those of its frames; what `window_ms` has beyond them is not used."""
+        return self.frame + (self.frames - 1) * self.hop
+
+    @property
+    def width(self) -> int:
+        """Values of a frame: coefficients, or else bands."""
+        return self.coefficients or self.bands
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """Of the picture: frames x values x 1, the oldest frame first."""
+        return self.frames, self.width, 1
+
+    @property
+    def smallest(self) -> int:
+        """Smallest output; the largest is 255 above it."""
+        return OUTPUTS[self.output]
+
+    @property
+    def step_db(self) -> float:
+        """Decibels of one step of a log-mel output, and of coefficient 0."""
+        return (self.highest_db - self.lowest_db) / 255
+
+    @property
+    def zero_point(self) -> int:
+        """The output that stands for 0: of a coefficient, for bands that are alike; of log-mel, nearest to 0 dB.
+
+        A log-mel level is `step_db` (output - `zero_point`) dB, up to half a step; outside of `lowest_db` to
+        `highest_db` the zero point is no value that an output can have.
+        """
+        if self.coefficients:
+            return self.smallest + 128
+        return self.smallest + round(-self.lowest_db / self.step_db)
