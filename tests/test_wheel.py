@@ -57,8 +57,11 @@ def test_the_wheel_holds_the_data_files(wheel):
     boards = {f"zeroshot/cost/boards/{path.name}" for path in (ROOT / "zeroshot/cost/boards").glob("*.toml")}
     assert len(boards) >= 5
     assert boards | {"zeroshot/constants.toml", "zeroshot/cost/engines.toml", "zeroshot/py.typed"} <= names
-    sources = {f"zeroshot/firmware/c/{path.name}" for path in (ROOT / "zeroshot/firmware/c").iterdir()}
-    assert len(sources) >= 10
+    rooms = ("firmware", "frontend")
+    sources = {
+        f"zeroshot/{room}/c/{path.name}" for room in rooms for path in (ROOT / "zeroshot" / room / "c").iterdir()
+    }
+    assert len(sources) >= 14
     assert sources <= names
     assert not [name for name in names if name.endswith((".nbi", ".nbc", ".pyc"))]
 
