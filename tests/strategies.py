@@ -27,11 +27,18 @@ def stages(draw, widths=(1, 3, 4, 8, 16)):
     )
 
 
+def resolutions():
+    """Squares, rectangles and signals, the last either way."""
+    sides = st.integers(1, 33)
+    long = st.integers(2, 70)
+    return st.one_of(sides, st.tuples(sides, sides), st.tuples(st.just(1), long), st.tuples(long, st.just(1)))
+
+
 @st.composite
 def specs(draw, widths=(1, 3, 4, 8, 16)):
     """Any net the package allows, small: odd sizes, all blocks, kernels, strides, expansions, heads."""
     return NetSpec(
-        resolution=draw(st.integers(1, 33)),
+        resolution=draw(resolutions()),
         stem_width=draw(st.sampled_from(widths)),
         stem_stride=draw(st.integers(1, 2)),
         stages=tuple(draw(st.lists(stages(widths), min_size=1, max_size=4))),

@@ -10,7 +10,7 @@ from .sources import BENCHMARKS, ENGINE, MODULES, ROOT, imports, tree
 # Rooms, low to high: a room is a package, or a module that lies flat; those of one line are one room. A room imports
 # only rooms on lines above its own, and of another package never a module whose name starts with an underscore.
 ROOMS = (
-    "errors types _quiet units options workers strided",
+    "errors types _quiet units options resolution workers strided",
     "frontend",
     "net build",
     "tracing",

@@ -41,6 +41,8 @@ def test_short_specs_read_back(spec):
     [
         ("r32-s16/2-c3w24x2", NetSpec(32, 16, 2, (Stage("c", 3, 24, 2),))),
         ("r8-s4-m5e6w8x3/2-h64", NetSpec(8, 4, 1, (Stage("m", 5, 8, 3, 2, 6),), 64)),
+        ("r49x10-s4-c3w8x1", NetSpec((49, 10), 4, 1, (Stage("c", 3, 8),))),
+        ("r1x128-s4-c3w8x1", NetSpec((1, 128), 4, 1, (Stage("c", 3, 8),))),
         ("r8-s4-d7w8x1-b1w4x2", NetSpec(8, 4, 1, (Stage("d", 7, 8), Stage("b", 1, 4, 2)))),
     ],
 )
@@ -50,12 +52,34 @@ def test_a_short_spec_says_what_it_says(text, spec):
 
 
 @pytest.mark.parametrize(
+    ("text", "height", "width"), [("r32", 32, 32), ("r32x32", 32, 32), ("r49x10", 49, 10), ("r1x4096", 1, 4096)]
+)
+def test_the_input_of_a_spec_has_a_height_and_a_width(text, height, width):
+    spec = NetSpec.parse(f"{text}-s4-c3w8x1")
+    assert (spec.height, spec.width) == (height, width)
+    assert spec.resolution == (height if height == width else (height, width))
+    assert spec == NetSpec((height, width), 4, 1, spec.stages)
+    assert str(spec).startswith("r32-" if height == 32 else f"{text}-")
+
+
+def test_a_signal_has_flat_kernels_and_one_row():
+    table = layer_table(spec_array([NetSpec.parse("r1x9-s4/2-d3w8x1/2-c5w8x1-m7e2w8x1/2-b3w6x1")]), 3, 5)
+    kernels, lines = table.column("kernel_h"), (table.column("height"), table.column("out_height"))
+    assert set(kernels) == {1}
+    assert {3, 5, 7} <= set(table.column("kernel_w").tolist())
+    assert {int(value) for line in lines for value in line} == {1}
+    assert table.column("out_width")[:3].tolist() == [5, 3, 3]
+
+
+@pytest.mark.parametrize(
     "text",
     [
         "", "-", "h64", "r32", "r32-s16", "r32-s16-h64", "s16-c3w8x1", "r32-c3w8x1", "32-s16-c3w8x1", "r32-s16-",
         "r32-s16-c3w8", "r32-s16-x3w8x1", "r32-s16-c3w8x1-h64-c3w8x1", "r32-s16-c3w8x1 ", "r32-s16-c3w8x1\n",
         "R32-s16-c3w8x1", "r32-s16-c3w8x1/3", "r32-s16/3-c3w8x1", "r32-s16-c2w8x1", "r32-s16-c0w8x1", "r0-s16-c3w8x1",
         "r32-s0-c3w8x1", "r32-s16-c3w0x1", "r32-s16-c3w8x0", "r32-s16-c3e2w8x1", "r32-s16-m3e0w8x1", "r-3-s16-c3w8x1",
+        "r0x5-s16-c3w8x1", "r5x0-s16-c3w8x1", "r5x-s16-c3w8x1", "rx5-s16-c3w8x1", "r5x5x5-s16-c3w8x1",
+        "r4097-s16-c3w8x1", "r1x4097-s16-c3w8x1", "r999999x8-s16-c3w8x1",
         "r32-s16-c3w8x-1", "r32-s16-c3w8x1/0", "r32-s16/0-c3w8x1", "r3.5-s16-c3w8x1",
     ],
 )  # fmt: skip
@@ -120,7 +144,7 @@ def test_rows_are_those_of_the_block_definitions(nets, channels, classes):
 @given(specs(), st.integers(1, 4))
 def test_tensors_are_read_after_they_are_written_and_fit(net, channels):
     rows = named_rows(layer_table(spec_array([net]), channels, 3))
-    image = {"out_height": net.resolution, "out_width": net.resolution, "out_channels": channels}
+    image = {"out_height": net.height, "out_width": net.width, "out_channels": channels}
     read = set()
     for i, row in enumerate(rows):
         assert INPUT <= row["source"] < i

@@ -2,12 +2,14 @@
 
 Every convolution goes without bias into batch norm and, where the block has one, a ReLU of its own (never in
 place, so that hooks see it). Padding is TFLite's SAME rule: at stride 2 on an even size the zeros go to the
-right and the bottom, so the float net, the int8 model and the firmware see the same pixels.
+right and the bottom, so the float net, the int8 model and the firmware see the same pixels. Along an axis on which the
+net's input has one pixel, kernels and strides are 1.
 """
 
 import math
 from collections import OrderedDict
 from collections.abc import Callable
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -34,7 +36,7 @@ class Conv2d(nn.Conv2d):
         """
         if (read := sampled(self, x)) is not x:
             return nn.functional.conv2d(read, weight, bias)
-        slow = self.groups > 1 and (self.stride[0] > 1 or self.kernel_size[0] > 3)
+        slow = self.groups > 1 and (max(self.stride) > 1 or max(self.kernel_size) > 3)
         if not (slow and torch.is_autocast_enabled("cpu")):
             out: Tensor = super()._conv_forward(x, weight, bias)
             return out
@@ -71,7 +73,7 @@ class Residual(nn.Module):
         self.activation = activation
 
     def forward(self, x: Tensor) -> Tensor:
-        """(n, c_in, height, width) -> (n, c_out, height / stride, width / stride)."""
+        """(n, c_in, height, width) -> (n, c_out, height / stride, width / stride), rounded up."""
         out: Tensor = self.activation(self.add(self.body(x), self.shortcut(x)))
         return out
 
@@ -89,20 +91,21 @@ def build(spec: NetSpec, channels: int, classes: int) -> nn.Module:
         classes: Outputs of the last layer.
 
     Returns:
-        A module from (n, channels, resolution, resolution) float32 to logits (n, classes).
+        A module from (n, channels, height, width) float32 to logits (n, classes).
 
     >>> net = build(NetSpec.parse("r32-s8/2-m3e4w8x1-d3w16x1/2"), channels=3, classes=10)
     >>> net(torch.zeros(2, 3, 32, 32)).shape
     torch.Size([2, 10])
     """
-    stem = nn.Sequential(*_conv(channels, spec.stem_width, 3, spec.stem_stride, spec.resolution))
-    width, size = spec.stem_width, -(-spec.resolution // spec.stem_stride)
+    size = _Map(spec.height, spec.width, (spec.height == 1 < spec.width, spec.width == 1 < spec.height))
+    stem = nn.Sequential(*_conv(channels, spec.stem_width, 3, spec.stem_stride, size))
+    width, size = spec.stem_width, size.behind(spec.stem_stride)
     blocks: list[nn.Module] = []
     for stage in spec.stages:
         for i in range(stage.depth):
             stride = stage.stride if i == 0 else 1
             blocks.append(_BLOCKS[stage.block](stage, width, stride, size))
-            width, size = stage.width, -(-size // stride)
+            width, size = stage.width, size.behind(stride)
     head = _conv(width, spec.head, 1, 1, size) if spec.head else []
     parts: dict[str, nn.Module] = {
         "stem": stem,
@@ -138,26 +141,43 @@ def layers(module: nn.Module) -> list[nn.Module]:
     return [part for part in module.modules() if isinstance(part, LAYERS)]
 
 
+class _Map(NamedTuple):
+    """Size of a feature map, and on which axes the net's input has one pixel, of a signal."""
+
+    height: int
+    width: int
+    flat: tuple[bool, bool]
+
+    def behind(self, stride: int) -> "_Map":
+        """The map behind a stride."""
+        return self._replace(height=-(-self.height // stride), width=-(-self.width // stride))
+
+    def window(self, side: int) -> tuple[int, int]:
+        """A kernel's or a stride's height and width."""
+        return (1 if self.flat[0] else side), (1 if self.flat[1] else side)
+
+
 def _conv(
-    c_in: int, c_out: int, kernel: int, stride: int, size: int, groups: int = 1, relu: bool = True
+    c_in: int, c_out: int, side: int, stride: int, size: _Map, groups: int = 1, relu: bool = True
 ) -> list[nn.Module]:
-    before, after = same_padding(size, kernel, stride)
-    even = before == after
-    pad = [] if even else [nn.ZeroPad2d((before, after, before, after))]
-    conv = Conv2d(c_in, c_out, kernel, stride, before if even else 0, groups=groups, bias=False)
+    kernel, strides = size.window(side), size.window(stride)
+    (top, bottom), (left, right) = map(same_padding, size[:2], kernel, strides)
+    even = top == bottom and left == right
+    pad = [] if even else [nn.ZeroPad2d((left, right, top, bottom))]
+    conv = Conv2d(c_in, c_out, kernel, strides, (top, left) if even else 0, groups=groups, bias=False)
     return [*pad, conv, nn.BatchNorm2d(c_out), *([nn.ReLU()] if relu else [])]
 
 
-def _plain(stage: Stage, c_in: int, stride: int, size: int) -> nn.Module:
+def _plain(stage: Stage, c_in: int, stride: int, size: _Map) -> nn.Module:
     return nn.Sequential(*_conv(c_in, stage.width, stage.kernel, stride, size))
 
 
-def _separable(stage: Stage, c_in: int, stride: int, size: int) -> nn.Module:
+def _separable(stage: Stage, c_in: int, stride: int, size: _Map) -> nn.Module:
     depthwise = _conv(c_in, c_in, stage.kernel, stride, size, groups=c_in)
     return nn.Sequential(*depthwise, *_conv(c_in, stage.width, 1, 1, size))
 
 
-def _bottleneck(stage: Stage, c_in: int, stride: int, size: int) -> nn.Module:
+def _bottleneck(stage: Stage, c_in: int, stride: int, size: _Map) -> nn.Module:
     hidden = c_in * stage.expansion
     expand = _conv(c_in, hidden, 1, 1, size) if stage.expansion > 1 else []
     depthwise = _conv(hidden, hidden, stage.kernel, stride, size, groups=hidden)
@@ -167,8 +187,8 @@ def _bottleneck(stage: Stage, c_in: int, stride: int, size: int) -> nn.Module:
     return Residual(body, nn.Identity(), nn.Identity())
 
 
-def _basic(stage: Stage, c_in: int, stride: int, size: int) -> nn.Module:
-    after = -(-size // stride)
+def _basic(stage: Stage, c_in: int, stride: int, size: _Map) -> nn.Module:
+    after = size.behind(stride)
     first = _conv(c_in, stage.width, stage.kernel, stride, size)
     body = nn.Sequential(*first, *_conv(stage.width, stage.width, stage.kernel, 1, after, relu=False))
     same = stride == 1 and c_in == stage.width
@@ -176,7 +196,7 @@ def _basic(stage: Stage, c_in: int, stride: int, size: int) -> nn.Module:
     return Residual(body, nn.Sequential(*project), nn.ReLU())
 
 
-_BLOCKS: dict[str, Callable[[Stage, int, int, int], nn.Module]] = {
+_BLOCKS: dict[str, Callable[[Stage, int, int, _Map], nn.Module]] = {
     "c": _plain,
     "d": _separable,
     "m": _bottleneck,

@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from zeroshot.errors import UsageError
+from zeroshot.resolution import BITS, MASK, Resolution, of_code, packed, resolution_of, sides, worded
 from zeroshot.types import Int32Array
 
 # Block letters of the short spec, in the order of their integer codes.
@@ -41,6 +42,7 @@ INPUT, NO_TENSOR = -1, -2  # values of `source` and `residual` that are not row 
 NET_FIELDS, STAGE_FIELDS = 5, 6
 
 _STAGE = re.compile(r"([cdmb])(\d+)(?:e(\d+))?w(\d+)x(\d+)(?:/(\d+))?".replace(r"\d+", "[0-9]{1,6}"))
+_INPUT = re.compile(r"r([0-9]{1,6})(?:x([0-9]{1,6}))?")
 _STEM = re.compile(r"s([0-9]{1,6})(?:/([0-9]))?")
 # Sizes above it are typing errors, and would overflow the 32-bit columns of a table.
 LARGEST = 4096
@@ -52,7 +54,7 @@ class Stage:
 
     Attributes:
         block: `c` plain convolution, `d` depthwise-separable, `m` inverted bottleneck, `b` residual basic block.
-        kernel: Side of the square kernel (odd).
+        kernel: Side of the kernel (odd): square, but 1 on an axis on which the net's input has one pixel.
         width: Output channels.
         depth: Number of blocks.
         stride: 1 or 2, of the first block.
@@ -89,7 +91,8 @@ class NetSpec:
     """A net as a searcher sees it; `str()` gives its short spec and `parse` reads it back.
 
     Attributes:
-        resolution: Side of the square input, pixels.
+        resolution: Of the input, pixels: the side of a square, or (height, width). Of a signal (1, samples); along its
+            axis of one pixel all kernels and strides are 1.
         stem_width: Channels of the 3x3 stem convolution.
         stem_stride: 1 or 2.
         stages: The body.
@@ -97,25 +100,38 @@ class NetSpec:
 
     >>> str(NetSpec.parse("r32-s16-b3w16x1-b3w32x1/2-b3w64x1/2"))
     'r32-s16-b3w16x1-b3w32x1/2-b3w64x1/2'
+    >>> NetSpec.parse("r49x10-s16-c3w16x1").resolution
+    (49, 10)
     """
 
-    resolution: int
+    resolution: Resolution
     stem_width: int
     stem_stride: int
     stages: tuple[Stage, ...]
     head: int = 0
 
     def __post_init__(self) -> None:
-        if min(self.resolution, self.stem_width) < 1 or self.head < 0 or self.stem_stride not in (1, 2):
+        object.__setattr__(self, "resolution", resolution_of(*sides(self.resolution)))
+        if min(self.height, self.width, self.stem_width) < 1 or self.head < 0 or self.stem_stride not in (1, 2):
             raise UsageError(f"Net {self} needs a positive resolution and stem width, and a stem stride of 1 or 2.")
-        if max(self.resolution, self.stem_width, self.head) > LARGEST:
+        if max(self.height, self.width, self.stem_width, self.head) > LARGEST:
             raise UsageError(f"Net {self} has a size over {LARGEST}.")
         if not self.stages:
             raise UsageError("A net needs at least one stage.")
 
+    @property
+    def height(self) -> int:
+        """Of the input, pixels."""
+        return sides(self.resolution)[0]
+
+    @property
+    def width(self) -> int:
+        """Of the input, pixels."""
+        return sides(self.resolution)[1]
+
     def __str__(self) -> str:
         stride = f"/{self.stem_stride}" if self.stem_stride > 1 else ""
-        parts = [f"r{self.resolution}", f"s{self.stem_width}{stride}", *map(str, self.stages)]
+        parts = [f"r{worded(self.resolution)}", f"s{self.stem_width}{stride}", *map(str, self.stages)]
         return "-".join(parts + ([f"h{self.head}"] if self.head else []))
 
     @classmethod
@@ -127,12 +143,14 @@ class NetSpec:
         """
         tokens = text.split("-")
         head = int(tokens.pop()[1:]) if re.fullmatch("h[0-9]{1,6}", tokens[-1]) else 0
+        size = _INPUT.fullmatch(tokens[0]) if tokens else None
         stem = _STEM.fullmatch(tokens[1]) if len(tokens) > 2 else None
         stages = [_STAGE.fullmatch(token) for token in tokens[2:]]
-        if stem is None or not re.fullmatch("r[0-9]{1,6}", tokens[0]) or not all(stages):
-            raise UsageError(f"{text!r} is not a net spec.", "An example: r32-s16/2-c3w24x2-m3e4w48x2/2-h64.")
+        if size is None or stem is None or not all(stages):
+            hint = "An example: r32-s16/2-c3w24x2-m3e4w48x2/2-h64; r49x10 is an input of height 49 and width 10."
+            raise UsageError(f"{text!r} is not a net spec.", hint)
         body = [Stage(m[1], int(m[2]), int(m[4]), int(m[5]), int(m[6] or 1), int(m[3] or 1)) for m in stages if m]
-        return cls(int(tokens[0][1:]), int(stem[1]), int(stem[2] or 1), tuple(body), head)
+        return cls((int(size[1]), int(size[2] or size[1])), int(stem[1]), int(stem[2] or 1), tuple(body), head)
 
 
 def same_padding(size: int, kernel: int, stride: int) -> tuple[int, int]:
@@ -150,7 +168,8 @@ class LayerTable:
     """What a population of nets costs, one row a layer in execution order.
 
     Attributes:
-        rows: (n_rows, 14) int32, columns as in `COLUMNS`. Sizes are of the operator's input and output;
+        rows: (n_rows, 14) int32, columns as in `COLUMNS`. Sizes are of the operator's input and output; the
+            stride is that of every axis of more than one pixel;
             `source` and `residual` are row numbers inside the net, `INPUT` (-1) for the net's input or
             `NO_TENSOR` (-2); `cell` numbers the blocks of a net, the stem being 0.
         ptr: (n_nets + 1,) int64, net i owns rows `ptr[i]:ptr[i + 1]`.
@@ -176,13 +195,13 @@ class LayerTable:
 def spec_array(specs: Sequence[NetSpec]) -> Int32Array:
     """Specs as integers, (n_nets, 5 + 6 * most stages) int32, unused stages 0: the input of `layer_table`.
 
-    The columns are resolution, stem width, stem stride, number of stages, head width; then for each stage block
+    The columns are resolution (see `zeroshot.resolution.packed`), stem width, stem stride, number of stages, head width; then for each stage block
     code, kernel, expansion, width, depth, stride.
     """
     stages = max((len(spec.stages) for spec in specs), default=0)
     out = np.zeros((len(specs), NET_FIELDS + STAGE_FIELDS * stages), np.int32)
     for row, spec in zip(out, specs, strict=True):
-        row[:NET_FIELDS] = spec.resolution, spec.stem_width, spec.stem_stride, len(spec.stages), spec.head
+        row[:NET_FIELDS] = packed(spec.resolution), spec.stem_width, spec.stem_stride, len(spec.stages), spec.head
         for i, s in enumerate(spec.stages):
             start = NET_FIELDS + STAGE_FIELDS * i
             row[start : start + STAGE_FIELDS] = (
@@ -202,7 +221,7 @@ def spec_of(row: Int32Array) -> NetSpec:
     for i in range(int(row[3])):
         block, kernel, expansion, width, depth, stride = map(int, row[NET_FIELDS + STAGE_FIELDS * i :][:STAGE_FIELDS])
         stages.append(Stage(BLOCKS[block], kernel, width, depth, stride, expansion))
-    return NetSpec(int(row[0]), int(row[1]), int(row[2]), tuple(stages), int(row[4]))
+    return NetSpec(of_code(int(row[0])), int(row[1]), int(row[2]), tuple(stages), int(row[4]))
 
 
 def layer_table(values: Int32Array, channels: int, classes: int) -> LayerTable:
@@ -251,15 +270,18 @@ def _count_kernel(values):  # type: ignore[no-untyped-def]
 
 
 @numba.njit(cache=True, inline="always")
+def strided(size, stride):  # type: ignore[no-untyped-def]
+    """Height and width of a map behind a stride."""
+    return (size[0] + stride - 1) // stride, (size[1] + stride - 1) // stride
+
+
+@numba.njit(cache=True, inline="always")
 def put_row(out, row, layer) -> None:  # type: ignore[no-untyped-def]
-    """Write one layer of square tensors; its tuple says what, in the order unpacked here."""
+    """Write one layer with a square kernel; its tuple says what, in the order unpacked here, `size` height and width."""
     op, size, c_in, c_out, kernel, stride, groups, source, residual, cell = layer
-    after = (size + stride - 1) // stride
     out[row, OP] = op
-    out[row, HEIGHT] = size
-    out[row, WIDTH] = size
-    out[row, OUT_HEIGHT] = after
-    out[row, OUT_WIDTH] = after
+    out[row, HEIGHT], out[row, WIDTH] = size
+    out[row, OUT_HEIGHT], out[row, OUT_WIDTH] = strided(size, stride)
     out[row, IN_CH] = c_in
     out[row, OUT_CH] = c_out
     out[row, KERNEL_H] = kernel
@@ -276,10 +298,12 @@ def _fill_kernel(values, ptr, image_channels, classes):  # type: ignore[no-untyp
     table = np.empty((ptr[-1], len(COLUMNS)), np.int32)
     for i in range(values.shape[0]):
         out = table[ptr[i] : ptr[i + 1]]
-        size = values[i, 0]
+        in_width = values[i, 0] & MASK
+        in_height = values[i, 0] >> BITS if values[i, 0] > MASK else in_width
+        size = (in_height, in_width)
         channels = values[i, 1]
         put_row(out, 0, (CONV, size, image_channels, channels, 3, values[i, 2], 1, INPUT, NO_TENSOR, 0))
-        size = (size + values[i, 2] - 1) // values[i, 2]
+        size = strided(size, values[i, 2])
         row = 1
         cell = 0
         for s in range(values[i, 3]):
@@ -287,7 +311,7 @@ def _fill_kernel(values, ptr, image_channels, classes):  # type: ignore[no-untyp
             square = POINTWISE if k == 1 else CONV
             for d in range(depth):
                 stride = stage_stride if d == 0 else 1
-                after = (size + stride - 1) // stride
+                after = strided(size, stride)
                 same = channels == width and stride == 1
                 entry = row - 1
                 cell += 1
@@ -331,8 +355,13 @@ def _fill_kernel(values, ptr, image_channels, classes):  # type: ignore[no-untyp
             put_row(out, row, (POINTWISE, size, channels, head, 1, 1, 1, row - 1, NO_TENSOR, cell))
             channels = head
             row += 1
-        put_row(out, row, (AVGPOOL, size, channels, channels, size, 1, 1, row - 1, NO_TENSOR, cell))
+        put_row(out, row, (AVGPOOL, size, channels, channels, 1, 1, 1, row - 1, NO_TENSOR, cell))
+        out[row, KERNEL_H], out[row, KERNEL_W] = size
         out[row, OUT_HEIGHT] = 1
         out[row, OUT_WIDTH] = 1
-        put_row(out, row + 1, (LINEAR, 1, channels, classes, 1, 1, 1, row, NO_TENSOR, cell))
+        put_row(out, row + 1, (LINEAR, (1, 1), channels, classes, 1, 1, 1, row, NO_TENSOR, cell))
+        if in_height == 1 and in_width > 1:
+            out[:, KERNEL_H] = 1
+        elif in_width == 1 and in_height > 1:
+            out[:, KERNEL_W] = 1
     return table

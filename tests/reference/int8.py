@@ -61,13 +61,14 @@ def int8_tensors(net, rows, image):
 def int8_sums(row, image, zero, weights, bias):
     """Accumulators of a convolution, depthwise or fully connected layer: nested lists (height, width, out)."""
     depthwise = row["groups"] > 1
-    stride, kernel = row["stride"], row["kernel_h"]
-    before, _ = same_padding(row["height"], kernel, stride)
+    stride, kernel_h, kernel_w = row["stride"], row["kernel_h"], row["kernel_w"]
+    top, _ = same_padding(row["height"], kernel_h, stride)
+    left, _ = same_padding(row["width"], kernel_w, stride)
     out = [[[0] * row["out_channels"] for _ in range(row["out_width"])] for _ in range(row["out_height"])]
     for oy, ox, o in product(range(row["out_height"]), range(row["out_width"]), range(row["out_channels"])):
         total = 0
-        for ky, kx in product(range(kernel), repeat=2):
-            y, x = oy * stride - before + ky, ox * stride - before + kx
+        for ky, kx in product(range(kernel_h), range(kernel_w)):
+            y, x = oy * stride - top + ky, ox * stride - left + kx
             if 0 <= y < row["height"] and 0 <= x < row["width"]:
                 for i in range(row["in_channels"] // row["groups"]):
                     channel = o if depthwise else i

@@ -21,20 +21,26 @@ def layer_rows(spec, channels, classes):
     rows = []
 
     def layer(op, source, out_channels, cell, kernel=1, stride=1, groups=1, residual=NO_TENSOR, pooled=False):
-        feed = {"out_height": spec.resolution, "out_channels": channels} if source == INPUT else rows[source]
-        size = feed["out_height"]
-        after = 1 if pooled else math.ceil(size / stride)
+        image = {"out_height": spec.height, "out_width": spec.width, "out_channels": channels}
+        feed = image if source == INPUT else rows[source]
+        high, wide = feed["out_height"], feed["out_width"]
+        kernel_h, kernel_w = (high, wide) if pooled else (kernel, kernel)
+        # Of a signal, which has one pixel along an axis, kernels have one, too.
+        if spec.height == 1 and spec.width > 1:
+            kernel_h = 1
+        if spec.width == 1 and spec.height > 1:
+            kernel_w = 1
         rows.append(
             {
                 "op": op,
-                "height": size,
-                "width": size,
-                "out_height": after,
-                "out_width": after,
+                "height": high,
+                "width": wide,
+                "out_height": 1 if pooled else math.ceil(high / stride),
+                "out_width": 1 if pooled else math.ceil(wide / stride),
                 "in_channels": feed["out_channels"],
                 "out_channels": out_channels,
-                "kernel_h": kernel,
-                "kernel_w": kernel,
+                "kernel_h": kernel_h,
+                "kernel_w": kernel_w,
                 "stride": stride,
                 "groups": groups,
                 "source": source,
@@ -77,8 +83,7 @@ def layer_rows(spec, channels, classes):
     cell += 1
     if spec.head:
         at = layer("pointwise", at, spec.head, cell)
-    size = rows[at]["out_height"]
-    at = layer("avgpool", at, rows[at]["out_channels"], cell, kernel=size, pooled=True)
+    at = layer("avgpool", at, rows[at]["out_channels"], cell, pooled=True)
     layer("linear", at, classes, cell)
     return rows
 
@@ -108,12 +113,17 @@ def enumerate_space(space):
         stage_choices = list(product(space.blocks, space.kernels, space.widths, space.depths, space.strides))
         for count in range(space.min_stages, space.max_stages + 1):
             for stages in product(stage_choices, repeat=count):
-                side = math.ceil(resolution / stem_stride)
-                for *_, stride in stages:
-                    side = math.ceil(side / stride)
-                if side < 2:
+                high, wide = (resolution, resolution) if isinstance(resolution, int) else resolution
+                name = f"r{high}" if high == wide else f"r{high}x{wide}"
+                left = []  # on axes of more than one pixel
+                for side in (each for each in (high, wide) if each > 1):
+                    side = math.ceil(side / stem_stride)
+                    for *_, stride in stages:
+                        side = math.ceil(side / stride)
+                    left.append(side)
+                if min(left, default=1) < 2:
                     continue
-                parts = [f"r{resolution}", f"s{stem}" + ("/2" if stem_stride == 2 else "")]
+                parts = [name, f"s{stem}" + ("/2" if stem_stride == 2 else "")]
                 for (block, expansion), kernel, width, depth, stride in stages:
                     expand = f"e{expansion}" if block == "m" else ""
                     parts.append(f"{block}{kernel}{expand}w{width}x{depth}" + ("/2" if stride == 2 else ""))

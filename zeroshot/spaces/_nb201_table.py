@@ -120,7 +120,7 @@ def _fill_kernel(cells, rows, classes, side):  # type: ignore[no-untyped-def]
 @numba.njit(cache=True)
 def _net(digits, out, classes, side):  # type: ignore[no-untyped-def]
     reads = np.zeros(_MAX_ROWS, np.int64)  # how many rows read each row's tensor
-    put_row(out, 0, (CONV, side, 3, _WIDTHS[0], 3, 1, 1, INPUT, NO_TENSOR, 0))
+    put_row(out, 0, (CONV, (side, side), 3, _WIDTHS[0], 3, 1, 1, INPUT, NO_TENSOR, 0))
     row = 1
     tensor = 0
     cell = 0
@@ -129,12 +129,12 @@ def _net(digits, out, classes, side):  # type: ignore[no-untyped-def]
         if stage > 0:
             cell += 1
             before = _WIDTHS[stage - 1]
-            put_row(out, row, (CONV, side, before, width, 3, 2, 1, tensor, NO_TENSOR, cell))
-            put_row(out, row + 2, (AVGPOOL, side, before, before, 2, 2, 1, tensor, NO_TENSOR, cell))
+            put_row(out, row, (CONV, (side, side), before, width, 3, 2, 1, tensor, NO_TENSOR, cell))
+            put_row(out, row + 2, (AVGPOOL, (side, side), before, before, 2, 2, 1, tensor, NO_TENSOR, cell))
             side //= 2
-            put_row(out, row + 1, (CONV, side, width, width, 3, 1, 1, row, NO_TENSOR, cell))
-            put_row(out, row + 3, (POINTWISE, side, before, width, 1, 1, 1, row + 2, NO_TENSOR, cell))
-            put_row(out, row + 4, (ADD, side, width, width, 1, 1, 1, row + 1, row + 3, cell))
+            put_row(out, row + 1, (CONV, (side, side), width, width, 3, 1, 1, row, NO_TENSOR, cell))
+            put_row(out, row + 3, (POINTWISE, (side, side), before, width, 1, 1, 1, row + 2, NO_TENSOR, cell))
+            put_row(out, row + 4, (ADD, (side, side), width, width, 1, 1, 1, row + 1, row + 3, cell))
             tensor = row + 4
             row += 5
         for _ in range(CELLS):
@@ -145,13 +145,13 @@ def _net(digits, out, classes, side):  # type: ignore[no-untyped-def]
     # Batch norm folds into a convolution that nothing else reads; into a sum, a pooling or zeros it does not.
     folds = tensor >= 0 and reads[tensor] == 0 and (out[tensor, OP] == CONV or out[tensor, OP] == POINTWISE)
     if not folds:
-        put_row(out, row, (ADD, side, last, last, 1, 1, 1, tensor, NO_TENSOR, cell))
+        put_row(out, row, (ADD, (side, side), last, last, 1, 1, 1, tensor, NO_TENSOR, cell))
         tensor = row
         row += 1
-    put_row(out, row, (AVGPOOL, side, last, last, side, 1, 1, tensor, NO_TENSOR, cell))
+    put_row(out, row, (AVGPOOL, (side, side), last, last, side, 1, 1, tensor, NO_TENSOR, cell))
     out[row, OUT_HEIGHT] = 1
     out[row, OUT_WIDTH] = 1
-    put_row(out, row + 1, (LINEAR, 1, last, classes, 1, 1, 1, row, NO_TENSOR, cell))
+    put_row(out, row + 1, (LINEAR, (1, 1), last, classes, 1, 1, 1, row, NO_TENSOR, cell))
     return row + 2
 
 
@@ -170,7 +170,7 @@ def _cell(digits, out, reads, row, entry, side, width, cell):  # type: ignore[no
             if value >= 0:
                 reads[value] += 1
             op = CONV if code == CONV3X3 else POINTWISE if code == CONV1X1 else AVGPOOL
-            put_row(out, row, (op, side, width, width, 1 if code == CONV1X1 else 3, 1, 1, value, NO_TENSOR, cell))
+            put_row(out, row, (op, (side, side), width, width, 1 if code == CONV1X1 else 3, 1, 1, value, NO_TENSOR, cell))
             value = row
             row += 1
         if nodes[end] == NO_TENSOR:
@@ -178,7 +178,7 @@ def _cell(digits, out, reads, row, entry, side, width, cell):  # type: ignore[no
         else:
             reads[nodes[end]] += 1
             reads[value] += 1
-            put_row(out, row, (ADD, side, width, width, 1, 1, 1, nodes[end], value, cell))
+            put_row(out, row, (ADD, (side, side), width, width, 1, 1, 1, nodes[end], value, cell))
             nodes[end] = row
             row += 1
     return row, nodes[3]

@@ -95,8 +95,11 @@ def _pair(value: int | Sequence[int]) -> tuple[int, int]:
     return numbers[0], numbers[-1]
 
 
-def _stride(value: int | Sequence[int]) -> int:
+def _stride(value: int | Sequence[int], out: Value) -> int:
+    """The one stride of both axes; that of an axis with one position left says nothing."""
     down, right = _pair(value)
+    if out.height == 1 or out.width == 1:
+        return right if out.height == 1 else down
     if down != right:
         raise NotALayer(f"its stride differs between the axes ({down} and {right})", "use one stride for both")
     return down
@@ -122,8 +125,9 @@ def _conv(tape: Tape, node: fx.Node, args: Arguments) -> Value:
         op = POINTWISE
     elif groups == x.channels > 1:
         op = DEPTHWISE
-    stride = _stride(args["stride"]) * _stride(x.steps)
-    return tape.put(op, x, replace(_written(node), foldable=True), kernel, stride, groups)
+    out = _written(node)
+    stride = _stride(args["stride"], out) * _stride(x.steps, out)
+    return tape.put(op, x, replace(out, foldable=True), kernel, stride, groups)
 
 
 def _linear(tape: Tape, node: fx.Node, args: Arguments) -> Value:
@@ -188,7 +192,8 @@ def _cat(tape: Tape, node: fx.Node, args: Arguments) -> Value:
 def _pool(tape: Tape, node: fx.Node, args: Arguments) -> Value:
     x = tape.value(args["self"], IMAGE, padding=True)
     kernel = _pair(args["kernel_size"])
-    return tape.put(AVGPOOL, x, _written(node), kernel, _stride(args["stride"] or kernel))
+    out = _written(node)
+    return tape.put(AVGPOOL, x, out, kernel, _stride(args["stride"] or kernel, out))
 
 
 def _adaptive_pool(tape: Tape, node: fx.Node, args: Arguments) -> Value:
@@ -201,7 +206,8 @@ def _adaptive_pool(tape: Tape, node: fx.Node, args: Arguments) -> Value:
     if x.height % height or x.width % width:
         raise NotALayer(f"{x.height}x{x.width} pixels do not divide into {height}x{width}", "pool to divisors")
     kernel = x.height // height, x.width // width
-    return tape.put(AVGPOOL, x, replace(x, height=height, width=width, foldable=False), kernel, _stride(kernel))
+    out = replace(x, height=height, width=width, foldable=False)
+    return tape.put(AVGPOOL, x, out, kernel, _stride(kernel, out))
 
 
 def _global_pool(tape: Tape, x: Value) -> Value:
