@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from zeroshot.resolution import sides
 from zeroshot.scoring.options import ScoreOptions
 
 from ._declared import takes
@@ -37,7 +38,7 @@ def score(
     training: for trained weights, add --fresh. Aggregates need two nets or more.
     """
     from zeroshot import data as datasets
-    from zeroshot.scoring.modules import score_many
+    from zeroshot.scoring.modules import score_many, scored_at
     from zeroshot.scoring.plugins import load_proxies
     from zeroshot.scoring.usercode import load_nets
 
@@ -46,7 +47,7 @@ def score(
         scored = score_many(load_nets(nets, options.seed), replace(options, data=dataset))
     versions = {proxy.name: proxy.version for proxy in load_proxies(list(scored[0].scores))}
     payload = {
-        "data": dataset.name, "resolution": options.resolution or dataset.side, "batch": options.batch,
+        "data": dataset.name, "resolution": scored_at(dataset, options.resolution), "batch": options.batch,
         "batches": options.batches, "seed": options.seed, "fresh": options.fresh,
         "nets": [_row(each, versions) for each in scored],
     }  # fmt: skip
@@ -63,9 +64,9 @@ def _row(found: "NetScores", versions: dict[str, int]) -> dict[str, Any]:
 
 def _print(screen: "Console", payload: dict[str, Any], versions: dict[str, int]) -> None:
     """Proxies down, nets across, as many as fit; then why a score is missing, each reason once."""
-    side, nets = payload["resolution"], payload["nets"]
+    (height, width), nets = sides(payload["resolution"]), payload["nets"]
     weights = "fresh weights" if payload["fresh"] else "weights as they are"
-    prose(screen, f"{payload['data']}, {payload['batches']} batches of {payload['batch']} images of {side}x{side}, "
+    prose(screen, f"{payload['data']}, {payload['batches']} batches of {payload['batch']} images of {height}x{width}, "
                   f"{weights}. Higher is better.", "dim")  # fmt: skip
     if len(nets) > 1:
         for i, net in enumerate(nets, 1):

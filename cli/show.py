@@ -85,16 +85,20 @@ def _print_board(screen: "Console", board: "Board") -> None:
 
 def spaces(
     side: Annotated[int, typer.Option("--side", metavar="PIXELS", help="Side of the images to search for.")] = 32,
+    length: Annotated[
+        int, typer.Option("--length", metavar="SAMPLES", help="Length of the signals to search for.")
+    ] = 128,
     json: Json = False,
 ) -> None:
     """List the spaces, how many nets each has, and what varies in it."""
     from zeroshot.spaces import listed_spaces as listed
 
-    rows = listed(side)
+    rows = listed(side, length)
 
     def human(screen: "Console") -> None:
         for row in rows:
-            what = f"nets for {side}x{side} images" if row.searched else "published cells, for judging proxies"
+            size = f"signals of {length} samples" if row.name == "mcu1d" else f"{side}x{side} images"
+            what = f"nets for {size}" if row.searched else "published cells, for judging proxies"
             screen.print(f"{row.name}: {row.count:,} {what}", style="bold")
             shown = table("field", "choices")
             for field, choices in row.fields.items():
@@ -107,4 +111,11 @@ def spaces(
 def _choices(choices: object) -> str:
     if not isinstance(choices, tuple):
         return str(choices)
-    return ", ".join("".join(map(str, c)) if isinstance(c, tuple) else str(c) for c in choices)
+    return ", ".join(_choice(each) for each in choices)
+
+
+def _choice(choice: object) -> str:
+    """A size as 1x128, a block with its expansion as m4."""
+    if not isinstance(choice, tuple):
+        return str(choice)
+    return ("x" if all(isinstance(part, int) for part in choice) else "").join(map(str, choice))

@@ -17,6 +17,14 @@ ODD = (
     ("r13-s5/2-d7w11x2/2", "r13-s6-b5w10x1-d1w13x1/2-h30", 3, 7),
     ("r1-s8-c3w8x1", "r1-s2-m7e3w2x2", 3, 33),
     ("r8-s1/2-c7w3x1/2-d3w2x1/2", "r8-s4-m1e1w4x1/2-c3w6x1/2", 1, 11),
+    # Rectangles, upright and lying, odd sides on one axis alone; the last a strip that a large kernel hangs over.
+    ("r9x14-s3/2-c1w5x1-b1w7x1/2", "r9x14-s7-m3e2w9x2/2-d5w6x1/2", 1, 2),
+    ("r13x6-s5/2-d7w11x2/2", "r13x6-s6-b5w10x1-d1w13x1/2-h30", 3, 7),
+    ("r2x17-s8-d7w9x1/2-c3w8x1", "r2x17-s2-m7e3w2x2-b3w6x1/2", 3, 5),
+    # Signals: depthwise kernels of 1, 3, 5, 7 and 9 taps, strides along the one axis.
+    ("r1x21-s5/2-d3w6x1/2-d7w9x2", "r1x21-s6-m9e2w7x2-b5w10x1/2-d1w13x1/2-h30", 3, 7),
+    ("r1x16-s4-d5w6x1/2-c9w7x1/2", "r1x16-s3-b3w4x1/2-m3e3w8x1", 1, 3),
+    ("r18x1-s4-d3w6x1/2-c5w7x1/2", "r18x1-s3-b3w4x1/2-m7e3w8x1", 3, 4),
 )
 
 

@@ -58,9 +58,12 @@ def test_one_board_with_sources(cli):
 
 
 def test_spaces(cli):
-    text, told = shown(cli, "spaces", "--side", 24)
-    searched = [(s["name"], s["count"]) for s in told["spaces"] if s["searched"]]
-    assert searched == [(name, space(24).count()) for name, space in SPACES.items()]
+    text, told = shown(cli, "spaces", "--side", 24, "--length", 64)
+    searched = [(s["name"], s["side"], s["count"]) for s in told["spaces"] if s["searched"]]
+    mcu1d = SPACES["mcu1d"]((1, 64)).count()
+    assert searched == [("mcu", 24, SPACES["mcu"](24).count()), ("mcu1d", 64, mcu1d)]
+    assert f"{mcu1d:,} nets for signals of 64 samples" in text
+    assert "1x16, 1x24, 1x32, 1x48, 1x64" in text
     (cells,) = (space for space in told["spaces"] if not space["searched"])
     assert (cells["name"], cells["count"]) == ("nasbench201", 5**6)
     assert "15,625 published cells" in text

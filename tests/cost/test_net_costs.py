@@ -41,7 +41,7 @@ def test_every_column_is_that_of_a_naive_count(engine, nets, channels):
         assert costs.persistent[i] == tail + engine.ram_tap * taps
         assert costs.arena[i] == planner(rows)
         assert costs.holding[i] == planner(rows, keep_input=True)
-        assert costs.input[i] == net.resolution**2 * channels
+        assert costs.input[i] == net.height * net.width * channels
         assert {op for bit, op in enumerate(OPS) if costs.ops[i] >> bit & 1} == {row["op"] for row in rows}
     # Their own oracles are in test_latency.py; here only that they are passed on.
     assert np.array_equal(costs.latency, latency_ms(table, BOARD, engine))

@@ -18,13 +18,16 @@ from zeroshot.net import ADD, DEPTHWISE, NetSpec
 from ..strategies import examples
 
 
+KERNELS = st.sampled_from([(1, 1), (3, 3), (5, 5), (1, 3), (1, 7), (5, 1), (3, 5)])
+
+
 def naive_convolution(weights):
     """Byte by byte from the description in kernels.c."""
-    out, side, _, c_in = weights.shape
-    run = side * c_in
+    out, high, wide, c_in = weights.shape
+    run = wide * c_in
     fours = run - run % 4
-    order = [(y, i) for y in range(side) for i in range(fours)] + [
-        (y, i) for y in range(side) for i in range(fours, run)
+    order = [(y, i) for y in range(high) for i in range(fours)] + [
+        (y, i) for y in range(high) for i in range(fours, run)
     ]
 
     def value(f, k):
@@ -42,20 +45,20 @@ def naive_convolution(weights):
 
 
 @settings(deadline=None)
-@given(st.integers(1, 7), st.sampled_from((1, 3, 5)), st.integers(1, 9), st.integers(0, 99))
-def test_convolution_weights(out, side, c_in, seed):
-    weights = np.random.default_rng(seed).integers(-127, 128, (out, side, side, c_in), np.int8)
+@given(st.integers(1, 7), KERNELS, st.integers(1, 9), st.integers(0, 99))
+def test_convolution_weights(out, kernel, c_in, seed):
+    weights = np.random.default_rng(seed).integers(-127, 128, (out, *kernel, c_in), np.int8)
     assert convolution_weights(weights).tolist() == naive_convolution(weights)
 
 
-@given(st.integers(1, 9), st.sampled_from((1, 3, 5)), st.integers(0, 99))
-def test_depthwise_weights(channels, side, seed):
-    weights = np.random.default_rng(seed).integers(-127, 128, (channels, side, side, 1), np.int8)
+@given(st.integers(1, 9), KERNELS, st.integers(0, 99))
+def test_depthwise_weights(channels, kernel, seed):
+    weights = np.random.default_rng(seed).integers(-127, 128, (channels, *kernel, 1), np.int8)
     packed = depthwise_weights(weights)
     at = 0
     for group in range(0, channels, 4):
-        for x in range(side):
-            for y in range(side):
+        for x in range(kernel[1]):
+            for y in range(kernel[0]):
                 for c in range(group, group + 4):
                     assert packed[at] == (weights[c, y, x, 0] if c < channels else 0)
                     at += 1

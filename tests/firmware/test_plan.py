@@ -52,7 +52,7 @@ def check(nets, plan, shared):
             steps[step] = here
         at += len(its)
     if len(nets) == 2:  # the big net's input is there from the start until its first row
-        size = nets[1].resolution ** 2 * 3
+        size = nets[1].height * nets[1].width * 3
         start = plan.nets[1].tensors[0]
         assert not shared or start == plan.nets[0].tensors[0]
         for step in range(len(rows[0])):

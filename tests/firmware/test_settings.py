@@ -25,7 +25,7 @@ MAIN = """
 /* Image on stdin; arguments are calls: "all T", "one LABEL T", "predict", "init". Prints status or escalation. */
 int main(int argc, char **argv)
 {
-    static int8_t image[CASCADE_LITTLE_SIDE * CASCADE_LITTLE_SIDE * CASCADE_CHANNELS];
+    static int8_t image[CASCADE_LITTLE_HEIGHT * CASCADE_LITTLE_WIDTH * CASCADE_CHANNELS];
     cascade_result result;
     int i;
     if (fread(image, 1, sizeof image, stdin) != sizeof image) {

@@ -28,7 +28,13 @@ SHAPES = [
     (RESNET8, 3, 10), (MIXED, 3, 10), ("r16-s8-c3w8x2-c5w16x1/2", 1, 2), ("r15-s8/2-d3w16x2/2-d7w24x1", 1, 100),
     ("r20-s8-m3e1w8x1-m5e6w12x2/2-h64", 3, 2), ("r9-s3-c1w5x1-b1w7x1/2", 2, 3), ("r33-s4/2-b5w8x2/2-m7e2w9x1", 3, 37),
     ("r1-s8-c3w8x1", 3, 10), ("r2-s1-c3w1x1-d3w1x1/2", 1, 5), ("r24-s16/2-m3e4w16x3-h128", 3, 20),
+    ("r9x14-s8/2-c3w8x1-b3w12x1/2-m5e2w12x1", 3, 5), ("r49x10-s8/2-d3w16x2/2-d7w24x1-h40", 1, 12),
+    ("r2x33-s4-d5w8x1/2-m7e2w9x2-b5w8x1/2", 3, 4), ("r1x37-s8/2-d3w8x1-c5w12x1/2-m7e3w16x2-b3w24x1/2-h40", 3, 6),
+    ("r1x16-s4-d9w8x1/2-b1w8x1/2", 1, 2), ("r30x1-s4/2-d3w8x1/2-b5w6x2/2", 3, 3),
 ]  # fmt: skip
+
+
+FULL = McuSpace()
 
 
 def net(text=MIXED, channels=3, classes=10, seed=0):
@@ -55,24 +61,25 @@ def test_every_tensor_is_that_of_tflite_micro(text, channels, classes):
     assert np.array_equal(run(it, images), tflm.outputs(to_tflite(it), images))
 
 
-def drawn(n, seed, most):
-    """Nets of the mcu space with at most so many MACs, drawn by seed, for images of 16 to 32 pixels."""
-    values = McuSpace().sample(20 * n, np.random.default_rng(seed))
+def drawn(n, seed, most, space=FULL):
+    """Nets of a space with at most so many MACs, drawn by seed."""
+    values = space.sample(20 * n, np.random.default_rng(seed))
     kept = values[macs(layer_table(values, 3, 10)) <= most][:n]
     assert len(kept) == n
     return [spec_of(row) for row in kept]
 
 
-def sampled_nets_agree(n, seed, most):
+def sampled_nets_agree(n, seed, most, space=FULL):
     rng = np.random.default_rng(seed)
-    for spec in drawn(n, seed, most):
+    for spec in drawn(n, seed, most, space):
         it = random_int8_net(spec, int(rng.choice([1, 3])), int(rng.integers(2, 101)), int(rng.integers(1000)))
         images = random_images(it, 2, seed)
         assert np.array_equal(run(it, images), tflm.outputs(to_tflite(it), images)), str(spec)
 
 
-def test_a_sample_of_the_space_agrees():
-    sampled_nets_agree(15, 0, 8e6)
+@pytest.mark.parametrize("space", [McuSpace(), McuSpace.for_images((20, 33)), McuSpace.for_signals((1, 128))])
+def test_a_sample_of_the_space_agrees(space):
+    sampled_nets_agree(8, 0, 8e6, space)
 
 
 @pytest.mark.slow

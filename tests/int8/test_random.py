@@ -48,11 +48,11 @@ def test_the_seed_decides():
 @given(specs(widths=(2, 3)))
 def test_relus_are_those_of_the_built_net(spec):
     """The built net is run, and every ReLU says whose output it was given."""
-    expected = relu_of_modules(build(spec, 1, 2).eval(), spec.resolution)
+    expected = relu_of_modules(build(spec, 1, 2).eval(), (spec.height, spec.width))
     assert relu_rows(spec).tolist() == expected
 
 
-def relu_of_modules(module, resolution):
+def relu_of_modules(module, size):
     """Which layers' outputs go into a ReLU (through batch norm), by tracing who gets whose tensor."""
     found, origin = {}, {}
 
@@ -70,6 +70,6 @@ def relu_of_modules(module, resolution):
     for part in module.modules():
         if part in rows or isinstance(part, torch.nn.ReLU | torch.nn.BatchNorm2d):
             part.register_forward_hook(after)
-    module(torch.zeros(1, 1, resolution, resolution))
+    module(torch.zeros(1, 1, *size))
     assert any(isinstance(part, Add) for part in rows) or len(rows) > 2
     return [found.get(id(part), False) for part in rows]

@@ -29,7 +29,7 @@ def trained_like(spec, channels=2, classes=3, seed=0, dtype=torch.float64):
 
 
 def images(spec, n=3, channels=2, seed=1, dtype=torch.float64):
-    size = (n, channels, spec.resolution, spec.resolution)
+    size = (n, channels, spec.height, spec.width)
     return torch.randn(size, generator=torch.Generator().manual_seed(seed), dtype=dtype)
 
 

@@ -43,7 +43,7 @@ def prepared(trained, split, block, qat):
         finetuner.epoch(1)
         graph = finetuner.graph
     else:
-        graph = fake_quantised(net, (1, float_net.spec.resolution, float_net.spec.resolution), calibrated)
+        graph = fake_quantised(net, (1, float_net.spec.height, float_net.spec.width), calibrated)
     with torch.no_grad():
         graph(inputs(split, "validation", 8))  # the quantisers of weights see those of the last step
     return float_net, float_net.int8(net, calibrated), converted(graph)

@@ -55,11 +55,11 @@ def c99_scratch(row):
     """Scratch of a generated kernel: patches of four pixels, or the taps of a row of four channels, 16 bits a value."""
     if row["op"] in ("add", "avgpool"):
         return 0
-    k = row["kernel_h"]
+    high, wide = row["kernel_h"], row["kernel_w"]
     if row["op"] != "depthwise":
-        return 4 * 2 * 4 * math.ceil(k * k * row["in_channels"] / 4)
-    columns = (row["out_width"] - 1) * row["stride"] + k
-    return 4 * 2 * (k * k + k * columns + (row["out_height"] - 1) * row["stride"])
+        return 4 * 2 * 4 * math.ceil(high * wide * row["in_channels"] / 4)
+    columns = (row["out_width"] - 1) * row["stride"] + wide
+    return 4 * 2 * (high * wide + high * columns + (row["out_height"] - 1) * row["stride"])
 
 
 def arena_in_place(rows, keep_input=False):

@@ -79,10 +79,10 @@ SPECS = [
     ("channels", "specs", "count"), [(3, SPECS, 0), (1, [], 2), pytest.param(1, SPECS, 20, marks=pytest.mark.slow)]
 )
 def test_specs_give_their_own_table(channels, specs, count):
-    space = McuSpace(resolutions=(16, 24, 32), widths=(8, 12, 16), stem_widths=(8, 12))
+    space = McuSpace(resolutions=(16, 24, (32, 20)), widths=(8, 12, 16), stem_widths=(8, 12))
     drawn = space.sample(count, np.random.default_rng(channels))
     for spec in [*map(NetSpec.parse, specs), *map(spec_of, drawn)]:
-        found = trace(build(spec, channels, 7), (channels, spec.resolution, spec.resolution))
+        found = trace(build(spec, channels, 7), (channels, spec.height, spec.width))
         expected = layer_table(spec_array([spec]), channels, 7)
         np.testing.assert_array_equal(found.rows, expected.rows, err_msg=str(spec))
         np.testing.assert_array_equal(found.ptr, expected.ptr)

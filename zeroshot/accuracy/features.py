@@ -19,6 +19,7 @@ from zeroshot.net import (
     DEPTHWISE,
     HEIGHT,
     KERNEL_H,
+    KERNEL_W,
     LINEAR,
     NO_TENSOR,
     OP,
@@ -27,6 +28,7 @@ from zeroshot.net import (
     POINTWISE,
     RESIDUAL,
     SOURCE,
+    WIDTH,
     LayerTable,
 )
 from zeroshot.types import FloatArray
@@ -95,18 +97,24 @@ def log_balanced_macs(table: LayerTable) -> FloatArray:
 def log_field(table: LayerTable) -> FloatArray:
     """log2 of the receptive field of the last map over the image's side: what an answer can see of it.
 
-    At most that of `ENOUGH`: beyond three quarters of the side, more was worth nothing to the nets of the fit.
+    At most that of `ENOUGH`: beyond three quarters of the side, more was worth nothing to the nets of the fit. Of a
+    rectangle the geometric mean of both axes, each at most `ENOUGH`: to see more than all of the height makes up for
+    nothing that is not seen along the width. Of a signal that of its axis.
 
     The longest path counts, (kernel - 1) times the pixels between two positions a layer (Araujo et al., Distill 2019);
     the global pooling, which sees everything but in no order, does not.
     """
-    found = _fields(table.rows, table.ptr)
-    return np.asarray(np.minimum(np.log2(found), np.log2(ENOUGH)), np.float64)
+    return np.asarray(np.log2(_fields(table.rows, table.ptr)), np.float64)
 
 
 def log_side(table: LayerTable) -> FloatArray:
-    """log2 of the input's side, pixels."""
-    return np.asarray(np.log2(table.column("height")[table.ptr[:-1]]), np.float64)
+    """log2 of the input's side, pixels: of the square with as many pixels, or samples of a signal.
+
+    So it says of any shape what it says of a square: how much there is to see, of which operations and activations are
+    multiples.
+    """
+    height, width = (table.column(name)[table.ptr[:-1]].astype(np.float64) for name in ("height", "width"))
+    return np.asarray(np.log2(np.sqrt(height * width)), np.float64)  # of a square the root is exact
 
 
 def log_depth(table: LayerTable) -> FloatArray:
@@ -158,23 +166,37 @@ def _segments(rows, ptr, done):  # type: ignore[no-untyped-def]  # noqa: ANN001,
 
 @numba.njit(cache=True)
 def _fields(rows, ptr):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
-    """Receptive field of each net's last map over its input's height, (n_nets,) float64."""
+    """Share of its input that each net's last map sees, at most `ENOUGH` along an axis: (n_nets,) float64."""
     out = np.ones(len(ptr) - 1)
     for net in range(len(ptr) - 1):
         layers = rows[ptr[net] : ptr[net + 1]]
-        side = float(layers[0, HEIGHT])
-        field = np.ones(len(layers))
-        for i in range(len(layers)):
-            op, kernel, source, residual = layers[i, OP], layers[i, KERNEL_H], layers[i, SOURCE], layers[i, RESIDUAL]
-            reached = field[source] if source >= 0 else 1.0
-            if op == ADD and residual >= 0:
-                reached = max(reached, field[residual])
-            # A pooling to one position is the global one.
-            if kernel > 1 and op != LINEAR and not (op == AVGPOOL and layers[i, OUT_HEIGHT] == 1):
-                reached += (kernel - 1) * side / layers[i, HEIGHT]
-            field[i] = reached
-            out[net] = reached / side
+        down = min(_field(layers, HEIGHT, KERNEL_H), ENOUGH)
+        right = min(_field(layers, WIDTH, KERNEL_W), ENOUGH)
+        if layers[0, HEIGHT] == 1 or layers[0, WIDTH] == 1:
+            out[net] = right if layers[0, HEIGHT] == 1 else down
+        else:
+            out[net] = np.sqrt(down * right)  # of two equal numbers exactly that number
     return out
+
+
+@numba.njit(cache=True)
+def _field(layers, size, kernels):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+    """Receptive field of a net's last map along an axis over its input's size; the columns say along which."""
+    side = float(layers[0, size])
+    field = np.ones(len(layers))
+    found = 1.0
+    for i in range(len(layers)):
+        op, kernel, source, residual = layers[i, OP], layers[i, kernels], layers[i, SOURCE], layers[i, RESIDUAL]
+        reached = field[source] if source >= 0 else 1.0
+        if op == ADD and residual >= 0:
+            reached = max(reached, field[residual])
+        # A pooling to one position is the global one.
+        pooled = op == AVGPOOL and layers[i, OUT_HEIGHT] == 1 and layers[i, OUT_WIDTH] == 1
+        if kernel > 1 and op != LINEAR and not pooled:
+            reached += (kernel - 1) * side / layers[i, size]
+        field[i] = reached
+        found = reached / side
+    return found
 
 
 FEATURES: dict[str, Callable[[LayerTable], FloatArray]] = {

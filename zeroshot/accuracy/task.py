@@ -13,11 +13,14 @@ import numpy as np
 from scipy.special import ndtri
 
 from zeroshot.data import Dataset, resized
+from zeroshot.resolution import Resolution, resolution_of
 from zeroshot.types import BoolArray, ByteArray, Float32Array, FloatArray, Int64Array
 from zeroshot.workers import one_blas_thread
 
-MOST_IMAGES, SIDE = 2000, 24  # drawn, and pixels that they are brought to
+MOST_IMAGES, SIDE = 2000, 24  # drawn, and pixels that their shorter side is brought to
+LONGEST = 96  # pixels of the longer side
 PATCHES, PATCH, STRIDE = 64, 6, 2
+SAMPLES, RUN = 256, 18  # of a signal, and of one of its patches
 CANDIDATES = 20  # patches that are drawn for one that is kept: their covariance whitens
 FOLDS = 5
 PENALTIES = (1e-3, 1e-2, 1e-1, 1.0)
@@ -103,22 +106,32 @@ def class_weights(labels: Int64Array, test: Int64Array, classes: int) -> FloatAr
 
 
 def _contrasts(images: ByteArray) -> Float32Array:
-    """(n, H, W, C) uint8 -> (n, SIDE, SIDE, C) float32, each image less its mean, over its standard deviation."""
-    x = resized(images, SIDE).astype(np.float32) / 255
+    """(n, H, W, C) uint8 -> (n, h, w, C) float32, each image less its mean, over its standard deviation."""
+    x = resized(images, _looked_at(*images.shape[1:3])).astype(np.float32) / 255
     mean, spread = x.mean(axis=(1, 2, 3), keepdims=True), x.std(axis=(1, 2, 3), keepdims=True)
     return np.asarray((x - mean) / (spread + FLAT), np.float32)
+
+
+def _looked_at(height: int, width: int) -> Resolution:
+    """Size that images are brought to: such that the places of patches divide into quarters."""
+    if height == 1 < width:
+        return 1, SAMPLES
+    short = min(height, width)
+    return resolution_of(*(min(4 * round(SIDE * each / short / 4), LONGEST) for each in (height, width)))
 
 
 def patch_answers(x: Float32Array, rng: np.random.Generator) -> FloatArray:
     """How strongly random patches answer, (n, 8 * PATCHES) float64, standardised columns.
 
     Args:
-        x: (n, SIDE, SIDE, C).
+        x: (n, SIDE, SIDE, C), or of another size of `_looked_at`; the quarters of a signal follow each other.
         rng: Draws the patches.
     """
-    views = np.lib.stride_tricks.sliding_window_view(x, (PATCH, PATCH), axis=(1, 2))  # image, down, right, C, patch
+    signal = x.shape[1] == 1
+    patch, (rows, columns) = ((1, RUN), (1, 4)) if signal else ((PATCH, PATCH), (2, 2))
+    views = np.lib.stride_tricks.sliding_window_view(x, patch, axis=(1, 2))  # image, down, right, C, patch
     n = CANDIDATES * PATCHES
-    image, top, left = rng.integers(0, len(x), n), *rng.integers(0, SIDE - PATCH + 1, (2, n))
+    image, top, left = (rng.integers(0, choices, n) for choices in views.shape[:3])
     drawn = views[image, top, left].reshape(n, -1).astype(np.float64)
     mean = drawn.mean(axis=0)
     value, vector = np.linalg.eigh(np.cov(drawn.T))
@@ -128,11 +141,11 @@ def patch_answers(x: Float32Array, rng: np.random.Generator) -> FloatArray:
     filters: Float32Array = (kept @ whiten).astype(np.float32)
     offset = (filters @ mean).astype(np.float32)
     places = views[:, ::STRIDE, ::STRIDE]
-    side = places.shape[1]
+    down, right = places.shape[1] // rows, places.shape[2] // columns
     parts = []
     for start in range(0, len(x), 100):
         some = np.ascontiguousarray(places[start : start + 100]).reshape(-1, filters.shape[1])
-        y = (some @ filters.T - offset).reshape(-1, 2, side // 2, 2, side // 2, PATCHES)
+        y = (some @ filters.T - offset).reshape(-1, rows, down, columns, right, PATCHES)
         parts.append(np.stack([np.maximum(y, 0).mean(axis=(2, 4)), np.maximum(-y, 0).mean(axis=(2, 4))], axis=-1))
     found = np.concatenate(parts).reshape(len(x), -1).astype(np.float64)
     return np.asarray((found - found.mean(axis=0)) / np.maximum(found.std(axis=0), 1e-6), np.float64)

@@ -15,6 +15,7 @@ from zeroshot.net import (
     HEIGHT,
     IN_CH,
     KERNEL_H,
+    KERNEL_W,
     NO_TENSOR,
     OP,
     OUT_CH,
@@ -106,12 +107,12 @@ def _in_place(rows, last):  # type: ignore[no-untyped-def]
 def _scratch_kernel(rows):  # type: ignore[no-untyped-def]
     out = np.zeros(rows.shape[0], np.int64)
     for r in range(rows.shape[0]):
-        op, side, stride = rows[r, OP], np.int64(rows[r, KERNEL_H]), rows[r, STRIDE]
+        op, high, wide, stride = rows[r, OP], np.int64(rows[r, KERNEL_H]), np.int64(rows[r, KERNEL_W]), rows[r, STRIDE]
         if op == DEPTHWISE:
-            columns = (rows[r, OUT_WIDTH] - 1) * stride + side
-            out[r] = 8 * (side * side + columns * side + (rows[r, OUT_HEIGHT] - 1) * stride)
+            columns = (rows[r, OUT_WIDTH] - 1) * stride + wide
+            out[r] = 8 * (high * wide + columns * high + (rows[r, OUT_HEIGHT] - 1) * stride)
         elif op != ADD and op != AVGPOOL:
-            out[r] = 8 * ((side * side * rows[r, IN_CH] + 3) // 4 * 4)
+            out[r] = 8 * ((high * wide * rows[r, IN_CH] + 3) // 4 * 4)
     return out
 
 

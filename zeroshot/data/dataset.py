@@ -12,6 +12,7 @@ import numpy.typing as npt
 from zeroshot.data.arrays import Arrays, Images, Labels, digest, read_npz, shared, split
 from zeroshot.data.class_folders import safe
 from zeroshot.errors import DataError, UsageError, unknown
+from zeroshot.resolution import Resolution, resolution_of, sides, worded
 from zeroshot.types import FloatArray
 
 if TYPE_CHECKING:
@@ -55,6 +56,11 @@ class Dataset:
     def classes(self) -> int:
         """Number of classes."""
         return len(self.class_names)
+
+    @property
+    def resolution(self) -> Resolution:
+        """Size of an image, pixels: the side of a square, or (height, width)."""
+        return resolution_of(*self.x_train.shape[1:3])
 
     @property
     def side(self) -> int:
@@ -161,43 +167,51 @@ def channel_stats(dataset: Dataset) -> tuple[FloatArray, FloatArray]:
     return dataset._stats
 
 
-def resized(x: Images, resolution: int) -> Images:
-    """Crop images to the square in their middle and resize it, bilinear with antialiasing.
+def resized(x: Images, resolution: Resolution) -> Images:
+    """Bring images to a size, bilinear with antialiasing.
+
+    To a rectangle, or from a square, they are resized whole. To a square, rectangles are cropped: to the square in
+    their middle.
 
     Args:
         x: (n, H, W, C) uint8, C is 1 or 3.
-        resolution: Side of the result, pixels.
+        resolution: Of the result, pixels.
 
     Returns:
-        (n, resolution, resolution, C) uint8; `x` itself when it has that size already.
+        (n, height, width, C) uint8; `x` itself when it has that size already.
 
     Raises:
-        UsageError: The resolution is below 1, or `x` is no such array.
+        UsageError: A side is below 1, or `x` is no such array.
     """
-    if resolution < 1:
-        raise UsageError(f"A resolution must be positive, but it is {resolution}.")
+    wanted = height, width = sides(resolution)
+    if min(wanted) < 1:
+        raise UsageError(f"A resolution must be positive, but it is {worded(resolution)}.")
     if x.ndim != 4 or x.shape[3] not in (1, 3) or x.dtype != np.uint8 or 0 in x.shape[1:]:
         raise UsageError(f"Images must be (n, H, W, 1 or 3) uint8, but are {x.shape} {x.dtype}.")
-    height, width = x.shape[1:3]
-    if height == width == resolution:
+    if x.shape[1:3] == wanted:
         return x
     from PIL import Image
 
-    side = min(height, width)
-    top, left = (height - side) // 2, (width - side) // 2
-    square = x[:, top : top + side, left : left + side]
-    if side == resolution:
-        return np.ascontiguousarray(square)
-    out = np.empty((len(x), resolution, resolution, x.shape[3]), np.uint8)
-    for before, after in zip(square, out, strict=True):
+    cut = _middle_square(x) if height == width else x
+    if cut.shape[1:3] == wanted:
+        return np.ascontiguousarray(cut)
+    out = np.empty((len(x), height, width, x.shape[3]), np.uint8)
+    for before, after in zip(cut, out, strict=True):
         image = Image.fromarray(np.ascontiguousarray(before if x.shape[3] == 3 else before[..., 0]))
-        scaled = image.resize((resolution, resolution), Image.Resampling.BILINEAR)
+        scaled = image.resize((width, height), Image.Resampling.BILINEAR)
         after[...] = np.asarray(scaled).reshape(after.shape)
     return out
 
 
+def _middle_square(x: Images) -> Images:
+    height, width = x.shape[1:3]
+    side = min(height, width)
+    top, left = (height - side) // 2, (width - side) // 2
+    return x[:, top : top + side, left : left + side]
+
+
 def batches(
-    dataset: Dataset, resolution: int, size: int, count: int, seed: int
+    dataset: Dataset, resolution: Resolution, size: int, count: int, seed: int
 ) -> "list[tuple[torch.Tensor, torch.Tensor]]":
     """Draw disjoint batches of training images, each with every class as equally often as the data allow.
 
@@ -206,13 +220,13 @@ def batches(
 
     Args:
         dataset: Where to draw from.
-        resolution: Side of the images, pixels.
+        resolution: Of the images, pixels.
         size: Images a batch.
         count: Number of batches.
         seed: The same seed draws the same images in the same order.
 
     Returns:
-        `count` pairs of images, (size, C, resolution, resolution) float32, normalised by the training set's
+        `count` pairs of images, (size, C, height, width) float32, normalised by the training set's
         mean and standard deviation of each channel, and labels, (size,) int64.
 
     Raises:

@@ -101,8 +101,10 @@ def _values(cascade: Cascade, plan: ArenaPlan, name: str) -> dict[str, object]:
         "classes": little.classes,
         "channels": little.channels,
         "channels_word": "channels" if little.channels > 1 else "one channel",
-        "little_side": little.spec.resolution,
-        "big_side": big.spec.resolution,
+        "little_height": little.spec.height,
+        "little_width": little.spec.width,
+        "big_height": big.spec.height,
+        "big_width": big.spec.width,
         "arena_bytes": plan.bytes + OVERREAD,
         "thresholds": ", ".join(map(str, cascade.thresholds)),
         "little_logits": plan.nets[0].tensors[-1],
@@ -135,8 +137,8 @@ def _two_inputs(plan: ArenaPlan, name: str) -> dict[str, str]:
     sizes = ("little", "big")
 
     def size(which: str) -> str:
-        side = f"{name.upper()}_{which.upper()}_SIDE"
-        return f"{side} * {side} * {name.upper()}_CHANNELS"
+        net = f"{name.upper()}_{which.upper()}"
+        return f"{net}_HEIGHT * {net}_WIDTH * {name.upper()}_CHANNELS"
 
     return {
         "predict_comment": (

@@ -9,7 +9,7 @@ from zeroshot.firmware.pack import PackedLayer, pack
 from zeroshot.firmware.plan import NetPlan
 from zeroshot.frontend.c_text import c_array
 from zeroshot.int8.net import Int8Net
-from zeroshot.net import ADD, AVGPOOL, DEPTHWISE, NO_TENSOR, OPS, same_padding
+from zeroshot.net import ADD, AVGPOOL, DEPTHWISE, NO_TENSOR, OPS, LayerTable
 
 KERNELS = {ADD: "zs_add", AVGPOOL: "zs_pool", DEPTHWISE: "zs_depthwise"}  # all others: zs_convolve
 LAYER_BYTES = 56  # of the C struct on a 32-bit core
@@ -73,9 +73,7 @@ def _layer(net: Int8Net, plan: NetPlan, layer: PackedLayer, row: int) -> str:
     if layer.swapped:
         first, second = second, first
     has_second = second != NO_TENSOR
-    side = columns["kernel_h"]
     op = columns["op"]
-    pad = 0 if op in (ADD, AVGPOOL) else same_padding(columns["height"], side, columns["stride"])[0]
     fields: list[object] = [
         kernel_of(op),
         plan.tensors[first + 1],
@@ -87,7 +85,7 @@ def _layer(net: Int8Net, plan: NetPlan, layer: PackedLayer, row: int) -> str:
         f"multiplier_{row}" if len(layer.multiplier) else 0,
         f"shift_{row}" if len(layer.multiplier) else 0,
         *(columns[name] for name in ("height", "width", "in_channels", "out_height", "out_width", "out_channels")),
-        side, columns["stride"], pad,
+        columns["kernel_h"], columns["kernel_w"], columns["stride"],
         int(net.zero[first + 1]), int(net.zero[second + 1]) if has_second else 0, int(net.zero[row + 1]),
         layer.low,
     ]  # fmt: skip
@@ -96,7 +94,7 @@ def _layer(net: Int8Net, plan: NetPlan, layer: PackedLayer, row: int) -> str:
 
 _COLUMNS = (
     "op", "source", "residual", "height", "width", "in_channels", "out_height", "out_width", "out_channels",
-    "kernel_h", "stride",
+    "kernel_h", "kernel_w", "stride",
 )  # fmt: skip
 
 
@@ -107,4 +105,13 @@ def kernel_config(nets: Sequence[Int8Net]) -> str:
     lines = ["/* What these nets need of kernels.c. */"]
     for name in ("convolve", "depthwise", "add", "pool"):
         lines.append(f"#define ZS_USE_{name.upper()} {int(f'zs_{name}' in used)}")
-    return "\n".join([*lines, f"#define ZS_ANY_SCALE {int(not fast)}", ""])
+    three = any(_has_three_taps(net.table) for net in nets)
+    return "\n".join(
+        [*lines, f"#define ZS_THREE_TAPS {int(three)}", f"#define ZS_ANY_SCALE {int(not fast)}", ""]
+    )
+
+
+def _has_three_taps(table: LayerTable) -> bool:
+    """Whether a depthwise layer has three taps more than a multiple of four; those of squares have one more."""
+    taps = table.column("kernel_h") * table.column("kernel_w")
+    return bool(((table.column("op") == DEPTHWISE) & (taps % 4 == 3)).any())

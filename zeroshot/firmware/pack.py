@@ -76,14 +76,14 @@ def pack(net: Int8Net) -> list[PackedLayer]:
 
 
 def convolution_weights(weights: Int8Array) -> Int8Array:
-    """Weights of a convolution, (out, k, k, in) int8, for `zs_convolve`: (bytes,) int8.
+    """Weights of a convolution, (out, kernel_h, kernel_w, in) int8, for `zs_convolve`: (bytes,) int8.
 
-    A filter's values are ordered as `zs_gather` copies a patch: of every row of k x in values first those that come in
-    fours, after all rows the rest; then zeros up to a multiple of four. Two filters f and g are interleaved so that
+    A filter's values are ordered as `zs_gather` copies a patch: of every row of kernel_w x in values first those that
+    come in fours, after all rows the rest; then zeros up to a multiple of four. Two filters f and g are interleaved so that
     one instruction spreads a word over two registers: f0 g0 f2 g2, f1 g1 f3 g3.
     """
-    out, side = weights.shape[:2]
-    rows = weights.reshape(out, side, -1)
+    out, high = weights.shape[:2]
+    rows = weights.reshape(out, high, -1)
     fours = rows.shape[2] // 4 * 4
     values = np.concatenate([rows[..., :fours].reshape(out, -1), rows[..., fours:].reshape(out, -1)], axis=1)
     values = np.pad(values, ((0, out % 2), (0, -values.shape[1] % 4)))
@@ -92,13 +92,13 @@ def convolution_weights(weights: Int8Array) -> Int8Array:
 
 
 def depthwise_weights(weights: Int8Array) -> Int8Array:
-    """Weights of a depthwise layer, (channels, k, k, 1) int8, for `zs_depthwise`: (bytes,) int8.
+    """Weights of a depthwise layer, (channels, kernel_h, kernel_w, 1) int8, for `zs_depthwise`: (bytes,) int8.
 
     Four channels at a time, the taps column after column, the four channels of a tap side by side.
     """
-    channels, side = weights.shape[:2]
+    channels, high, wide, _ = weights.shape
     padded = np.pad(weights[..., 0], ((0, -channels % 4), (0, 0), (0, 0)))
-    return np.ascontiguousarray(padded.reshape(-1, 4, side, side).transpose(0, 3, 2, 1)).reshape(-1)
+    return np.ascontiguousarray(padded.reshape(-1, 4, high, wide).transpose(0, 3, 2, 1)).reshape(-1)
 
 
 def _weighted(net: Int8Net, row: int, weights: Int8Array, bias: Int32Array, *, depthwise: bool) -> PackedLayer:

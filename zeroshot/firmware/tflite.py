@@ -21,7 +21,7 @@ SCHEMA_VERSION = 3
 IDENTIFIER = b"TFL3"
 # Lowest version of each operator that takes int8.
 VERSIONS = {"CONV_2D": 3, "DEPTHWISE_CONV_2D": 3, "ADD": 2, "AVERAGE_POOL_2D": 2, "FULLY_CONNECTED": 4}
-COLUMNS = ("op", "source", "residual", "stride", "kernel_h", "out_height", "out_width", "out_channels")
+COLUMNS = ("op", "source", "residual", "stride", "kernel_h", "kernel_w", "out_height", "out_width", "out_channels")
 
 
 def to_tflite(net: Int8Net) -> bytes:
@@ -159,7 +159,8 @@ class _Writer:
 
     def _options(self, row: int) -> tuple[str, Any]:
         """Name of a row's operator and its options."""
-        op, stride, side = (self.columns[name][row] for name in ("op", "stride", "kernel_h"))
+        names = ("op", "stride", "kernel_h", "kernel_w")
+        op, stride, high, wide = (self.columns[name][row] for name in names)
         kinds = self.schema.ActivationFunctionType
         activation = {"fusedActivationFunction": kinds.RELU if self.net.relu[row] else kinds.NONE}
         window = {"padding": self.schema.Padding.SAME, "strideH": stride, "strideW": stride}
@@ -171,8 +172,8 @@ class _Writer:
             options = self._object("DepthwiseConv2DOptions", depthMultiplier=1, **window, **activation)
             return "DEPTHWISE_CONV_2D", options
         if op == AVGPOOL:
-            window = {"padding": self.schema.Padding.VALID, "strideH": side, "strideW": side}
-            options = self._object("Pool2DOptions", filterHeight=side, filterWidth=side, **window, **activation)
+            window = {"padding": self.schema.Padding.VALID, "strideH": high, "strideW": wide}
+            options = self._object("Pool2DOptions", filterHeight=high, filterWidth=wide, **window, **activation)
             return "AVERAGE_POOL_2D", options
         return "CONV_2D", self._object("Conv2DOptions", **window, **activation)
 

@@ -122,8 +122,8 @@ def _predicted(cascade: Cascade) -> tuple[tuple[float, ...], tuple[float, ...]]:
 
 def _layers(cascade: Cascade) -> tuple[tuple[str, ...], tuple[str, ...]]:
     def words(row: Any) -> str:  # noqa: ANN401 - one row of a table
-        op, height, width, _, _, c_in, c_out, kernel, _, stride = (int(x) for x in row[:10])
-        return f"{OPS[op]} {kernel}x{kernel}/{stride} {height}x{width}x{c_in} -> {c_out}"
+        op, height, width, _, _, c_in, c_out, high, wide, stride = (int(x) for x in row[:10])
+        return f"{OPS[op]} {high}x{wide}/{stride} {height}x{width}x{c_in} -> {c_out}"
 
     little, big = (tuple(map(words, net.table.rows)) for net in (cascade.little, cascade.big))
     return little, big

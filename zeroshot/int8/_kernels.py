@@ -1,7 +1,8 @@
 """The loops of the reference executor, compiled: int32 accumulators, channels last.
 
 `x` is (n, height, width, channels) int8, `acc` (n, height, width, out) int32, `out` of the same shape int8. Weights are
-int32, (k, k, in, out) or (k, k, channels), bias (out,) int32; multipliers and shifts (out,) int64.
+int32, (kernel_h, kernel_w, in, out) or (kernel_h, kernel_w, channels), bias (out,) int32; multipliers and shifts (out,)
+int64. `padding` is what lies above and left of the image.
 """
 
 import numba
@@ -15,8 +16,9 @@ _multiply = numba.njit(cache=True)(multiply_by_quantized_multiplier)
 @numba.njit(cache=True, nogil=True)
 def convolve(x, acc, weights, bias, stride, padding, zero):  # type: ignore[no-untyped-def]
     """Convolution; 1x1 and fully connected layers too. Two pixels and four taps at a time."""
-    side, _, c_in, c_out = weights.shape
-    taps = side * side * c_in
+    high, wide, c_in, c_out = weights.shape
+    above, before = padding
+    taps = high * wide * c_in
     rows = np.zeros((taps + 3, c_out), np.int32)  # three more than there are taps, always 0
     rows[:taps] = weights.reshape(taps, c_out)
     patches = np.zeros((2, taps + 3), np.int32)
@@ -29,10 +31,10 @@ def convolve(x, acc, weights, bias, stride, padding, zero):  # type: ignore[no-u
                 sum_p, sum_q = acc[i, oy, ox], acc[i, oy, ox + 1] if ox + 1 < width else spare
                 sum_p[:] = bias
                 sum_q[:] = bias
-                top, left = oy * stride - padding, ox * stride - padding
-                _gather(x[i], p, side, top, left, zero)
+                top, left = oy * stride - above, ox * stride - before
+                _gather(x[i], p, high, wide, top, left, zero)
                 if ox + 1 < width:
-                    _gather(x[i], q, side, top, left + stride, zero)
+                    _gather(x[i], q, high, wide, top, left + stride, zero)
                 for t in range(0, taps, 4):
                     a, b, c, d = rows[t], rows[t + 1], rows[t + 2], rows[t + 3]
                     p0, p1, p2, p3 = p[t], p[t + 1], p[t + 2], p[t + 3]
@@ -43,12 +45,12 @@ def convolve(x, acc, weights, bias, stride, padding, zero):  # type: ignore[no-u
 
 
 @numba.njit(cache=True, nogil=True)
-def _gather(image, patch, side, top, left, zero):  # type: ignore[no-untyped-def]
+def _gather(image, patch, high, wide, top, left, zero):  # type: ignore[no-untyped-def]
     """What one output pixel sees, minus the zero point: padding is 0 then."""
     channels = image.shape[2]
     at = 0
-    for y in range(top, top + side):
-        for x in range(left, left + side):
+    for y in range(top, top + high):
+        for x in range(left, left + wide):
             inside = 0 <= y < image.shape[0] and 0 <= x < image.shape[1]
             for c in range(channels):
                 patch[at + c] = np.int32(image[y, x, c]) - np.int32(zero) if inside else np.int32(0)
@@ -58,17 +60,18 @@ def _gather(image, patch, side, top, left, zero):  # type: ignore[no-untyped-def
 @numba.njit(cache=True, nogil=True)
 def convolve_depthwise(x, acc, weights, bias, stride, padding, zero):  # type: ignore[no-untyped-def]
     """Depthwise convolution, one output channel an input channel."""
-    side, _, channels = weights.shape
+    high, wide, channels = weights.shape
+    above, before = padding
     minus = np.int32(zero)
     for i in range(acc.shape[0]):
         for oy in range(acc.shape[1]):
             for ox in range(acc.shape[2]):
                 total = acc[i, oy, ox]
                 total[:] = bias
-                for ky in range(side):
-                    y = oy * stride - padding + ky
-                    for kx in range(side):
-                        xx = ox * stride - padding + kx
+                for ky in range(high):
+                    y = oy * stride - above + ky
+                    for kx in range(wide):
+                        xx = ox * stride - before + kx
                         if 0 <= y < x.shape[1] and 0 <= xx < x.shape[2]:
                             pixel, tap = x[i, y, xx], weights[ky, kx]
                             for c in range(channels):

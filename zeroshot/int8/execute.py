@@ -89,19 +89,18 @@ def accumulators(x: Int8Array, zero: int, weights: Int8Array, bias: Int32Array, 
     """Sums of products of a convolution or fully connected layer, bias included, before they are scaled.
 
     Args:
-        x: (n, height, width, channels) int8, square images.
+        x: (n, height, width, channels) int8.
         zero: Zero point of `x`.
-        weights: (out, k, k, channels) int8; (channels, k, k, 1) for a depthwise layer.
+        weights: (out, kernel_h, kernel_w, channels) int8; (channels, kernel_h, kernel_w, 1) for a depthwise layer.
         bias: (out,) int32.
         stride: 1 or 2; padding is SAME.
 
     Returns:
-        (n, height / stride, width / stride, out) int32, wrapped around where 32 bits do not suffice.
+        (n, height / stride, width / stride, out), rounded up, int32, wrapped around where 32 bits do not suffice.
     """
-    size, side = x.shape[1], weights.shape[1]
-    after = -(-size // stride)
-    padding, _ = same_padding(size, side, stride)
-    out = np.empty((len(x), after, after, len(weights)), np.int32)
+    sizes, kernels = x.shape[1:3], weights.shape[1:3]
+    padding = tuple(same_padding(size, kernel, stride)[0] for size, kernel in zip(sizes, kernels, strict=True))
+    out = np.empty((len(x), *(-(-size // stride) for size in sizes), len(weights)), np.int32)
     if weights.shape[3] != x.shape[3]:
         order = np.ascontiguousarray(weights[..., 0].transpose(1, 2, 0), np.int32)
         convolve_depthwise(x, out, order, bias, stride, padding, zero)

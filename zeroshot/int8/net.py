@@ -30,7 +30,7 @@ class Int8Net:
         zero: (n_rows + 1,) int32 in [-128, 127], zero points of the tensors; a pooling's output has its input's.
         relu: (n_rows,) bool, whether the row ends in a ReLU: its output is clamped to its zero point from below.
         weights: One a row: (out, kernel_h, kernel_w, in / groups) int8, None for additions and poolings. A depthwise
-            layer's is (channels, k, k, 1), a fully connected layer's (classes, 1, 1, in).
+            layer's is (channels, kernel_h, kernel_w, 1), a fully connected layer's (classes, 1, 1, in).
         weight_scale: One a row: (out,) float32, or None.
         bias: One a row: (out,) int32, or None.
     """
@@ -53,7 +53,7 @@ class Int8Net:
     @property
     def input_shape(self) -> tuple[int, int, int]:
         """Height, width and channels of the input image."""
-        return self.spec.resolution, self.spec.resolution, self.channels
+        return self.spec.height, self.spec.width, self.channels
 
     def __post_init__(self) -> None:
         table = self.table

@@ -54,7 +54,7 @@ def random_int8_net(spec: NetSpec, channels: int, classes: int, seed: int) -> In
     rng = np.random.default_rng(seed)
     table = layer_table(spec_array([spec]), channels, classes)
     relu = relu_rows(spec)
-    first = rng.integers(LOWEST, HIGHEST + 1, (CALIBRATION_IMAGES, spec.resolution, spec.resolution, channels), np.int8)
+    first = rng.integers(LOWEST, HIGHEST + 1, (CALIBRATION_IMAGES, spec.height, spec.width, channels), np.int8)
     # Normalised pixels reach from about -2 to 2.5.
     tensors = [_Tensor(first, float(np.float32(rng.uniform(0.012, 0.02))), int(rng.integers(-20, 10)))]
     layers = []
@@ -108,10 +108,10 @@ def _layer(table: LayerTable, row: int, tensors: list[_Tensor], rng: np.random.G
         return _Layer(x.real().mean(axis=(1, 2), keepdims=True))
     if op == ADD:
         return _Layer(x.real() + tensors[residual + 1].real())
-    c_out, c_in, groups, side = (
-        int(table.column(name)[row]) for name in ("out_channels", "in_channels", "groups", "kernel_h")
+    c_out, c_in, groups, high, wide = (
+        int(table.column(name)[row]) for name in ("out_channels", "in_channels", "groups", "kernel_h", "kernel_w")
     )
-    weights = rng.integers(-127, 128, (c_out, side, side, c_in // groups), np.int8)
+    weights = rng.integers(-127, 128, (c_out, high, wide, c_in // groups), np.int8)
     sums = accumulators(x.values, x.zero, weights, np.zeros(c_out, np.int32), stride).astype(np.float64)
     # A channel whose input hardly varies gets no scale that blows it up: weights are about 73, inputs' steps about 10.
     spread = np.maximum(sums.std(axis=(0, 1, 2)), 730 * np.sqrt(weights[0].size))

@@ -13,6 +13,7 @@ from zeroshot.errors import UsageError, ZeroshotError
 from zeroshot.net import LayerTable
 from zeroshot.options import takes_options
 from zeroshot.probing.probe import Probe, Proxy, Score, evaluate
+from zeroshot.resolution import Resolution, at_side
 from zeroshot.scoring.options import ScoreOptions
 from zeroshot.scoring.plugins import load_proxies, with_parts
 from zeroshot.scoring.population import (
@@ -95,13 +96,17 @@ def score_many(modules: "Mapping[str, nn.Module] | Sequence[nn.Module]", options
     return _score(named, options)
 
 
+def scored_at(dataset: Dataset, side: int | None) -> Resolution:
+    """The size that images of a data set are brought to: their own, or with this shorter side."""
+    return dataset.resolution if side is None else at_side(dataset.resolution, side)
+
+
 def _score(modules: "Mapping[str, nn.Module]", options: ScoreOptions) -> list[NetScores]:
     chosen = load_proxies(None if options.proxies == ("all",) else options.proxies)
     needed = with_parts(chosen)
     data, seed = options.data, options.seed
     dataset = data if isinstance(data, Dataset) else datasets.load(str(data), seed)
-    side = dataset.side if options.resolution is None else options.resolution
-    images = probe_images(dataset, side, options.batch, options.batches, needed, seed)
+    images = probe_images(dataset, scored_at(dataset, options.resolution), options.batch, options.batches, needed, seed)
     found: list[_Found] = []
     with torch_threads(1):
         for name, module in modules.items():

@@ -26,7 +26,7 @@ class ScoreOptions(Options):
     proxies: tuple[str, ...] = option(
         DEFAULT_PROXIES, "Names from `zeroshot proxies`, or all.", metavar="A,B,..."
     )  # fmt: skip
-    resolution: int | None = option(None, "Side of the images.", metavar="PIXELS", shown="the data's own")
+    resolution: int | None = option(None, "Shorter side of the images.", metavar="PIXELS", shown="the data's own")
     batch: int = option(32, "Images a batch.", metavar="N")
     batches: int = option(2, "Number of batches.", metavar="N")
     seed: int = option(0, "The one seed.", metavar="N", least=0)

@@ -12,6 +12,7 @@ import numpy as np
 from zeroshot.data import Dataset, batches
 from zeroshot.net import LayerTable, NetSpec
 from zeroshot.probing.probe import Proxy, Score
+from zeroshot.resolution import Resolution
 from zeroshot.types import FloatArray
 from zeroshot.workers import in_processes, in_threads, one_blas_thread, torch_threads
 
@@ -79,13 +80,13 @@ class ProbeImages:
 
 
 def probe_images(
-    dataset: Dataset, side: int, size: int, count: int, proxies: Sequence[Proxy], seed: int
+    dataset: Dataset, resolution: Resolution, size: int, count: int, proxies: Sequence[Proxy], seed: int
 ) -> ProbeImages:
     """Draw what some proxies need; readout batches are as many as the training images allow, up to what is wanted.
 
     Args:
         dataset: Its training images are drawn from.
-        side: Of the images, pixels.
+        resolution: Of the images, pixels.
         size: Images a batch.
         count: Batches.
         proxies: Of any cost; their readout images are drawn too.
@@ -93,12 +94,12 @@ def probe_images(
 
     Raises:
         DataError: There are too few training images for the batches.
-        UsageError: Size, count, side or seed is out of range.
+        UsageError: Size, count, resolution or seed is out of range.
     """
     from zeroshot.probing.passes import channels_last
 
     def draw(n: int) -> Batches:  # laid out as a probe wants them, once and not for each net
-        return [(channels_last(x), y) for x, y in batches(dataset, side, size, n, seed)]
+        return [(channels_last(x), y) for x, y in batches(dataset, resolution, size, n, seed)]
 
     wanted = min(max((p.readout for p in proxies), default=0), len(dataset.y_train))
     return ProbeImages(draw(count), draw(wanted // size) if wanted >= size else [])
@@ -122,7 +123,7 @@ def probe_net(net: str, classes: int, images: ProbeImages, proxies: Sequence[Pro
 def score_probed(
     nets: Sequence[str],
     classes: int,
-    images: Mapping[int, ProbeImages],
+    images: Mapping[Resolution, ProbeImages],
     proxies: Sequence[Proxy],
     seed: int,
     jobs: int | None,

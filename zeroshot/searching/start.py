@@ -3,13 +3,14 @@
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from hashlib import sha256
-from math import log
+from math import log, prod
 from pathlib import Path
 
 import numpy as np
 
 from zeroshot.errors import RunError, UsageError, call
 from zeroshot.net import NetSpec
+from zeroshot.resolution import Resolution, sides
 from zeroshot.runs import layout
 from zeroshot.runs.reading import read_candidates
 from zeroshot.spaces import McuSpace
@@ -57,7 +58,10 @@ def start_nets(run: str, space_name: str, space: McuSpace) -> StartNets:
     return StartNets(run, values[np.sort(first)], len(rows), sha256(names.encode()).hexdigest())
 
 
-def _at_sides(nets: Iterable[NetSpec], sides: tuple[int, ...]) -> list[NetSpec]:
-    """The nets at the nearest image side that there is, where the run was of other images."""
-    nearest = {side: min(sides, key=lambda each: abs(log(each / side))) for side in {net.resolution for net in nets}}
+def _at_sides(nets: Iterable[NetSpec], there: tuple[Resolution, ...]) -> list[NetSpec]:
+    """The nets at the nearest number of pixels that there is, where the run was of other images."""
+    nearest = {
+        size: min(there, key=lambda each: abs(log(prod(sides(each)) / prod(sides(size)))))
+        for size in {net.resolution for net in nets}
+    }
     return [replace(net, resolution=nearest[net.resolution]) for net in nets]

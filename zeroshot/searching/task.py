@@ -7,6 +7,7 @@ from zeroshot import data as datasets
 from zeroshot.accuracy.model import UNLIKE, likest
 from zeroshot.accuracy.task import TaskTraits, guessing, task_anchor
 from zeroshot.data import Dataset
+from zeroshot.resolution import Resolution
 from zeroshot.scoring.population import ProbeImages, probe_images
 from zeroshot.searching.problem import SearchProblem
 from zeroshot.training.recipe import Recipe
@@ -29,7 +30,7 @@ class TaskSample:
     """
 
     traits: TaskTraits
-    images: dict[int, ProbeImages] = field(repr=False)
+    images: dict[Resolution, ProbeImages] = field(repr=False)
     split: "Split | None" = field(repr=False)
     remarks: list[str]
 
@@ -44,8 +45,8 @@ def sample_task(problem: SearchProblem, dataset: Dataset) -> TaskSample:
     traits = traits_of(dataset, options.seed, options.epochs)
     count = max([BATCHES, *(p.batches for p in probed)])
     images = {
-        side: probe_images(dataset, side, options.batch, count, probed, options.seed)
-        for side in (problem.space.resolutions if probed else ())
+        size: probe_images(dataset, size, options.batch, count, probed, options.seed)
+        for size in (problem.space.resolutions if probed else ())
     }
     split = None
     known, distance = likest(traits)

@@ -27,6 +27,7 @@ from zeroshot.searching.plot import new_axes, png
 from zeroshot.searching.population import single_fits
 from zeroshot.searching.roles import tightest
 from zeroshot.searching.strategies.archive import needs_of
+from zeroshot.resolution import Resolution, shorter, sides
 from zeroshot.searching.task import traits_of
 from zeroshot.searching.tune_options import TuneOptions
 from zeroshot.spaces import SPACES, McuSpace
@@ -44,7 +45,7 @@ class SubSpace:
     """A part of a space, and what is known of its nets that meet the budgets alone; None where none was drawn.
 
     Attributes:
-        side: Of the input, pixels.
+        side: Of the input, pixels; of a rectangle the shorter one, of a signal its length.
         narrowest: Of its widths.
         widest: Of its widths.
         drawn: Nets, equally many of each number of stages.
@@ -128,7 +129,7 @@ class TunedSpace:
 
 @takes_options(TuneOptions, "data", "board")
 def tune_space(options: TuneOptions) -> TunedSpace:
-    """Tell the sub-spaces of the `mcu` space apart by their nets that meet a board's budgets alone.
+    """Tell the sub-spaces of the `mcu` space, or for signals of `mcu1d`, apart by their nets that meet a board's budgets alone.
 
     Args:
         options: For what, and how many nets to look at.
@@ -139,7 +140,7 @@ def tune_space(options: TuneOptions) -> TunedSpace:
         InfeasibleError: Hardly any net that was drawn fits.
     """
     board, engine = load_board(options.board), load_engine(options.engine)
-    model, side, channels, classes = _task(options)
+    model, image, channels, classes = _task(options)
     budgets = Budgets(
         flash=min(to_bytes(options.flash, "`flash`"), board.flash_bytes),
         sram=min(to_bytes(options.sram, "`sram`"), board.sram_bytes),
@@ -147,7 +148,8 @@ def tune_space(options: TuneOptions) -> TunedSpace:
     )
     target = platform(board, engine, classes)
     rng = np.random.default_rng(options.seed)
-    return tuned(SPACES["mcu"](side), model, target, budgets, channels, classes, options.nets, rng)
+    space = SPACES["mcu1d" if sides(image)[0] == 1 else "mcu"](image)
+    return tuned(space, model, target, budgets, channels, classes, options.nets, rng)
 
 
 def tuned(
@@ -197,7 +199,7 @@ def tuned(
 def sub_spaces(space: McuSpace) -> Iterator[McuSpace]:
     """Each input side with each run of neighbouring widths."""
     widths = sorted(space.widths)
-    for side in sorted(space.resolutions):
+    for side in sorted(set(map(shorter, space.resolutions))):
         for first in range(max(len(widths) - WIDTHS, 0) + 1):
             yield sub_space(space, side, widths[first], widths[first : first + WIDTHS][-1])
 
@@ -207,14 +209,14 @@ def sub_space(space: McuSpace, side: int, narrowest: int, widest: int) -> McuSpa
     stems = [width for width in sorted(space.stem_widths) if narrowest <= width <= widest]
     return replace(
         space,
-        resolutions=(side,),
+        resolutions=tuple(each for each in space.resolutions if shorter(each) == side),
         stem_widths=tuple(stems) or (max(space.stem_widths),),
         widths=tuple(width for width in sorted(space.widths) if narrowest <= width <= widest),
     )
 
 
 def _described(part: McuSpace, drawn: int, macs: Int64Array, accuracy: FloatArray) -> SubSpace:
-    empty = SubSpace(part.resolutions[0], part.widths[0], part.widths[-1], drawn, len(macs))
+    empty = SubSpace(shorter(part.resolutions[0]), part.widths[0], part.widths[-1], drawn, len(macs))
     if not len(macs):
         return empty
     low, middle, high = np.quantile(macs, (0.1, 0.5, 0.9)).tolist()
@@ -233,12 +235,13 @@ def _infeasible(least: FloatArray, budgets: Budgets) -> InfeasibleError:
     )
 
 
-def _task(options: TuneOptions) -> tuple[AccuracyModel, int, int, int]:
-    """What is expected of nets, then side, channels and classes of the images."""
+def _task(options: TuneOptions) -> tuple[AccuracyModel, Resolution, int, int]:
+    """What is expected of nets, then size, channels and classes of the images."""
     if options.data is None:
         known = next(task for task in KNOWN_TASKS if task.name == "cifar10")
         model = STATIC.on(known.traits(CIFAR10_STEPS))
         return model, options.side or 32, options.channels or 3, options.classes or 10
     given = options.data
     dataset = given if isinstance(given, Dataset) else datasets.load(str(given), options.seed)
-    return STATIC.on(traits_of(dataset, options.seed, Recipe.epochs)), dataset.side, dataset.channels, dataset.classes
+    model = STATIC.on(traits_of(dataset, options.seed, Recipe.epochs))
+    return model, dataset.resolution, dataset.channels, dataset.classes

@@ -4,13 +4,15 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from zeroshot.resolution import Resolution
 from zeroshot.runs.tables import Rows, Table
 from zeroshot.spaces.mcu import McuSpace
 from zeroshot.spaces.nasbench201 import NasBench201
 from zeroshot.types import make_callable
 
-# Name -> the space for square images of a given side.
-SPACES: dict[str, Callable[[int], McuSpace]] = {"mcu": McuSpace.for_images}
+# Name -> the space for images of a size, or for signals.
+SPACES: dict[str, Callable[[Resolution], McuSpace]] = {"mcu": McuSpace.for_images, "mcu1d": McuSpace.for_signals}
+LENGTH = 128  # samples of a signal that is not known
 
 # Spaces whose nets others have trained: proxies are judged on them, nothing for a device is searched in them.
 PUBLISHED: dict[str, Callable[[], NasBench201]] = {"nasbench201": NasBench201}
@@ -23,7 +25,7 @@ class ListedSpace:
     Attributes:
         name: To ask for it by.
         searched: Whether nets for a device are searched in it; in the others, trained by others, proxies are judged.
-        side: Of the images, pixels.
+        side: Of the images, pixels; of signals, whose height is 1, their length.
         count: Nets.
         fields: What varies -> its choices.
     """
@@ -35,16 +37,17 @@ class ListedSpace:
     fields: Mapping[str, Any]
 
 
-def listed_spaces(side: int = 32) -> Rows[ListedSpace]:
-    """The search spaces for square images of a side.
+def listed_spaces(side: int = 32, length: int = LENGTH) -> Rows[ListedSpace]:
+    """The search spaces for square images of a side, and for signals of a length.
 
     >>> [space.name for space in listed_spaces() if space.searched]
-    ['mcu']
+    ['mcu', 'mcu1d']
     """
-    searched = [(name, make(side)) for name, make in SPACES.items()]
+    given = {"mcu": (side, side), "mcu1d": (1, length)}
+    searched = [(name, given[name][1], make(given[name])) for name, make in SPACES.items()]
     published = [(name, make()) for name, make in PUBLISHED.items()]
     return Rows(Table(ListedSpace), [
-        *(ListedSpace(name, True, side, space.count(), asdict(space)) for name, space in searched),
+        *(ListedSpace(name, True, wide, space.count(), asdict(space)) for name, wide, space in searched),
         *(ListedSpace(name, False, 32, space.count(), space.fields()) for name, space in published),
     ])  # fmt: skip
 

@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from zeroshot.net import NET_FIELDS, STAGE_FIELDS
+from zeroshot.resolution import unpacked
 from zeroshot.types import BoolArray, Int32Array, Int64Array
 
 Redraw = Callable[[Int64Array], Int32Array]  # rows to draw anew -> what they become
@@ -14,10 +15,13 @@ STAGE_CHOICES = 5  # a stage's block and expansion are one choice
 
 
 def keep_pixels(values: Int32Array) -> BoolArray:
-    """Which nets of a spec array end in a map of 2x2 pixels or more: (n,) bool."""
+    """Which nets of a spec array end in a map of 2x2 pixels or more, signals in 2 along their axis: (n,) bool."""
     strides = np.maximum(values[:, NET_FIELDS + STRIDE :: STAGE_FIELDS], 1)  # 0 where there is no stage
     product = values[:, STEM_STRIDE] * strides.prod(axis=1)
-    return np.asarray(-(-values[:, RESOLUTION] // product) >= 2)
+    height, width = unpacked(values[:, RESOLUTION])
+    shorter = np.minimum(height, width)
+    strided = np.where(shorter == 1, np.maximum(height, width), shorter)
+    return np.asarray(-(-strided // product) >= 2)
 
 
 def redrawn(like: Int32Array, draw: Redraw, good: Callable[[Int64Array, Int32Array], BoolArray]) -> Int32Array:

@@ -1,5 +1,7 @@
 """The `mcu` space: a 3x3 stem, two to four stages of one block type each, and a head, for int8 kernels on an MCU.
 
+For signals, images of height 1, it is `mcu1d`: the same blocks with kernels of 1xk, and longer ones.
+
 Every net has a number: the space maps `range(count)` one to one onto its nets, so that sampling uniformly is drawing
 integers, enumerating is counting, and a sub-space is the same class with fewer choices.
 """
@@ -13,12 +15,13 @@ import numpy as np
 
 from zeroshot.errors import UsageError
 from zeroshot.net import BLOCKS, NET_FIELDS, STAGE_FIELDS, NetSpec, spec_array, spec_of
+from zeroshot.resolution import Resolution, packed, resolution_of, sides, worded
+from zeroshot.spaces import sizes
 from zeroshot.spaces._variation import change_one, keep_pixels, mix, redrawn
 from zeroshot.spaces.canonical import canonical
 from zeroshot.types import Int32Array, Int64Array
 
-# Input sides offered; a task uses those between half its image side (48 at most) and the whole side.
-RESOLUTIONS = (8, 12, 16, 20, 24, 28, 32, 40, 48, 64, 80, 96, 112, 128, 160)
+LINES = (3, 5, 7, 9)  # kernels of signals, for which a longer one costs less than in two dimensions
 # A stage's block and expansion, one choice.
 BLOCK_CHOICES = (("c", 1), ("d", 1), ("m", 1), ("m", 2), ("m", 3), ("m", 4), ("m", 6), ("b", 1))
 
@@ -27,7 +30,7 @@ BLOCK_CHOICES = (("c", 1), ("d", 1), ("m", 1), ("m", 2), ("m", 3), ("m", 4), ("m
 class _Group:
     """Nets of one resolution and number of stages: a plain mixed-radix product."""
 
-    resolution: int
+    resolution: Resolution
     stages: int
     patterns: Int32Array  # (n_patterns, 1 + stages) strides of the stem and of each stage
     size: int
@@ -37,14 +40,14 @@ class _Group:
 class McuSpace:
     """Choices for every field of a `NetSpec`; all combinations whose last feature map keeps at least 2x2 pixels.
 
-    The stride limit removes nets that only differ in strides over a single pixel, where a stride does nothing.
+    Of a signal, which has one pixel along an axis, it keeps two along the other. The stride limit removes nets that only differ in strides over a single pixel, where a stride does nothing.
 
     >>> tiny = McuSpace((8,), (8,), (1,), 2, 2, (("c", 1),), (3,), (8, 16), (1,), (1,), (0,))
     >>> tiny.count(), [str(net) for net in tiny.enumerate()][:2]
     (4, ['r8-s8-c3w8x1-c3w8x1', 'r8-s8-c3w8x1-c3w16x1'])
     """
 
-    resolutions: tuple[int, ...] = (16, 24, 32)
+    resolutions: tuple[Resolution, ...] = (16, 24, 32)
     stem_widths: tuple[int, ...] = (8, 12, 16, 24, 32)
     stem_strides: tuple[int, ...] = (1, 2)
     min_stages: int = 2
@@ -57,23 +60,32 @@ class McuSpace:
     heads: tuple[int, ...] = (0, 64, 128, 256)
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "resolutions", tuple(resolution_of(*sides(each)) for each in self.resolutions))
         if not 0 < self.count() < 2**63:
             raise UsageError(f"A space must have between 1 and 2^63 nets, not {self.count():,}.", "Change its choices.")
 
     @classmethod
-    def for_images(cls, side: int) -> "McuSpace":
-        """The space for square images of `side` pixels: its resolutions follow the data, the rest is fixed.
+    def for_images(cls, image: Resolution) -> "McuSpace":
+        """The space for images of a size: its resolutions follow the data and keep their aspect ratio, the rest is fixed.
 
         Raises:
-            UsageError: Images under 8 pixels.
+            UsageError: See `zeroshot.spaces.sizes.of_images`.
         """
-        lowest = min(side / 2, 48)
-        fitting = tuple(r for r in RESOLUTIONS if lowest <= r <= side)
-        if side < RESOLUTIONS[0]:
-            raise UsageError(
-                f"Images of {side} pixels are too small.", "The mcu space starts at 8x8 pixels; enlarge the images."
-            )
-        return cls(resolutions=fitting)
+        return cls(resolutions=sizes.of_images(image))
+
+    @classmethod
+    def for_signals(cls, signal: Resolution) -> "McuSpace":
+        """The space for signals of a length, given as (1, samples): their lengths follow the data.
+
+        Raises:
+            UsageError: See `zeroshot.spaces.sizes.of_signals`.
+        """
+        return cls(resolutions=sizes.of_signals(signal), kernels=LINES)
+
+    @property
+    def codes(self) -> tuple[int, ...]:
+        """The resolutions as a spec array has them."""
+        return tuple(map(packed, self.resolutions))
 
     @cached_property
     def _groups(self) -> list[_Group]:
@@ -81,7 +93,8 @@ class McuSpace:
         groups = []
         for resolution, stages in product(self.resolutions, range(self.min_stages, self.max_stages + 1)):
             choices = product(self.stem_strides, *[self.strides] * stages)
-            kept = [c for c in choices if -(-resolution // prod(c)) >= 2]
+            strided = [side for side in sides(resolution) if side > 1] or [1]
+            kept = [c for c in choices if -(-min(strided) // prod(c)) >= 2]
             patterns = np.array(kept, np.int32).reshape(len(kept), stages + 1)
             size = len(kept) * len(self.stem_widths) * len(self.heads) * per_stage**stages
             groups.append(_Group(resolution, stages, patterns, size))
@@ -124,7 +137,7 @@ class McuSpace:
         rest, head = np.divmod(rest, len(self.heads))
         pattern, stem = np.divmod(rest, len(self.stem_widths))
         strides = group.patterns[pattern]
-        out[:, 0], out[:, 3] = group.resolution, group.stages
+        out[:, 0], out[:, 3] = packed(group.resolution), group.stages
         out[:, 1], out[:, 2] = np.array(self.stem_widths, np.int32)[stem], strides[:, 0]
         out[:, 4] = np.array(self.heads, np.int32)[head]
         out[:, NET_FIELDS + 5 : NET_FIELDS + STAGE_FIELDS * group.stages : STAGE_FIELDS] = strides[:, 1:]
@@ -141,7 +154,7 @@ class McuSpace:
             if group.resolution == net.resolution and group.stages == len(net.stages):
                 return offset + self._encode_in(net, group)
             offset += group.size
-        raise UsageError(f"{net} is not in this space: no nets of {len(net.stages)} stages at {net.resolution} px.")
+        raise UsageError(f"{net} is not in this space: no nets of {len(net.stages)} stages at {worded(net.resolution)} px.")
 
     def _encode_in(self, net: NetSpec, group: _Group) -> int:
         strides = (net.stem_stride, *(stage.stride for stage in net.stages))
@@ -203,7 +216,7 @@ class McuSpace:
     def smallest(self) -> "McuSpace":
         """The sub-space of nets at the low end of every size: it holds the cheapest net of the space."""
         return McuSpace(
-            resolutions=(min(self.resolutions),),
+            resolutions=(min(self.resolutions, key=lambda each: prod(sides(each))),),
             stem_widths=(min(self.stem_widths),),
             stem_strides=self.stem_strides,
             min_stages=self.min_stages,
@@ -239,7 +252,7 @@ class McuSpace:
         if self.count() < 2:
             raise UsageError("A space of one net has no mutants.")
         stages = range(self.min_stages, self.max_stages + 1)
-        of_net = (self.resolutions, self.stem_widths, self.stem_strides, tuple(stages), self.heads)
+        of_net = (self.codes, self.stem_widths, self.stem_strides, tuple(stages), self.heads)
         choices = [np.array(c, np.int32) for c in (*of_net, self.kernels, self.widths, self.depths, self.strides)]
         blocks = np.array([(BLOCKS.index(b), e) for b, e in self.blocks], np.int32)
         return redrawn(

@@ -34,10 +34,10 @@ def scaled(space: McuSpace, nets: Sequence[NetSpec]) -> Int32Array:
 
 
 def _scaled(space: McuSpace, net: NetSpec) -> Int32Array:
-    factors = np.array(list(product(WIDTHS, DEPTHS, space.resolutions, space.stem_strides)))
-    width, depth, side, stride = factors.T
+    factors = np.array(list(product(WIDTHS, DEPTHS, space.codes, space.stem_strides)))
+    width, depth, code, stride = factors.T
     out = np.zeros((len(factors), NET_FIELDS + STAGE_FIELDS * space.max_stages), np.int32)
-    out[:, 0], out[:, 1], out[:, 2] = side, _nearest(space.stem_widths, width * net.stem_width), stride
+    out[:, 0], out[:, 1], out[:, 2] = code, _nearest(space.stem_widths, width * net.stem_width), stride
     heads = [head for head in space.heads if (head > 0) == (net.head > 0)] or space.heads
     out[:, 3], out[:, 4] = len(net.stages), _nearest(heads, width * net.head)
     for i, stage in enumerate(net.stages):

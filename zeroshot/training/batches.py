@@ -63,7 +63,7 @@ class Draw:
         rows: (size,) of the training images.
         shifts: (2, size), where crops begin in the padded images, down and right.
         mirrored: (size,) bool.
-        grey: (size, resolution, resolution) bool, the pixels that a square covers; None without squares.
+        grey: (size, height, width) bool, the pixels that a square covers; None without squares.
     """
 
     rows: Rows

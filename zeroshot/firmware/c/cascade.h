@@ -11,8 +11,10 @@ extern "C" {
 
 #define ${NAME}_CLASSES ${classes}
 #define ${NAME}_CHANNELS ${channels}
-#define ${NAME}_LITTLE_SIDE ${little_side} /* pixels */
-#define ${NAME}_BIG_SIDE ${big_side}
+#define ${NAME}_LITTLE_HEIGHT ${little_height} /* pixels */
+#define ${NAME}_LITTLE_WIDTH ${little_width}
+#define ${NAME}_BIG_HEIGHT ${big_height}
+#define ${NAME}_BIG_WIDTH ${big_width}
 #define ${NAME}_ARENA_BYTES ${arena_bytes}
 
 typedef struct {

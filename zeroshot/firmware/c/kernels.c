@@ -166,6 +166,13 @@ static inline ZS_UNUSED uint32_t zs_odd(uint32_t add, uint32_t word)
 
 #endif
 
+/* Rows or columns before the image under the first position of a kernel, which covers `span` of them in all its
+ * positions. */
+static inline ZS_UNUSED int32_t zs_before(int32_t span, int32_t size)
+{
+    return span > size ? (span - size) >> 1 : 0;
+}
+
 /* ---- convolution: the patches under four output pixels are copied as 16-bit values minus the input's zero point,
  * interleaved so that one pointer runs through them, and multiplied with two filters at a time.
  *
@@ -412,16 +419,16 @@ static inline ZS_UNUSED void zs_put(int16_t *lane, uint32_t index, int32_t value
 }
 
 /* Copy the patch under one output pixel, whose upper left corner is at (top, left). Each row of it is a run of
- * side x channels values; what these have beyond fours comes after all fours. */
+ * kernel_w x channels values; what these have beyond fours comes after all fours. */
 static ZS_NOINLINE void zs_gather(const zs_layer *layer, const int8_t *input, int16_t *lane, int32_t top, int32_t left)
 {
-    int32_t zero = layer->input_zero, side = layer->side, height = layer->height, width = layer->width;
-    int32_t channels = layer->channels, run = side * channels, x, y, c;
-    uint32_t fours = (uint32_t)run >> 2, rest = (uint32_t)run & 3, at = 4 * fours * (uint32_t)side, i;
+    int32_t zero = layer->input_zero, high = layer->kernel_h, wide = layer->kernel_w;
+    int32_t height = layer->height, width = layer->width, channels = layer->channels, run = wide * channels, x, y, c;
+    uint32_t fours = (uint32_t)run >> 2, rest = (uint32_t)run & 3, at = 4 * fours * (uint32_t)high, i;
     int16_t *to = lane;
-    if (top >= 0 && left >= 0 && top + side <= height && left + side <= width) {
+    if (top >= 0 && left >= 0 && top + high <= height && left + wide <= width) {
         const int8_t *from = input + (top * width + left) * channels;
-        for (y = 0; y < side; y++, from += width * channels) {
+        for (y = 0; y < high; y++, from += width * channels) {
             to = zs_expand(to, from, fours, zero);
             for (i = 0; i < rest; i++) {
                 zs_put(lane, at++, from[4 * fours + i] - zero);
@@ -429,10 +436,10 @@ static ZS_NOINLINE void zs_gather(const zs_layer *layer, const int8_t *input, in
         }
         return;
     }
-    for (y = top; y < top + side; y++) {
+    for (y = top; y < top + high; y++) {
         uint32_t first = 4 * fours * (uint32_t)(y - top);
         i = 0;
-        for (x = left; x < left + side; x++) {
+        for (x = left; x < left + wide; x++) {
             int seen = y >= 0 && y < height && x >= 0 && x < width;
             const int8_t *from = seen ? input + (y * width + x) * channels : input;
             if (rest == 0) {
@@ -498,10 +505,12 @@ void zs_convolve(const zs_layer *layer, int8_t *arena)
     int8_t *output = arena + layer->output;
     int32_t filters = layer->filters;
     int16_t *patch = (int16_t *)(void *)(arena + layer->scratch);
-    uint32_t values = (uint32_t)layer->side * layer->side * layer->channels;
+    uint32_t values = (uint32_t)layer->kernel_h * layer->kernel_w * layer->channels;
     const int16_t *end = patch + (values + 3) / 4 * 4 * ZS_LANES;
     uint32_t pixels = (uint32_t)layer->out_height * layer->out_width, lane, x = 0;
-    int32_t top = -(int32_t)layer->pad, left = top;
+    int32_t step = layer->stride;
+    int32_t top = -zs_before((layer->out_height - 1) * step + layer->kernel_h, layer->height);
+    int32_t before = zs_before((layer->out_width - 1) * step + layer->kernel_w, layer->width), left = -before;
     while (pixels) {
         uint32_t lanes = pixels < ZS_LANES ? pixels : ZS_LANES;
         zs_place place = {output, 0, 0, 0, layer->low, layer->output_zero};
@@ -510,11 +519,11 @@ void zs_convolve(const zs_layer *layer, int8_t *arena)
         place.fourth = lanes > 3 ? 3 * filters : 0;
         for (lane = 0; lane < lanes; lane++) {
             zs_gather(layer, input, patch + 2 * lane, top, left);
-            left += layer->stride;
+            left += step;
             if (++x == layer->out_width) {
                 x = 0;
-                left = -(int32_t)layer->pad;
-                top += layer->stride;
+                left = -before;
+                top += step;
             }
         }
         zs_filters(layer, patch, end, &place);
@@ -588,9 +597,9 @@ static inline ZS_UNUSED zs_four zs_four_of(const int8_t *from, int32_t zero)
 /* Put one input row into its place in every column. */
 static ZS_NOINLINE void zs_row(const zs_layer *layer, const int8_t *input, zs_four *column, int32_t columns, int32_t y)
 {
-    int32_t x, side = layer->side, width = layer->width, zero = layer->input_zero;
+    int32_t x, side = layer->kernel_h, width = layer->width, zero = layer->input_zero;
     const zs_four nothing = {0};
-    int32_t channels = layer->channels, before = layer->pad;
+    int32_t channels = layer->channels, before = zs_before(columns, width);
     const int8_t *from = input;
     if (y < 0 || y >= layer->height) {
         width = 0;
@@ -618,6 +627,9 @@ typedef struct {
     uint32_t step;     /* from one output pixel's taps to the next one's */
     uint32_t pixels, filters;
     int32_t low;
+#if ZS_THREE_TAPS
+    int32_t three; /* more than a multiple of four */
+#endif
 } zs_group;
 
 /* One output row of four channels. */
@@ -632,6 +644,12 @@ static ZS_NOINLINE void zs_taps(const zs_group *group, const zs_four *column, in
         const zs_scale *scale = group->scale;
         int8_t part[4], *to = group->channels < 4 ? part : output;
         ZS_TAP(from, weight); /* the square of an odd number is one more than a multiple of four */
+#if ZS_THREE_TAPS
+        if (group->three) {
+            ZS_TAP(from, weight);
+            ZS_TAP(from, weight);
+        }
+#endif
         while (weight != end) {
             ZS_TAP(from, weight);
             ZS_TAP(from, weight);
@@ -660,8 +678,9 @@ static ZS_NOINLINE void zs_taps(const zs_group *group, const zs_four *column, in
 
 void zs_depthwise(const zs_layer *layer, int8_t *arena)
 {
-    uint32_t side = layer->side, taps = side * side, channel, i;
-    int32_t columns = (layer->out_width - 1) * (int32_t)layer->stride + (int32_t)side;
+    uint32_t side = layer->kernel_h, taps = side * layer->kernel_w, channel, i;
+    int32_t columns = (layer->out_width - 1) * (int32_t)layer->stride + layer->kernel_w;
+    int32_t top = -zs_before((layer->out_height - 1) * (int32_t)layer->stride + (int32_t)side, layer->height);
     const int8_t *packed = layer->weights;
     zs_group group;
     group.weights = (zs_four *)(void *)(arena + layer->scratch);
@@ -670,11 +689,14 @@ void zs_depthwise(const zs_layer *layer, int8_t *arena)
     group.pixels = layer->out_width;
     group.filters = layer->filters;
     group.low = layer->low;
+#if ZS_THREE_TAPS
+    group.three = (taps & 3) == 3;
+#endif
     for (channel = 0; channel < layer->channels; channel += 4) {
         const int8_t *input = arena + layer->input + channel;
         int8_t *output = arena + layer->output + channel;
         zs_four *column = group.end;
-        int32_t y = -(int32_t)layer->pad;
+        int32_t y = top;
         uint32_t rows = layer->out_height;
         group.channels = layer->channels - channel;
         for (i = 0; i < taps; i++, packed += 4) {

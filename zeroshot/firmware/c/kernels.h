@@ -41,7 +41,7 @@ typedef struct zs_layer {
     const int8_t *shift;       /* as many as biases, positive is to the left; addition: bits before, of both after */
     uint16_t height, width, channels;          /* of the input */
     uint16_t out_height, out_width, filters;   /* of the output */
-    uint8_t side, stride, pad;                 /* of the square kernel; pad: rows and columns before the image */
+    uint8_t kernel_h, kernel_w, stride;        /* padding is SAME: half of what is missing, rounded down, before */
     int8_t input_zero, residual_zero, output_zero;
     int8_t low;                /* smallest output */
 } zs_layer;

@@ -17,6 +17,7 @@ from math import prod
 import numpy as np
 
 from zeroshot.net import NET_FIELDS, STAGE_FIELDS, LayerTable, layer_table
+from zeroshot.resolution import packed, shorter, unpacked
 from zeroshot.scoring.plugins import load_proxies
 from zeroshot.searching.candidates import Candidates
 from zeroshot.searching.strategies.archive import Archive, needs_of
@@ -49,8 +50,12 @@ def flash(goal: Goal, rng: np.random.Generator) -> Candidates:
 
 
 def _traits(values: Int32Array) -> FloatArray:
-    """Log NN-Degree and log side of nets, (n, 2) float64; neither depends on the channels and classes of the data."""
-    return np.asarray(np.log(np.column_stack([_nn_degree()(layer_table(values, 1, 2)), values[:, 0]])), np.float64)
+    """Log NN-Degree and log side of nets, (n, 2) float64; neither depends on the channels and classes of the data.
+
+    Of a rectangle the side is the square root of its pixels.
+    """
+    side = np.sqrt(np.prod(unpacked(values[:, 0]), axis=0))
+    return np.asarray(np.log(np.column_stack([_nn_degree()(layer_table(values, 1, 2)), side])), np.float64)
 
 
 @cache  # looking for installed proxies takes 20 ms
@@ -98,7 +103,7 @@ class Numbers:
         space, self._goal, self._net, self._weights = goal.mcu, goal, net, weights
         starts = NET_FIELDS + STAGE_FIELDS * np.arange(net[3])
         stride = net[2] * net[starts + 5].prod()
-        sides = [side for side in space.resolutions if -(-side // stride) >= 2]
+        sides = [packed(each) for each in space.resolutions if -(-shorter(each) // stride) >= 2]
         columns = [np.array([0]), np.array([1]), *(starts[:, None] + 3), starts + 4]
         choices = [sides, space.stem_widths, *[space.widths] * len(starts), space.depths]
         self._of = [(column, np.sort(each)) for column, each in zip(columns, choices, strict=True) if len(each) > 1]

@@ -73,7 +73,7 @@ class Field:
 def fields_of(space: McuSpace) -> dict[str, Field]:
     """The parameters of a space's nets, by name."""
     stages = range(space.min_stages, space.max_stages + 1)
-    of_net = (space.resolutions, space.stem_widths, space.stem_strides, stages, space.heads)
+    of_net = (space.codes, space.stem_widths, space.stem_strides, stages, space.heads)
     found = {f"net {i}": Field(-1, (i,), _column(each)) for i, each in enumerate(of_net)}
     blocks = np.array([(BLOCKS.index(block), expansion) for block, expansion in space.blocks], np.int32)
     for stage in range(space.max_stages):
