@@ -195,8 +195,8 @@ class LayerTable:
 def spec_array(specs: Sequence[NetSpec]) -> Int32Array:
     """Specs as integers, (n_nets, 5 + 6 * most stages) int32, unused stages 0: the input of `layer_table`.
 
-    The columns are resolution (see `zeroshot.resolution.packed`), stem width, stem stride, number of stages, head width; then for each stage block
-    code, kernel, expansion, width, depth, stride.
+    The columns are resolution (see `zeroshot.resolution.packed`), stem width, stem stride, number of stages, head
+    width; then for each stage block code, kernel, expansion, width, depth, stride.
     """
     stages = max((len(spec.stages) for spec in specs), default=0)
     out = np.zeros((len(specs), NET_FIELDS + STAGE_FIELDS * stages), np.int32)
@@ -270,14 +270,14 @@ def _count_kernel(values):  # type: ignore[no-untyped-def]
 
 
 @numba.njit(cache=True, inline="always")
-def strided(size, stride):  # type: ignore[no-untyped-def]
+def strided(size, stride):  # type: ignore[no-untyped-def]  # noqa: ANN201
     """Height and width of a map behind a stride."""
     return (size[0] + stride - 1) // stride, (size[1] + stride - 1) // stride
 
 
 @numba.njit(cache=True, inline="always")
 def put_row(out, row, layer) -> None:  # type: ignore[no-untyped-def]
-    """Write one layer with a square kernel; its tuple says what, in the order unpacked here, `size` height and width."""
+    """Write one layer with a square kernel; its tuple says what, in the order unpacked here; a size has two axes."""
     op, size, c_in, c_out, kernel, stride, groups, source, residual, cell = layer
     out[row, OP] = op
     out[row, HEIGHT], out[row, WIDTH] = size

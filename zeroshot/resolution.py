@@ -3,9 +3,10 @@
 A signal is an image of height 1: 128 samples are (1, 128).
 """
 
-import numpy as np
+from typing import TYPE_CHECKING
 
-from zeroshot.types import Int32Array, Int64Array
+if TYPE_CHECKING:  # options are declared with this module, which must start fast: no numpy
+    from zeroshot.types import Int32Array
 
 Resolution = int | tuple[int, int]  # pixels: the side of a square, or height and width where these differ
 
@@ -17,7 +18,7 @@ MASK = 2**BITS - 1
 
 def sides(resolution: Resolution) -> tuple[int, int]:
     """Height and width."""
-    return (resolution, resolution) if isinstance(resolution, int | np.integer) else resolution
+    return resolution if isinstance(resolution, tuple) else (resolution, resolution)
 
 
 def resolution_of(height: int, width: int) -> Resolution:
@@ -65,11 +66,10 @@ def packed(resolution: Resolution) -> int:
     return height if height == width else (height << BITS) + width
 
 
-def unpacked(code: Int32Array | Int64Array) -> tuple[Int64Array, Int64Array]:
-    """Heights and widths of such a column, twice (n,) int64."""
-    wide = np.asarray(code, np.int64)
-    width = wide & MASK
-    return np.where(wide > MASK, wide >> BITS, width), width
+def unpacked(code: "Int32Array") -> "tuple[Int32Array, Int32Array]":
+    """Heights and widths of such a column, twice (n,) int32."""
+    width = code & MASK
+    return (code >> BITS) + (code <= MASK) * width, width
 
 
 def of_code(code: int) -> Resolution:

@@ -17,7 +17,6 @@ from zeroshot.net import ADD, DEPTHWISE, NetSpec
 
 from ..strategies import examples
 
-
 KERNELS = st.sampled_from([(1, 1), (3, 3), (5, 5), (1, 3), (1, 7), (5, 1), (3, 5)])
 
 

@@ -57,7 +57,9 @@ def test_every_tensor_is_the_naive_one(text, channels, classes):
 @examples(25)
 @given(specs(widths=(1, 2, 5)), st.integers(1, 3), st.integers(1, 5), st.integers(0, 99))
 def test_nets_of_any_shape(spec, channels, classes, seed):
-    small = dataclasses.replace(spec, resolution=(1 + spec.height % 7, 1 + spec.width % 7), stages=spec.stages[:2], head=spec.head % 8)
+    small = dataclasses.replace(
+        spec, resolution=(1 + spec.height % 7, 1 + spec.width % 7), stages=spec.stages[:2], head=spec.head % 8
+    )
     it = random_int8_net(small, channels, classes, seed)
     agrees(it, random_images(it, 1, seed))
 

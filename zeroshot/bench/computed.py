@@ -16,6 +16,7 @@ from zeroshot.data import load
 from zeroshot.errors import DataError, UsageError
 from zeroshot.net import NetSpec, layer_table, spec_array
 from zeroshot.probing.probe import Proxy
+from zeroshot.resolution import Resolution
 from zeroshot.runs.folder import processor
 from zeroshot.scoring.plugins import load_proxies, with_parts
 from zeroshot.scoring.population import (
@@ -105,7 +106,7 @@ def on_zoo(
 
 
 def _probed(
-    nets: Sequence[str], classes: int, images: Mapping[int, ProbeImages], proxies: Sequence[Proxy], seed: int,
+    nets: Sequence[str], classes: int, images: Mapping[Resolution, ProbeImages], proxies: Sequence[Proxy], seed: int,
     wanted: Wanted,
 ) -> dict[str, FloatArray]:  # fmt: skip
     order = np.argsort(macs(layer_table(spec_array([NetSpec.parse(net) for net in nets]), CHANNELS, classes)))

@@ -106,9 +106,7 @@ def kernel_config(nets: Sequence[Int8Net]) -> str:
     for name in ("convolve", "depthwise", "add", "pool"):
         lines.append(f"#define ZS_USE_{name.upper()} {int(f'zs_{name}' in used)}")
     three = any(_has_three_taps(net.table) for net in nets)
-    return "\n".join(
-        [*lines, f"#define ZS_THREE_TAPS {int(three)}", f"#define ZS_ANY_SCALE {int(not fast)}", ""]
-    )
+    return "\n".join([*lines, f"#define ZS_THREE_TAPS {int(three)}", f"#define ZS_ANY_SCALE {int(not fast)}", ""])
 
 
 def _has_three_taps(table: LayerTable) -> bool:

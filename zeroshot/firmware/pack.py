@@ -79,8 +79,8 @@ def convolution_weights(weights: Int8Array) -> Int8Array:
     """Weights of a convolution, (out, kernel_h, kernel_w, in) int8, for `zs_convolve`: (bytes,) int8.
 
     A filter's values are ordered as `zs_gather` copies a patch: of every row of kernel_w x in values first those that
-    come in fours, after all rows the rest; then zeros up to a multiple of four. Two filters f and g are interleaved so that
-    one instruction spreads a word over two registers: f0 g0 f2 g2, f1 g1 f3 g3.
+    come in fours, after all rows the rest; then zeros up to a multiple of four. Two filters f and g are interleaved so
+    that one instruction spreads a word over two registers: f0 g0 f2 g2, f1 g1 f3 g3.
     """
     out, high = weights.shape[:2]
     rows = weights.reshape(out, high, -1)

@@ -69,7 +69,7 @@ def prune(
         spec: Of a module.
         saliency: `bn`, `l1`, `l2` or `taylor`, see `channel_saliency`.
         multiple: Channels a step.
-        batch: Images (n, channels, resolution, resolution) as the net sees them and labels (n,), for `taylor`.
+        batch: Images (n, channels, height, width) as the net sees them and labels (n,), for `taylor`.
 
     Raises:
         UsageError: A value is out of range, or a module that is not `build`'s of that spec.

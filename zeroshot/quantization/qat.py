@@ -68,12 +68,12 @@ class Finetuner:
     """
 
     def __init__(self, float_net: FloatNet, net: nn.Module, qparams: QParams, recipe: Int8Recipe, seed: int) -> None:
-        trained, side = float_net.trained, float_net.spec.resolution
+        trained, spec = float_net.trained, float_net.spec
         self.float_net, self.net, self.qparams, self.recipe, self.seed = float_net, net, qparams, recipe, seed
-        self.graph = fake_quantised(net, (trained.channels, side, side), qparams)
+        self.graph = fake_quantised(net, (trained.channels, spec.height, spec.width), qparams)
         self.teacher = float_net.folded()
         self.training = replace(trained.recipe, epochs=recipe.epochs, schedule="cosine", lr=recipe.lr)
-        self.batches = TrainingBatches(float_net.data, side, self.training)
+        self.batches = TrainingBatches(float_net.data, spec.resolution, self.training)
         self.optimizer = torch.optim.SGD(
             self.graph.parameters(), lr=recipe.lr, momentum=0.9, nesterov=True, fused=True
         )  # fmt: skip

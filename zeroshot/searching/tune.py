@@ -21,13 +21,13 @@ from zeroshot.cost.nets import Platform, platform
 from zeroshot.data import Dataset
 from zeroshot.errors import InfeasibleError
 from zeroshot.options import takes_options
+from zeroshot.resolution import Resolution, shorter, sides
 from zeroshot.runs.tables import Rows, Table
 from zeroshot.searching.find import layer_judge
 from zeroshot.searching.plot import new_axes, png
 from zeroshot.searching.population import single_fits
 from zeroshot.searching.roles import tightest
 from zeroshot.searching.strategies.archive import needs_of
-from zeroshot.resolution import Resolution, shorter, sides
 from zeroshot.searching.task import traits_of
 from zeroshot.searching.tune_options import TuneOptions
 from zeroshot.spaces import SPACES, McuSpace
@@ -129,7 +129,7 @@ class TunedSpace:
 
 @takes_options(TuneOptions, "data", "board")
 def tune_space(options: TuneOptions) -> TunedSpace:
-    """Tell the sub-spaces of the `mcu` space, or for signals of `mcu1d`, apart by their nets that meet a board's budgets alone.
+    """Tell the sub-spaces of a space apart by their nets that meet a board's budgets alone: of `mcu`, or `mcu1d`.
 
     Args:
         options: For what, and how many nets to look at.

@@ -170,7 +170,9 @@ def _cell(digits, out, reads, row, entry, side, width, cell):  # type: ignore[no
             if value >= 0:
                 reads[value] += 1
             op = CONV if code == CONV3X3 else POINTWISE if code == CONV1X1 else AVGPOOL
-            put_row(out, row, (op, (side, side), width, width, 1 if code == CONV1X1 else 3, 1, 1, value, NO_TENSOR, cell))
+            put_row(
+                out, row, (op, (side, side), width, width, 1 if code == CONV1X1 else 3, 1, 1, value, NO_TENSOR, cell)
+            )
             value = row
             row += 1
         if nodes[end] == NO_TENSOR:

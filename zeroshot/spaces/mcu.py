@@ -40,7 +40,8 @@ class _Group:
 class McuSpace:
     """Choices for every field of a `NetSpec`; all combinations whose last feature map keeps at least 2x2 pixels.
 
-    Of a signal, which has one pixel along an axis, it keeps two along the other. The stride limit removes nets that only differ in strides over a single pixel, where a stride does nothing.
+    Of a signal, which has one pixel along an axis, it keeps two along the other. The stride limit removes nets that
+    only differ in strides over a single pixel, where a stride does nothing.
 
     >>> tiny = McuSpace((8,), (8,), (1,), 2, 2, (("c", 1),), (3,), (8, 16), (1,), (1,), (0,))
     >>> tiny.count(), [str(net) for net in tiny.enumerate()][:2]
@@ -66,7 +67,7 @@ class McuSpace:
 
     @classmethod
     def for_images(cls, image: Resolution) -> "McuSpace":
-        """The space for images of a size: its resolutions follow the data and keep their aspect ratio, the rest is fixed.
+        """The space for images of a size: its resolutions follow the data, with their aspect ratio, the rest is fixed.
 
         Raises:
             UsageError: See `zeroshot.spaces.sizes.of_images`.
@@ -154,7 +155,9 @@ class McuSpace:
             if group.resolution == net.resolution and group.stages == len(net.stages):
                 return offset + self._encode_in(net, group)
             offset += group.size
-        raise UsageError(f"{net} is not in this space: no nets of {len(net.stages)} stages at {worded(net.resolution)} px.")
+        raise UsageError(
+            f"{net} is not in this space: no nets of {len(net.stages)} stages at {worded(net.resolution)} px."
+        )
 
     def _encode_in(self, net: NetSpec, group: _Group) -> int:
         strides = (net.stem_stride, *(stage.stride for stage in net.stages))

@@ -12,6 +12,7 @@ from torch.overrides import TorchFunctionMode
 
 from zeroshot.build import build, initialise
 from zeroshot.net import LayerTable, NetSpec, layer_table, spec_array
+from zeroshot.resolution import Resolution, sides
 
 Batches = list[tuple[Tensor, Tensor | None]]
 
@@ -21,15 +22,17 @@ SPECS = (
     "r16-s6/2-d3w8x2-d3w12x1/2-h16",
     "r8-s6-m3e3w6x2-m5e1w8x1/2-h12",
     "r12-s6-b3w6x1-b3w8x2/2",
+    "r9x14-s6/2-d3w8x1-b3w8x1/2",
+    "r1x24-s6-m5e2w6x2-c3w8x1/2",
 )
 CLASSES = 4
 
 
-def batches(channels: int = 3, size: int = 8, images: int = 8, count: int = 2, seed: int = 0) -> Batches:
+def batches(channels: int = 3, size: Resolution = 8, images: int = 8, count: int = 2, seed: int = 0) -> Batches:
     """Normal images, every class equally often."""
     generator = torch.Generator().manual_seed(seed)
     labels = torch.arange(images) % CLASSES
-    return [(torch.randn(images, channels, size, size, generator=generator), labels.clone()) for _ in range(count)]
+    return [(torch.randn(images, channels, *sides(size), generator=generator), labels.clone()) for _ in range(count)]
 
 
 def nets() -> dict[str, tuple[nn.Module, Batches]]:

@@ -10,6 +10,7 @@ import torch
 from zeroshot.data import Dataset, channel_stats, resized
 from zeroshot.data.arrays import Images, Labels, split
 from zeroshot.errors import UsageError
+from zeroshot.resolution import Resolution, shorter, sides
 from zeroshot.training.recipe import Recipe
 from zeroshot.types import Float32Array
 
@@ -101,25 +102,28 @@ class TrainingBatches:
             crops, mirrors and squares, scaled; by default its own.
     """
 
-    def __init__(self, data: Split, resolution: int, recipe: Recipe, drawn_at: int | None = None) -> None:
+    def __init__(self, data: Split, resolution: Resolution, recipe: Recipe, drawn_at: Resolution | None = None) -> None:
         self.labels = torch.from_numpy(data.labels("train").copy())
         self.normalise = Normaliser(data.dataset)
         self.recipe = recipe
         self.size = min(recipe.batch or 1, len(self.labels))
         self.count = len(self.labels) // self.size  # the rest of an epoch is left out, another one each time
         self.resolution, self.drawn_at = resolution, drawn_at or resolution
-        self.margin, self.drawn_margin = (round((recipe.crop or 0.0) * r) for r in (resolution, self.drawn_at))
+        self.shape, drawn_hw = sides(self.resolution), sides(self.drawn_at)
+        self.margins, self.drawn_margins = (
+            tuple(round((recipe.crop or 0.0) * side) for side in size) for size in (self.shape, drawn_hw)
+        )
         images = resized(data.images("train"), resolution)
         # The mean colour: what a zero is after normalising. A black border would be seen.
         self.grey = np.rint(255 * self.normalise.mean).astype(np.uint8)
-        if self.margin:
-            side = resolution + 2 * self.margin
-            padded = np.empty((len(images), side, side, images.shape[3]), np.uint8)
+        if any(self.margins):
+            (height, width), (down, right) = self.shape, self.margins
+            padded = np.empty((len(images), height + 2 * down, width + 2 * right, images.shape[3]), np.uint8)
             padded[...] = self.grey
-            padded[:, self.margin : -self.margin, self.margin : -self.margin] = images
+            padded[:, down : down + height, right : right + width] = images
             images = padded
         self.padded = images
-        windows = np.lib.stride_tricks.sliding_window_view(images, (resolution, resolution), axis=(1, 2))
+        windows = np.lib.stride_tricks.sliding_window_view(images, self.shape, axis=(1, 2))
         self.windows = windows.transpose(0, 1, 2, 4, 5, 3)  # image, shift down, shift right, H, W, C
 
     def epoch(self, seed: int, number: int) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
@@ -141,7 +145,7 @@ class TrainingBatches:
     def _draw(self, rows: Rows, rng: np.random.Generator) -> Draw:
         shifts = self._shifts(rng, len(rows))
         mirrored = rng.random(len(rows)) < 0.5 if self.recipe.flip else np.zeros(len(rows), bool)
-        side = round(self.recipe.cutout * self.drawn_at)
+        side = round(self.recipe.cutout * shorter(self.drawn_at))
         return Draw(rows, shifts, mirrored, self._covered(rng, len(rows), side) if side else None)
 
     def _augmented(self, draw: Draw) -> Images:
@@ -154,26 +158,36 @@ class TrainingBatches:
         return x
 
     def _covered(self, rng: np.random.Generator, n: int, side: int) -> npt.NDArray[np.bool_]:
-        squares = _squares(rng, n, self.drawn_at, side)
-        nearest = np.arange(self.resolution) * self.drawn_at // self.resolution
-        return np.asarray(squares[:, nearest[:, None], nearest], bool)
+        drawn_hw = sides(self.drawn_at)
+        squares = _squares(rng, n, drawn_hw, side)
+        down, right = (np.arange(own) * drawn // own for own, drawn in zip(self.shape, drawn_hw, strict=True))
+        return np.asarray(squares[:, down[:, None], right], bool)
 
     def _shifts(self, rng: np.random.Generator, n: int) -> Rows:
         """(2, n): where crops begin in the padded images, down and right."""
-        drawn = rng.integers(0, 2 * self.drawn_margin + 1, (2, n))
-        if not self.drawn_margin:
-            return np.full_like(drawn, self.margin)  # nothing is cropped
-        return np.asarray(np.rint(drawn * (self.margin / self.drawn_margin)), np.intp)
+        return np.stack([
+            _scaled(rng.integers(0, 2 * drawn + 1, n), own, drawn)
+            for own, drawn in zip(self.margins, self.drawn_margins, strict=True)
+        ])  # fmt: skip
 
 
-def _squares(rng: np.random.Generator, n: int, resolution: int, side: int) -> npt.NDArray[np.bool_]:
-    """(n, resolution, resolution) bool, one square an image; its centre may lie anywhere, as in the paper."""
-    start = rng.integers(0, resolution, (2, n, 1)) - side // 2
-    inside = (np.arange(resolution) >= start) & (np.arange(resolution) < start + side)
+def _scaled(shifts: Rows, margin: int, drawn_margin: int) -> Rows:
+    """Shifts that were drawn for one margin, for another."""
+    if not drawn_margin:
+        return np.full_like(shifts, margin)  # nothing is cropped
+    return np.asarray(np.rint(shifts * (margin / drawn_margin)), np.intp)
+
+
+def _squares(rng: np.random.Generator, n: int, size: tuple[int, int], side: int) -> npt.NDArray[np.bool_]:
+    """(n, height, width) bool, one square an image; its centre may lie anywhere, as in the paper."""
+    inside = []
+    for length in size:
+        start = rng.integers(0, length, (n, 1)) - side // 2
+        inside.append((np.arange(length) >= start) & (np.arange(length) < start + side))
     return np.asarray(inside[0][:, :, None] & inside[1][:, None, :])
 
 
-def inputs(data: Split, part: str, resolution: int) -> torch.Tensor:
+def inputs(data: Split, part: str, resolution: Resolution) -> torch.Tensor:
     """All images of one part as a net sees them without augmentation, (n, C, H, W) float32."""
     return Normaliser(data.dataset)(resized(data.images(part), resolution))
 

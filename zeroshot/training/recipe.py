@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from zeroshot.errors import UsageError
 from zeroshot.options import Options, option
+from zeroshot.resolution import shorter
 
 if TYPE_CHECKING:
     from zeroshot.data import Dataset
@@ -60,14 +61,14 @@ class Recipe(Options):
         0.998, "Decay a step of the averaged weights; 0 for none.", metavar="D", panel=PANEL, least=0, below=1
     )
     crop: float | None = option(
-        None, "Padding before a random crop, of the resolution.", metavar="SHARE", panel=PANEL, least=0, below=1,
+        None, "Padding before a random crop, of each side.", metavar="SHARE", panel=PANEL, least=0, below=1,
         shown="0.125; 0 below 16 pixels",
     )  # fmt: skip
     flip: bool | None = option(
         None, "Mirror half of the images left to right.", panel=PANEL, shown="by the data's name"
     )  # fmt: skip
     cutout: float = option(
-        0.0, "Side of a grey square, of the resolution.", metavar="SHARE", panel=PANEL, least=0, below=1
+        0.0, "Side of a grey square, of the shorter side.", metavar="SHARE", panel=PANEL, least=0, below=1
     )
     validation: float = option(
         0.1, "Training images held out for choices.", metavar="SHARE", panel=PANEL, above=0, below=0.5
@@ -86,7 +87,7 @@ class Recipe(Options):
             lr=lr if self.lr is None else self.lr,
             weight_decay=decay if self.weight_decay is None else self.weight_decay,
             batch=self.batch_for(dataset),
-            crop=(0.125 if spec.resolution >= SMALL else 0.0) if self.crop is None else self.crop,
+            crop=(0.125 if shorter(spec.resolution) >= SMALL else 0.0) if self.crop is None else self.crop,
             flip=dataset.name in MIRRORED if self.flip is None else self.flip,
             precision=self.precision or fast_precision(),
         )
