@@ -44,6 +44,7 @@ def score(
 
     with contextlib.redirect_stdout(sys.stderr):  # what the user's code prints must not end in our output
         dataset = datasets.load(str(options.data), options.seed)
+        dataset = dataset.squared() if options.square else dataset
         scored = score_many(load_nets(nets, options.seed), replace(options, data=dataset))
     versions = {proxy.name: proxy.version for proxy in load_proxies(list(scored[0].scores))}
     payload = {

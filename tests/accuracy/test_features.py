@@ -136,6 +136,18 @@ def test_a_net_that_looks_at_single_positions_only_sees_one_of_eight():
     assert found["log_field"].tolist() == [math.log2(1 / 8)]
 
 
+def test_the_side_of_any_shape_is_that_of_the_square_with_as_many_pixels():
+    sides = features(table_of(["r32-s4-c3w4x1", "r16x64-s4-c3w4x1", "r1x1024-s4-c3w4x1", "r64x16-s4-c3w4x1"]))
+    assert sides["log_side"].tolist() == [5.0] * 4
+
+
+def test_the_field_of_a_rectangle_is_the_geometric_mean_of_both_axes():
+    """Two 3x3 kernels see 5 of 10 rows and 5 of 40 columns; of a signal its axis counts; at most 3/4 along each."""
+    field = features(table_of(["r10x40-s4-c3w4x1", "r1x40-s4-c3w4x1", "r40x1-s4-c3w4x1", "r5x40-s4-c3w4x1"]))
+    expected = [math.sqrt(5 / 10 * 5 / 40), 5 / 40, 5 / 40, math.sqrt(0.75 * 5 / 40)]
+    assert field["log_field"] == pytest.approx(np.log2(expected))
+
+
 def test_work_at_two_resolutions_counts_four_times_and_the_stems_not_at_all():
     """The same number of operations behind the stem, on one map and on two."""
     equal = [nn.Conv2d(8, 8, 3, padding=1, bias=False) for _ in range(3)]

@@ -56,6 +56,24 @@ def test_the_anchor_of_a_handful_of_images_stays_inside_its_range(digits, images
     assert LEAST <= task_anchor(few) <= MOST
 
 
+@pytest.mark.parametrize("size", [(12, 20), (40, 9), (1, 50), (1, 700), (8, 300)])
+def test_rectangles_and_signals_are_read_whole(size, digits):
+    """What tells the classes apart lies at an end that a square in the middle does not have."""
+    rng = np.random.default_rng(2)
+    y = rng.integers(0, 2, 200)
+    x = rng.integers(0, 100, (200, *size, 1)).astype(np.uint8)
+    lying = size[1] >= size[0]
+    end = max(size) // 6
+    # A ramp to one end or the other: contrasts alone, without the level, tell them apart.
+    ramp = np.linspace(0, 150, end).astype(np.uint8)
+    for image, label in zip(x, y, strict=True):
+        along = image if lying else image.transpose(1, 0, 2)
+        along[:, slice(-end, None) if label else slice(0, end)] += ramp[:, None]
+    data = replace(digits, x_train=x, y_train=y, x_test=x[:4], y_test=y[:4], class_names=("a", "b"))
+    assert task_anchor(data) > 0.9
+    assert task_anchor(replace(data, y_train=rng.permutation(y))) < 0.7
+
+
 def test_colours_count_too():
     rng = np.random.default_rng(2)
     y = rng.integers(0, 2, 200)

@@ -56,7 +56,9 @@ DEEP = McuSpace(
     strides=(1, 2),
     heads=(16,),
 )
-SPACES_TO_LIST = {"small": SMALL, "singles": SINGLES, "deep": DEEP}
+# A rectangle, a square and signals of both lies in one space, although no task has such a one.
+SHAPES = replace(SMALL, resolutions=((5, 9), 8, (1, 9), (9, 2)), stem_widths=(4,), heads=(6,))
+SPACES_TO_LIST = {"small": SMALL, "singles": SINGLES, "deep": DEEP, "shapes": SHAPES}
 
 small_spaces = pytest.mark.parametrize("space", SPACES_TO_LIST.values(), ids=SPACES_TO_LIST.keys())
 
@@ -165,7 +167,11 @@ def test_nets_inside_are_inside():
         assert NetSpec.parse(text) in FULL
 
 
-@pytest.mark.parametrize("space", [FULL, SMALL, SINGLES, DEEP], ids=["full", "small", "singles", "deep"])
+@pytest.mark.parametrize(
+    "space",
+    [FULL, SMALL, SINGLES, DEEP, SHAPES, McuSpace.for_images((20, 33)), McuSpace.for_signals((1, 128))],
+    ids=["full", "small", "singles", "deep", "shapes", "rectangles", "signals"],
+)
 def test_mutants_stay_inside_and_differ(space):
     rng = np.random.default_rng(2)
     nets = space.sample(50, rng)
@@ -233,6 +239,13 @@ def test_smallest_holds_the_net_of_least_macs(space):
         (32, (16, 20, 24, 28, 32)),
         (96, (48, 64, 80, 96)),
         (224, (48, 64, 80, 96, 112, 128, 160)),
+        ((32, 32), (16, 20, 24, 28, 32)),
+        ((96, 160), ((48, 80), (64, 107), (80, 133), (96, 160))),
+        ((49, 10), ((39, 8), (49, 10))),
+        ((100, 200), ((64, 128), (80, 160), (96, 192), (100, 200))),
+        ((200, 100), ((128, 64), (160, 80), (192, 96), (200, 100))),
+        ((160, 12), ((107, 8), (160, 12))),
+        ((224, 300), ((48, 64), (64, 86), (80, 107), (96, 129), (112, 150), (128, 171), (160, 214))),
     ],
 )
 def test_resolutions_follow_the_images(side, resolutions):
@@ -245,6 +258,39 @@ def test_resolutions_follow_the_images(side, resolutions):
 def test_tiny_images_are_refused(side):
     with pytest.raises(UsageError, match="too small"):
         McuSpace.for_images(side)
+
+
+@pytest.mark.parametrize(
+    ("length", "lengths"),
+    [(8, (8,)), (10, (8, 10)), (128, (32, 48, 64, 96, 128)), (100, (32, 48, 64, 96, 100)), (9000, (3072, 4096))],
+)
+def test_lengths_follow_the_signals(length, lengths):
+    space = McuSpace.for_signals((1, length))
+    assert space.resolutions == tuple((1, each) for each in lengths)
+    assert space == SPACES["mcu1d"]((1, length))
+    assert space.count() > 10**9
+    assert {1} == set(layer_table(space.sample(20, np.random.default_rng(0)), 1, 4).column("kernel_h").tolist())
+
+
+WHOLE = {
+    "squares": FULL, "rectangles": McuSpace.for_images((96, 160)), "signals": McuSpace.for_signals((1, 1000)),
+}  # fmt: skip
+
+
+@examples(60)
+@given(st.sampled_from(sorted(WHOLE)), st.data())
+def test_nets_of_every_shape_read_back_and_their_children_stay_inside(name, data):
+    space, rng = WHOLE[name], np.random.default_rng(data.draw(st.integers(0, 2**16)))
+    numbers = np.array(data.draw(st.lists(st.integers(0, space.count() - 1), min_size=2, max_size=6)))
+    nets = space.decode(numbers)
+    assert [space.encode(spec_of(row)) for row in nets] == numbers.tolist()
+    assert [NetSpec.parse(str(spec_of(row))) for row in nets] == [spec_of(row) for row in nets]
+    for children in (space.mutate(nets, rng), space.crossover(nets, nets[::-1], rng), space.sample(4, rng)):
+        assert all(spec_of(child) in space for child in children)
+
+
+def test_a_square_may_be_written_as_two_sides():
+    assert replace(SMALL, resolutions=((5, 5), (8, 8))) == SMALL
 
 
 def test_arrays_are_padded_to_the_width_of_the_space():

@@ -98,6 +98,40 @@ def test_a_net_is_trained_at_its_own_resolution(digits):
     assert resized(split.images("train"), 6).shape[1] == 6
 
 
+@pytest.mark.parametrize(("height", "width", "margins"), [(8, 24, (2, 6)), (1, 40, (0, 10))])
+def test_rectangles_are_cropped_in_proportion_and_seen_whole(height, width, margins):
+    """Every crop is a window of its original, padded by a share of each side; a signal is shifted along its axis."""
+    rng = np.random.default_rng(0)
+    x = rng.integers(0, 255, (24, height, width, 1)).astype(np.uint8)
+    y = np.arange(24) % 2
+    split = hold_out(Dataset("wide", x, y, x, y, ("a", "b")), 0)
+    batches = TrainingBatches(split, (height, width), Recipe(batch=8, crop=0.25, flip=False))
+    (down, right), grey = margins, int(batches.grey[0])
+    padded = np.pad(split.images("train"), ((0, 0), (down,) * 2, (right,) * 2, (0, 0)), constant_values=grey)
+    shifts = set()
+    for draw in batches.draws(0, 0):
+        for image, row, top, left in zip(batches._augmented(draw), draw.rows, *draw.shifts, strict=True):
+            assert np.array_equal(image, padded[row, top : top + height, left : left + width])
+            shifts.add((int(top), int(left)))
+    tops, lefts = (set(each) for each in zip(*shifts, strict=True))
+    assert tops <= set(range(2 * down + 1))
+    assert lefts <= set(range(2 * right + 1))
+    assert max(lefts) > 2 * down, "the width has a margin of its own"
+
+
+def test_squares_of_grey_lie_in_rectangles_and_along_signals():
+    rng = np.random.default_rng(0)
+    for shape, covered in (((8, 16), {4}), ((1, 32), {16})):
+        x = rng.integers(0, 255, (24, *shape, 1)).astype(np.uint8)
+        y = np.arange(24) % 2
+        split = hold_out(Dataset("wide", x, y, x, y, ("a", "b")), 0)
+        batches = TrainingBatches(split, shape, Recipe(batch=20, crop=0.0, flip=False, cutout=0.5))
+        (draw,) = batches.draws(0, 0)
+        assert draw.grey.shape == (20, *shape)
+        assert {int(grey.any(axis=0).sum()) for grey in draw.grey} & covered, "some lie wholly inside"
+        assert all(0 < grey.any(axis=0).sum() <= max(covered) for grey in draw.grey)
+
+
 # ---- the recipe
 
 

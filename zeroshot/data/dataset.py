@@ -1,7 +1,7 @@
 """One way to data: a named data set, an image folder or an .npz becomes a Dataset, a Dataset batches."""
 
 import os
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -66,6 +66,18 @@ class Dataset:
     def side(self) -> int:
         """The shorter side of an image, pixels."""
         return int(min(self.x_train.shape[1:3]))
+
+    def squared(self) -> "Dataset":
+        """The same images, cropped to the square in their middle; itself where they are squares.
+
+        Raises:
+            DataError: They are signals.
+        """
+        if isinstance(self.resolution, int):
+            return self
+        if self.side == 1:
+            raise DataError(f"{self.name} has signals, of {worded(self.resolution)}: there is no square in them.")
+        return replace(self, x_train=_middle_square(self.x_train), x_test=_middle_square(self.x_test))
 
     @cached_property
     def digest(self) -> str:

@@ -106,6 +106,7 @@ def _score(modules: "Mapping[str, nn.Module]", options: ScoreOptions) -> list[Ne
     needed = with_parts(chosen)
     data, seed = options.data, options.seed
     dataset = data if isinstance(data, Dataset) else datasets.load(str(data), seed)
+    dataset = dataset.squared() if options.square else dataset
     images = probe_images(dataset, scored_at(dataset, options.resolution), options.batch, options.batches, needed, seed)
     found: list[_Found] = []
     with torch_threads(1):

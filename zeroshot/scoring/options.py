@@ -27,6 +27,7 @@ class ScoreOptions(Options):
         DEFAULT_PROXIES, "Names from `zeroshot proxies`, or all.", metavar="A,B,..."
     )  # fmt: skip
     resolution: int | None = option(None, "Shorter side of the images.", metavar="PIXELS", shown="the data's own")
+    square: bool = option(False, "Crop images to the square in their middle; else they are seen whole.")
     batch: int = option(32, "Images a batch.", metavar="N")
     batches: int = option(2, "Number of batches.", metavar="N")
     seed: int = option(0, "The one seed.", metavar="N", least=0)

@@ -37,7 +37,8 @@ class SearchOptions(Options):
     )  # fmt: skip
     board: str = option(DEFAULT_BOARD, "Name of a board, or a .toml file.", metavar="NAME", panel=TASK)
     engine: str = option(DEFAULT_ENGINE, "Inference engine that all costs are of.", metavar="NAME", panel=TASK)
-    space: str = option("mcu", "Search space.", metavar="NAME", panel=TASK)
+    space: str = option("mcu", "Search space: mcu, or mcu1d for signals.", metavar="NAME", panel=TASK)
+    square: bool = option(False, "Crop images to the square in their middle; else nets see them whole.", panel=TASK)
     epochs: int = option(
         Recipe.epochs, "Of the training that accuracies are expected of.", metavar="N", panel=TASK, least=1
     )

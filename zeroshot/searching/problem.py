@@ -122,8 +122,9 @@ def resolve(options: SearchOptions) -> tuple[SearchProblem, Dataset]:
     proxies = choose_proxies(options.proxies, probing=options.shortlist > 0)
     budgets = _budgets(options, board)
     dataset = options.data if isinstance(options.data, Dataset) else datasets.load(str(options.data), options.seed)
+    seen = dataset.squared() if options.square else dataset
     target = platform(board, engine, dataset.classes)
-    space = SPACES[options.space](dataset.side)
+    space = SPACES[options.space](seen.resolution)
     start = None if options.from_ is None else start_nets(options.from_, options.space, space)
     problem = SearchProblem(
         options=options,
@@ -141,7 +142,7 @@ def resolve(options: SearchOptions) -> tuple[SearchProblem, Dataset]:
         config=_config(options, dataset, target, budgets, proxies, start),
     )
     problem.roles.check_fixed()
-    return problem, dataset
+    return problem, seen
 
 
 def known_seeds(names: Sequence[str], space: McuSpace) -> tuple[NetSpec, ...]:
