@@ -176,8 +176,8 @@ def test_scaled_nets_hold_the_family_that_people_make_by_hand():
 
 @pytest.mark.parametrize(
     "space",
-    [McuSpace.for_images(32), McuSpace.for_images(8), TIGHT, McuSpace.for_images((32, 50))],
-    ids=["32", "8", "tight", "50"],
+    [*map(McuSpace.for_images, (32, 8, (32, 50))), McuSpace.for_signals((1, 64)), TIGHT],
+    ids=["32", "8", "50", "signals", "tight"],
 )
 def test_scaled_nets_are_in_the_space_and_keep_blocks_and_strides(space):
     nets = [NetSpec.parse("r32-s16-c3w16x1-c5w32x2/2-h100"), NetSpec.parse("r16-s8/2-m3e6w16x3/2"), TOWER]

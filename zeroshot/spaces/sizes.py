@@ -2,7 +2,7 @@
 
 from zeroshot.errors import UsageError
 from zeroshot.net import LARGEST
-from zeroshot.resolution import Resolution, at_side, sides, worded
+from zeroshot.resolution import Resolution, at_side, resolution_of, sides, worded
 
 # Shorter sides offered; a task uses those between half its images' (48 at most) and the whole side.
 RESOLUTIONS = (8, 12, 16, 20, 24, 28, 32, 40, 48, 64, 80, 96, 112, 128, 160)
@@ -11,7 +11,9 @@ LENGTHS = (8, 12, 16, 24, 32, 48, 64, 96, 128, 192, 256, 384, 512, 768, 1024, 15
 
 
 def of_images(image: Resolution) -> tuple[Resolution, ...]:
-    """Sizes of nets for images of a size, small to large.
+    """Sizes of nets for images of a size, small to large; rectangles are offered as they are, too.
+
+    (Resampled to 39x8, hardly a value of a spectrogram of 49x10 would be left.)
 
     >>> of_images(32), of_images((96, 160))
     ((16, 20, 24, 28, 32), ((48, 80), (64, 107), (80, 133), (96, 160)))
@@ -19,6 +21,7 @@ def of_images(image: Resolution) -> tuple[Resolution, ...]:
     Raises:
         UsageError: Signals, images under 8 pixels, or images too long for their height or width.
     """
+    image = resolution_of(*sides(image))
     side = min(sides(image))
     if side == 1 < max(sides(image)):
         raise UsageError(
@@ -31,6 +34,8 @@ def of_images(image: Resolution) -> tuple[Resolution, ...]:
             "The mcu space starts at 8x8 pixels; enlarge the images.",
         )
     fitting = [at_side(image, r) for r in RESOLUTIONS if min(side / 2, 48) <= r <= side]
+    if not isinstance(image, int) and side <= RESOLUTIONS[-1] and image not in fitting:
+        fitting.append(image)
     kept = tuple(each for each in fitting if max(sides(each)) <= LARGEST)
     if not kept:
         raise UsageError(
