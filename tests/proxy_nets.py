@@ -16,6 +16,8 @@ SPECS = (
     "r8-s4-m3e3w4x2-m5e1w6x2/2",
     "r12-s6-b3w6x1-b3w8x2/2",
     "r8-s4-m3e2w4x1-d3w6x1/2-b3w8x1/2-c5w8x1-h12",
+    "r6x11-s4-m3e2w4x1-d3w6x1/2-b3w8x1/2-h12",
+    "r1x24-s4/2-m5e2w4x1-d3w6x1/2-b3w8x1/2-c5w8x1",
 )
 STATIC = tuple(proxy for proxy in load_proxies() if proxy.cost == "static")
 AGGREGATES = tuple(proxy for proxy in load_proxies() if proxy.cost == "aggregate")
@@ -62,13 +64,13 @@ def make(text, seed=0, dtype=torch.float64, images=8, count=2):
     """Net and batches; in double, so that tests see the protocol and not the rounding of one machine."""
     g = torch.Generator().manual_seed(seed)
     if text == "cells":
-        net, size = CellNet(), 8
+        net, size = CellNet(), (8, 8)
     else:
         spec = NetSpec.parse(text)
-        net, size = build(spec, 3, 5), spec.resolution
+        net, size = build(spec, 3, 5), (spec.height, spec.width)
     initialise(net, g)
     batches = [
-        (torch.randn(images, 3, size, size, generator=g).to(dtype), torch.randint(0, 5, (images,), generator=g))
+        (torch.randn(images, 3, *size, generator=g).to(dtype), torch.randint(0, 5, (images,), generator=g))
         for _ in range(count)
     ]
     return net.to(dtype), batches

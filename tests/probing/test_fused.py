@@ -12,6 +12,7 @@ from zeroshot.net import NetSpec
 from zeroshot.probing import _fused
 from zeroshot.probing._norm_kernel import norm_kernel
 from zeroshot.probing.probe import Probe
+from zeroshot.resolution import sides
 
 from ..proxy_nets import SPECS, make
 from ..strategies import examples
@@ -32,10 +33,10 @@ def net_of(text, channels=3):
     return net
 
 
-def batches_of(side, count=5, size=8, channels=3):
+def batches_of(resolution, count=5, size=8, channels=3):
     generator = torch.Generator().manual_seed(5)
     labels = torch.arange(size) % 5
-    return [(torch.randn(size, channels, side, side, generator=generator), labels) for _ in range(count)]
+    return [(torch.randn(size, channels, *sides(resolution), generator=generator), labels) for _ in range(count)]
 
 
 def general(net, batches):
@@ -48,10 +49,10 @@ def general(net, batches):
 @pytest.mark.parametrize("together", [1, 3, 100])  # batches a pass: one, some and a rest, all
 @pytest.mark.parametrize("text", NETS)
 def test_means_are_those_of_the_general_way(text, together, monkeypatch):
-    side = NetSpec.parse(text).resolution
-    net, batches = net_of(text), batches_of(side)
+    spec = NetSpec.parse(text)
+    net, batches = net_of(text), batches_of(spec.resolution)
     assert _fused.fused(net, [x for x, _ in batches])
-    monkeypatch.setattr(_fused, "PIXELS", together * 8 * side * side)
+    monkeypatch.setattr(_fused, "PIXELS", together * 8 * spec.height * spec.width)
     before = {name: value.clone() for name, value in net.state_dict().items()}
     given_images = [x.clone() for x, _ in batches]
     found = Probe(net, batches).mean_activations()[0]

@@ -258,11 +258,11 @@ def naive_trainability(net, batches):
     scores = []
     for (before, after), g_out in zip(itertools.pairwise(block_outputs(net, batches)), signs, strict=True):
         g_in = torch.autograd.grad(after, before, g_out)[0].numpy()
-        step = -(-g_in.shape[2] // g_out.shape[2])
+        down, right = (-(-g_in.shape[axis] // g_out.shape[axis]) for axis in (2, 3))
         total = 0
         for n, i, j in np.ndindex(len(g_out), *g_out.shape[2:]):
-            patch = np.zeros((g_in.shape[1], step, step))
-            cut = g_in[n, :, step * i : step * i + step, step * j : step * j + step]
+            patch = np.zeros((g_in.shape[1], down, right))
+            cut = g_in[n, :, down * i : down * i + down, right * j : right * j + right]
             patch[:, : cut.shape[1], : cut.shape[2]] = cut
             total = total + np.outer(patch.ravel(), g_out[n, :, i, j])
         s = np.linalg.svd(total / (len(g_out) * g_out[0, 0].numel()))[1][0]

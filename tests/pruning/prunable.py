@@ -13,6 +13,7 @@ from zeroshot.cost.nets import net_costs
 from zeroshot.net import NetSpec, layer_table, spec_array
 from zeroshot.pruning.prune import prune
 from zeroshot.pruning.target import Target
+from zeroshot.resolution import sides
 
 # Every block, tied by a residual sum and free: identities and projections, with and without expansion, a head.
 NETS = (
@@ -20,6 +21,8 @@ NETS = (
     "r8-s16/2-d3w16x1-d5w24x2/2",
     "r9-s16-m3e4w16x2-m3e3w24x2/2-m3e1w40x2-h48",
     "r8-s16-b3w16x2-b3w24x2/2-b1w32x1",
+    "r6x9-s12/2-m3e2w24x1-c3w16x1/2",
+    "r1x17-s12/2-m3e2w24x1-b3w24x1-d7w12x1/2",
     "r7-s12/2-m3e2w24x1-b3w24x1-d3w12x1-c1w8x1/2-b3w8x1",
 )
 CLASSES = 5
@@ -42,9 +45,9 @@ def trained(spec, seed=0, channels=2):
 
 
 def images(spec, n=3, channels=2, seed=1):
-    side = NetSpec.parse(str(spec)).resolution
+    size = sides(NetSpec.parse(str(spec)).resolution)
     generator = torch.Generator().manual_seed(seed)
-    x = torch.randn(n, channels, side, side, generator=generator, dtype=torch.float64)
+    x = torch.randn(n, channels, *size, generator=generator, dtype=torch.float64)
     return x, torch.arange(n) % CLASSES
 
 
