@@ -17,7 +17,7 @@ VALUES = {
     "per_net": ("1", 1), "shortlist": ("7", 7), "proxies": ("macs,naswot", ["macs@1", "naswot@1"]),
     "objectives": ("accuracy,energy", ["accuracy", "energy"]), "batch": ("16", 16), "seed": ("5", 5),
     "space": ("mcu", "mcu"), "epochs": ("100", 100), "calibrate": ("4", 4), "calibrate_epochs": ("3", 3),
-    "strategy": ("grid", "grid"), "scored": ("500", 500), "seconds": ("2.5", 2.5),
+    "strategy": ("grid", "grid"), "scored": ("500", 500), "seconds": ("2.5", 2.5), "square": ("true", True),
     "little": ("r8-s8-c3w8x1/2-c3w8x1", "r8-s8-c3w8x1/2-c3w8x1"), "big": ("r8-s8-c3w8x4-c3w8x4", "r8-s8-c3w8x4-c3w8x4"),
     "seeds": ("r8-s8-c3w8x1-c3w8x1,r8-s8-c3w8x1-d3w8x1", ["r8-s8-c3w8x1-c3w8x1", "r8-s8-c3w8x1-d3w8x1"]),
 }  # fmt: skip
@@ -44,14 +44,16 @@ def test_the_command_has_every_declared_option_and_its_variable():
 @pytest.mark.parametrize("name", VALUES)
 def test_each_setting_from_flag_environment_and_file(cli, tmp_path, name):
     text, value = VALUES[name]
-    (tmp_path / "s.toml").write_text(f"{name} = {text if text.replace('.', '').isdigit() else json.dumps(text)}\n")
+    plain = text == "true" or text.replace(".", "").isdigit()
+    (tmp_path / "s.toml").write_text(f"{name} = {text if plain else json.dumps(text)}\n")
     default = resolved(cli("search", "--dry-run", "--json"), name)
     assert default != value or name == "space"
     looking = ("--strategy", "uniform")
     besides = {"calibrate_epochs": ("--calibrate", "2"), "scored": looking, "seconds": looking}
     run = ("search", "--dry-run", "--json", *besides.get(name, ()))
+    flag = [f"--{name.replace('_', '-')}", *([] if value is True else [text])]
     for result in (
-        cli(*run, f"--{name.replace('_', '-')}", text), cli(*run, env={variable(name): text}),
+        cli(*run, *flag), cli(*run, env={variable(name): text}),
         cli(*run, "--config", "s.toml"),
     ):  # fmt: skip
         assert resolved(result, name) == value
