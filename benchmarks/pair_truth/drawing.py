@@ -23,6 +23,7 @@ from zeroshot.cost.counts import layer_macs, layer_outputs, macs, per_net
 from zeroshot.cost.engines import engine_names, load_engine
 from zeroshot.cost.nets import net_costs, platform
 from zeroshot.net import BLOCKS, LayerTable, layer_table, spec_of
+from zeroshot.resolution import shorter
 from zeroshot.runs.files import write_file
 from zeroshot.spaces import McuSpace
 from zeroshot.types import BoolArray, FloatArray, Int32Array, Int64Array
@@ -97,10 +98,10 @@ def _nets(n: int, rng: np.random.Generator) -> list[tuple[str, str, int]]:
     """Spec, kind and MACs of each of n nets, in the order of the draw; n is a power of two."""
     space = McuSpace.for_images(SIDE)
     pool = _Pool.drawn(space, n, rng)
-    kinds, sides, thirds = packs(KINDS, rng), packs(space.resolutions, rng), packs(range(THIRDS), rng)
+    kinds, sides, thirds = packs(KINDS, rng), packs(range(len(space.resolutions)), rng), packs(range(THIRDS), rng)
     chosen = []
     for stratum in van_der_corput(n):
-        kind, side = KINDS[next(kinds)], space.resolutions[next(sides)]
+        kind, side = KINDS[next(kinds)], shorter(space.resolutions[next(sides)])
         row = pool.pick(stratum, kind, side, next(thirds), rng)
         chosen.append((str(spec_of(pool.values[row])), kind, int(pool.macs[row])))
     return chosen

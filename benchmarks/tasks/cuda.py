@@ -33,15 +33,16 @@ WARM_UP = 2  # steps before a capture, undone afterwards: libraries set themselv
 
 
 class Images:
-    """One task's images at one resolution, on the device.
+    """One task's images at one resolution, on the device; squares.
 
     Args:
         split: The task.
-        resolution: Of the nets.
+        side: Of the nets, pixels.
         recipe: Resolved; all nets of a task share it.
         device: Where.
 
     Attributes:
+        side: Pixels.
         batches: What draws them.
         padded: (n, side, side, C) uint8.
         labels: (n,) int64.
@@ -51,11 +52,12 @@ class Images:
         shift: (C,) float32.
     """
 
-    def __init__(self, split: Split, resolution: int, recipe: Recipe, device: torch.device) -> None:
-        self.batches = TrainingBatches(split, resolution, recipe)
+    def __init__(self, split: Split, side: int, recipe: Recipe, device: torch.device) -> None:
+        self.batches = TrainingBatches(split, side, recipe)
         normalise = self.batches.normalise
         self.padded, self.labels = torch.from_numpy(self.batches.padded).to(device), self.batches.labels.to(device)
-        self.parts = {part: inputs(split, part, resolution).to(device) for part in ("validation", "test")}
+        self.side = side
+        self.parts = {part: inputs(split, part, side).to(device) for part in ("validation", "test")}
         self.validation = torch.from_numpy(split.labels("validation").copy()).to(device)
         self.scale = torch.tensor(1 / (255 * normalise.std), dtype=torch.float32, device=device)
         self.shift = torch.tensor(-normalise.mean / normalise.std, dtype=torch.float32, device=device)
@@ -139,10 +141,10 @@ class Training:
         shape = (batches.count, batches.size)
         self.drawn = torch.zeros((4, *shape), dtype=torch.int64, device=device)  # rows, down, right, mirrored
         self.losses = torch.zeros(batches.count, device=device)
-        self.pixels = torch.arange(batches.resolution, device=device)
+        self.pixels = torch.arange(self.images.side, device=device)
 
     def _batch(self) -> tuple[Tensor, Tensor]:
-        held, last = self.images, self.images.batches.resolution - 1
+        held, last = self.images, self.images.side - 1
         rows, down, right, mirrored = self.drawn.index_select(1, self.place)[:, 0]
         across = torch.where(mirrored[:, None] > 0, last - self.pixels, self.pixels) + right[:, None]
         x = held.padded[rows[:, None, None], (self.pixels + down[:, None])[:, :, None], across[:, None, :]]
@@ -272,9 +274,9 @@ def train_together(
     jobs = [job_of(NetSpec.parse(net), split.dataset, recipe, seed, 1) for net, seed in nets]
     held: dict[int, Images] = {}
     for job in jobs:
-        if job.spec.resolution not in held:
-            held[job.spec.resolution] = Images(split, job.spec.resolution, job.recipe, device)
-    trainings = [Training(job, held[job.spec.resolution], device) for job in jobs]
+        if job.spec.height not in held:
+            held[job.spec.height] = Images(split, job.spec.height, job.recipe, device)
+    trainings = [Training(job, held[job.spec.height], device) for job in jobs]
     for _ in range(recipe.epochs):
         if time.time() > deadline:
             return []
