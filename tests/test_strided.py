@@ -64,6 +64,7 @@ def check(*programs, timeout=120, **given):
     assert (done.returncode, done.stdout) == (0, "done\n"), done.stderr[-2000:]
 
 
+@pytest.mark.slow
 def test_no_write_outside_a_buffer():
     """The smallest cases of the next two tests; in one process, as its imports take longest."""
     check(PASSES, FOREIGN, LINES=["1 2 4 12 1 16 8", "1 2 12 12 1 64 8"], CASES=[(16, 4)], SEEDS=1)

@@ -39,6 +39,7 @@ def packed(tmp_path, images):
     return tmp_path
 
 
+@pytest.mark.slow
 def test_the_files_become_a_data_set(packed, images):
     out = cifar10.cifar10_npz(packed, packed / "new" / "cifar10.npz")
     result = load(str(out))

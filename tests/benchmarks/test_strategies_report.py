@@ -116,6 +116,7 @@ def test_stored_runs_are_kept_and_only_the_others_are_made(monkeypatch):
     assert older not in program.runs(2, 1, long=False, stored=[older])
 
 
+@pytest.mark.slow
 def test_cells_are_found_and_judged_by_what_training_gave():
     """Told the truth about most of the 4,930 distinct cells, a strategy finds nearly the best pair."""
     if not (Path(os.environ.get("ZEROSHOT_DATA", ".")) / "nasbench201").is_dir():

@@ -175,6 +175,7 @@ def test_nasbench201_prints_its_tables(cli, data):
     assert "0 cells" in told["notes"][0]
 
 
+@pytest.mark.slow
 def test_own_scores_of_its_cells_are_judged_by_its_truth(cli, data, tmp_path):
     rng = np.random.default_rng(0)
     cells = rng.permutation(15625)[:50]
@@ -193,6 +194,7 @@ def test_own_scores_of_its_cells_are_judged_by_its_truth(cli, data, tmp_path):
     assert "Row 2, column 'net': 'four' is no cell" in result.stderr
 
 
+@pytest.mark.slow
 def test_scores_are_computed_anew(cli, data, monkeypatch):
     """With a cheap proxy, on images that need no download."""
     monkeypatch.setattr(cell_scores, "sharing_passes", lambda: load_proxies(["l2_norm"]))

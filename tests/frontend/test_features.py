@@ -74,6 +74,7 @@ def test_coefficients_against_scipy(bands):
     assert np.abs(found - expected).max() < 0.8
 
 
+@pytest.mark.slow
 def test_speech_against_floating_point(speech, capsys):  # noqa: F811
     """Every whole frame counts, pauses between words too; no frame is of zeros alone, whose level would be -inf."""
     for front_end in (FrontEnd(sample_rate=8000, bands=24), FRONT_ENDS["speech"]):

@@ -24,6 +24,7 @@ from zeroshot.training.train import hold_out
 from .int8_nets import NETS, PTQ, QAT, same
 
 
+@pytest.mark.slow
 def test_the_best_epoch_is_the_integers_best(finetuned, split):
     for block in NETS:
         found = finetuned(block)

@@ -81,6 +81,7 @@ def test_labels_drawn_at_random_promise_nothing_after_probing():
     assert result.n_probed > 3  # nets that are worth a look on other tasks, not the cheapest one alone
 
 
+@pytest.mark.slow
 def test_a_few_trainings_on_random_labels_find_chance():
     options = STATIC | {"latency": "1ms", "calibrate": 2, "calibrate_epochs": 1}
     result = figures(search(made(200, 4, mixed=1.0), **options))

@@ -57,6 +57,7 @@ def test_seeds_do_not_change_what_is_drawn():
     assert [row.net for row in again.nets] == [row.net for row in plain.nets]
 
 
+@pytest.mark.slow
 def test_evolution_finds_better_pairs_than_drawing():
     drawn = search("digits", latency="2ms", **STATIC)
     evolved = search("digits", latency="2ms", **STATIC | {"strategy": DEFAULT_STRATEGY})
@@ -102,6 +103,7 @@ def test_how_many_nets_are_scored_follows_the_candidates():
     assert scored(strategy="grid", scored=77) == 77
 
 
+@pytest.mark.slow
 def test_strategies_may_probe_where_the_search_does_and_jobs_do_not_matter():
     given = {"data": "digits", "latency": "4ms", "strategy": "halving", "scored": 60, "nets": 20, "batch": 8}
 

@@ -155,6 +155,7 @@ def test_random_is_the_draw_of_the_search():
     assert (one.drawn, one.littles.tolist()) == (drawn.drawn, drawn.littles.tolist())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["scaling", "evolution", "nsga2", "metropolis"])
 def test_what_learns_or_knows_is_better_than_chance(name):
     """As many nets scored; the best pair of three seeds each, so that luck decides nothing."""

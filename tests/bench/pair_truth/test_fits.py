@@ -45,6 +45,7 @@ def test_the_penalty_of_least_left_out_error_is_taken():
     assert ridge(x, y, penalties).penalty == min(error, key=error.get)
 
 
+@pytest.mark.slow
 def test_no_net_is_predicted_from_its_own_accuracy(calibration):
     mu = calibration.mu
     for name, way in predictors.WAYS.items():
