@@ -84,7 +84,7 @@ def naive_readout(net, batches):
 def test_against_regressions_refitted_without_each_image(text):
     net, batches = readable(text)
     expected = naive_readout(net, batches)
-    assert expected > 0.2  # or the floor at 0 would agree with anything
+    assert expected > 0.1  # or the floor at 0 would agree with anything
     assert value(net, batches) == pytest.approx(expected, rel=1e-8)
 
 
@@ -159,7 +159,7 @@ def test_classes_that_are_easier_to_tell_apart_score_higher(text):
     scores = [value(*readable(text, strength)) for strength in (0, 1, 2, 4)]
     assert scores == sorted(scores)
     assert scores[0] < 0.02
-    assert scores[-1] > 0.5
+    assert scores[-1] > 0.4
 
 
 @pytest.mark.parametrize("seed", range(8))
