@@ -15,7 +15,7 @@ from zeroshot.net import layer_table
 from zeroshot.searching.find import layer_judge
 from zeroshot.searching.roles import Roles
 from zeroshot.searching.strategies import Goal
-from zeroshot.searching.tune import tuned
+from zeroshot.searching.tune import CIFAR10_STEPS, tuned
 from zeroshot.spaces import McuSpace
 from zeroshot.types import Int32Array
 
@@ -84,7 +84,7 @@ class Case:
     @property
     def model(self) -> AccuracyModel:
         """What is expected of nets by their layers, on this task."""
-        return STATIC.on(next(each for each in KNOWN_TASKS if each.name == self.task).traits(STEPS))
+        return STATIC.on(next(each for each in KNOWN_TASKS if each.name == self.task).traits(STEPS[self.task]))
 
     def goal(self, nets: int, scored: int) -> Goal:
         """What a strategy is told."""
@@ -108,7 +108,7 @@ class Case:
         )
 
 
-STEPS = 10_000  # of the training that accuracies are expected of
+STEPS = {"cifar10": CIFAR10_STEPS, "digits": 480}  # of the trainings that accuracies are expected of: 30 epochs, 40
 CASES = (
     *(
         Case(each.name, each.task, 32, 3, (each.flash // KIB, each.sram // KIB, each.latency))

@@ -36,7 +36,7 @@ class Measured:
         volume: Mean, over budgets of latency from 0 to the case's, of the best pair's accuracy; 0 where none fits.
         unlike: Share of nets in the ten best pairs with a feature outside the range of the fit.
         farthest: Median, over these nets, of the farthest feature's distance from its centre, scales.
-        little: Of the best pair.
+        little: Of the best pair; empty where none is listed, `pair` is then the best net.
         big: Of the best pair.
         alone: The best single net.
         constants: Date of the constants that expected it.
@@ -78,8 +78,9 @@ def measure(work: Work) -> Measured:
     far = distances(case, found.values[picks])
     fitting = np.flatnonzero(single_fits(found.costs, case.platform, case.budgets))
     best = int(fitting[np.argmax(accuracy[fitting])])
-    little, big, alone = (str(spec_of(found.values[row])) for row in (
-        found.littles[ranking.top.little[0]], found.bigs[ranking.top.big[0]], best))  # fmt: skip
+    # None is listed where no big net is expected to be better than a little one, as on an easy task.
+    first = [(found.littles[ranking.top.little[0]], found.bigs[ranking.top.big[0]])] if len(ranking.top) else []
+    little, big = next(((str(spec_of(found.values[a])), str(spec_of(found.values[b]))) for a, b in first), ("", ""))
     return Measured(
         case=work.case,
         strategy=work.strategy,
@@ -88,14 +89,14 @@ def measure(work: Work) -> Measured:
         seed=work.seed,
         scored=found.drawn,
         seconds=round(seconds, 3),
-        pair=float(100 * ranking.top.accuracy[0]),
+        pair=float(100 * ranking.top.accuracy[0]) if first else float(accuracy[best]),
         single=float(accuracy[best]),
         volume=volume(ranking.front, case.budgets.latency),
-        unlike=float((far > FARTHEST).mean()),
-        farthest=float(np.median(far)),
+        unlike=float((far > FARTHEST).mean()) if first else 0.0,
+        farthest=float(np.median(far)) if first else 0.0,
         little=little,
         big=big,
-        alone=alone,
+        alone=str(spec_of(found.values[best])),
         constants=fitted(),
     )
 

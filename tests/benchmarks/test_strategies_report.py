@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from benchmarks.strategies import __main__ as program
+from benchmarks.strategies import measuring
 from benchmarks.strategies.cases import CASES, LISTED, TUNED, Work, plan
 from benchmarks.strategies.cells import CELL_RUNS, LAYERS, TRUTH, CellRun, CellWork, known, measure_cells
 from benchmarks.strategies.cells_report import chapter
@@ -154,3 +155,18 @@ def test_the_chapter_on_cells_has_a_table_for_each_device():
     assert "eyeriss" not in text
     assert not chapter([])
     assert CELL_RUNS.from_csv(CELL_RUNS.to_csv([row])) == [row]
+
+
+def test_a_run_without_a_pair_to_list_counts_its_best_net(monkeypatch):
+    """As on a task so easy that no big net is expected to be better than a little one."""
+    none = measuring.ranked
+
+    def without(case, found, percent):
+        ranking = none(case, found, percent)
+        empty = {name: getattr(ranking.top, name)[:0] for name in Pairs.__dataclass_fields__}
+        return replace(ranking, top=Pairs(**empty))
+
+    monkeypatch.setattr(measuring, "ranked", without)
+    run = measure(Work("listed-60ms", "uniform", 50, 200, 0))
+    assert run.pair == run.single > 50
+    assert (run.little, run.big, run.unlike) == ("", "", 0)
