@@ -123,6 +123,7 @@ def plot(rows: Sequence[Measured], path: Path) -> None:
 
     mpl.use("Agg")
     from matplotlib import pyplot as plt
+    from matplotlib.ticker import NullFormatter
 
     fig, panels = plt.subplots(1, len(CASES), figsize=(3.4 * len(CASES), 4.2), layout="constrained")
     for axes, case in zip(panels, CASES, strict=True):
@@ -137,6 +138,7 @@ def plot(rows: Sequence[Measured], path: Path) -> None:
         if lines and (best := next(iter(lines.values()))[0][0].truth) is not None:
             axes.axhline(best, color="black", lw=0.8, ls="--")
         axes.set_xscale("log")
+        axes.xaxis.set_minor_formatter(NullFormatter())  # their labels would overlap
         axes.set_title(case.name, fontsize=10)
         axes.set_xlabel("nets scored")
         axes.grid(alpha=0.3)
