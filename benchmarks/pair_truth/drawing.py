@@ -73,10 +73,10 @@ def van_der_corput(n: int) -> list[int]:
     return [int(f"{i:0{bits}b}"[::-1], 2) if bits else 0 for i in range(n)]
 
 
-def packs(values: Sequence[str] | Sequence[int], rng: np.random.Generator) -> Iterator[int]:
-    """Indices of values without end, each as often as the others: shuffled packs, one after the other."""
+def packs(count: int, rng: np.random.Generator) -> Iterator[int]:
+    """Numbers below a count without end, each as often as the others: shuffled packs, one after the other."""
     while True:
-        yield from rng.permutation(len(values)).tolist()
+        yield from rng.permutation(count).tolist()
 
 
 def plan(seed: int = 0) -> list[Entry]:
@@ -98,7 +98,7 @@ def _nets(n: int, rng: np.random.Generator) -> list[tuple[str, str, int]]:
     """Spec, kind and MACs of each of n nets, in the order of the draw; n is a power of two."""
     space = McuSpace.for_images(SIDE)
     pool = _Pool.drawn(space, n, rng)
-    kinds, sides, thirds = packs(KINDS, rng), packs(range(len(space.resolutions)), rng), packs(range(THIRDS), rng)
+    kinds, sides, thirds = packs(len(KINDS), rng), packs(len(space.resolutions), rng), packs(THIRDS, rng)
     chosen = []
     for stratum in van_der_corput(n):
         kind, side = KINDS[next(kinds)], shorter(space.resolutions[next(sides)])

@@ -37,7 +37,7 @@ LOGARITHMIC = ("grad_norm", "snip", "swap")
 # fall to 0 beside it; of the exponents 0.2 to 0.6 all do, the smaller ones a little better by that rule.
 # The segments and the fewest channels took the place of the smallest map, and the field was cut at three quarters of
 # the side, with that third space, picks of searches and nets of the journey in view. What evolution then made of them,
-# few layers that are wide from the start, was overrated by .1 mu where the stem had full resolution: twelve of these
+# few layers that are wide from the start, was overrated by .1 mu where the stem had full resolution: fourteen of these
 # nets joined the fit, and the stem's own work and activations count no more. Of the exponents 1/4 to 3/4, which differ
 # little with them in the fit, 1/3 has the least error where each population and each family is left out.
 # By it the readout is no evidence of its own (.79 where it is defined on NAS-Bench-201, .89 without) but one of the

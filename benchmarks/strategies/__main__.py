@@ -7,7 +7,7 @@ ZEROSHOT_DATA holds nasbench201/, where true accuracies are known. python -m ben
 """
 
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import replace
 from pathlib import Path
@@ -36,20 +36,21 @@ def runs(seeds: int, jobs: int, *, long: bool, stored: Sequence[Measured] = ()) 
 
     What was expected by other constants cannot be compared and is run anew.
     """
-    stored = [one for one in stored if one.constants == fitted()]
-    there = {Work(one.case, one.strategy, one.nets, one.asked, one.seed) for one in stored}
-    planned = [work for work in plan(seeds, tuple(STRATEGIES), long=long) if work not in there]
-    return [*stored, *_measured(measure, planned, jobs)]
+    kept = [one for one in stored if one.constants == fitted()]
+    there = [Work(one.case, one.strategy, one.nets, one.asked, one.seed) for one in kept]
+    return [*kept, *_measured(measure, plan(seeds, tuple(STRATEGIES), long=long), there, jobs)]
 
 
 def cell_runs(seeds: int, jobs: int, stored: Sequence[CellRun] = ()) -> list[CellRun]:
     """The same on NAS-Bench-201."""
-    stored = [one for one in stored if one.constants == fitted()]
-    there = {CellWork(one.device, one.told, one.strategy, one.asked, one.seed) for one in stored}
-    return [*stored, *_measured(measure_cells, [work for work in plan_cells(seeds) if work not in there], jobs)]
+    kept = [one for one in stored if one.constants == fitted()]
+    there = [CellWork(one.device, one.told, one.strategy, one.asked, one.seed) for one in kept]
+    return [*kept, *_measured(measure_cells, plan_cells(seeds), there, jobs)]
 
 
-def _measured(measure: Callable[[W], R], planned: Sequence[W], jobs: int) -> Iterator[R]:
+def _measured(measure: Callable[[W], R], plan: Iterable[W], there: Iterable[W], jobs: int) -> Iterator[R]:
+    done = set(there)
+    planned = [work for work in plan if work not in done]
     with ProcessPoolExecutor(jobs) as pool:
         for i, (work, one) in enumerate(zip(planned, pool.map(measure, planned), strict=True), 1):
             print(f"{i} of {len(planned)}: {work}", file=sys.stderr)

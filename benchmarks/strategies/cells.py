@@ -15,6 +15,7 @@ from benchmarks.stored import fitted
 from zeroshot.accuracy.features import features
 from zeroshot.accuracy.model import CERTAIN, KNOWN_TASKS, STATIC, net_sd, size
 from zeroshot.bench import nasbench201
+from zeroshot.bench.table import Truth
 from zeroshot.cascade.rank_pairs import Budgets, Ranking, rank_pairs
 from zeroshot.cost.boards import load_board
 from zeroshot.cost.engines import load_engine
@@ -143,14 +144,32 @@ def _platform() -> Platform:
 
 
 @cache
+def _truth() -> Truth:
+    return nasbench201.load(data_folder("nasbench201"))
+
+
+@cache
+def _live() -> Int32Array:
+    """All cells without what does not work in them, (15625, 6)."""
+    return space.live(space.decode(np.arange(space.COUNT)))
+
+
+@cache
+def _expected() -> tuple[FloatArray, FloatArray]:
+    """What layers say of all cells: mu and its standard deviation, (15625,)."""
+    model = STATIC.on(next(each for each in KNOWN_TASKS if each.name == TASK).traits(STEPS))
+    layers = features(space.layer_table(_live()))
+    return model.intercept + size(layers, model), net_sd(layers, model)
+
+
+@cache
 def known(device: str) -> Known:
     """Read the benchmark.
 
     Raises:
         DataError: ZEROSHOT_DATA has no NAS-Bench-201.
     """
-    truth = nasbench201.load(data_folder("nasbench201"))
-    live, of = space.live(space.decode(np.arange(space.COUNT))), space.canonical_classes()
+    truth, live, of = _truth(), _live(), space.canonical_classes()
 
     def shared(values: FloatArray) -> FloatArray:
         return np.asarray((np.bincount(of, values) / np.bincount(of))[of], np.float64)
@@ -162,9 +181,7 @@ def known(device: str) -> Known:
         latency=latency, energy=np.zeros(space.COUNT), macs=space.flops(live), flash=space.params(live),
         arena=zero + ACTIVATIONS, persistent=zero, input=zero, holding=zero + ACTIVATIONS, ops=zero,
     )  # fmt: skip
-    model = STATIC.on(next(each for each in KNOWN_TASKS if each.name == TASK).traits(STEPS))
-    layers = features(space.layer_table(live))
-    expected = Judged(costs, model.intercept + size(layers, model), net_sd(layers, model))
+    expected = Judged(costs, *_expected())
     _, distinct = np.unique(of, return_index=True)
     budgets = Budgets(latency=float(np.quantile(latency[distinct], SHARE)), escalation=RATE)
     best = _ranked(costs, distinct, distinct, accuracy, budgets)

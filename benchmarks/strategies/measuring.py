@@ -78,9 +78,11 @@ def measure(work: Work) -> Measured:
     far = distances(case, found.values[picks])
     fitting = np.flatnonzero(single_fits(found.costs, case.platform, case.budgets))
     best = int(fitting[np.argmax(accuracy[fitting])])
-    # None is listed where no big net is expected to be better than a little one, as on an easy task.
-    first = [(found.littles[ranking.top.little[0]], found.bigs[ranking.top.big[0]])] if len(ranking.top) else []
-    little, big = next(((str(spec_of(found.values[a])), str(spec_of(found.values[b]))) for a, b in first), ("", ""))
+    pair, little, big = float(accuracy[best]), "", ""
+    if len(ranking.top):  # on an easy task no big net may be expected to be better than a little one
+        pair = float(100 * ranking.top.accuracy[0])
+        rows = found.littles[ranking.top.little[0]], found.bigs[ranking.top.big[0]]
+        little, big = (str(spec_of(found.values[row])) for row in rows)
     return Measured(
         case=work.case,
         strategy=work.strategy,
@@ -89,11 +91,11 @@ def measure(work: Work) -> Measured:
         seed=work.seed,
         scored=found.drawn,
         seconds=round(seconds, 3),
-        pair=float(100 * ranking.top.accuracy[0]) if first else float(accuracy[best]),
+        pair=pair,
         single=float(accuracy[best]),
         volume=volume(ranking.front, case.budgets.latency),
-        unlike=float((far > FARTHEST).mean()) if first else 0.0,
-        farthest=float(np.median(far)) if first else 0.0,
+        unlike=float((far > FARTHEST).mean()) if len(far) else 0.0,
+        farthest=float(np.median(far)) if len(far) else 0.0,
         little=little,
         big=big,
         alone=str(spec_of(found.values[best])),

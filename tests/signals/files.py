@@ -6,7 +6,10 @@ import wave
 from pathlib import Path
 
 import numpy as np
+import pytest
 from scipy.io import wavfile
+
+from zeroshot.errors import DataError
 
 
 def tone(count=800, seed=0, rate=8000):
@@ -85,3 +88,20 @@ def refusal(caught) -> str:
     text = f"{caught.value.message} {caught.value.hint}"
     text.encode()
     return text
+
+
+def refused_by(read):
+    """A check that reading a folder is refused, with words that the message or its hint must have."""
+
+    def refused(root, *words, kind=DataError, **options):
+        with pytest.raises(kind) as caught:
+            read(root, **options)
+        for each in words:
+            assert each in refusal(caught)
+
+    return refused
+
+
+def said(signals, words):
+    """Whether a remark has these words."""
+    return any(words in remark for remark in signals.remarks)

@@ -8,23 +8,14 @@ import pytest
 from pyarrow import parquet
 from scipy.signal import resample_poly
 
-from zeroshot.errors import DataError, UsageError
+from zeroshot.errors import UsageError
 from zeroshot.signals.logs import read_logs
 from zeroshot.signals.options import LogOptions
 from zeroshot.signals.windows import PARTS
 
-from .files import log_text, logs, motion, refusal
+from .files import log_text, logs, motion, refused_by, said
 
-
-def said(signals, words):
-    return any(words in remark for remark in signals.remarks)
-
-
-def refused(root, *words, kind=DataError, **options):
-    with pytest.raises(kind) as caught:
-        read_logs(root, **options)
-    for each in words:
-        assert each in refusal(caught)
+refused = refused_by(read_logs)
 
 
 def odd(root, text):

@@ -10,14 +10,9 @@ from zeroshot.signals.parts import draw
 from zeroshot.signals.recordings import read_recordings
 from zeroshot.signals.windows import PARTS
 
-from .files import int16, recordings, refusal, tone, wav
+from .files import int16, recordings, refused_by, tone, wav
 
-
-def refused(root, *words, kind=DataError, **options):
-    with pytest.raises(kind) as caught:
-        read_recordings(root, **options)
-    for each in words:
-        assert each in refusal(caught)
+refused = refused_by(read_recordings)
 
 
 def speakers(root, names=("ann", "bob", "cy", "di", "eve"), takes=4):

@@ -7,23 +7,14 @@ import numpy as np
 import pytest
 from scipy.signal import resample_poly
 
-from zeroshot.errors import DataError, UsageError
+from zeroshot.errors import UsageError
 from zeroshot.signals.options import RecordingOptions
 from zeroshot.signals.recordings import read_recordings
 from zeroshot.signals.windows import PARTS
 
-from .files import int16, recordings, refusal, tone, wav
+from .files import int16, recordings, refused_by, said, tone, wav
 
-
-def said(signals, words):
-    return any(words in remark for remark in signals.remarks)
-
-
-def refused(root, *words, kind=DataError, **options):
-    with pytest.raises(kind) as caught:
-        read_recordings(root, **options)
-    for each in words:
-        assert each in refusal(caught)
+refused = refused_by(read_recordings)
 
 
 def test_windows_labels_groups_and_parts(tmp_path):

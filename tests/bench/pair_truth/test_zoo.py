@@ -180,7 +180,7 @@ def test_van_der_corput():
 
 
 def test_packs_deal_each_value_equally_often():
-    dealt = list(itertools.islice(drawing.packs("abc", np.random.default_rng(0)), 300))
+    dealt = list(itertools.islice(drawing.packs(3, np.random.default_rng(0)), 300))
     assert all(set(dealt[i : i + 3]) == {0, 1, 2} for i in range(0, 300, 3))
     assert len({tuple(dealt[i : i + 3]) for i in range(0, 300, 3)}) == 6
 
