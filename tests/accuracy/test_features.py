@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from torch import nn
 
@@ -179,6 +179,7 @@ def test_of_two_ways_the_one_that_sees_more_counts():
 WIDER = st.sampled_from([0, 1, 2, 3, 4])
 
 
+@example(1039, 1)  # loses a shortcut
 @settings(deadline=None)
 @given(st.integers(0, 2**16), WIDER)
 def test_more_layers_or_channels_never_lower_a_feature_but_by_a_cheap_segment(seed, how):
@@ -194,8 +195,10 @@ def test_more_layers_or_channels_never_lower_a_feature_but_by_a_cheap_segment(se
         4: replace(spec, resolution=2 * spec.resolution),
     }[how]
     before, after = (features(table_of([str(each)])) for each in (spec, more))
-    # The share of a larger image; blocks that are narrower or cheaper than the others, or lose their shortcut.
-    may_fall = {4: {"log_field"}, 0: {"log_segment_macs"}, 1: {"log_segment_macs"}, 3: {"log_segment_macs"}}
+    # The share of a larger image; blocks that are narrower or cheaper than the others; the addition of a shortcut that
+    # a block loses, since what enters is no longer as wide as what leaves.
+    unlike = {"log_segment_macs", "log_depth"}
+    may_fall = {4: {"log_field"}, 0: {"log_segment_macs"}, 1: unlike, 3: unlike}
     grown = [name for name in FEATURES if name not in may_fall.get(how, ())]
     for name in grown:
         assert after[name][0] >= before[name][0] - 1e-12, name

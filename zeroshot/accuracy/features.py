@@ -2,7 +2,8 @@
 
 Unlike ranks they mean the same in every population, so a line that was fitted to some nets holds for others. None of
 them falls where a layer is added to the end of a net or made wider, all else equal, but `log_narrowest` and
-`log_segment_macs`, by a layer that is narrower or, without a shortcut, cheaper than those before it.
+`log_segment_macs`, by a layer that is narrower or, without a shortcut, cheaper than those before it. (Where a wider
+layer costs a block its shortcut, the addition no longer counts in `log_depth`.)
 """
 
 from collections.abc import Callable
