@@ -3,11 +3,14 @@
     python -m benchmarks.journey.plan                      minutes; writes plan.json
     python -m benchmarks.journey.plan --only words-25ms    that setting anew, the others as they were
 
+What other constants picked before stays, as `before, pair 1` and the like.
+
 ZEROSHOT_DATA holds the data of benchmarks.tasks.
 """
 
 import json
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from unittest.mock import patch
@@ -40,6 +43,8 @@ from zeroshot.searching.results import SearchResult
 FILE = Path(__file__).with_name("plan.json")
 PAIRS, BY_HAND = 3, 1  # first pairs of a search; nets of a family, the largest that fit
 STRATEGY = "evolution"  # of the searches that are judged
+BEFORE = "before, "  # roles of what other constants picked begin so
+CALIBRATED, TRAINED = "calibrated, ", 8  # picks of searches that train so many nets briefly are called so
 DRAWN = "random"  # of the candidates among which MACs alone and chance pick
 LINE = (5.93, 0.72, 0.18)  # the line through the zoo: mean of log10 MACs, its standard deviation, mu for each of it
 
@@ -83,6 +88,9 @@ def picks(setting: Setting, data: Dataset) -> list[Pick]:
     chosen = [*pair_picks(setting, found, "pair", STRATEGY), *single_pick(setting, found, "single", STRATEGY)]
     if setting.board == COUNTED:  # whose trainings are long: beside its own picks it has nets made by hand alone
         return [*chosen, *_by_hand(setting, data)]
+    calibrated = searched(setting, data, strategy=STRATEGY, calibrate=TRAINED)
+    chosen += pair_picks(setting, calibrated, f"{CALIBRATED}pair", STRATEGY)
+    chosen += single_pick(setting, calibrated, f"{CALIBRATED}single", STRATEGY)
     only_macs = replace(
         accuracy.STATIC, trust=0.0, evidence=(), longer=(),
         terms=(accuracy.Term("log_macs", *LINE),),
@@ -160,6 +168,13 @@ def _by_hand(setting: Setting, data: Dataset) -> list[Pick]:
     return chosen
 
 
+def _of_before(old: Sequence[Pick]) -> list[Pick]:
+    """What a plan keeps of the one before: the first picks of any other constants, which were trained as well."""
+    first = [pick for pick in old if pick.role.startswith(BEFORE)]
+    last = [pick for pick in old if pick.role.startswith(("pair", "single")) and pick.constants != fitted()]
+    return first or [replace(pick, role=BEFORE + pick.role) for pick in last]
+
+
 def read_plan() -> list[Pick]:
     """What `main` wrote."""
     return [Pick(**values) for values in json.loads(FILE.read_text(encoding="utf-8"))]
@@ -169,13 +184,13 @@ def main(arguments: Arguments = None) -> None:
     options = parser("journey.plan", __doc__)
     options.add_argument("--only", nargs="+", choices=[each.name for each in SETTINGS], default=None, metavar="SETTING")
     only = options.parse_args(arguments).only
-    before = read_plan() if only else []
     chosen: list[Pick] = []
     for setting in SETTINGS:
+        old = [pick for pick in read_plan() if pick.setting == setting.name]
         if only and setting.name not in only:
-            chosen += [pick for pick in before if pick.setting == setting.name]
+            chosen += old
             continue
-        chosen += picks(setting, trained_as(setting.task).make())
+        chosen += [*picks(setting, trained_as(setting.task).make()), *_of_before(old)]
         print(setting.name, sum(pick.setting == setting.name for pick in chosen), flush=True)
     write_file(FILE, json_text([vars(pick) for pick in chosen], indent=1))
 

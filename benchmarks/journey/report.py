@@ -6,8 +6,19 @@ from statistics import mean, stdev
 import numpy as np
 
 from benchmarks.journey.judging import FLOAT, INT8, MOST, Bench, Judged, Nets
-from benchmarks.journey.plan import Pick
-from benchmarks.journey.results import BEFORE, BY_HAND, FIRST_PAIR, MACS, PAIRS, RANDOM, SINGLE, Result, nets_of
+from benchmarks.journey.plan import BEFORE, CALIBRATED, TRAINED, Pick
+from benchmarks.journey.results import (
+    BY_HAND,
+    CALIBRATED_PAIR,
+    CALIBRATED_SINGLE,
+    FIRST_PAIR,
+    MACS,
+    PAIRS,
+    RANDOM,
+    SINGLE,
+    Result,
+    nets_of,
+)
 from benchmarks.journey.settings import BOARD, COUNTED, ENGINE, EPOCHS, KIB, OTHERS, trained_as
 from benchmarks.script import table
 from zeroshot.cascade.measure import Interval
@@ -16,6 +27,7 @@ DASH, IN_FLOAT = "–", "\\*"
 HAND_PAIR = "best hand-made pair"
 CHOICES: dict[str, tuple[str, ...]] = {  # of the summary: heads -> what picks' roles begin with
     "first pair": (FIRST_PAIR,), "best of first three": (PAIRS,), "search's single": (SINGLE,),
+    "calibrated, first pair": (CALIBRATED_PAIR,), "calibrated, single": (CALIBRATED_SINGLE,),
     "best hand-made net": (BY_HAND,), HAND_PAIR: (), "MACs alone": (MACS,), "random pair": (RANDOM,),
 }  # fmt: skip
 Lines = list[str]
@@ -36,6 +48,7 @@ def report(found: Sequence[Result]) -> str:
         "epochs and thresholds, so they flatter everybody a little.",
         "- Everything keeps the same budgets. `by hand`: the largest net of each family that does; `by hand, pair`: "
         "the best of all pairs of the task's hand-made nets that do together, those made for its other budgets too. "
+        f"`calibrated`: of the same search with `--calibrate {TRAINED}`, which trains so many nets briefly. "
         "Where one of several is shown, validation images chose it: the best of the first three pairs, of the "
         "hand-made nets, of the hand-made pairs, and of the pair and the single net that MACs alone would pick.",
         "- Accuracies in %, differences in points, all with 80 % intervals: of one net or pair exact binomial, of "
@@ -87,7 +100,9 @@ def _cell(result: Result, part: str, head: str) -> str:
 
 
 def _flattery(found: Sequence[Result]) -> Lines:
-    heads, rows = (FIRST_PAIR, SINGLE), []
+    heads = {FIRST_PAIR: "first pair", SINGLE: "search's single", CALIBRATED_PAIR: "calibrated, first pair",
+             CALIBRATED_SINGLE: "calibrated, single"}  # fmt: skip
+    rows = []
     known: dict[str, list[float]] = {head: [] for head in heads}
     for each in found:
         if all(pick.expected is None for pick in each.picks):
@@ -106,7 +121,7 @@ def _flattery(found: Sequence[Result]) -> Lines:
             cells[-1] = cell if inside else f"({cell})"
         rows.append([each.setting.name, _images(each, each.parts[0]), *cells])
     means = [f"**{_points(mean(known[head]))}** of {len(known[head])}" if known[head] else DASH for head in heads]
-    return table(["setting", "images", "first pair", "search's single"], [*rows, ["mean", "", *means]])
+    return table(["setting", "images", *heads.values()], [*rows, ["mean", "", *means]])
 
 
 def _setting(result: Result) -> Lines:
@@ -142,7 +157,8 @@ def _setting(result: Result) -> Lines:
 def _picked(result: Result) -> str:
     """By which search."""
     found = []
-    for role, words in ((PAIRS, "Pairs and single net"), (BEFORE, f"those called `{BEFORE.strip(', ')}`")):
+    named = [(begin, f"those called `{begin.strip(', ')}`") for begin in (CALIBRATED, BEFORE)]
+    for role, words in ((PAIRS, "Pairs and single net"), *named):
         pick = next((pick for pick in result.picks if pick.role.startswith(role)), None)
         if pick is not None:
             found.append(

@@ -5,13 +5,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from benchmarks.journey.judging import Bench, Nets, Stored, read_task
-from benchmarks.journey.plan import Pick
+from benchmarks.journey.plan import CALIBRATED, Pick
 from benchmarks.journey.settings import SETTINGS, Setting, hand_made
 from benchmarks.tasks.data import SHIFTED
 
 SINGLE, BY_HAND, RANDOM = "single", "by hand, ", "random pair"
-PAIRS, MACS, BEFORE = "pair ", "MACs ", "before, "  # roles begin with these, or are these
+PAIRS, MACS = "pair ", "MACs "  # roles begin with these, or are these
 FIRST_PAIR = f"{PAIRS}1"
+CALIBRATED_PAIR, CALIBRATED_SINGLE = CALIBRATED + FIRST_PAIR, CALIBRATED + SINGLE
 
 
 @dataclass(frozen=True, eq=False)

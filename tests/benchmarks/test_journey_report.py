@@ -129,10 +129,10 @@ def test_the_report_says_what_is_known_by_hand(zoo):
     assert cells(text, NAME, "by hand, family 0")[-2] == "–"
 
     assert cells(text, "Summary", NAME) == [
-        NAME, "1,000 test", "90.00", "90.00 (1 of 2)", "80.00", "70.00\\*", "90.00\\*", "–", "–",
+        NAME, "1,000 test", "90.00", "90.00 (1 of 2)", "80.00", "–", "–", "70.00\\*", "90.00\\*", "–", "–",
     ]  # fmt: skip
-    assert cells(text, "Flattery", NAME) == [NAME, "1,000 test", "+1.00", "(+19.00)"]
-    assert cells(text, "Flattery", "mean") == ["mean", "", "**+1.00** of 1", "**+19.00** of 1"]
+    assert cells(text, "Flattery", NAME) == [NAME, "1,000 test", "+1.00", "(+19.00)", "–", "–"]
+    assert cells(text, "Flattery", "mean") == ["mean", "", "**+1.00** of 1", "**+19.00** of 1", "–", "–"]
     assert f"- pair 1: `{LITTLE}` + `{BIG}`" in text
 
 
@@ -143,14 +143,14 @@ def test_where_the_test_half_is_another_population_both_are_told(tmp_path):
     rows = [line for line in text.split("## Summary")[1].splitlines() if line.startswith("| words-25ms")]
     assert "| 85.00\\* |" in rows[0]
     assert "| 60.00\\* |" in rows[1]
-    assert cells(text, "Flattery", "words-25ms")[-1] == "+5.00\\*"
+    assert cells(text, "Flattery", "words-25ms")[3] == "+5.00\\*"
     assert "On test images, of another population:" in text
 
 
 def test_nothing_is_invented_where_nothing_is_trained(tmp_path):
     text = report(results([PAIR, SINGLE], tmp_path))
     assert "**0 of 2 picks are trained**" in text
-    assert cells(text, "Summary", NAME)[2:] == ["–"] * 7
+    assert cells(text, "Summary", NAME)[2:] == ["–"] * 9
     assert "Not trained yet: 2 of 2: pair 1; single." in text
 
 
@@ -178,7 +178,11 @@ def test_a_whole_zoo_leaves_nothing_open(tmp_path, capsys):
     assert capsys.readouterr().out == text + "\n"
     assert "Not trained" not in text
     assert "\\* |" not in text
-    assert all("| – |" not in line for line in text.split("## Flattery")[1].split("\n## ")[0].splitlines())
+    expecting = {(pick.setting, pick.role) for pick in read_plan() if pick.expected is not None}
+    roles = ("pair 1", "single", "calibrated, pair 1", "calibrated, single")
+    for setting in {name for name, _ in expecting}:
+        told = [cell != "–" for cell in cells(text, "Flattery", setting)[2:]]
+        assert told == [(setting, role) in expecting for role in roles]
     for pick in read_plan():
         assert f"`{pick.little}`" in text.split(f"## {pick.setting}")[1]
 
