@@ -5,6 +5,8 @@ Classes differ in how much a low score says (Daghero et al., arXiv 2204.03431, u
 Under a budget of escalations the best thresholds share a price: a class escalates further inputs as long as these win
 more right answers an escalation than the price. The counts of right answers gained are noisy, so each class follows the
 concave hull of its own, where the price falls from one corner to the next.
+
+Which rule a pair gets, and which rate, is said in `zeroshot.quantization.thresholds`.
 """
 
 from collections.abc import Iterator
