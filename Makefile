@@ -11,7 +11,8 @@ demo: $(VENV)/installed-mcu
 	$(BIN)/zeroshot quantize runs/demo --force
 	$(BIN)/zeroshot export runs/demo --pair 1 --force
 
-# A process a core; a file's tests stay together, with the fixtures that they share.
+# A process a core, so a thread each; a file's tests stay together, with the fixtures that they share.
+test: export OMP_NUM_THREADS ?= 1
 test: $(VENV)/installed-dev
 	$(BIN)/python -m pytest -n auto --dist loadfile
 

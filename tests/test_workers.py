@@ -20,7 +20,7 @@ from zeroshot.workers import in_processes, in_threads, one_blas_thread
 
 NETS = ["r8-s8-c3w8x1-c3w8x1", "r8-s8-c3w8x1-c3w12x1", "r8-s8-c3w8x1-c3w16x1"]
 FATAL = NETS[1]
-SEARCH = ("search", "--latency", "5ms", "--nets", "40", "--shortlist", "2", "--proxies", "macs,zico")
+SEARCH = ("search", "--latency", "5ms", "--nets", "40", "--scored", "200", "--shortlist", "2", "--proxies", "macs,zico")
 
 
 def test_results_come_through_and_so_do_errors_of_python():

@@ -56,7 +56,10 @@ def test_the_anchor_of_a_handful_of_images_stays_inside_its_range(digits, images
     assert LEAST <= task_anchor(few) <= MOST
 
 
-@pytest.mark.parametrize("size", [(12, 20), (40, 9), (1, 50), (1, 700), (8, 300)])
+SLOW = [pytest.param(size, marks=pytest.mark.slow) for size in ((12, 20), (1, 50), (8, 300))]
+
+
+@pytest.mark.parametrize("size", [(40, 9), (1, 700), *SLOW])
 def test_rectangles_and_signals_are_read_whole(size, digits):
     """What tells the classes apart lies at an end that a square in the middle does not have."""
     rng = np.random.default_rng(2)

@@ -84,7 +84,13 @@ def test_the_plan_names_each_training_once_and_other_nets_are_other():
     assert all(str(NetSpec.parse(net)) == net for net in nets.others())
 
 
-@pytest.mark.parametrize("cell", [(3, 0, 0, 0, 3, 0), (1, 2, 0, 4, 3, 3), (2, 0, 0, 3, 0, 1), (4, 4, 4, 4, 4, 4)])
+@pytest.mark.parametrize(
+    "cell",
+    [
+        (1, 2, 0, 4, 3, 3), (2, 0, 0, 3, 0, 1),
+        *(pytest.param(cell, marks=pytest.mark.slow) for cell in ((3, 0, 0, 0, 3, 0), (4, 4, 4, 4, 4, 4))),
+    ],
+)  # fmt: skip
 def test_features_of_cells_are_those_of_their_layers(cell):
     """torch.export's rows are the oracle."""
     live = space.live(np.array([cell]))

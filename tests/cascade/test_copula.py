@@ -216,10 +216,10 @@ def test_coordinate_and_rate_are_inverse():
         assert u_to_rate(rate_to_u(p)) == pytest.approx(p, abs=1e-12)
 
 
+@pytest.mark.parametrize("n", [600, pytest.param(2500, marks=pytest.mark.slow)])
 @pytest.mark.parametrize(("low", "high", "most"), TABLE_ERROR)
-def test_interpolation_error_is_bounded(low, high, most):
+def test_interpolation_error_is_bounded(low, high, most, n):
     rng = np.random.default_rng(3)
-    n = 2500
     a_l, a_b = ndtr(rng.uniform(ndtri(low), ndtri(high), (2, n)))
     p = most * rng.uniform(0, 1, n) ** rng.choice([0.1, 1, 2], n)  # more of them close to `most`
     table, exact = cascade_table(PRIOR_COUPLING), reference.cascade_accuracy(a_l, a_b, p, PRIOR_COUPLING)

@@ -79,7 +79,9 @@ def assert_exact(case):
     return n
 
 
-@pytest.mark.parametrize("first", range(0, 300, 25))
+@pytest.mark.parametrize(
+    "first", [0, 25, 50, 75, *(pytest.param(first, marks=pytest.mark.slow) for first in range(100, 300, 25))]
+)
 def test_small_populations(first):
     counted = [assert_exact(random_case(seed)) for seed in range(first, first + 25)]
     assert sum(n > 0 for n in counted) > 10

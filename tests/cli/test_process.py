@@ -9,7 +9,8 @@ import pytest
 
 from ..processes import PROGRAM, continuation, interrupted
 
-SEARCH = ("search", "--latency", "5ms", "--nets", "40", "--shortlist", "6", "--jobs", "1", "--proxies", "macs,zico")
+FEW = ("--nets", "40", "--scored", "200", "--jobs", "1")
+SEARCH = ("search", "--latency", "5ms", *FEW, "--shortlist", "6", "--proxies", "macs,zico")
 
 
 @pytest.fixture
@@ -68,7 +69,7 @@ def test_colours_on_a_terminal_unless_refused(environment):
 
 @pytest.mark.slow
 def test_progress_on_a_terminal(environment):
-    args = ("search", "--latency", "5ms", "--nets", "30", "--shortlist", "2", "--jobs", "1", "--proxies", "macs,zico")
+    args = ("search", "--latency", "5ms", *FEW, "--shortlist", "2", "--proxies", "macs,zico")
     text = _on_a_terminal([*args, "--run", "a"], environment)
     assert "probing nets" in text
     assert "The best" in text
@@ -76,7 +77,7 @@ def test_progress_on_a_terminal(environment):
 
 @pytest.mark.slow
 def test_no_progress_on_a_terminal_if_quiet(environment):
-    quiet = _on_a_terminal(["search", "--nets", "30", "--shortlist", "0", "--run", "b", "--quiet"], environment)
+    quiet = _on_a_terminal(["search", *FEW, "--shortlist", "0", "--run", "b", "--quiet"], environment)
     assert quiet == "b\r\n"
 
 

@@ -11,8 +11,9 @@ from zeroshot.cli._search_tables import FILES, print_result, three
 from zeroshot.searching.plan import plan
 from zeroshot.searching.search import search
 
-STATIC = ("--latency", "5ms", "--nets", 40, "--shortlist", 0)
-PROBED = ("--latency", "5ms", "--nets", 40, "--shortlist", 3, "--jobs", 1)
+FEW = ("--nets", 40, "--scored", 200)
+STATIC = ("--latency", "5ms", *FEW, "--shortlist", 0)
+PROBED = ("--latency", "5ms", *FEW, "--shortlist", 3, "--jobs", 1)
 
 
 def test_json_is_the_library_call(cli):
@@ -20,7 +21,8 @@ def test_json_is_the_library_call(cli):
     assert result.exit_code == 0, result.stderr
     assert result.stderr == ""
     told = json.loads(result.stdout)
-    called = search("digits", latency="5ms", nets=40, shortlist=3, jobs=1, proxies=("macs", "naswot")).summary()
+    options = {"latency": "5ms", "nets": 40, "scored": 200, "shortlist": 3, "jobs": 1, "proxies": ("macs", "naswot")}
+    called = search("digits", **options).summary()
     for timed in ("seconds", "run"):
         assert told.pop(timed) != called.pop(timed)
     assert told == called
@@ -107,7 +109,8 @@ def test_two_fixed_nets_are_one_pair(cli):
 
 def test_seconds_say_how_many_nets_they_were(cli, monkeypatch):
     monkeypatch.setattr("zeroshot.searching.pace.affordable", lambda *_: 90)
-    result = cli("search", *STATIC, "--strategy", "uniform", "--seconds", 20, "--run", "r")
+    given = ("--nets", 40, "--shortlist", 0, "--strategy", "uniform", "--seconds", 20, "--run", "r")
+    result = cli("search", "--latency", "5ms", *given)
     assert result.exit_code == 0, result.stderr
     text = " ".join(result.stdout.split())
     assert "note: The strategy scored 90 nets in about 20 s: --scored 90 gives the same again." in text
@@ -116,7 +119,7 @@ def test_seconds_say_how_many_nets_they_were(cli, monkeypatch):
 
 
 def test_no_budget_is_remarked(cli):
-    text = cli("search", "--nets", 30, "--shortlist", 0, "--top", 1, "--objectives", "accuracy,energy,sram").stdout
+    text = cli("search", *FEW, "--shortlist", 0, "--top", 1, "--objectives", "accuracy,energy,sram").stdout
     assert "The best pair for digits" in text
     assert "note: No --latency" in text
     header = text[text.index("Pareto front") :].splitlines()[1]
@@ -140,7 +143,7 @@ def test_all_proxies(cli):
 
 def test_dry_run_writes_nothing(cli):
     told = json.loads(cli("search", *STATIC, "--run", "r", "--dry-run", "--json").stdout)
-    assert told == plan(latency="5ms", nets=40, shortlist=0, run="r").summary()
+    assert told == plan(latency="5ms", nets=40, scored=200, shortlist=0, run="r").summary()
     text = cli("search", *STATIC, "--run", "r", "--dry-run").stdout
     assert f"{told['pairs']:,}" in text
     assert f"{told['seconds_about']} s" in text
@@ -149,12 +152,13 @@ def test_dry_run_writes_nothing(cli):
 
 
 def test_demo(cli):
-    result = cli("demo", "--nets", 40, "--shortlist", 2, "--jobs", 1, "--run", "d")
+    given = ("demo", "--nets", 40, "--shortlist", 2, "--jobs", 1, "--run", "d")
+    result = cli(*given)
     assert result.exit_code == 0, result.stderr
     assert result.stdout.startswith("Searching pairs")
     assert "Run folder: d\n" in result.stdout
     assert "Next: zeroshot search --data" in result.stdout
-    again = cli("demo", "--nets", 40, "--shortlist", 2, "--jobs", 1, "--run", "d", "--resume", "--json")
+    again = cli(*given, "--resume", "--json")
     told = json.loads(again.stdout)
     called = search("digits", "nucleo-l4r5zi", latency="5ms", nets=40, shortlist=2, jobs=1)
     assert told["pairs"] == called.pairs.plain()
@@ -281,7 +285,7 @@ def test_pair_without_a_single_net(capsys):
 
     from rich.console import Console
 
-    found = search("digits", latency="5ms", nets=30, shortlist=0)
+    found = search("digits", latency="5ms", nets=30, scored=200, shortlist=0)
     lone = dict.fromkeys(("single", "single_accuracy", "single_latency_ms", "gain", "gain_error", "pays"))
     bare = replace(found, pairs=[replace(found.pairs[0], **lone)], front=[replace(found.front[0], **lone)])
     print_result(Console(width=80, soft_wrap=True), bare)

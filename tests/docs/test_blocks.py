@@ -31,7 +31,7 @@ from zeroshot.cli import app
 
 ROOT = Path(__file__).parent.parent.parent
 PAGES = (ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "benchmarks" / "README.md", *(ROOT / "docs").glob("*.md"))
-SMALL = {"nets": 40, "shortlist": 2, "jobs": 1}
+SMALL = {"nets": 40, "scored": 200, "shortlist": 2, "jobs": 1}
 FENCE = re.compile(
     r"(?:^<!-- test: (?P<how>.+) -->\n)?^```(?P<language>\w*)\n(?P<code>(?:(?!```).*\n)*)^```$", re.MULTILINE
 )
@@ -193,6 +193,7 @@ def run(block: Block, folder: Path, cli, monkeypatch: pytest.MonkeyPatch) -> Non
         if runs(block)
     ],
 )
+@pytest.mark.usefixtures("unplotted")
 def test_a_block_runs(block, tmp_path, cli, monkeypatch, capsys):
     search = zeroshot.search
     monkeypatch.setattr(zeroshot, "search", lambda *args, **options: search(*args, **(SMALL | options)))

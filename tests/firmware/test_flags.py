@@ -42,7 +42,8 @@ FLAGS = {
 @pytest.mark.parametrize(
     ("flag", "level"),
     [
-        ("-fstack-protector-all", "-O2"), ("-fstack-protector-all", "-O0"), ("-finstrument-functions", "-O2"),
+        ("-fstack-protector-all", "-O2"), ("-finstrument-functions", "-O2"),
+        pytest.param("-fstack-protector-all", "-O0", marks=pytest.mark.slow),
         pytest.param("-finstrument-functions", "-O0", marks=pytest.mark.slow),
         pytest.param("-fstack-protector-strong", "-O2", marks=pytest.mark.slow),
         pytest.param("-fstack-protector-strong", "-O0", marks=pytest.mark.slow),

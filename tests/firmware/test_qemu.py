@@ -16,6 +16,11 @@ from ..firmware_pairs import images, pair
 
 SMALL = ("r8-s4-c3w6x1/2", "r8-s6-d3w8x1/2-b3w8x1")
 NO_QEMU = not has_qemu()
+# A board of each kind of core: none and all of the extensions.
+BOARDS = [
+    pytest.param(core, marks=[] if core in ("cortex-m3", "cortex-m55") else [pytest.mark.slow])
+    for core in sorted(MACHINES)
+]
 
 
 @pytest.fixture(scope="module")
@@ -24,7 +29,7 @@ def cascade():
 
 
 @pytest.mark.skipif(NO_QEMU, reason="needs qemu-system-arm")
-@pytest.mark.parametrize("core", sorted(MACHINES))
+@pytest.mark.parametrize("core", BOARDS)
 def test_every_board_agrees(core, cascade):
     pytest.importorskip("ziglang", reason="needs the mcu extra")
     for each in (cascade, pair("r6-s4-c3w6x1", "r8-s6-c3w8x1/2", shared=False)):

@@ -128,7 +128,10 @@ def test_no_init_is_needed_on_a_core(cascade, compiler):
 
 
 @pytest.mark.skipif(not has_qemu(), reason="needs qemu-system-arm")
-@pytest.mark.parametrize("board", sorted(MACHINES))
+@pytest.mark.parametrize(
+    "board",
+    [pytest.param(core, marks=[] if core == "cortex-m3" else [pytest.mark.slow]) for core in sorted(MACHINES)],
+)
 def test_no_init_is_needed_on_a_board(cascade, board, monkeypatch):
     pytest.importorskip("ziglang", reason="needs the mcu extra")
     real = qemu_module.host_main

@@ -21,6 +21,8 @@ from ..sounds import FRONT_ENDS, MAIN, frames_of, hardest_frames, rows_of, run, 
 STRICT = ("-std=c99", "-O2", "-Wall", "-Wextra", "-Werror", "-Wconversion", "-Wshadow", "-pedantic", "-c")
 FUNCTIONS = ("frontend_features", "frontend_reset", "frontend_push")
 OUT, SCRATCH, STREAM = (DATA + i * 2**18 for i in (1, 2, 3))
+# Those that are compiled for this machine; the others have frames and FFTs between theirs.
+HERE = [pytest.param(n, marks=[pytest.mark.slow] if n in ("coefficients", "long") else []) for n in FRONT_ENDS]
 QUICK_PAIRS = (("default", "cortex-m4"), ("gaps", "cortex-m0plus"))  # beside the coefficients on every core
 
 
@@ -50,7 +52,7 @@ def maps_in_c(program, front_end, samples):
     return np.frombuffer(run(program, samples), front_end.output).reshape(-1, *front_end.shape[:2])
 
 
-@pytest.mark.parametrize("name", FRONT_ENDS)
+@pytest.mark.parametrize("name", HERE)
 def test_the_hardest_frames(name, programs):
     """No overflow, as the sanitizers would tell, and the same outputs."""
     front_end = FRONT_ENDS[name]
@@ -60,7 +62,7 @@ def test_the_hardest_frames(name, programs):
     assert len(np.unique(found)) > 50
 
 
-@pytest.mark.parametrize("name", FRONT_ENDS)
+@pytest.mark.parametrize("name", HERE)
 def test_frames_of_all_levels(name, programs):
     front_end, rng = FRONT_ENDS[name], np.random.default_rng(1)
     loud = rng.normal(0, 2.0 ** rng.uniform(-2, 14, (400, 1)), (400, front_end.frame))
@@ -87,7 +89,7 @@ def after_silence(front_end, samples):
     return np.concatenate([np.zeros(front_end.frame - front_end.hop, np.int16), samples])
 
 
-@pytest.mark.parametrize("name", FRONT_ENDS)
+@pytest.mark.parametrize("name", HERE)
 def test_a_stream_shows_the_newest_window(name, programs):
     """The map after each hop, from silence on, are the last frames of all samples so far."""
     front_end, rng = FRONT_ENDS[name], np.random.default_rng(2)

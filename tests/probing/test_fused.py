@@ -14,6 +14,7 @@ from zeroshot.probing._norm_kernel import norm_kernel
 from zeroshot.probing.probe import Probe
 from zeroshot.resolution import sides
 
+from ..crossed import crossed
 from ..proxy_nets import SPECS, make
 from ..strategies import examples
 
@@ -46,8 +47,8 @@ def general(net, batches):
         return Probe(net, batches).mean_activations()[0]
 
 
-@pytest.mark.parametrize("together", [1, 3, 100])  # batches a pass: one, some and a rest, all
-@pytest.mark.parametrize("text", NETS)
+# Batches a pass: some and a rest, one, all.
+@pytest.mark.parametrize(("text", "together"), crossed(NETS, [3, 1, 100]))
 def test_means_are_those_of_the_general_way(text, together, monkeypatch):
     spec = NetSpec.parse(text)
     net, batches = net_of(text), batches_of(spec.resolution)

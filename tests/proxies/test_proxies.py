@@ -16,6 +16,7 @@ from zeroshot.net import NetSpec
 from zeroshot.probing.probe import Probe, evaluate
 from zeroshot.scoring.plugins import load_proxies
 
+from ..crossed import crossed
 from ..proxy_nets import SPECS, make, weighted, with_scaled_layer, without_batch_norm
 from ..proxy_nets import values as values_of
 from ..strategies import examples
@@ -93,8 +94,7 @@ ORACLES = {
 }
 
 
-@pytest.mark.parametrize("count", [2, 3])
-@pytest.mark.parametrize("text", SPECS)
+@pytest.mark.parametrize(("text", "count"), crossed(SPECS, [2, 3]))
 def test_probed_proxies_against_obvious_loops(text, count):
     net, batches = make(text, count=count)
     expected = {name: oracle(net, batches) for name, oracle in ORACLES.items()}

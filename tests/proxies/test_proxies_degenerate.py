@@ -96,7 +96,7 @@ DEGENERATE = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("images", [1, 2, 8])
+@pytest.mark.parametrize("images", [1, pytest.param(2, marks=pytest.mark.slow), 8])
 @pytest.mark.parametrize("name", DEGENERATE)
 def test_a_degenerate_net_gets_a_score_or_a_reason(name, images):
     net = DEGENERATE[name]()

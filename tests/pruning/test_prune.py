@@ -17,14 +17,14 @@ from zeroshot.pruning.options import SALIENCIES
 from zeroshot.pruning.prune import prune
 from zeroshot.pruning.target import Target
 
+from ..crossed import crossed
 from ..strategies import examples, specs
 from .prunable import NETS, costs, images, largest_difference, norm_after, pruned, trained, without
 
 pytestmark = pytest.mark.usefixtures("torch_on_one_thread")
 
 
-@pytest.mark.parametrize("saliency", SALIENCIES)
-@pytest.mark.parametrize("spec", NETS)
+@pytest.mark.parametrize(("spec", "saliency"), crossed(NETS, SALIENCIES))
 def test_a_net_whose_other_channels_are_dead_is_the_pruned_net(spec, saliency):
     found = pruned(spec, 0.5, saliency=saliency)
     net = trained(spec)
@@ -68,8 +68,7 @@ def numbers(spec):
     return spec.stem_width, spec.head, *(stage.width for stage in spec.stages)
 
 
-@pytest.mark.parametrize("saliency", ["bn", "taylor"])
-@pytest.mark.parametrize("spec", NETS)
+@pytest.mark.parametrize(("spec", "saliency"), crossed(NETS, ["bn", "taylor"]))
 def test_dead_channels_go_first(spec, saliency):
     """With a target that is exactly what the live channels cost, only dead ones are taken out."""
     alive = pruned(spec, 0.5)

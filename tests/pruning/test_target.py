@@ -17,13 +17,13 @@ from zeroshot.pruning.prune import prune
 from zeroshot.pruning.target import Target, make_target
 from zeroshot.units import to_count
 
+from ..crossed import crossed
 from .prunable import CLASSES, NETS, costs, images, pruned, trained
 
 pytestmark = pytest.mark.usefixtures("torch_on_one_thread")
 
 
-@pytest.mark.parametrize("name", ["macs", "weights", "flash", "latency"])
-@pytest.mark.parametrize("spec", NETS)
+@pytest.mark.parametrize(("spec", "name"), crossed(NETS, ["macs", "weights", "flash", "latency"]))
 def test_every_cost_can_be_the_target_and_nothing_more_would_fit(spec, name):
     goal = costs(spec)[name] * 0.6
     found = prune(trained(spec), Target(**{name: goal}), spec=spec)

@@ -71,13 +71,13 @@ def test_repeated_and_resumed_the_integers_are_the_same(trained, split, finetune
     np.random.seed(99)  # noqa: NPY002
     reports = []
     again = quantize_net(
-        trained("bottleneck"), split, QAT, folder=tmp_path, progress=lambda *report: reports.append(report)
+        trained("plain"), split, QAT, folder=tmp_path, progress=lambda *report: reports.append(report)
     )  # fmt: skip
-    assert same(again, finetuned("bottleneck"))
-    assert reports == [(f"quantising {NETS['bottleneck']}", done, 3) for done in (1, 2, 3)]
-    assert same(load_quantized(tmp_path, NETS["bottleneck"]), again)
-    assert same(quantize_net(trained("bottleneck"), split, QAT, folder=tmp_path, resume=True), again)
-    name = stem(NETS["bottleneck"])
+    assert same(again, finetuned("plain"))
+    assert reports == [(f"quantising {NETS['plain']}", done, 3) for done in (1, 2, 3)]
+    assert same(load_quantized(tmp_path, NETS["plain"]), again)
+    assert same(quantize_net(trained("plain"), split, QAT, folder=tmp_path, resume=True), again)
+    name = stem(NETS["plain"])
     assert sorted(p.name for p in tmp_path.iterdir()) == [f"{name}.json", f"{name}.npz", f"{name}.outputs.npz"]
     with np.load(tmp_path / f"{name}.outputs.npz") as file:
         assert {key: (file[key].dtype, file[key].shape[1]) for key in ("validation", "test")} == {
@@ -86,8 +86,8 @@ def test_repeated_and_resumed_the_integers_are_the_same(trained, split, finetune
 
 
 def test_seeds_and_settings_matter(trained, split, finetuned):
-    other = quantize_net(trained("bottleneck"), split, QAT, seed=1)
-    assert other.history != finetuned("bottleneck").history
+    other = quantize_net(trained("plain"), split, QAT, seed=1)
+    assert other.history != finetuned("plain").history
     plain = [quantize_net(trained("plain"), split, replace(PTQ, ranges=how)).int8.scale for how in ("minmax", "mse")]
     assert (plain[0] != plain[1]).any()
     even = quantize_net(trained("plain"), split, replace(PTQ, ranges="minmax", equalise=False)).int8.scale

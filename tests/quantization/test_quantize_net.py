@@ -68,8 +68,8 @@ class RowByRow(torch.fx.Interpreter):
 @pytest.mark.parametrize(
     ("block", "qat"),
     [(block, False) for block in NETS]
-    + [("bottleneck", True), ("residual", True)]
-    + [pytest.param(block, True, marks=pytest.mark.slow) for block in ("plain", "separable")],
+    + [("residual", True)]
+    + [pytest.param(block, True, marks=pytest.mark.slow) for block in ("plain", "separable", "bottleneck")],
 )
 def test_integers_agree_with_what_pt2e_converts(trained, split, block, qat):
     """PT2E's conversion shares no code with ours: weights, scales and zero points are its own."""
@@ -96,7 +96,9 @@ def test_integers_agree_with_what_pt2e_converts(trained, split, block, qat):
         assert np.abs(dequantised(int8, whole) - float_logits).mean() < 0.06 * float_logits.std()
 
 
-@pytest.mark.parametrize("block", NETS)
+@pytest.mark.parametrize(
+    "block", [pytest.param(b, marks=[] if b in ("plain", "residual") else [pytest.mark.slow]) for b in NETS]
+)
 def test_int8_is_as_accurate_as_float(finetuned, block):
     found = finetuned(block)
     for accuracy in (found.ptq_accuracy, found.accuracy):

@@ -1,6 +1,7 @@
 """Files of an int8 net: not made again, not taken for another, damaged, killed while they are written."""
 
 import json
+import shutil
 from dataclasses import replace
 
 import pytest
@@ -15,10 +16,16 @@ from ..kills import killed_before_write
 from .int8_nets import NETS, PTQ, same
 
 
+@pytest.fixture(scope="module")
+def made(trained, split, tmp_path_factory):
+    """A quantised net and the folder of its files."""
+    folder = tmp_path_factory.mktemp("stored")
+    return quantize_net(trained("plain"), split, PTQ, folder=folder), folder
+
+
 @pytest.fixture
-def stored(trained, split, tmp_path):
-    quantize_net(trained("plain"), split, PTQ, folder=tmp_path)
-    return tmp_path
+def stored(made, tmp_path):
+    return shutil.copytree(made[1], tmp_path, dirs_exist_ok=True)
 
 
 def test_a_net_that_is_there_is_not_made_again(trained, split, stored):
@@ -70,11 +77,10 @@ def test_a_description_that_lies_is_refused(stored):
 
 
 @pytest.mark.parametrize("at", range(3))
-def test_a_kill_before_any_write_leaves_nothing_that_counts(trained, split, tmp_path, at):
+def test_a_kill_before_any_write_leaves_nothing_that_counts(trained, split, made, tmp_path, at):
     with killed_before_write(at):
         quantize_net(trained("plain"), split, PTQ, folder=tmp_path)
-    expected = quantize_net(trained("plain"), split, PTQ)
-    assert same(quantize_net(trained("plain"), split, PTQ, folder=tmp_path, resume=True), expected)
+    assert same(quantize_net(trained("plain"), split, PTQ, folder=tmp_path, resume=True), made[0])
 
 
 def test_a_full_disk(trained, split, tmp_path, monkeypatch):

@@ -67,7 +67,7 @@ def at_chance(result, chance):
     assert [row.static_accuracy for row in result.nets] == pytest.approx([chance] * len(result.nets))
 
 
-@pytest.mark.parametrize(("classes", "images"), [(2, 400), (10, 1500), (500, 1000)])
+@pytest.mark.parametrize(("classes", "images"), [(2, 400), pytest.param(10, 1500, marks=pytest.mark.slow), (500, 1000)])
 def test_labels_drawn_at_random_promise_nothing(classes, images):
     data = made(images, classes)
     y = np.random.default_rng(1).permutation(data.y_train)

@@ -15,7 +15,7 @@ from zeroshot.runs.reading import read_search
 from zeroshot.runs.rows import PAIRS
 from zeroshot.runs.tables import Rows
 
-SMALL = {"nets": 40, "shortlist": 0, "latency": "15ms", "proxies": ["macs"], "top": 2}
+SMALL = {"nets": 40, "scored": 200, "shortlist": 0, "latency": "15ms", "proxies": ["macs"], "top": 2}
 
 
 @pytest.fixture(scope="module")

@@ -34,5 +34,5 @@ def test_residual_nets_are_probed_and_trained(side):
 @pytest.mark.slow
 @pytest.mark.parametrize("side", [64, 96, 160])
 def test_a_search_on_large_images(side):
-    found = search(dataset(side), latency="2s", nets=40, shortlist=4, batch=16, jobs=1)
+    found = search(dataset(side), latency="2s", nets=40, scored=200, shortlist=4, batch=16, jobs=1)
     assert found.pairs

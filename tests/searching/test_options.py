@@ -14,7 +14,7 @@ from zeroshot.scoring.plugins import load_proxies
 from zeroshot.searching.options import SearchOptions
 from zeroshot.searching.problem import choose_proxies, resolve
 
-QUICK = {"latency": "5ms", "nets": 30, "shortlist": 0, "jobs": 1}
+QUICK = {"latency": "5ms", "nets": 30, "scored": 200, "shortlist": 0, "jobs": 1}
 
 
 def test_a_call_with_options_is_the_call_with_their_object():

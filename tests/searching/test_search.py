@@ -212,7 +212,7 @@ def test_static_search_probes_nothing(static, tmp_path):
     assert static.n_probed == 0
     assert static.undefined == {}
     assert static.run is None
-    found = search("digits", run=tmp_path / "run", proxies=["macs", "depth"], nets=30, shortlist=4, jobs=1)
+    found = search("digits", run=tmp_path / "run", proxies=["macs", "depth"], nets=30, scored=200, shortlist=4, jobs=1)
     assert found.n_probed == 0
     assert not (tmp_path / "run" / "scores.csv").exists()
     assert found.config["proxies"] == ["macs@1", "depth@1"]

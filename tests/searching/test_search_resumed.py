@@ -13,8 +13,8 @@ from zeroshot.searching.search import search
 
 # "depth" beside macs: two static columns; zico and naswot are probed.
 OPTIONS = {
-    "nets": 30, "shortlist": 2, "latency": "15ms", "batch": 8, "engine": "tflm-cmsis-nn", "escalation": 1.0,
-    "proxies": ["macs", "depth", "zico", "naswot"],
+    "nets": 30, "scored": 200, "shortlist": 2, "latency": "15ms", "batch": 8, "engine": "tflm-cmsis-nn",
+    "escalation": 1.0, "proxies": ["macs", "depth", "zico", "naswot"],
 }  # fmt: skip
 TABLES = ("pairs.csv", "front.csv", "singles.csv", "candidates.csv")
 

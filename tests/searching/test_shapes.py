@@ -40,9 +40,8 @@ def dataset(height, width, images=72, noise=70):
 )
 def test_the_whole_way(tmp_path, size, space, nets):
     data, run = dataset(*size), tmp_path / "run"
-    found = zeroshot.search(
-        data, run=run, space=space, **nets, shortlist=0, proxies=["macs"], calibrate=0, latency="5s", escalation=1.0
-    )
+    quick = {"scored": 64, "shortlist": 0, "proxies": ["macs"], "calibrate": 0}
+    found = zeroshot.search(data, run=run, space=space, **nets, **quick, latency="5s", escalation=1.0)
     assert [(pair.little, pair.big) for pair in found.pairs] == [(nets["little"], nets["big"])]
     zeroshot.train(run, data=data, epochs=1, top=1, singles=False, threads=1, jobs=1)
     zeroshot.quantize(run, data=data, threads=1)

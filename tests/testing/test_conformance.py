@@ -266,7 +266,7 @@ def test_a_provider_without_a_distribution():
 
 def test_a_plug_in_serves_a_search(plugged):
     names = ("macs", "darkness")
-    result = search("digits", latency="5ms", nets=40, shortlist=4, proxies=names, seed=1, jobs=1)
+    result = search("digits", latency="5ms", nets=40, scored=200, shortlist=4, proxies=names, seed=1, jobs=1)
     assert result.config["proxies"] == [f"macs@{load_proxies(['macs'])[0].version}", "darkness@3"]
     assert result.n_probed > 0
     assert not [remark for remark in result.remarks if "darkness" in remark]  # no net without a score

@@ -102,7 +102,7 @@ def test_nasbench201_gives_its_own_table(indices):
 @pytest.mark.parametrize(
     ("name", "layers", "cells"),
     [
-        ("mobilenet_v2", 64, 20),
+        pytest.param("mobilenet_v2", 64, 20, marks=pytest.mark.slow),
         ("resnet18", 31, 10),
         ("squeezenet1_1", 38, 12),
         pytest.param("densenet121", None, 1, marks=pytest.mark.slow),

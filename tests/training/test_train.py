@@ -14,7 +14,7 @@ from zeroshot.training.train import Recipe, hold_out, load_net, train_net
 from zeroshot.training.train_net import job_of
 from zeroshot.training.trainer import Trainer
 
-from .trainings import NET, OTHER, SHORT, same
+from .trainings import NET, OTHER, SHORT, same, tiny
 
 RECIPES = {
     "default": SHORT,
@@ -26,12 +26,12 @@ RECIPES = {
 @pytest.mark.parametrize(
     ("net", "recipe"),
     [
-        (OTHER, RECIPES["default"]), (OTHER, RECIPES["adamw"]), (NET, RECIPES["no average"]),
+        (OTHER, RECIPES["default"]), (NET, RECIPES["adamw"]), (NET, RECIPES["no average"]),
         pytest.param(NET, RECIPES["default"], marks=pytest.mark.slow),
-        pytest.param(NET, RECIPES["adamw"], marks=pytest.mark.slow),
+        pytest.param(OTHER, RECIPES["adamw"], marks=pytest.mark.slow),
         pytest.param(OTHER, RECIPES["no average"], marks=pytest.mark.slow),
     ],
-    ids=["default", "adamw", "no average", "default, small", "adamw, small", "no average, large"],
+    ids=["default", "adamw", "no average", "default, small", "adamw, large", "no average, large"],
 )  # fmt: skip
 def test_repeated_and_interrupted_trainings_give_the_same_bits(digits, tmp_path, net, recipe):
     once = train_net(net, digits, recipe, seed=5)
@@ -58,9 +58,9 @@ def test_seeds_and_nets_matter(digits, whole):
     assert whole.recipe.precision == SHORT.resolved(NetSpec.parse(NET), digits).precision
 
 
-def test_the_threads_of_torch_are_given_back(digits):
+def test_the_threads_of_torch_are_given_back():
     before = torch.get_num_threads()
-    train_net(NET, digits, Recipe(epochs=1), threads=before + 1)
+    train_net(NET, tiny(), Recipe(epochs=1), threads=before + 1)
     assert torch.get_num_threads() == before
 
 

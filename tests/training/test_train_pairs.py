@@ -173,7 +173,7 @@ def test_what_is_written(trained, digits):
 
 
 def test_the_run_of_a_search_can_be_trained(tmp_path):
-    search("digits", nets=30, shortlist=0, latency="1ms", proxies=["macs"], run=tmp_path / "run", top=1)
+    search("digits", nets=30, scored=200, shortlist=0, latency="1ms", proxies=["macs"], run=tmp_path / "run", top=1)
     (pair,) = train(tmp_path / "run", top=1, epochs=1).pairs
     assert [pair.predicted] == read_search(tmp_path / "run")[1]
 

@@ -48,7 +48,8 @@ def _positions_at_once(positions, channels):  # type: ignore[no-untyped-def]
 def _tiled(values, times):  # type: ignore[no-untyped-def]
     out = np.empty(times * len(values), values.dtype)
     for i in range(times):
-        out[i * len(values) : (i + 1) * len(values)] = values
+        for j in range(len(values)):
+            out[i * len(values) + j] = values[j]
     return out
 
 
@@ -56,11 +57,11 @@ def _tiled(values, times):  # type: ignore[no-untyped-def]
 def _fold(sums, out):  # type: ignore[no-untyped-def]
     """Sums of several positions side by side to `out`, sums of channels."""
     channels = len(out)
-    out[:] = sums[:channels]
+    for c in range(channels):
+        out[c] = sums[c]
     for start in range(channels, len(sums), channels):
-        some = sums[start : start + channels]
         for c in range(channels):
-            out[c] += some[c]
+            out[c] += sums[start + c]
 
 
 @numba.njit(cache=True, nogil=True)
@@ -79,12 +80,14 @@ def _moments(rows, channels):  # type: ignore[no-untyped-def]
             sums[j] += row[j]
     near = np.empty(channels, np.float32)
     _fold(sums, near)
-    near /= np.float32(values // images)
+    share = np.float32(values // images)
+    for c in range(channels):
+        near[c] /= share
     centre = _tiled(near, lanes // channels)
     all_sums, all_squares = np.zeros(lanes), np.zeros(lanes)
     for image in range(images):
-        sums[:] = 0
-        squares[:] = 0
+        for j in range(lanes):
+            sums[j] = squares[j] = 0
         for i in range(steps):
             row = rows[image, i]
             for j in range(lanes):
@@ -97,8 +100,12 @@ def _moments(rows, channels):  # type: ignore[no-untyped-def]
     offset, square = np.empty(channels), np.empty(channels)
     _fold(all_sums, offset)
     _fold(all_squares, square)
-    offset /= values
-    return near + offset, np.maximum(square / values - offset * offset, 0.0)
+    for c in range(channels):
+        offset[c] /= values
+        spread = square[c] / values - offset[c] * offset[c]
+        square[c] = 0.0 if spread < 0.0 else spread
+        offset[c] += near[c]
+    return offset, square
 
 
 @numba.njit(cache=True, nogil=True)
@@ -110,7 +117,8 @@ def _apply(rows, scale, shift, relu, means):  # type: ignore[no-untyped-def]
     floor = np.float32(0 if relu else -np.inf)
     share = np.float32(1 / (steps * (lanes // channels)))
     for image in range(images):
-        sums[:] = 0
+        for j in range(lanes):
+            sums[j] = 0
         for i in range(steps):
             row = rows[image, i]
             for j in range(lanes):
@@ -119,4 +127,5 @@ def _apply(rows, scale, shift, relu, means):  # type: ignore[no-untyped-def]
                 row[j] = value
                 sums[j] += value
         _fold(sums, means[image])
-        means[image] *= share
+        for c in range(channels):
+            means[image, c] *= share

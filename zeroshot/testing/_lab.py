@@ -35,15 +35,17 @@ def batches(channels: int = 3, size: Resolution = 8, images: int = 8, count: int
     return [(torch.randn(images, channels, *sides(size), generator=generator), labels.clone()) for _ in range(count)]
 
 
+def ordinary(text: str = SPECS[0]) -> tuple[nn.Module, Batches]:
+    """A net with batches that fit it, the same on every call."""
+    spec = NetSpec.parse(text)
+    net = build(spec, 3, CLASSES)
+    initialise(net, torch.Generator().manual_seed(1))
+    return net, batches(size=spec.resolution)
+
+
 def nets() -> dict[str, tuple[nn.Module, Batches]]:
     """Ordinary nets, each with batches that fit it, the same on every call."""
-    out = {}
-    for text in SPECS:
-        spec = NetSpec.parse(text)
-        out[text] = (build(spec, 3, CLASSES), batches(size=spec.resolution))
-    for net, _ in out.values():
-        initialise(net, torch.Generator().manual_seed(1))
-    return out
+    return {text: ordinary(text) for text in SPECS}
 
 
 def degenerate() -> dict[str, tuple[nn.Module, Batches]]:

@@ -216,6 +216,8 @@ class ProxyConformance:
             raise unittest.SkipTest(f"it is {self.proxy.cost}")
 
     def _one(self) -> tuple[nn.Module, lab.Batches]:
+        if type(self).nets is ProxyConformance.nets:
+            return lab.ordinary()  # the first of them, without the others
         return next(iter(self.nets().values()))
 
     def _score(self, net: nn.Module, batches: lab.Batches) -> Score:

@@ -39,7 +39,7 @@ def test_the_benchmark_tells_all_of_a_small_zoo(tmp_path, capsys):
     assert model_of(tomllib.loads(constants.read_text())["accuracy"]["probed"]).name == "zoo-74 (draft)"
 
 
-@pytest.mark.usefixtures("quick")
+@pytest.mark.usefixtures("one_way")
 def test_held_out_answers_cannot_touch_the_constants(tmp_path):
     """The same zoo with the held-out nets' answers, and so their accuracies, drawn anew: the same constants."""
     learnt = []
@@ -56,7 +56,7 @@ def test_held_out_answers_cannot_touch_the_constants(tmp_path):
     assert to_text(true.found, "", "", False) == to_text(spoilt.found, "", "", False)
 
 
-@pytest.mark.usefixtures("quick")
+@pytest.mark.usefixtures("one_way")
 def test_the_shipped_constants_are_those_of_the_stored_zoo():
     """Fitted again, from the files that the repository holds."""
     path = FOLDER.parent.parent / "zeroshot" / "constants.toml"
