@@ -1,8 +1,8 @@
-"""What training pictures become besides themselves: shifted, partly hidden, and, of motion, stronger or weaker.
+"""What training pictures become besides themselves: shifted, partly hidden, and, of sound and motion, of another strength.
 
 Photographs may lie elsewhere in their frame, and some mean the same in a mirror. Sound and motion are the same later or
-earlier: they are shifted along time alone. What comes in from beyond a picture of sound is silence, as if the recording
-had been moved in its window; beyond one of motion it is the motion itself, reflected.
+earlier, stronger or weaker: they are shifted along time alone. What comes in from beyond a picture of sound is silence,
+as if the recording had been moved in its window; beyond one of motion it is the motion itself, reflected.
 """
 
 import numpy as np
@@ -84,14 +84,32 @@ def _stretches(rng: np.random.Generator, n: int, length: int, size: int) -> Mask
     return np.asarray((np.arange(length) >= start) & (np.arange(length) < start + size))
 
 
-def swung(x: Images, gain: Float32Array, noise: Float32Array, zero: int) -> Images:
-    """Motion that is stronger or weaker, as a looser strap or another wearer makes it (Um et al., arXiv 1706.00527).
+def amplified(data: Dataset, x: Images, gain: Float32Array, noise: Float32Array | None) -> Images:
+    """Sound or motion that is stronger or weaker; images as they are.
 
     Args:
-        x: (n, 1, samples, axes) uint8.
-        gain: (n, 1, 1, axes) factors.
-        noise: (n, 1, samples, axes), steps that are added.
-        zero: The value that stands for 0.
+        data: What is trained on.
+        x: (n, H, W, C) uint8.
+        gain: Decibels: of sound (n, 1, 1, 1), of motion (n, 1, 1, axes).
+        noise: Of motion, steps that are added, of the shape of `x`.
     """
-    moved = (x.astype(np.float32) - zero) * gain + noise + zero
-    return np.asarray(np.clip(np.rint(moved), 0, 255), np.uint8)
+    if data.features is None:
+        return x
+    front_end = data.features.front_end
+    if isinstance(front_end, FrontEnd):
+        return _louder(x, gain, front_end)
+    zero = front_end.motion.zero_point
+    return _bytes((x.astype(np.float32) - zero) * 10 ** (gain / 20) + zero + (0 if noise is None else noise))
+
+
+def _louder(x: Images, gain: Float32Array, front_end: FrontEnd) -> Images:
+    """Levels, or the coefficient that is their mean, moved by what a louder recording moves them; silence stays."""
+    steps, out = gain / front_end.step_db, x.copy()
+    moved = slice(0, 1) if front_end.coefficients else slice(None)
+    levels = x[:, :, moved]
+    out[:, :, moved] = np.where(levels > 0, np.maximum(_bytes(levels + steps), 1), levels)
+    return out
+
+
+def _bytes(values: npt.NDArray[np.floating]) -> Images:
+    return np.asarray(np.clip(np.rint(values), 0, 255), np.uint8)

@@ -17,7 +17,7 @@ OPTIMIZERS, SCHEDULES, PRECISIONS = ("sgd", "adamw"), ("one-cycle", "cosine"), (
 # signs do not, so a flip must be asked for.
 MIRRORED = ("cifar10", "cifar100", "fashion-mnist")
 SMALL = 16  # pixels, see `Recipe.crop`
-JITTER = 0.1  # of motion, as Um et al. (arXiv 1706.00527) scale it
+GAIN, GAIN_OF_MOTION = 6.0, 1.0  # dB; Um et al. (arXiv 1706.00527) scale motion by a tenth, 0.9 dB
 STEPS = 16  # an epoch has so many at least; with fewer a small data set hardly trains
 PANEL = "Recipe"
 
@@ -39,8 +39,9 @@ class Recipe(Options):
             validation accuracy (three nets, 20 epochs). Sound and motion are shifted along time alone.
         cutout: 0 by default: nets of this size underfit, and regularisation costs them accuracy (Cai et al., arXiv
             2110.08890). In pictures of sound it is a stripe of frames and one of bands.
-        jitter: Standard deviation of a random gain of each axis of motion; noise has half of it, in standard
-            deviations of the axis. None is 0.1 on motion; on other data there is none, and it is not stored.
+        gain: Standard deviation. Of a recording, as from a nearer or farther speaker; of each axis of motion, with
+            noise besides. None is 6 dB on sound, where the spoken digits of six speakers lie 23 dB apart, and 1 dB on
+            motion; images have none, and it is not stored with theirs.
         validation: The best epoch and the threshold are chosen on these images.
         precision: bf16 is of the forward pass only, weights stay float32.
     """
@@ -74,8 +75,9 @@ class Recipe(Options):
     cutout: float = option(
         0.0, "Side of a grey square, of the shorter side.", metavar="SHARE", panel=PANEL, least=0, below=1
     )
-    jitter: float | None = option(
-        None, "Random gain and noise of motion.", metavar="SD", panel=PANEL, least=0, below=1, shown="0.1 on motion"
+    gain: float | None = option(
+        None, "Random gain of sound and motion, dB.", metavar="DB", panel=PANEL, least=0, most=40,
+        shown="6 on sound, 1 on motion",
     )  # fmt: skip
     validation: float = option(
         0.1, "Training images held out for choices.", metavar="SHARE", panel=PANEL, above=0, below=0.5
@@ -87,8 +89,8 @@ class Recipe(Options):
     )  # fmt: skip
 
     def values(self) -> dict[str, Any]:
-        """As a mapping of plain values; without the jitter where there is none to speak of."""
-        return {name: value for name, value in super().values().items() if (name, value) != ("jitter", None)}
+        """As a mapping of plain values; without a gain that is left open, as it is of images."""
+        return {name: value for name, value in super().values().items() if (name, value) != ("gain", None)}
 
     def resolved(self, spec: "NetSpec", dataset: "Dataset") -> "Recipe":
         """The recipe with every choice made, for one net, one data set and this processor.
@@ -106,7 +108,7 @@ class Recipe(Options):
             batch=self.batch_for(dataset),
             crop=(0.125 if shifted >= SMALL else 0.0) if self.crop is None else self.crop,
             flip=dataset.name in MIRRORED if self.flip is None else self.flip,
-            jitter=JITTER if motion and self.jitter is None else self.jitter,
+            gain=self.gain if dataset.features is None or self.gain is not None else GAIN_OF_MOTION if motion else GAIN,
             precision=self.precision or fast_precision(),
         )
 
@@ -114,8 +116,8 @@ class Recipe(Options):
         """Whether the data are of motion, after what they do not bear was refused."""
         features = dataset.features
         motion = features is not None and isinstance(features.front_end, ScaledMotion)
-        if self.jitter is not None and not motion:
-            raise UsageError(f"`jitter` is for motion, and {dataset.name} is none.", "Leave it out.")
+        if self.gain is not None and features is None:
+            raise UsageError(f"`gain` is for sound and motion, and {dataset.name} holds images.", "Leave it out.")
         if self.flip and features is not None:
             raise UsageError(
                 f"`flip` mirrors images, and {dataset.name} holds sound or motion: backwards it is another one.",
