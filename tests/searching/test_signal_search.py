@@ -130,7 +130,7 @@ def test_five_commands_from_a_folder_to_firmware(cli, tmp_path):
          "--proxies", "macs", *nets, "--run", "run"),
         ("train", "run", "--data", "motion", "--top", 1, "--epochs", 2),
         ("quantize", "run", "--data", "motion", "--epochs", 1),
-        ("compress", "run", "1:little", "--data", "motion", "--macs", "4k", "--epochs", 1),
+        ("compress", "run", "--pair", "1:little", "--data", "motion", "--macs", "4k", "--epochs", 1),
         ("export", "run", "--data", "motion", "--images", 10),
     )  # fmt: skip
     for words in ways:

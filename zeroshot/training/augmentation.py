@@ -1,4 +1,4 @@
-"""What training pictures become besides themselves: shifted, partly hidden, and, of sound and motion, of another strength.
+"""What training pictures become besides themselves: shifted, partly hidden; sound and motion stronger or weaker.
 
 Photographs may lie elsewhere in their frame, and some mean the same in a mirror. Sound and motion are the same later or
 earlier, stronger or weaker: they are shifted along time alone. What comes in from beyond a picture of sound is silence,
