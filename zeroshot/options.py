@@ -94,8 +94,10 @@ class Options:
 
     @classmethod
     def declared(cls) -> dict[str, Option]:
-        """Name -> option, in the order of the fields."""
-        return {each.name: each.metadata[KEY] for each in dataclasses.fields(cls) if KEY in each.metadata}
+        """Name -> option, in the order of the fields; what a class inherits comes after its own."""
+        own = inspect.get_annotations(cls)
+        fields = sorted(dataclasses.fields(cls), key=lambda each: each.name not in own)
+        return {each.name: each.metadata[KEY] for each in fields if KEY in each.metadata}
 
     @classmethod
     def of(cls, values: Mapping[str, object], where: str = "") -> Self:
@@ -145,11 +147,24 @@ def spelled(name: str) -> str:
     return name.removesuffix("_")
 
 
-def left_open(stage: type[Options], name: str, said: str = "") -> Any:  # noqa: ANN401 - a dataclass field
-    """An option of another class where None is its default there, or what is being resumed, or what `said` tells."""
+def left_open(stage: type[Options], name: str, said: str = "", **about: Any) -> Any:  # noqa: ANN401 - a field
+    """An option of another class where None is its default there, or what is being resumed, or what `said` tells.
+
+    Args:
+        stage: Where it is declared.
+        name: Of the option.
+        said: What stands for the default of None in a command's help.
+        about: What is otherwise than there.
+    """
     declared, default = stage.declared()[name], getattr(stage, name)
     shown = said or declared.shown or (name if default is True else str(default))
-    return dataclasses.field(default=None, metadata={KEY: dataclasses.replace(declared, shown=shown)})
+    return dataclasses.field(default=None, metadata={KEY: dataclasses.replace(declared, shown=shown, **about)})
+
+
+def taken_over(stage: type[Options], name: str, **about: Any) -> Any:  # noqa: ANN401 - a field
+    """An option of another class, default and all; arguments as `left_open`."""
+    declared = dataclasses.replace(stage.declared()[name], **about)
+    return dataclasses.field(default=getattr(stage, name), metadata={KEY: declared})
 
 
 def types_of(cls: type[Options]) -> dict[str, Any]:

@@ -22,7 +22,7 @@ from zeroshot.accuracy.task import (
     patch_answers,
     task_anchor,
 )
-from zeroshot.data import load
+from zeroshot.data import Dataset, load
 
 
 @pytest.fixture(scope="module")
@@ -171,3 +171,17 @@ def test_the_readout_is_a_ridge_regression_of_the_other_folds():
         model = Ridge(alpha=0.1 * rows.sum() * 8 / 1000, fit_intercept=False).fit(x[rows], target - target.mean(axis=0))
         said = (model.predict(x[~rows]) + target.mean(axis=0)).argmax(axis=1)
         assert found[~rows].tolist() == (said == labels[~rows]).tolist()
+
+
+def test_data_that_are_divided_by_group_are_read_by_group():
+    """Each speaker has a picture of his own, and his words' order says nothing of another's."""
+    rng = np.random.default_rng(0)
+    speaker, word = np.repeat(np.arange(40), 20), np.tile(np.arange(2), 400)
+    looks = rng.integers(0, 255, (40, 2, 16, 16, 1))
+    x = np.clip(looks[speaker, word] + rng.normal(0, 8, (800, 16, 16, 1)), 0, 255).astype(np.uint8)
+    whole = Dataset("words", x, word, x[:40], word[:40], ("no", "yes"))
+    held = replace(whole, validation=np.flatnonzero(speaker < 12))
+    assert task_anchor(whole) > 0.9, "by chance every speaker is in every fold"
+    assert task_anchor(held) < 0.65
+    assert guessing(held)[1] == pytest.approx(240)
+    assert task_anchor(replace(whole, validation=np.array([799]))) in (0.01, 0.995), "one window is right or wrong"

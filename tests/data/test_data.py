@@ -199,13 +199,14 @@ def test_the_middle_is_kept():
     assert (resized(x.transpose(0, 2, 1, 3), 3) == 200).all()
 
 
-def test_channels_are_not_mixed():
-    x = np.random.default_rng(0).integers(0, 256, (3, 13, 9, 3), np.uint8)
-    apart = [resized(np.ascontiguousarray(x[..., c : c + 1]), 5) for c in range(3)]
+@pytest.mark.parametrize("channels", [2, 3, 6])
+def test_channels_are_not_mixed(channels):
+    x = np.random.default_rng(0).integers(0, 256, (3, 13, 9, channels), np.uint8)
+    apart = [resized(np.ascontiguousarray(x[..., c : c + 1]), 5) for c in range(channels)]
     np.testing.assert_array_equal(resized(x, 5), np.concatenate(apart, 3))
 
 
-@pytest.mark.parametrize("bad", [X.astype(float), X[..., :2], X[0], X[:, :0]])
+@pytest.mark.parametrize("bad", [X.astype(float), X[0], X[:, :0]])
 def test_resized_refuses_other_arrays(bad):
     with pytest.raises(UsageError, match="Images must be"):
         resized(bad, 4)

@@ -9,13 +9,11 @@ import numpy as np
 from PIL import ExifTags, Image, ImageOps
 
 from zeroshot.data.arrays import Arrays, Images, split
-from zeroshot.data.class_folders import Kind, class_files, safe
+from zeroshot.data.class_folders import class_files, safe
+from zeroshot.data.kinds import IMAGES
 from zeroshot.errors import DataError
 
 MAX_SIDE = 160  # pixels of the shorter side; no net here looks at more, and 50,000 such images fill 4 GB
-IMAGES = Kind(
-    "images", frozenset({".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".tif", ".tiff", ".ppm", ".pgm"})
-)  # fmt: skip
 _TURNED = {5, 6, 7, 8}  # EXIF orientations that swap width and height
 
 

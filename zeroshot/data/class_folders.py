@@ -82,7 +82,7 @@ def files_of(folder: Path, kind: Kind) -> list[Path]:
 def _is_split(root: Path, kind: Kind) -> bool:
     # A folder `train` with files is a class of that name; one with folders only is the training half.
     train = root / "train"
-    if not train.is_dir() or files_of(train, kind) or not _subfolders(train, kind):
+    if not train.is_dir() or files_of(train, kind) or not subfolders(train, kind):
         return False
     if not (root / "test").is_dir():
         raise DataError(
@@ -93,7 +93,7 @@ def _is_split(root: Path, kind: Kind) -> bool:
 
 
 def _listing(folder: Path, kind: Kind) -> tuple[ClassFiles, tuple[str, ...]]:
-    classes = _subfolders(folder, kind)
+    classes = subfolders(folder, kind)
     if not classes:
         raise DataError(
             f"{safe(folder)} has no class folders.", f"Put the {kind.many} of each class in a folder of its own."
@@ -116,7 +116,12 @@ def _listing(folder: Path, kind: Kind) -> tuple[ClassFiles, tuple[str, ...]]:
     return [(path, label) for label, found in enumerate(files) for path in found], names
 
 
-def _subfolders(folder: Path, kind: Kind) -> list[Path]:
+def subfolders(folder: Path, kind: Kind) -> list[Path]:
+    """The folders in a folder that may be classes, by name.
+
+    Raises:
+        DataError: The folder cannot be read.
+    """
     # A link back to the folder or above it is no class. Path.is_dir is False for a link that goes in circles.
     above = {folder.resolve(), *folder.resolve().parents}
     found = [path for path in _entries(folder) if path.is_dir() and not path.name.startswith((".", "__"))]

@@ -1,27 +1,38 @@
-"""One way to data: a named data set, an image folder or an .npz becomes a Dataset, a Dataset batches."""
+"""Labelled pictures in a training and a test half, resized, drawn in batches, and what may be wrong with them."""
 
-import os
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
-from zeroshot.data.arrays import Arrays, Images, Labels, digest, read_npz, shared, split
-from zeroshot.data.class_folders import safe
-from zeroshot.errors import DataError, UsageError, unknown
+from zeroshot.data.arrays import Images, Labels, digest, shared
+from zeroshot.errors import DataError, UsageError
+from zeroshot.frontend.options import FrontEnd, ScaledMotion
 from zeroshot.resolution import Resolution, resolution_of, sides, worded
 from zeroshot.types import FloatArray
 
 if TYPE_CHECKING:
     import torch
 
-SOURCES = ("digits", "cifar10", "cifar100", "fashion-mnist")
-
 # Thresholds of the remarks of `warnings_for`.
 MAX_IMBALANCE, MIN_PER_CLASS = 10, 20
+
+
+@dataclass(frozen=True, eq=False)
+class Features:
+    """What made pictures of recordings or sensor logs.
+
+    Attributes:
+        front_end: What a device computes them with; sound has frames x values x 1, motion 1 x samples x axes.
+        options: `SignalOptions` that were given, as plain values.
+        remarks: What was done to the data, in plain English.
+    """
+
+    front_end: FrontEnd | ScaledMotion
+    options: dict[str, Any]
+    remarks: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,15 +40,18 @@ class Dataset:
     """Labelled images of one size, in a training and a test half.
 
     White is 255 and black is 0 in both halves, whatever the source: `load` scales floats of 0..1 or 0..255, and
-    refuses those whose scale is in doubt.
+    refuses those whose scale is in doubt. Of recordings and sensor logs the images are what a front end makes of them.
 
     Attributes:
         name: The named source, or the file's or folder's own name.
-        x_train: (n, H, W, C) uint8, C is 1 or 3.
+        x_train: (n, H, W, C) uint8; C is 1 or 3, or the number of a motion sensor's axes.
         y_train: (n,) int64, 0..classes-1, each class present.
         x_test: (m, H, W, C) uint8.
         y_test: (m,) int64.
         class_names: One name a class.
+        validation: (k,) rows of the training half that choices are made on, ascending, where whole groups were held
+            out; None where a training may draw its own.
+        features: What made them, where they are of recordings or sensor logs.
     """
 
     name: str
@@ -46,10 +60,17 @@ class Dataset:
     x_test: Images = field(repr=False)
     y_test: Labels = field(repr=False)
     class_names: tuple[str, ...]
+    validation: npt.NDArray[np.intp] | None = field(default=None, repr=False)
+    features: Features | None = field(default=None, repr=False)
+
+    @property
+    def things(self) -> str:
+        """What its examples are called."""
+        return "images" if self.features is None else "windows"
 
     @property
     def channels(self) -> int:
-        """Channels of an image, 1 or 3."""
+        """Channels of an image."""
         return int(self.x_train.shape[3])
 
     @property
@@ -81,8 +102,9 @@ class Dataset:
 
     @cached_property
     def digest(self) -> str:
-        """SHA-256 over shapes and bytes of the four arrays, hex; computed once."""
-        return digest(self.x_train, self.y_train, self.x_test, self.y_test)
+        """SHA-256 over shapes and bytes of the arrays, hex; computed once."""
+        held = () if self.validation is None else (self.validation,)
+        return digest(self.x_train, self.y_train, self.x_test, self.y_test, *held)
 
     @cached_property
     def _stats(self) -> tuple[FloatArray, FloatArray]:
@@ -93,85 +115,6 @@ class Dataset:
         square = np.einsum("nhwc,nhwc->c", x, x, dtype=np.uint64, casting="safe").astype(np.float64)
         mean = total / pixels
         return mean / 255, np.sqrt(np.maximum(square / pixels - mean**2, 0)) / 255
-
-
-def load(source: str, seed: int = 0) -> Dataset:
-    """Load a data set by name or path.
-
-    A name of `SOURCES` wins over a folder of that name; write `./digits` for the folder.
-
-    - `digits`: 1,797 grey 8x8 images shipped with scikit-learn, a fifth of each class held out.
-    - `cifar10`, `cifar100`, `fashion-mnist`: downloaded by torchvision into `cache_folder()` once.
-    - a file ending in `.npz`: `x_train`, `y_train`, `x_test`, `y_test`. Images are (n, H, W), (n, H, W, 1) or
-      (n, H, W, 3), whole numbers 0..255 or floats: floats are 0..1 if none exceeds 1 and 0..255 if most images
-      reach a quarter of that, both halves alike, and any doubt is an error. Pickled objects are never loaded.
-    - a folder: `train/<class>/*` and `test/<class>/*`, or `<class>/*` with a fifth of each class held out.
-      Images larger than 160 pixels on the shorter side are reduced to that, keeping memory in bounds; EXIF
-      orientation is honoured.
-
-    Args:
-        source: Name or path.
-        seed: Of the split, where the source has no test half.
-
-    Raises:
-        DataError: The path does not exist, or the data cannot be used; the message says which file and why.
-        UsageError: The name is not known, or the seed is negative.
-    """
-    _check_seed(seed)
-    if source in SOURCES:
-        arrays, names = _read_digits(seed) if source == "digits" else _read_named(source)
-        return Dataset(source, *arrays, names)
-    path = _existing(source)
-    if path.is_dir():
-        from zeroshot.data._folders import read_folder  # Pillow only where images are read
-
-        arrays, names = read_folder(path, seed)
-        return Dataset(safe(path.name), *arrays, names)
-    if path.suffix.lower() != ".npz":
-        raise DataError(f"{safe(path)} is neither a folder nor an .npz file.", "Give an image folder or an .npz.")
-    arrays = read_npz(path)
-    return Dataset(safe(path.stem), *arrays, tuple(map(str, range(int(arrays[1].max()) + 1))))
-
-
-def _existing(source: str) -> Path:
-    try:
-        path = Path(source).expanduser().resolve()
-        exists = path.exists()
-    except (OSError, ValueError, RuntimeError) as error:  # no permission, a null byte, links going in circles
-        raise DataError(f"{safe(source)!r} cannot be opened: {error}") from error
-    if exists:
-        return path
-    if Path(source).name == source and not Path(source).suffix:  # a bare word: more likely a name mistyped
-        raise unknown("data set", source, SOURCES, f"As a path it would be {path}, which does not exist.")
-    raise DataError(f"{safe(path)} does not exist.", f"Give a folder, an .npz, or one of: {', '.join(SOURCES)}.")
-
-
-def _check_seed(seed: int) -> None:
-    if seed < 0:
-        raise UsageError(f"A seed must not be negative, but it is {seed}.")
-
-
-def _read_digits(seed: int) -> tuple[Arrays, tuple[str, ...]]:
-    from sklearn.datasets import load_digits
-
-    digits = load_digits()
-    x = np.rint(digits.images * (255 / 16)).astype(np.uint8)[..., None]
-    y = digits.target.astype(np.int64)
-    names = tuple(str(name) for name in digits.target_names)
-    train, test = split(y, names, seed)
-    return (x[train], y[train], x[test], y[test]), names
-
-
-def _read_named(name: str) -> tuple[Arrays, tuple[str, ...]]:
-    from zeroshot.data.torchvision import read_named
-
-    return read_named(name, cache_folder() / "torchvision")
-
-
-def cache_folder() -> Path:
-    """Where downloads are kept: `$XDG_CACHE_HOME/zeroshot`, by default `~/.cache/zeroshot`."""
-    base = Path(os.environ.get("XDG_CACHE_HOME", ""))
-    return (base if base.is_absolute() else Path.home() / ".cache") / "zeroshot"
 
 
 def channel_stats(dataset: Dataset) -> tuple[FloatArray, FloatArray]:
@@ -186,7 +129,7 @@ def resized(x: Images, resolution: Resolution) -> Images:
     their middle.
 
     Args:
-        x: (n, H, W, C) uint8, C is 1 or 3.
+        x: (n, H, W, C) uint8.
         resolution: Of the result, pixels.
 
     Returns:
@@ -198,8 +141,8 @@ def resized(x: Images, resolution: Resolution) -> Images:
     wanted = height, width = sides(resolution)
     if min(wanted) < 1:
         raise UsageError(f"A resolution must be positive, but it is {worded(resolution)}.")
-    if x.ndim != 4 or x.shape[3] not in (1, 3) or x.dtype != np.uint8 or 0 in x.shape[1:]:
-        raise UsageError(f"Images must be (n, H, W, 1 or 3) uint8, but are {x.shape} {x.dtype}.")
+    if x.ndim != 4 or x.dtype != np.uint8 or 0 in x.shape[1:]:
+        raise UsageError(f"Images must be (n, H, W, C) uint8, but are {x.shape} {x.dtype}.")
     if x.shape[1:3] == wanted:
         return x
     from PIL import Image
@@ -207,6 +150,8 @@ def resized(x: Images, resolution: Resolution) -> Images:
     cut = _middle_square(x) if height == width else x
     if cut.shape[1:3] == wanted:
         return np.ascontiguousarray(cut)
+    if x.shape[3] not in (1, 3):  # axes of a motion sensor
+        return np.concatenate([resized(cut[..., k : k + 1], resolution) for k in range(x.shape[3])], axis=3)
     out = np.empty((len(x), height, width, x.shape[3]), np.uint8)
     for before, after in zip(cut, out, strict=True):
         image = Image.fromarray(np.ascontiguousarray(before if x.shape[3] == 3 else before[..., 0]))
@@ -259,7 +204,7 @@ def batches(
 
 def _batch_rows(labels: Labels, size: int, count: int, seed: int) -> list[npt.NDArray[np.intp]]:
     """Image numbers of each batch: class counts differ by one at most, unless a class runs out."""
-    _check_seed(seed)
+    check_seed(seed)
     if size < 1 or count < 1:
         raise UsageError(f"Batch size and number of batches must be positive, not {size} and {count}.")
     if size * count > len(labels):
@@ -278,25 +223,35 @@ def _batch_rows(labels: Labels, size: int, count: int, seed: int) -> list[npt.ND
     return [rng.permutation(order[chosen[start::count]]) for start in range(count)]
 
 
+def check_seed(seed: int) -> None:
+    """Insist that a seed is none below 0.
+
+    Raises:
+        UsageError: It is.
+    """
+    if seed < 0:
+        raise UsageError(f"A seed must not be negative, but it is {seed}.")
+
+
 def warnings_for(dataset: Dataset) -> list[str]:
     """Remarks in plain English on what may spoil results without being an error; empty when there is none."""
     train = np.bincount(dataset.y_train, minlength=dataset.classes)
     test = np.bincount(dataset.y_test, minlength=dataset.classes)
     names, least, most = dataset.class_names, int(train.argmin()), int(train.argmax())
-    remarks = []
+    things, remarks = dataset.things, []
     if train[most] > MAX_IMBALANCE * train[least]:
         remarks.append(
-            f"Classes are out of balance: {names[most]!r} has {train[most]} training images, "
+            f"Classes are out of balance: {names[most]!r} has {train[most]} training {things}, "
             f"{names[least]!r} only {train[least]}. Accuracy will mostly measure the former."
         )
     few = int((train < MIN_PER_CLASS).sum())
     if few:
         remarks.append(
-            f"{few} of {dataset.classes} classes have fewer than {MIN_PER_CLASS} training images; "
+            f"{few} of {dataset.classes} classes have fewer than {MIN_PER_CLASS} training {things}; "
             f"{names[least]!r} has {train[least]}."
         )
     alone = int((train == 1).sum())
-    if alone:
+    if alone and dataset.validation is None:
         remarks.append(
             f"{alone} of {dataset.classes} classes have one training image only, for example {names[least]!r}: a net "
             "cannot be trained, since training holds one image of each class out. Add images, or leave the class out."
@@ -304,8 +259,8 @@ def warnings_for(dataset: Dataset) -> list[str]:
     if (test == 0).any():
         remarks.append(f"The test set has no image of {int((test == 0).sum())} of {dataset.classes} classes.")
     if all(np.array_equal(dataset.x_train[0], image) for image in dataset.x_train):
-        remarks.append("All training images are the same: no net can tell their classes.")
-    twice = shared(dataset.x_train, dataset.x_test)
+        remarks.append(f"All training {things} are the same: no net can tell their classes.")
+    twice = shared(dataset.x_train, dataset.x_test) if dataset.features is None else 0  # of windows it is told
     if twice:
         remarks.append(f"{twice} of {len(dataset.x_test)} test images occur in the training set too.")
     return remarks

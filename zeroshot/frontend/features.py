@@ -57,6 +57,32 @@ def features(front_end: FrontEnd, samples: npt.NDArray[np.int16]) -> npt.NDArray
     return frame_features(front_end, samples)[:, :, None]
 
 
+def pictures(front_end: FrontEnd, windows: npt.NDArray[np.int16]) -> npt.NDArray[np.integer]:
+    """The pictures of many windows of sound, as `features` makes each.
+
+    Args:
+        front_end: How.
+        windows: (n, window) int16.
+
+    Returns:
+        (n, frames, width, 1), uint8 or int8.
+
+    Raises:
+        DataError: The windows are of another type or shape.
+    """
+    if windows.ndim != 2 or windows.dtype != np.int16 or windows.shape[1] != front_end.window:
+        raise DataError(
+            f"Windows are (n, {front_end.window}) int16, not {windows.dtype} of shape {windows.shape}.",
+            "Cut the sound into windows, or pad it with zeros.",
+        )
+    some = max(1, CHUNK // front_end.frames)
+    rows = [
+        _outputs(front_end, _logs(front_end, _framed(front_end, windows[at : at + some]).reshape(-1, front_end.frame)))
+        for at in range(0, len(windows), some)
+    ]
+    return np.concatenate([np.zeros((0, front_end.width), front_end.output), *rows]).reshape(-1, *front_end.shape)
+
+
 def frame_features(front_end: FrontEnd, samples: npt.NDArray[np.int16]) -> npt.NDArray[np.integer]:
     """What each whole frame of a recording of any length gives.
 
@@ -70,8 +96,12 @@ def frame_features(front_end: FrontEnd, samples: npt.NDArray[np.int16]) -> npt.N
     Raises:
         DataError: The samples are of another type or shape.
     """
+    return _outputs(front_end, log_mel(front_end, samples))
+
+
+def _outputs(front_end: FrontEnd, logs: Int64Array) -> npt.NDArray[np.integer]:
+    """(frames, width) of the logarithms of the bands."""
     tables = tables_of(front_end)
-    logs = log_mel(front_end, samples)
     levels = np.clip(((logs - tables.log_zero) * tables.log_gain + (1 << GAIN_BITS - 1)) >> GAIN_BITS, 0, TOP)
     steps = _cepstrum(levels, tables) if front_end.coefficients else (levels + (1 << LEVEL_BITS - 1)) >> LEVEL_BITS
     return (np.clip(steps, 0, 255) + front_end.smallest).astype(front_end.output)
@@ -86,7 +116,12 @@ def log_mel(front_end: FrontEnd, samples: npt.NDArray[np.int16]) -> Int64Array:
         (frames, bands) int64, 10 bits of fraction; 34 are to be taken off for the fraction of the sum itself, so that
         2 ** (logs / 1024 - 34) is the sum of weight x |DFT / fft|^2.
     """
-    tables, framed = tables_of(front_end), _framed(front_end, _checked(samples))
+    return _logs(front_end, _framed(front_end, _checked(samples)))
+
+
+def _logs(front_end: FrontEnd, framed: npt.NDArray[np.int16]) -> Int64Array:
+    """(n, bands) of (n, frame) samples."""
+    tables = tables_of(front_end)
     out = np.zeros((len(framed), front_end.bands), np.int64)
     for start in range(0, len(framed), CHUNK):
         chunk = framed[start : start + CHUNK].astype(np.int64)
@@ -104,10 +139,10 @@ def _checked(samples: npt.NDArray[np.int16]) -> npt.NDArray[np.int16]:
 
 
 def _framed(front_end: FrontEnd, samples: npt.NDArray[np.int16]) -> npt.NDArray[np.int16]:
-    """(frames, frame), a view."""
-    if len(samples) < front_end.frame:
-        return np.zeros((0, front_end.frame), np.int16)
-    return np.lib.stride_tricks.sliding_window_view(samples, front_end.frame)[:: front_end.hop]
+    """(..., samples) as (..., frames, frame), a view."""
+    if samples.shape[-1] < front_end.frame:
+        return np.zeros((*samples.shape[:-1], 0, front_end.frame), np.int16)
+    return np.lib.stride_tricks.sliding_window_view(samples, front_end.frame, axis=-1)[..., :: front_end.hop, :]
 
 
 def _bands(power: Int64Array, tables: Tables) -> Int64Array:

@@ -5,89 +5,20 @@ of 15 bits and a shift s from 8 to 23, so that the product stays below 2^31.
 """
 
 import math
-from dataclasses import dataclass
 from string import Template
 
 import numpy as np
 import numpy.typing as npt
 
-from zeroshot.errors import DataError, UsageError
+from zeroshot.errors import DataError
 from zeroshot.frontend.c_source import template
 from zeroshot.frontend.c_text import c_array, check_prefix
-from zeroshot.frontend.options import OUTPUTS
-from zeroshot.options import Options, option
+from zeroshot.frontend.options import Motion, Scaling
 
 MULTIPLIER_BITS = 15
 LARGEST = 127  # steps that the largest covered sample takes
 
-
-@dataclass(frozen=True)
-class Motion(Options):
-    """Motion to a picture of samples x axes x 1.
-
-    Attributes (beyond their help):
-        covered: What is larger in size is cut off. Without the last thousandth, one blow does not make all else small.
-
-    Raises:
-        UsageError: A value is out of range, or the window holds no hop.
-
-    >>> Motion(sample_rate=26.0, window_ms=2000).shape
-    (52, 3, 1)
-    """
-
-    axes: int = option(3, "Values of a sample.", least=1, most=64)
-    sample_rate: float = option(50.0, "Samples a second.", above=0, most=100_000)
-    window_ms: float = option(2_000.0, "Motion of one picture, ms.", above=0, most=600_000)
-    hop_ms: float = option(500.0, "From one picture to the next, ms.", above=0, most=600_000)
-    covered: float = option(0.999, "Share of training samples that the 8 bits cover.", above=0.5, most=1)
-    output: str = option("int8", "Type of an output, uint8 or int8.", names=lambda: OUTPUTS)
-
-    def __post_init__(self) -> None:
-        """Check the values together."""
-        super().__post_init__()
-        if not 1 <= self.hop <= self.window:
-            raise UsageError(
-                f"A hop of {self.hop_ms:g} ms is {self.hop} samples, a window of {self.window_ms:g} ms {self.window}.",
-                "Give a hop of one sample or more that is no longer than the window.",
-            )
-
-    @property
-    def window(self) -> int:
-        """Samples of a picture."""
-        return round(self.window_ms * self.sample_rate / 1000)
-
-    @property
-    def hop(self) -> int:
-        """Samples from one picture to the next."""
-        return round(self.hop_ms * self.sample_rate / 1000)
-
-    @property
-    def shape(self) -> tuple[int, int, int]:
-        """Of the picture: samples x axes x 1, the oldest sample first."""
-        return self.window, self.axes, 1
-
-    @property
-    def smallest(self) -> int:
-        """Smallest output; the largest is 255 above it."""
-        return OUTPUTS[self.output]
-
-    @property
-    def zero_point(self) -> int:
-        """The output that stands for 0."""
-        return self.smallest + 128
-
-    @property
-    def bytes(self) -> int:
-        """Bytes of RAM that the C code keeps."""
-        return -(-self.window * self.axes // 4) * 4
-
-
-@dataclass(frozen=True)
-class Scaling:
-    """Factors of the axes: multiplier / 2^shift steps for a unit of a sample."""
-
-    multipliers: tuple[int, ...]
-    shifts: tuple[int, ...]
+__all__ = ["Motion", "Scaling", "calibrate", "motion_c", "motion_features"]
 
 
 def calibrate(motion: Motion, samples: npt.NDArray[np.int16]) -> Scaling:

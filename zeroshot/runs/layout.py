@@ -15,6 +15,10 @@ firmware/pair-1/                    exported pairs
 FORMAT = 2
 
 CONFIG = "config.toml"
+SIGNALS, FRONT_END = (
+    "signals",
+    "front_end",
+)  # tables there: how a folder of recordings or logs is read, and what follows
 ENVIRONMENT = "environment.json"
 SCORES = "scores.csv"
 CANDIDATES, CANDIDATE_ARRAYS = "candidates.csv", "candidates.npz"

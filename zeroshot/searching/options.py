@@ -7,8 +7,9 @@ from pathlib import Path
 from zeroshot.cost.boards import DEFAULT_BOARD
 from zeroshot.cost.engines import DEFAULT_ENGINE
 from zeroshot.errors import UsageError
-from zeroshot.options import RUN, Options, option
+from zeroshot.options import RUN, option
 from zeroshot.scoring.defaults import DEFAULT_PROXIES
+from zeroshot.signals.folder_options import SignalOptions
 from zeroshot.training.recipe import Recipe
 from zeroshot.units import Quantity
 
@@ -21,10 +22,11 @@ DEFAULT_STRATEGY = "evolution"
 
 
 @dataclass(frozen=True)
-class SearchOptions(Options):
+class SearchOptions(SignalOptions):
     """What to search for, how, and where to put it; values are checked when it is made.
 
-    `data` is a `Dataset`, or what `zeroshot.load` understands. Without `run`, nothing is written. Names of boards,
+    `data` is a `Dataset`, or what `zeroshot.load` understands; the options of `SignalOptions` say how a folder of
+    recordings or sensor logs is read. Without `run`, nothing is written. Names of boards,
     engines, spaces, proxies and objectives are looked up when the search starts.
 
     Raises:
@@ -32,12 +34,15 @@ class SearchOptions(Options):
     """
 
     data: object = option(
-        "digits", "digits, cifar10, cifar100, fashion-mnist, an .npz file or an image folder.", metavar="DATA",
-        panel=TASK,
+        "digits",
+        "digits, cifar10, cifar100, fashion-mnist, an .npz file, or a folder of images, recordings or sensor logs.",
+        metavar="DATA", panel=TASK,
     )  # fmt: skip
     board: str = option(DEFAULT_BOARD, "Name of a board, or a .toml file.", metavar="NAME", panel=TASK)
     engine: str = option(DEFAULT_ENGINE, "Inference engine that all costs are of.", metavar="NAME", panel=TASK)
-    space: str = option("mcu", "Search space: mcu, or mcu1d for signals.", metavar="NAME", panel=TASK)
+    space: str | None = option(
+        None, "Search space: mcu, or mcu1d for signals.", metavar="NAME", panel=TASK, shown="by the height of inputs"
+    )  # fmt: skip
     square: bool = option(False, "Crop images to the square in their middle; else nets see them whole.", panel=TASK)
     epochs: int = option(
         Recipe.epochs, "Of the training that accuracies are expected of.", metavar="N", panel=TASK, least=1

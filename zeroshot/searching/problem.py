@@ -14,21 +14,26 @@ from zeroshot.cost.boards import Board, load_board
 from zeroshot.cost.engines import load_engine
 from zeroshot.cost.nets import NetCosts, Platform, net_costs, platform
 from zeroshot.data import Dataset
-from zeroshot.errors import UsageError, unknown
+from zeroshot.errors import UsageError
 from zeroshot.net import NetSpec, layer_table
 from zeroshot.options import spelled
 from zeroshot.probing.probe import Proxy
+from zeroshot.runs.front_end import stored
+from zeroshot.runs.layout import FRONT_END, SIGNALS
 from zeroshot.scoring.plugins import load_proxies, with_parts
 from zeroshot.searching.options import SearchOptions
 from zeroshot.searching.roles import Roles
+from zeroshot.searching.space import seen, space_for
 from zeroshot.searching.start import StartNets, start_nets
-from zeroshot.spaces import SPACES, McuSpace
+from zeroshot.signals.folder_options import SignalOptions
+from zeroshot.spaces import McuSpace
 from zeroshot.spaces.canonical import canonical
 from zeroshot.types import Int32Array
 from zeroshot.units import to_bytes, to_mj, to_ms
 
 # Options that the stored config leaves out: the result depends on neither, and limits stand there resolved.
-NOT_STORED = ("run", "jobs", *(each.name for each in fields(Budgets)))
+# How signals are read is a table of its own, of what was given.
+NOT_STORED = ("run", "jobs", *(each.name for each in fields(Budgets)), *SignalOptions.declared())
 
 
 @dataclass(frozen=True)
@@ -117,15 +122,13 @@ def resolve(options: SearchOptions) -> tuple[SearchProblem, Dataset]:
     """
     check_objectives(options.objectives)
     board, engine = load_board(options.board), load_engine(options.engine)
-    if options.space not in SPACES:
-        raise unknown("space", options.space, SPACES)
     proxies = choose_proxies(options.proxies, probing=options.shortlist > 0)
     budgets = _budgets(options, board)
-    dataset = options.data if isinstance(options.data, Dataset) else datasets.load(str(options.data), options.seed)
-    seen = dataset.squared() if options.square else dataset
+    dataset = _loaded(options)
+    pictures = seen(dataset, options.square)
     target = platform(board, engine, dataset.classes)
-    space = SPACES[options.space](seen.resolution)
-    start = None if options.from_ is None else start_nets(options.from_, options.space, space)
+    space_name, space = space_for(pictures, options.space)
+    start = None if options.from_ is None else start_nets(options.from_, space_name, space)
     problem = SearchProblem(
         options=options,
         channels=dataset.channels,
@@ -139,10 +142,27 @@ def resolve(options: SearchOptions) -> tuple[SearchProblem, Dataset]:
         seeds=known_seeds(options.seeds, space),
         start=start,
         scored=options.scored,
-        config=_config(options, dataset, target, budgets, proxies, start),
+        config=_config(options, dataset, target, budgets, proxies, start) | {"space": space_name},
     )
     problem.roles.check_fixed()
-    return problem, seen
+    return problem, pictures
+
+
+def _loaded(options: SearchOptions) -> Dataset:
+    """The data that the options name.
+
+    Raises:
+        UsageError: They are loaded already, and it is said how.
+    """
+    signals = options.signals()
+    if not isinstance(options.data, Dataset):
+        return datasets.load(str(options.data), options.seed, signals)
+    for name in signals.given():
+        raise UsageError(
+            f"`{name}` says how a folder is read, and {options.data.name} is read already.",
+            "Give it to `zeroshot.load`.",
+        )
+    return options.data
 
 
 def known_seeds(names: Sequence[str], space: McuSpace) -> tuple[NetSpec, ...]:
@@ -213,6 +233,7 @@ def _config(
 ) -> dict[str, Any]:  # fmt: skip
     """The options as given, and what became of those that name something or are a limit."""
     given = {spelled(name): value for name, value in options.values().items() if name not in NOT_STORED}
+    features = dataset.features
     # A file may be called like a named set and is another.
     by_name = (dataset.name if isinstance(options.data, Dataset) else options.data) in datasets.SOURCES
     resolved: Mapping[str, Any] = {
@@ -222,5 +243,7 @@ def _config(
         "proxies": [f"{p.name}@{p.version}" for p in proxies.asked],
         "accuracy_model": prior_for(p.name for p in proxies.probed).name, "cascade_model": PRIOR_COUPLING.name,
         "from_sha256": None if start is None else start.digest,
+        SIGNALS: None if features is None else features.options,
+        FRONT_END: None if features is None else stored(features.front_end),
     }  # fmt: skip
     return given | dict(resolved)

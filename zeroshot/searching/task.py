@@ -54,7 +54,7 @@ def sample_task(problem: SearchProblem, dataset: Dataset) -> TaskSample:
         from zeroshot.searching.anchors import anchor_split
 
         split = anchor_split(dataset, options.seed)
-    remarks = datasets.warnings_for(dataset)
+    remarks = [*(dataset.features.remarks if dataset.features else ()), *datasets.warnings_for(dataset)]
     if not traits.read:
         remarks.append(unread(traits, options.calibrate))
     elif options.calibrate == 0 and distance > 1:

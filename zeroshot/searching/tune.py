@@ -21,16 +21,17 @@ from zeroshot.cost.nets import Platform, platform
 from zeroshot.data import Dataset
 from zeroshot.errors import InfeasibleError
 from zeroshot.options import takes_options
-from zeroshot.resolution import Resolution, shorter, sides
+from zeroshot.resolution import shorter
 from zeroshot.runs.tables import Rows, Table
 from zeroshot.searching.find import layer_judge
 from zeroshot.searching.plot import new_axes, png
 from zeroshot.searching.population import single_fits
 from zeroshot.searching.roles import tightest
+from zeroshot.searching.space import space_for
 from zeroshot.searching.strategies.archive import needs_of
 from zeroshot.searching.task import traits_of
 from zeroshot.searching.tune_options import TuneOptions
-from zeroshot.spaces import SPACES, McuSpace
+from zeroshot.spaces import McuSpace
 from zeroshot.training.recipe import Recipe
 from zeroshot.types import FloatArray, Int64Array
 from zeroshot.units import to_bytes, to_ms
@@ -140,7 +141,7 @@ def tune_space(options: TuneOptions) -> TunedSpace:
         InfeasibleError: Hardly any net that was drawn fits.
     """
     board, engine = load_board(options.board), load_engine(options.engine)
-    model, image, channels, classes = _task(options)
+    model, space, channels, classes = _task(options)
     budgets = Budgets(
         flash=min(to_bytes(options.flash, "`flash`"), board.flash_bytes),
         sram=min(to_bytes(options.sram, "`sram`"), board.sram_bytes),
@@ -148,7 +149,6 @@ def tune_space(options: TuneOptions) -> TunedSpace:
     )
     target = platform(board, engine, classes)
     rng = np.random.default_rng(options.seed)
-    space = SPACES["mcu1d" if sides(image)[0] == 1 else "mcu"](image)
     return tuned(space, model, target, budgets, channels, classes, options.nets, rng)
 
 
@@ -235,13 +235,13 @@ def _infeasible(least: FloatArray, budgets: Budgets) -> InfeasibleError:
     )
 
 
-def _task(options: TuneOptions) -> tuple[AccuracyModel, Resolution, int, int]:
-    """What is expected of nets, then size, channels and classes of the images."""
+def _task(options: TuneOptions) -> tuple[AccuracyModel, McuSpace, int, int]:
+    """What is expected of nets, then the space, channels and classes of the images."""
     if options.data is None:
         known = next(task for task in KNOWN_TASKS if task.name == "cifar10")
         model = STATIC.on(known.traits(CIFAR10_STEPS))
-        return model, options.side or 32, options.channels or 3, options.classes or 10
+        return model, McuSpace.for_images(options.side or 32), options.channels or 3, options.classes or 10
     given = options.data
     dataset = given if isinstance(given, Dataset) else datasets.load(str(given), options.seed)
     model = STATIC.on(traits_of(dataset, options.seed, Recipe.epochs))
-    return model, dataset.resolution, dataset.channels, dataset.classes
+    return model, space_for(dataset, None)[1], dataset.channels, dataset.classes

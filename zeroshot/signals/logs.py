@@ -5,7 +5,8 @@ from pathlib import Path
 
 import numpy as np
 
-from zeroshot.data.class_folders import Kind, safe
+from zeroshot.data.class_folders import safe
+from zeroshot.data.kinds import LOGS
 from zeroshot.errors import DataError
 from zeroshot.options import takes_options
 from zeroshot.signals.groups import Source, group
@@ -27,8 +28,6 @@ from zeroshot.signals.windows import (
 )  # fmt: skip
 from zeroshot.types import FloatArray, Int8Array, Int64Array
 from zeroshot.units import to_ms
-
-LOGS = Kind("logs", frozenset({".csv", ".parquet"}))
 
 
 @takes_options(LogOptions)

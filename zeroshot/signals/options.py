@@ -26,7 +26,7 @@ class SplitOptions(Options):
     """
 
     groups: str | None = option(
-        None, "Regular expression whose named group says who a file is of, like (?P<speaker>[a-z]+)_.",
+        None, "Regular expression whose named group says who a file is of, like (?P<speaker>.+)_.",
         metavar="PATTERN", panel=SPLIT, shown="each file",
     )  # fmt: skip
     parts: str | None = option(

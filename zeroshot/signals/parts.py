@@ -41,8 +41,10 @@ def draw(counts: Int64Array, names: Sequence[str], kind: str, shares: tuple[floa
                 "told apart (the parts are then less independent than they seem).",
             )
     rng = np.random.default_rng(seed)
+    validation, test = shares
+    wanted = {TRAIN: 1 - validation - test, TEST: test} | ({VALIDATION: validation} if validation else {})
     for _ in range(TRIES):
-        part = _drawn(counts, shares, rng)
+        part = _drawn(counts, wanted, rng)
         if all((counts[part == each] > 0).any(axis=0).all() for each in (TRAIN, TEST)):
             return part
     raise DataError(
@@ -51,21 +53,50 @@ def draw(counts: Int64Array, names: Sequence[str], kind: str, shares: tuple[floa
     )
 
 
-def _drawn(counts: Int64Array, shares: tuple[float, float], rng: np.random.Generator) -> Int8Array:
-    validation, test = shares
-    wanted = np.outer((1 - validation - test, validation, test), counts.sum(axis=0)).tolist()
-    left = [list(each) for each in wanted]
+def with_validation(part: Int8Array, counts: Int64Array, share: float, seed: int) -> Int8Array:
+    """Draw validation groups out of those for training, where a list or folders name none; every class keeps training.
+
+    Args:
+        part: (groups,) int8, indices of `PARTS`.
+        counts: (groups, classes) int64, windows.
+        share: Of the training windows of each class.
+        seed: The same seed draws the same groups.
+
+    Returns:
+        (groups,) int8.
+
+    Raises:
+        DataError: No draw does that.
+    """
+    training = np.flatnonzero(part == TRAIN)
+    rng = np.random.default_rng(seed)
+    for _ in range(TRIES if len(training) > 1 else 0):
+        drawn = _drawn(counts[training], {TRAIN: 1 - share, VALIDATION: share}, rng)
+        if (drawn == VALIDATION).any() and (counts[training[drawn == TRAIN]] > 0).any(axis=0).all():
+            found = part.copy()
+            found[training] = drawn
+            return found
+    raise DataError(
+        f"Of {count_of(len(training), 'training group')} none can be for validation, by which epochs and thresholds "
+        "are chosen, without a class losing all its training windows.",
+        "Add groups, or let `groups` tell more of them apart.",
+    )
+
+
+def _drawn(counts: Int64Array, shares: dict[int, float], rng: np.random.Generator) -> Int8Array:
+    whole = counts.sum(axis=0)
+    wanted = {each: (share * whole).tolist() for each, share in shares.items()}
+    left = {each: list(numbers) for each, numbers in wanted.items()}
     owned: list[list[tuple[int, int]]] = [[] for _ in counts]  # plain lists: most groups have one class of many
     for number, label in np.argwhere(counts).tolist():
         owned[number].append((label, int(counts[number, label])))
     order = rng.permutation(len(counts))
     order = order[np.argsort(-counts[order].sum(axis=1), kind="stable")]
     part = np.zeros(len(counts), np.int8)
-    turn = [TRAIN, TEST, VALIDATION] if validation else [TRAIN, TEST]  # of equals the first gets the group
     for number in order.tolist():
         # How much of its share of the group's windows a part lacks.
-        lack = {each: sum(n * left[each][label] / wanted[each][label] for label, n in owned[number]) for each in turn}
-        chosen = max(turn, key=lack.__getitem__)
+        lack = {each: sum(n * left[each][label] / wanted[each][label] for label, n in owned[number]) for each in wanted}
+        chosen = max(wanted, key=lack.__getitem__)  # of equals the first
         part[number] = chosen
         for label, count in owned[number]:
             left[chosen][label] -= count

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import numpy as np
 
-from zeroshot.data.class_folders import Kind, files_of, safe
+from zeroshot.data.class_folders import files_of, safe
+from zeroshot.data.kinds import NOISE, RECORDINGS
 from zeroshot.errors import UsageError
 from zeroshot.options import takes_options
 from zeroshot.signals.groups import group
@@ -29,8 +30,6 @@ from zeroshot.signals.words import fewer, with_silence
 from zeroshot.types import Int64Array
 from zeroshot.units import to_ms
 
-NOISE = "_background_noise_"  # as in Speech Commands (Warden, 2018)
-RECORDINGS = Kind("recordings", frozenset({".wav", ".wave", ".flac"}), (NOISE,))
 FIT = 95  # per cent of the recordings that are no longer than a window
 LONGEST_WINDOW = 2.0  # s; at 16 kHz these are 62.5 KiB
 STEP = 1 / 32768

@@ -14,6 +14,7 @@ from zeroshot.signals.windows import PARTS, count_of
 from zeroshot.types import Int8Array, Int64Array
 
 UNKNOWN, SILENCE = "unknown", "silence"
+ONE_SOURCE = " Files of one speaker or wearer may be in several parts: `groups` tells whose they are."
 
 
 def existing(folder: str | Path) -> Path:
@@ -114,7 +115,8 @@ def divided(
         part = parts.draw(counts, names, groups.kind, (options.validation, options.test), options.seed)
         how = f"Drawn by {groups.kind}, never by window"
     parts.check_parts(part, counts, names)
-    return part, f"{how}: {_shown(part, counts, groups.kind, names)}."
+    told = of_folders or options.parts is not None or options.groups is not None
+    return part, f"{how}: {_shown(part, counts, groups.kind, names)}.{'' if told else ONE_SOURCE}"
 
 
 def _shown(part: Int8Array, counts: Int64Array, kind: str, names: Sequence[str]) -> str:

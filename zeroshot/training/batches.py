@@ -10,12 +10,15 @@ import torch
 from zeroshot.data import Dataset, channel_stats, resized
 from zeroshot.data.arrays import Images, Labels, split
 from zeroshot.errors import UsageError
+from zeroshot.frontend.options import FrontEnd
 from zeroshot.resolution import Resolution, shorter, sides
+from zeroshot.training.augmentation import amplified, margins, padded, squares, stripes
 from zeroshot.training.recipe import Recipe
 from zeroshot.types import Float32Array
 
 Rows = npt.NDArray[np.intp]
 EVALUATION_BATCH = 512
+MOTION_NOISE = 0.05  # in standard deviations of an axis, as Um et al. (arXiv 1706.00527) add it
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,7 +48,9 @@ class Split:
 
 
 def hold_out(dataset: Dataset, seed: int, share: float = 0.1) -> Split:
-    """Hold out a share of every class of the training half, at least one image.
+    """Hold out a share of every class of the training half, at least one image; or the data's own validation part.
+
+    Windows of one speaker or log are alike: what was divided by group is not divided again by chance.
 
     Raises:
         DataError: A class has one training image only.
@@ -53,6 +58,8 @@ def hold_out(dataset: Dataset, seed: int, share: float = 0.1) -> Split:
     """
     if seed < 0:
         raise UsageError(f"A seed must not be negative, but it is {seed}.")
+    if dataset.validation is not None:
+        return Split(dataset, np.setdiff1d(np.arange(len(dataset.y_train)), dataset.validation), dataset.validation)
     return Split(dataset, *split(dataset.y_train, dataset.class_names, seed, share))
 
 
@@ -64,13 +71,17 @@ class Draw:
         rows: (size,) of the training images.
         shifts: (2, size), where crops begin in the padded images, down and right.
         mirrored: (size,) bool.
-        grey: (size, height, width) bool, the pixels that a square covers; None without squares.
+        grey: (size, height, width) bool, the pixels that a square covers, or stripes; None without them.
+        gain: (size, 1, 1, 1) float32, dB, of sound; (size, 1, 1, axes) of motion; None without.
+        noise: (size, 1, samples, axes) float32, steps that are added to motion.
     """
 
     rows: Rows
     shifts: Rows
     mirrored: npt.NDArray[np.bool_]
     grey: npt.NDArray[np.bool_] | None
+    gain: Float32Array | None = None
+    noise: Float32Array | None = None
 
 
 class Normaliser:
@@ -104,24 +115,18 @@ class TrainingBatches:
 
     def __init__(self, data: Split, resolution: Resolution, recipe: Recipe, drawn_at: Resolution | None = None) -> None:
         self.labels = torch.from_numpy(data.labels("train").copy())
-        self.normalise = Normaliser(data.dataset)
+        self.data, self.normalise = data.dataset, Normaliser(data.dataset)
         self.recipe = recipe
         self.size = min(recipe.batch or 1, len(self.labels))
         self.count = len(self.labels) // self.size  # the rest of an epoch is left out, another one each time
         self.resolution, self.drawn_at = resolution, drawn_at or resolution
         self.shape, drawn_hw = sides(self.resolution), sides(self.drawn_at)
         self.margins, self.drawn_margins = (
-            tuple(round((recipe.crop or 0.0) * side) for side in size) for size in (self.shape, drawn_hw)
-        )
-        images = resized(data.images("train"), resolution)
+            margins(self.data, recipe.crop or 0.0, size) for size in (self.shape, drawn_hw)
+        )  # fmt: skip
         # The mean colour: what a zero is after normalising. A black border would be seen.
         self.grey = np.rint(255 * self.normalise.mean).astype(np.uint8)
-        if any(self.margins):
-            (height, width), (down, right) = self.shape, self.margins
-            padded = np.empty((len(images), height + 2 * down, width + 2 * right, images.shape[3]), np.uint8)
-            padded[...] = self.grey
-            padded[:, down : down + height, right : right + width] = images
-            images = padded
+        images = padded(self.data, resized(data.images("train"), resolution), self.margins, self.grey)
         self.padded = images
         windows = np.lib.stride_tricks.sliding_window_view(images, self.shape, axis=(1, 2))
         self.windows = windows.transpose(0, 1, 2, 4, 5, 3)  # image, shift down, shift right, H, W, C
@@ -145,23 +150,41 @@ class TrainingBatches:
     def _draw(self, rows: Rows, rng: np.random.Generator) -> Draw:
         shifts = self._shifts(rng, len(rows))
         mirrored = rng.random(len(rows)) < 0.5 if self.recipe.flip else np.zeros(len(rows), bool)
-        side = round(self.recipe.cutout * shorter(self.drawn_at))
-        return Draw(rows, shifts, mirrored, self._covered(rng, len(rows), side) if side else None)
+        covered = self._covered(rng, len(rows))
+        return Draw(rows, shifts, mirrored, covered, *self._gain(rng, len(rows)))
 
     def _augmented(self, draw: Draw) -> Images:
         # One gather for the crops of the whole batch: 0.1 ms for 128 images of 32x32x3.
         x: Images = np.ascontiguousarray(self.windows[draw.rows, draw.shifts[0], draw.shifts[1]])
         if draw.mirrored.any():
             x[draw.mirrored] = x[draw.mirrored, :, ::-1]
+        if draw.gain is not None:
+            x = amplified(self.data, x, draw.gain, draw.noise)
         if draw.grey is not None:
             x[draw.grey] = self.grey
         return x
 
-    def _covered(self, rng: np.random.Generator, n: int, side: int) -> npt.NDArray[np.bool_]:
-        drawn_hw = sides(self.drawn_at)
-        squares = _squares(rng, n, drawn_hw, side)
+    def _covered(self, rng: np.random.Generator, n: int) -> npt.NDArray[np.bool_] | None:
+        drawn_hw, share, features = sides(self.drawn_at), self.recipe.cutout, self.data.features
+        if features is not None and isinstance(features.front_end, FrontEnd):
+            return stripes(rng, n, drawn_hw, share) if share else None
+        side = round(share * shorter(self.drawn_at))
+        if not side:
+            return None
+        found = squares(rng, n, drawn_hw, side)
         down, right = (np.arange(own) * drawn // own for own, drawn in zip(self.shape, drawn_hw, strict=True))
-        return np.asarray(squares[:, down[:, None], right], bool)
+        return np.asarray(found[:, down[:, None], right], bool)
+
+    def _gain(self, rng: np.random.Generator, n: int) -> tuple[Float32Array | None, Float32Array | None]:
+        """Gain, and noise of motion."""
+        features, axes = self.data.features, self.data.channels
+        if features is None or not self.recipe.gain:
+            return None, None
+        gain = (self.recipe.gain * rng.standard_normal((n, 1, 1, axes))).astype(np.float32)
+        if isinstance(features.front_end, FrontEnd):
+            return gain, None
+        noise = MOTION_NOISE * 255 * self.normalise.std * rng.standard_normal((n, *self.shape, axes))
+        return gain, noise.astype(np.float32)
 
     def _shifts(self, rng: np.random.Generator, n: int) -> Rows:
         """(2, n): where crops begin in the padded images, down and right."""
@@ -176,15 +199,6 @@ def _scaled(shifts: Rows, margin: int, drawn_margin: int) -> Rows:
     if not drawn_margin:
         return np.full_like(shifts, margin)  # nothing is cropped
     return np.asarray(np.rint(shifts * (margin / drawn_margin)), np.intp)
-
-
-def _squares(rng: np.random.Generator, n: int, size: tuple[int, int], side: int) -> npt.NDArray[np.bool_]:
-    """(n, height, width) bool, one square an image; its centre may lie anywhere, as in the paper."""
-    inside = []
-    for length in size:
-        start = rng.integers(0, length, (n, 1)) - side // 2
-        inside.append((np.arange(length) >= start) & (np.arange(length) < start + side))
-    return np.asarray(inside[0][:, :, None] & inside[1][:, None, :])
 
 
 def inputs(data: Split, part: str, resolution: Resolution) -> torch.Tensor:

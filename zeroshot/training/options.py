@@ -94,6 +94,7 @@ class TrainOptions(Options):
     crop: float | None = left_open(Recipe, "crop")
     flip: bool | None = left_open(Recipe, "flip")
     cutout: float | None = left_open(Recipe, "cutout")
+    gain: float | None = left_open(Recipe, "gain")
     validation: float | None = left_open(Recipe, "validation")
     patience: int | None = left_open(Recipe, "patience")
     precision: str | None = left_open(Recipe, "precision")

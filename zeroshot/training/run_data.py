@@ -6,6 +6,8 @@ from typing import Any
 
 from zeroshot.data import SOURCES, Dataset, load
 from zeroshot.errors import RunError, UsageError
+from zeroshot.runs.layout import SIGNALS
+from zeroshot.signals.folder_options import SignalOptions
 from zeroshot.training.batches import Split
 
 COARSE = 500  # validation images; with fewer the threshold's rate is off by 2 points and more
@@ -27,7 +29,7 @@ def run_dataset(config: Mapping[str, Any], data: object = None) -> Dataset:
             f"The run knows its data, {config['data']!r}, only by name.", "Give the file or folder with `data`."
         )
     source = config["data"] if data is None else data
-    dataset = source if isinstance(source, Dataset) else load(_path(source), int(config["seed"]))
+    dataset = source if isinstance(source, Dataset) else _loaded(source, config)
     if dataset.digest != config["data_sha256"]:
         raise RunError(
             f"{dataset.name} is not what the run was searched on, or it was changed: SHA-256 "
@@ -35,6 +37,17 @@ def run_dataset(config: Mapping[str, Any], data: object = None) -> Dataset:
             "Give the same data with `data`, or search again.",
         )
     return dataset
+
+
+def _loaded(source: object, config: Mapping[str, Any]) -> Dataset:
+    """They, read as the search read them."""
+    try:
+        signals = SignalOptions.of(config.get(SIGNALS, {}))
+    except (UsageError, AttributeError) as error:
+        raise RunError(
+            f"The config of the run does not say how its data are read: {error}.", "Search again."
+        ) from error
+    return load(_path(source), int(config["seed"]), signals)
 
 
 def _path(source: object) -> str:
@@ -48,6 +61,6 @@ def coarse(data: Split) -> list[str]:
     if len(data.validation) >= COARSE:
         return []
     return [
-        f"Epochs and thresholds were chosen on {len(data.validation)} validation images only: the escalation "
-        "rate on the test images may differ from the one that was asked for."
+        f"Epochs and thresholds were chosen on {len(data.validation)} validation {data.dataset.things} only: the "
+        f"escalation rate on the test {data.dataset.things} may differ from the one that was asked for."
     ]

@@ -125,6 +125,11 @@ def train(
     config, listed = read_search(Path(run))
     pairs, folder = listed[: options.top], Path(run) / MODELS
     dataset, seed = run_dataset(config, options.data), int(config["seed"])
+    if options.validation is not None and dataset.validation is not None:
+        raise UsageError(
+            f"The validation part of {dataset.name} was drawn by group when it was searched on.",
+            "Leave `validation` out; a search takes it.",
+        )
     if not (force or resume):
         check_empty(folder)
     plan = resumed_plan(folder, options) if resume else new_plan(options, seed, config.get("epochs", Recipe.epochs))
@@ -198,7 +203,8 @@ def _remarks(training: Training, top: int, data: Split, trained: Sequence[Traine
     if len(pairs) < top:
         remarks.append(f"The run lists only {len(pairs)} pairs; all were trained.")
     remarks += coarse(data)
-    if not any(net.recipe.flip for net in trained) and data.dataset.name not in SOURCES:
+    images = data.dataset.features is None
+    if images and not any(net.recipe.flip for net in trained) and data.dataset.name not in SOURCES:
         remarks.append(
             "Images were not mirrored, since nobody can tell whether they mean the same in a mirror: `flip=True`."
         )
