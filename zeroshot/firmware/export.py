@@ -16,9 +16,10 @@ from zeroshot.firmware.device import Needs
 from zeroshot.firmware.fit import check_firmware, check_models
 from zeroshot.firmware.folder import VERIFICATION, check_target, write_project
 from zeroshot.firmware.options import ExportOptions
-from zeroshot.firmware.project import check_name, project_files
+from zeroshot.firmware.project import project_files
 from zeroshot.firmware.toolchain import find_toolchain
 from zeroshot.firmware.verify import ENGINE, Verification, verify
+from zeroshot.frontend.c_text import check_prefix
 from zeroshot.int8 import execute
 from zeroshot.options import takes_options
 from zeroshot.quantization.quantize import QuantizedNet, load_quantized
@@ -125,7 +126,7 @@ def export(
 
 def _checked_folders(run: str | Path, asked: ExportOptions) -> tuple[Path, Path]:
     """Folder of the run and folder to write, after what can be said before any work."""
-    check_name(asked.name)
+    check_prefix(asked.name)
     if not asked.cores:
         raise UsageError("There is no core to verify on.", "Name one, or leave the proof out with `verify=False`.")
     target = Path(asked.out) if asked.out is not None else Path(run) / firmware_of(asked.pair)

@@ -1,37 +1,17 @@
 """The exported folder: C sources, models, builds for make and CMake, Arduino and Zephyr layouts, and a README."""
 
 import io
-import re
 import zipfile
 from string import Template
 
 import numpy as np
 
-from zeroshot.errors import UsageError
 from zeroshot.firmware.answers import Images, check_images, reference_answers
 from zeroshot.firmware.c_cascade import Cascade, cascade_sources, template
 from zeroshot.firmware.readme import readme
 from zeroshot.firmware.tflite import to_tflite
 from zeroshot.firmware.verify import Verification
-from zeroshot.frontend.c_text import c_array
-
-KEYWORDS = """auto break case char const continue default do double else enum extern float for goto if inline int long
-register restrict return short signed sizeof static struct switch typedef union unsigned void volatile while main"""
-LONGEST = 31  # characters of a name: C99 promises to tell no more apart in external names
-
-
-def check_name(name: str) -> None:
-    """Insist on a name that works as a prefix of C functions and files.
-
-    Raises:
-        UsageError: It does not.
-    """
-    taken = name in KEYWORDS.split() or name.startswith("zs_")
-    if taken or len(name) > LONGEST or not re.fullmatch(r"[a-z][a-z0-9_]*", name):
-        raise UsageError(
-            f"{name!r} cannot be the prefix of C functions.",
-            f"Use lower-case letters, digits and underscores, {LONGEST} at most, starting with a letter: cascade.",
-        )
+from zeroshot.frontend.c_text import c_array, check_prefix
 
 
 def project_files(
@@ -48,7 +28,7 @@ def project_files(
     Raises:
         UsageError: The name is no C identifier, or the images do not fit.
     """
-    check_name(name)
+    check_prefix(name)
     check_images(cascade, images)
     sources = cascade_sources(cascade, name)
     values = _values(cascade, images, name, sources)
