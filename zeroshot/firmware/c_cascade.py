@@ -9,6 +9,7 @@ import numpy as np
 from zeroshot.errors import UsageError
 from zeroshot.firmware.c_model import kernel_config, model_header, model_source
 from zeroshot.firmware.plan import ArenaPlan, plan_arena
+from zeroshot.frontend.c_source import dsp_block
 from zeroshot.frontend.c_text import c_array
 from zeroshot.int8.net import Int8Net
 from zeroshot.types import Int8Array
@@ -76,7 +77,7 @@ def cascade_sources(cascade: Cascade, name: str) -> dict[str, str]:
     plan = cascade.plan()
     values = _values(cascade, plan, name)
     out = {
-        "kernels.h": template("kernels.h"),
+        "kernels.h": Template(template("kernels.h")).substitute(dsp=dsp_block()),
         "kernels.c": template("kernels.c"),
         "kernels_config.h": kernel_config((cascade.little, cascade.big)),
         f"{name}.h": Template(template("cascade.h")).substitute(values),
