@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from zeroshot.options import Options, option
 
 FEWEST = 200  # images of a verification, where the data have so many
+SMOOTHINGS = ("mean", "majority")  # of a stream's answers
+MOST_SMOOTHED = 255  # decisions
 
 
 def _cores() -> Iterable[str]:

@@ -7,7 +7,8 @@ from string import Template
 import numpy as np
 
 from zeroshot.firmware.answers import Images, check_images, reference_answers
-from zeroshot.firmware.c_cascade import Cascade, cascade_sources, template
+from zeroshot.firmware.c_cascade import Cascade, cascade_sources
+from zeroshot.firmware.c_files import template
 from zeroshot.firmware.readme import readme
 from zeroshot.firmware.tflite import to_tflite
 from zeroshot.firmware.verify import Verification
