@@ -159,6 +159,7 @@ class Device:
         """Count instructions and memory of a call with both nets, on the first image; errors as `answers`."""
         check_images(self.cascade, images)
         arguments = self.load(images.little[0], images.big[0])
+        self.core.call(f"{NAME}_set_limit", 0)
         self.core.call(f"{NAME}_set_threshold", ALWAYS)
         arena = self.core.symbol("arena")
         touched = 0

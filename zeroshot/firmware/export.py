@@ -1,6 +1,6 @@
 """One quantised pair of a run as verified firmware: the last step of the journey."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,9 +17,11 @@ from zeroshot.firmware.fit import check_firmware, check_models
 from zeroshot.firmware.folder import VERIFICATION, check_target, write_project
 from zeroshot.firmware.options import ExportOptions
 from zeroshot.firmware.project import project_files
+from zeroshot.firmware.stream import Stream
 from zeroshot.firmware.toolchain import find_toolchain
 from zeroshot.firmware.verify import ENGINE, Verification, verify
 from zeroshot.frontend.c_text import check_prefix
+from zeroshot.frontend.sensor import AnyFrontEnd, sensor_of
 from zeroshot.int8 import execute
 from zeroshot.options import takes_options
 from zeroshot.quantization.quantize import QuantizedNet, load_quantized
@@ -82,6 +84,7 @@ def export(
     run: str | Path,
     options: ExportOptions,
     *,
+    front_end: AnyFrontEnd | None = None,
     progress: Progress | None = None,
 ) -> Firmware:
     """Write the firmware of one quantised pair, proved equal to what was evaluated.
@@ -89,6 +92,8 @@ def export(
     Args:
         run: Folder of a search whose pairs were trained and quantised.
         options: What is asked for, and how.
+        front_end: What made the run's pictures of samples: a `FrontEnd`, or a `Motion` with its `Scaling`; the firmware
+            then has it too, and takes samples. None where the data are pictures.
         progress: Called with what is being done, steps done, steps in all.
 
     Raises:
@@ -105,6 +110,7 @@ def export(
     name = options.board or config.get("board")
     board = load_board(name) if name else None
     cascade, nets = load_cascade(folder, pair)
+    cascade = replace(cascade, limit=options.limit, stream=_stream(front_end, options))
     if board is not None:
         check_models(cascade, board)
     images = first_images(cascade, nets, run_dataset(config, options.data), options.images)
@@ -132,6 +138,18 @@ def _checked_folders(run: str | Path, asked: ExportOptions) -> tuple[Path, Path]
     target = Path(asked.out) if asked.out is not None else Path(run) / firmware_of(asked.pair)
     check_target(target, force=asked.force)
     return Path(run), target
+
+
+def _stream(front_end: AnyFrontEnd | None, asked: ExportOptions) -> Stream | None:
+    """How samples are decided on; None where there are none."""
+    if front_end is not None:
+        return Stream(sensor_of(front_end), asked.every, asked.smooth, asked.smoothing)
+    if (asked.every, asked.smooth) != (1, 1):
+        raise UsageError(
+            "The run's data are pictures: no samples come, so nothing is smoothed or left out.",
+            "Leave out `every` and `smooth`, or give the data's `front_end`.",
+        )
+    return None
 
 
 def find_pair(run: Path, rank: int) -> QuantizedPair:

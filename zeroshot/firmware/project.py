@@ -10,6 +10,7 @@ from zeroshot.firmware.answers import Images, check_images, reference_answers
 from zeroshot.firmware.c_cascade import Cascade, cascade_sources
 from zeroshot.firmware.c_files import template
 from zeroshot.firmware.readme import readme
+from zeroshot.firmware.stream_files import stream_check, stream_examples
 from zeroshot.firmware.tflite import to_tflite
 from zeroshot.firmware.verify import Verification
 from zeroshot.frontend.c_text import c_array, check_prefix
@@ -40,6 +41,8 @@ def project_files(
         ("zephyr/module.yml", "module.yml"), ("zephyr/CMakeLists.txt", "zephyr.cmake"), ("zephyr/Kconfig", "Kconfig"),
     ):  # fmt: skip
         texts[path] = Template(template(origin)).substitute(values)
+    if cascade.stream is not None:
+        texts |= stream_examples(cascade.stream, name)
     out = {path: text.encode() for path, text in texts.items()}
     out |= {"models/little.tflite": to_tflite(cascade.little), "models/big.tflite": to_tflite(cascade.big)}
     out[f"{name}-arduino.zip"] = _arduino(out, name)
@@ -61,6 +64,8 @@ def _values(cascade: Cascade, images: Images, name: str, sources: dict[str, str]
         "name": name,
         "NAME": name.upper(),
         "vectors": "\n".join([*(c_array("int8_t", key, value.ravel()) for key, value in inputs.items()), little, big]),
+        "stream_check": stream_check(cascade, cascade.stream, name) if cascade.stream else "",
+        "after": "check_stream()" if cascade.stream else "0",
         "vector_arguments": ", ".join(inputs),
         "little_label": int(answer.little_label[0]),
         "big_label": int(np.argmax(answer.big[0])),

@@ -129,6 +129,13 @@ def sensor_of(front_end: AnyFrontEnd) -> Sensor:
     """The front end of a run as what feeds a net.
 
     Raises:
-        UsageError: A scaling belongs to another number of axes, or as `zeroshot.frontend.tables.tables_of`.
+        UsageError: It is none, a scaling belongs to other axes, or as `zeroshot.frontend.tables.tables_of`.
     """
-    return Sound(front_end) if isinstance(front_end, FrontEnd) else Movement(*front_end)
+    if isinstance(front_end, FrontEnd):
+        return Sound(front_end)
+    if not (isinstance(front_end, tuple) and [type(each) for each in front_end] == [Motion, Scaling]):
+        raise UsageError(
+            f"A front end is a FrontEnd, or a Motion and its Scaling, not {front_end!r}.",
+            "`zeroshot.frontend.motion.calibrate` makes a Scaling of training samples.",
+        )
+    return Movement(*front_end)
