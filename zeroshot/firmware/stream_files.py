@@ -69,7 +69,8 @@ def stream_words(cascade: Cascade, stream: Stream, name: str) -> str:
         f"the arena, tables of the front end {kib(sensor.tables)} of flash.\n\n"
         f"`examples/{name}/{name}.ino` and `zephyr/sample` feed "
         f"{'a microphone' if sensor.kind == 'sound' else 'an accelerometer'}. Training saw samples as files held "
-        f"them: give the same rate and the same unit.\n"
+        f"them: give the same rate and the same unit. `{name}_predict` puts its "
+        f"image where that picture lies: call `{name}_init` before samples follow it.\n"
     )
 
 
