@@ -12,6 +12,7 @@ from zeroshot.data import Dataset, resized
 from zeroshot.errors import RunError, UsageError, VerifyError, call
 from zeroshot.firmware.answers import Images
 from zeroshot.firmware.c_cascade import Cascade
+from zeroshot.firmware.decisions import Samples
 from zeroshot.firmware.device import Needs
 from zeroshot.firmware.fit import check_firmware, check_models
 from zeroshot.firmware.folder import VERIFICATION, check_target, write_project
@@ -85,6 +86,7 @@ def export(
     options: ExportOptions,
     *,
     front_end: AnyFrontEnd | None = None,
+    recording: Samples | None = None,
     progress: Progress | None = None,
 ) -> Firmware:
     """Write the firmware of one quantised pair, proved equal to what was evaluated.
@@ -94,10 +96,12 @@ def export(
         options: What is asked for, and how.
         front_end: What made the run's pictures of samples: a `FrontEnd`, or a `Motion` with its `Scaling`; the firmware
             then has it too, and takes samples. None where the data are pictures.
+        recording: Samples that the proof feeds: (n,) int16 of sound, (n, axes) of motion; else noise.
         progress: Called with what is being done, steps done, steps in all.
 
     Raises:
-        UsageError: A value is out of range or an unknown name, or the pair's policy is none that a device has.
+        UsageError: A value is out of range or an unknown name, the pair's policy is none that a device has, or its nets
+            do not take the front end's picture.
         RunError: The run has no such pair, it is not quantised, its data are others, or the folder is in use.
         InfeasibleError: The firmware does not fit the board.
         ToolchainError: A compiler or the emulator is missing.
@@ -117,7 +121,9 @@ def export(
     verification = None
     if compiler is not None:
         report = progress or (lambda what, done, total: None)
-        verification = verify(cascade, images, cores=options.cores, toolchain=compiler, progress=report)
+        verification = verify(
+            cascade, images, cores=options.cores, toolchain=compiler, samples=recording, progress=report
+        )
     if board is not None and verification is not None:
         check_firmware(verification, board)
     files = project_files(cascade, images, options.name, verification)
@@ -146,8 +152,8 @@ def _stream(front_end: AnyFrontEnd | None, asked: ExportOptions) -> Stream | Non
         return Stream(sensor_of(front_end), asked.every, asked.smooth, asked.smoothing)
     if (asked.every, asked.smooth) != (1, 1):
         raise UsageError(
-            "The run's data are pictures: no samples come, so nothing is smoothed or left out.",
-            "Leave out `every` and `smooth`, or give the data's `front_end`.",
+            "The run's data are pictures: no samples come, so no answers are smoothed or left out.",
+            "Leave out `every` and `smooth`.",
         )
     return None
 
