@@ -62,6 +62,7 @@ def test_quiet_and_unverified(cli, run):
     assert "nothing was verified" in again.stdout
 
 
+@pytest.mark.slow
 def test_what_is_said_of_a_stream(cli, run, monkeypatch):
     """The run's front end, as if it were stored there."""
     real = export_module.export

@@ -12,7 +12,7 @@ from zeroshot.firmware.stream import Stream
 MOST = 2**14  # samples of a call
 RECORD = struct.Struct("<IiHHBB")  # of a decision, as the C struct on a 32-bit core
 COUNT = struct.Struct("<I")
-TURN, STEP = 1664525, 1013904223  # of the test signal
+TURN, STEP = 1664525, 1013904223  # of the linear congruential generator
 
 
 def pieces(samples: Samples, sizes: Iterable[int]) -> list[Samples]:
@@ -59,12 +59,13 @@ def said(count: int, record: bytes) -> Said:
 
 
 def uneven(stream: Stream, n: int) -> list[int]:
-    """Sizes of pieces of n samples, none longer than a hop, so that each decision is seen; few end where hops do."""
-    hop = stream.sensor.hop
-    cycle = [max(1, hop // 3), hop, 1, max(1, 2 * hop // 5)]
+    """Sizes of pieces of n samples, of 1 to a hop, so that each decision is seen; they end anywhere in a hop."""
+    longest = min(stream.sensor.hop, MOST)
     out: list[int] = []
+    state = 1
     while n:
-        out.append(min(n, cycle[len(out) % len(cycle)], MOST))
+        state = (state * TURN + STEP) % 2**32
+        out.append(min(n, 1 + (state >> 16) % longest))
         n -= out[-1]
     return out
 
