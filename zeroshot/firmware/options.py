@@ -3,11 +3,10 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from zeroshot.firmware.smoothing import MOST_SMOOTHED, SMOOTHINGS
 from zeroshot.options import Options, option
 
 FEWEST = 200  # images of a verification, where the data have so many
-SMOOTHINGS = ("mean", "majority")  # of a stream's answers
-MOST_SMOOTHED = 255  # decisions
 STREAM = "Samples as they come"
 
 

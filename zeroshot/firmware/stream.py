@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from zeroshot.errors import UsageError, unknown
-from zeroshot.firmware.options import MOST_SMOOTHED, SMOOTHINGS
+from zeroshot.firmware.smoothing import MOST_SMOOTHED, SMOOTHINGS
 from zeroshot.frontend.sensor import Sensor
 from zeroshot.int8.net import Int8Net
 
