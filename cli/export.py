@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from zeroshot.firmware.device import Needs
     from zeroshot.firmware.export import Firmware
+    from zeroshot.firmware.stream_proof import StreamProof
 
 
 @takes(ExportOptions)
@@ -40,6 +41,17 @@ def export(
     emit(
         firmware.summary(), lambda screen: _print(screen, firmware), json=json,
         quiet=str(firmware.folder) if quiet else None,
+    )  # fmt: skip
+
+
+def _stream(screen: "Console", stream: "StreamProof") -> None:
+    prose(
+        screen,
+        f"Fed {stream.samples} samples, the C came to the reference's {stream.decisions} decisions. Front end: "
+        f"{kib(stream.kept)} of the arena kept, {kib(stream.scratch)} shared with the nets, {kib(stream.tables)} of "
+        "tables"
+        + "".join(f"; {count:,} instructions a hop on a {core}" for core, count in stream.hop.items())
+        + ".",
     )  # fmt: skip
 
 
@@ -66,6 +78,8 @@ def _print(screen: "Console", firmware: "Firmware") -> None:
         )
         for who in proof.equal:
             screen.print(f"    {who}", style="green")
+        if proof.stream is not None:
+            _stream(screen, proof.stream)
         for who in proof.missing:
             prose(screen, f"note: not compared with {who}.", "yellow")
         if proof.needs:

@@ -26,6 +26,16 @@ FRONT_ENDS = {
 MAIN = """
 #include "frontend.h"
 #include <stdio.h>
+#include <stdlib.h>
+
+static void push_in_pieces(frontend_stream *stream, const int16_t *samples, uint32_t piece, int32_t *scratch)
+{
+    uint32_t before, part;
+    for (before = 0; before < FRONTEND_HOP; before += part) {
+        part = FRONTEND_HOP - before < piece ? FRONTEND_HOP - before : piece;
+        frontend_add(stream, samples + before, part, before, scratch);
+    }
+}
 
 int main(int count, char **words)
 {
@@ -33,8 +43,7 @@ int main(int count, char **words)
     static int32_t scratch[FRONTEND_SCRATCH_WORDS];
     static int16_t samples[FRONTEND_FRAME > FRONTEND_HOP ? FRONTEND_FRAME : FRONTEND_HOP];
     %(type)s row[FRONTEND_WIDTH];
-    (void)words;
-    if (count > 1) { /* frames to rows */
+    if (count == 2) { /* frames to rows */
         while (fread(samples, 2, FRONTEND_FRAME, stdin) == FRONTEND_FRAME) {
             frontend_features(samples, row, scratch);
             fwrite(row, 1, FRONTEND_WIDTH, stdout);
@@ -43,7 +52,11 @@ int main(int count, char **words)
     }
     frontend_reset(&stream, scratch); /* hops to maps */
     while (fread(samples, 2, FRONTEND_HOP, stdin) == FRONTEND_HOP) {
-        frontend_push(&stream, samples, scratch);
+        if (count > 2) { /* hops in pieces of so many samples */
+            push_in_pieces(&stream, samples, (uint32_t)atoi(words[2]), scratch);
+        } else {
+            frontend_push(&stream, samples, scratch);
+        }
         fwrite(frontend_map(&stream), 1, FRONTEND_MAP_BYTES, stdout);
     }
     return 0;

@@ -5,7 +5,9 @@ import shutil
 
 import pytest
 
+from zeroshot.firmware import export as export_module
 from zeroshot.firmware.export import export
+from zeroshot.frontend.options import FrontEnd
 from zeroshot.quantization.quantize import quantize
 from zeroshot.training.train import train
 
@@ -60,6 +62,19 @@ def test_quiet_and_unverified(cli, run):
     assert "nothing was verified" in again.stdout
 
 
+@pytest.mark.slow
+def test_what_is_said_of_a_stream(cli, run, monkeypatch):
+    """The run's front end, as if it were stored there."""
+    real = export_module.export
+    front_end = FrontEnd(sample_rate=4000, frame_ms=10, hop_ms=5, window_ms=45, bands=8, highest_hz=1990)
+    monkeypatch.setattr(export_module, "export", lambda *given, **named: real(*given, **named, front_end=front_end))
+    said = cli("export", "run", "--images", 2, "--smooth", 3, "--limit", 2)
+    assert said.exit_code == 0, said.stderr
+    words = " ".join(said.stdout.split())
+    assert "the C came to the reference's 30 decisions. Front end: 0.1 KiB of the arena kept, 0.2 KiB shared" in words
+    assert "instructions a hop on a cortex-m4." in words
+
+
 @pytest.mark.parametrize("words", [["--core", "cortex-m3", "--core", "cortex-m4"], ["--core", "cortex-m3,cortex-m4"]])
 def test_several_cores(cli, run, words):
     told = json.loads(cli("export", "run", "--images", 2, "--json", *words).stdout)
@@ -71,6 +86,8 @@ def test_several_cores(cli, run, words):
     [
         (["--pair", "2"], 1, "no quantised pair 2"),
         (["--name", "my-eye"], 2, "cannot be the prefix"),
+        (["--smooth", "5"], 2, "Leave out --every and --smooth"),
+        (["--smoothing", "mode"], 2, "Unknown smoothing"),
         (["--core", "z80"], 2, "Unknown core 'z80'"),
         (["--core", "cortex-m4", "--core", "cortex-m8"], 2, "Unknown core 'cortex-m8'"),
         (["--core", ""], 2, "no core to verify on"),

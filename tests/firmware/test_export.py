@@ -15,6 +15,7 @@ from zeroshot.errors import InfeasibleError, RunError, ToolchainError, UsageErro
 from zeroshot.firmware import export as export_module
 from zeroshot.firmware.export import export
 from zeroshot.firmware.options import ExportOptions
+from zeroshot.frontend.options import FrontEnd
 from zeroshot.quantization.quantize import quantize
 from zeroshot.training.train import train
 
@@ -108,6 +109,43 @@ def test_options_may_come_in_one_object(run):
     assert export(run, asked, name="ear", force=True).folder == firmware.folder
     assert not (firmware.folder / "src" / "eye.c").exists()
     assert (firmware.folder / "src" / "ear.c").is_file()
+
+
+# Its picture is as large as the digits.
+FRONT_END = FrontEnd(sample_rate=4000, frame_ms=10, hop_ms=5, window_ms=45, bands=8, highest_hz=1990)
+
+
+def test_a_front_end_comes_along(run):
+    """And is proved with a recording: the decisions are those of the nets on its pictures."""
+    pytest.importorskip("unicorn", reason="needs the mcu extra")
+    pytest.importorskip("ziglang", reason="needs the mcu extra")
+    recording = np.random.default_rng(0).integers(-3000, 3000, 900).astype(np.int16)
+    found = export(run, images=2, front_end=FRONT_END, recording=recording, smooth=3, every=2, limit=4)
+    stream = found.verification.stream
+    assert (stream.samples, stream.decisions) == (900, (900 // 20 - 9) // 2 + 1)
+    header = (found.folder / "src" / "cascade.h").read_text()
+    assert "cascade_feed(const int16_t *samples, uint32_t count, cascade_decision *decision);" in header
+    assert "smoothed over the last 3 decisions" in header
+    assert "every\n * 2 of them" in header
+    assert "static uint32_t limit = 4, in_a_row;" in (found.folder / "src" / "cascade.c").read_text()
+    assert json.loads((found.folder / "verification.json").read_text())["stream"]["decisions"] == stream.decisions
+    assert found.summary()["verification"]["stream"]["hop"] == stream.hop
+
+
+def test_front_ends_and_options_that_do_not_fit(run):
+    with pytest.raises(UsageError, match="takes pictures of 6x6x1, the front end makes 8x8x1"):
+        unproved(run, pair=2, front_end=FRONT_END)
+    for wrong in ({"smooth": 2}, {"every": 3}):
+        with pytest.raises(UsageError, match="data are pictures"):
+            unproved(run, **wrong)
+    with pytest.raises(UsageError, match="Unknown smoothing 'median'"):
+        unproved(run, front_end=FRONT_END, smoothing="median")
+    assert not (run / "firmware").exists()
+
+
+def test_a_limit_of_pictures(run):
+    text = (unproved(run, limit=7).folder / "src" / "cascade.h").read_text()
+    assert "thresholds as exported, a limit of 7, counters at zero" in text
 
 
 @pytest.mark.parametrize("text", ["1 2 3", "many", "", "-1", "257"])

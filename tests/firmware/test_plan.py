@@ -1,5 +1,7 @@
 """The arena plan: no two tensors that are alive together overlap, checked step by step; as small as the bound."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -42,7 +44,7 @@ def alive(rows, shares, at, offsets, plan_scratch):
     return out
 
 
-def check(nets, plan, shared):
+def check(nets, plan, shared, kept=0, between=0):
     steps, at = {}, 0
     rows = [reference.layer_rows(net, 3, 10) for net in nets]
     total = sum(map(len, rows))
@@ -58,7 +60,15 @@ def check(nets, plan, shared):
         for step in range(len(rows[0])):
             if not (shared and step == 0):
                 steps[step].append((start, start + size, "kept input"))
-    assert set(steps) == set(range(total))
+    if kept:  # the input, and what lies behind it, outlive all; scratch has the rest to itself
+        start = plan.nets[0].tensors[0]
+        place = (start, start + kept, "kept")
+        steps = {
+            step: [place, *(each for each in here if each[2] not in ("tensor -1", "kept input"))]
+            for step, here in steps.items()
+        }
+        steps[total] = [place, (plan.between, plan.between + between, "scratch")] if between else [place]
+    assert set(steps) == set(range(total + (kept > 0)))
     for here in steps.values():
         ordered = sorted(here)
         for (_, end, _), (start, _, _) in zip(ordered, ordered[1:], strict=False):
@@ -76,6 +86,19 @@ def test_nothing_overlaps_what_is_alive_with_it(little, big, shared):
     plan = plan_arena(tables, shared_input=shared)
     assert plan.bytes >= plan.bound
     check((little, big), plan, shared)
+
+
+@examples(20)
+@given(specs(), specs(), st.integers(0, 2000), st.sampled_from([0, 128, 20_000]))
+def test_a_streams_picture_outlives_all(little, big, behind, between):
+    big = replace(big, resolution=little.resolution)
+    tables = tuple(layer_table(spec_array([net]), 3, 10) for net in (little, big))
+    kept = little.height * little.width * 3 + behind
+    plan = plan_arena(tables, shared_input=True, kept=kept, between=between)
+    assert plan.nets[0].tensors[0] == plan.nets[1].tensors[0] == 0
+    assert plan.bytes >= max(plan.bound, kept + between)
+    assert plan.tightest != (2, 0) or plan.bound < kept + between + 2 * ALIGNMENT
+    check((little, big), plan, True, kept, between)
 
 
 @pytest.mark.parametrize("text", [RESNET8, MOBILENET, V2])
@@ -134,6 +157,13 @@ def test_the_tightest_step_is_named():
     number, row = plan.tightest
     assert (number, table(RESNET8).column("out_channels")[row]) == (1, 16)
     assert (alone.tightest, alone.bound) == ((0, row), plan.bound)
+
+
+def test_a_front_end_may_need_the_most():
+    small = (table("r8-s4-c3w6x1"), table("r8-s4-c3w6x1"))
+    plan = plan_arena(small, shared_input=True, kept=8 * 8 * 3 + 100, between=4096)
+    assert (plan.tightest, plan.bytes) == ((2, 0), 296 + 4096)
+    assert plan_arena(small, shared_input=True, kept=292, between=16).tightest[0] < 2
 
 
 def test_one_or_two_nets():

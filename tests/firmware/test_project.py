@@ -10,9 +10,10 @@ import pytest
 
 from zeroshot.errors import RunError, UsageError
 from zeroshot.firmware.folder import MARKER, write_project
-from zeroshot.firmware.project import check_name, project_files
+from zeroshot.firmware.project import project_files
 from zeroshot.firmware.tflite import to_tflite
 from zeroshot.firmware.verify import verify
+from zeroshot.frontend.c_text import check_prefix
 
 from ..firmware_pairs import images, pair
 
@@ -216,9 +217,9 @@ def test_folders_in_use_are_left_alone(one_input, tmp_path):
 @pytest.mark.parametrize("name", ["", "1eye", "my-eye", "int", "zs_eye", "Eye", "a" * 32, "eye.c", "../eye", "é"])
 def test_names_that_are_no_c_identifiers(name):
     with pytest.raises(UsageError, match="cannot be the prefix of C functions"):
-        check_name(name)
+        check_prefix(name)
 
 
 def test_names_that_are():
     for name in ("cascade", "eye_2", "a" * 31):
-        check_name(name)
+        check_prefix(name)

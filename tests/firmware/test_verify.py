@@ -11,7 +11,7 @@ from zeroshot.errors import ToolchainError, UsageError, VerifyError, pip_install
 from zeroshot.firmware import device as device_module
 from zeroshot.firmware import toolchain as toolchain_module
 from zeroshot.firmware.answers import Answers, Images, compare, decide, reference_answers, tflm_answers
-from zeroshot.firmware.c_cascade import template
+from zeroshot.firmware.c_files import template
 from zeroshot.firmware.elf import read_elf
 from zeroshot.firmware.emulate import Core, _instructions
 from zeroshot.firmware.toolchain import CORES, Toolchain, build_firmware, build_host, find_toolchain, link

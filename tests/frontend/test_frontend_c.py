@@ -103,6 +103,16 @@ def test_a_stream_shows_the_newest_window(name, programs):
         assert np.array_equal(found, rows[hop + 1 : hop + 1 + front_end.frames]), hop
 
 
+@pytest.mark.parametrize("name", FRONT_ENDS)
+def test_a_hop_may_come_in_pieces(name, programs):
+    front_end, rng = FRONT_ENDS[name], np.random.default_rng(5)
+    samples = rng.integers(-9000, 9000, 4 * front_end.hop).astype(np.int16)
+    expected = maps_in_c(programs(name), front_end, samples)
+    for piece in (1, 7, front_end.hop - 1):
+        found = run(programs(name), samples, "pieces", str(max(1, piece)))
+        assert found == expected.tobytes()
+
+
 def strict_commands():
     """Compiler -> how it is called for a core with and one without products of 64 bits; the host plays both, too."""
     zig = [sys.executable, "-m", "ziglang", "cc", "-target", "thumb-freestanding-eabi"]
@@ -191,8 +201,8 @@ def test_a_stream_on_a_core_and_its_memory(emulator):
 
 
 def test_names_that_c_cannot_have():
-    for name in ("", "Front", "9a", "a-b", "a" * 21):
-        with pytest.raises(UsageError, match="cannot begin"):
+    for name in ("", "Front", "9a", "a-b", "int", "zs_word", "a" * 32):
+        with pytest.raises(UsageError, match="cannot be the prefix of C functions"):
             frontend_c(FRONT_ENDS["default"], name)
     files = frontend_c(FRONT_ENDS["default"], "words")
     assert set(files) == {"words.h", "words.c"}

@@ -17,14 +17,23 @@ from ..strategies import examples
 MAIN = """
 #include "motion.h"
 #include <stdio.h>
+#include <stdlib.h>
 
-int main(void)
+int main(int count, char **words)
 {
+    uint32_t before, part;
     static motion_stream stream;
     static int16_t samples[MOTION_HOP * MOTION_AXES];
     motion_reset(&stream);
     while (fread(samples, 2, MOTION_HOP * MOTION_AXES, stdin) == MOTION_HOP * MOTION_AXES) {
-        motion_push(&stream, samples);
+        if (count == 1) {
+            motion_push(&stream, samples);
+        }
+        for (before = 0; count > 1 && before < MOTION_HOP; before += part) { /* in pieces of so many samples */
+            part = (uint32_t)atoi(words[1]);
+            part = MOTION_HOP - before < part ? MOTION_HOP - before : part;
+            motion_add(&stream, samples + before * MOTION_AXES, part, before);
+        }
         fwrite(motion_map(&stream), 1, MOTION_MAP_BYTES, stdout);
     }
     return 0;
@@ -93,12 +102,14 @@ def test_a_stream_in_c(axes, window_ms, hop_ms, output, tmp_path):
     for hop, found in enumerate(maps, 1):
         assert np.array_equal(found, expected[hop * motion.hop : hop * motion.hop + motion.window])
     assert motion.bytes == -(-maps[0].size // 4) * 4
+    for piece in ("1", "3"):
+        assert run(tmp_path / "program", samples, piece) == maps.tobytes()
 
 
 def test_what_is_refused():
     with pytest.raises(UsageError, match="is 200 samples, a window of 2000 ms 100"):
         Motion(hop_ms=4000)
-    with pytest.raises(UsageError, match="cannot begin"):
+    with pytest.raises(UsageError, match="cannot be the prefix of C functions"):
         motion_c(Motion(), Scaling((2**14,) * 3, (8,) * 3), "My")
     for samples in (np.zeros((5, 2), np.int16), np.zeros(5, np.int16), np.zeros((5, 3))):
         with pytest.raises(DataError, match=r"\(samples, 3\) int16"):

@@ -1,14 +1,17 @@
 """The cascade around two nets as C source: one arena, the decision, raw pixels to int8."""
 
 from dataclasses import dataclass, field
-from importlib.resources import files
 from string import Template
 
 import numpy as np
 
 from zeroshot.errors import UsageError
+from zeroshot.firmware.c_files import template
 from zeroshot.firmware.c_model import kernel_config, model_header, model_source
+from zeroshot.firmware.c_stream import front_end_sources, stream_values
 from zeroshot.firmware.plan import ArenaPlan, plan_arena
+from zeroshot.firmware.stream import Stream, score_factors
+from zeroshot.frontend.c_source import dsp_block
 from zeroshot.frontend.c_text import c_array
 from zeroshot.int8.net import Int8Net
 from zeroshot.types import Int8Array
@@ -28,6 +31,8 @@ class Cascade:
             minus the second largest is below it. 0 never, 256 always.
         little_pixels: (256, channels) int8, the little net's input for raw pixel values, or None without raw pixels.
         big_pixels: The same of the big net.
+        limit: Escalations in a row at most, until a program sets another limit; 0 is none.
+        stream: Samples to pictures, where the cascade is to be fed with samples.
     """
 
     little: Int8Net
@@ -35,6 +40,8 @@ class Cascade:
     thresholds: tuple[int, ...]
     little_pixels: Int8Array | None = field(default=None, repr=False)
     big_pixels: Int8Array | None = field(default=None, repr=False)
+    limit: int = 0
+    stream: Stream | None = None
 
     def __post_init__(self) -> None:
         little, big = self.little, self.big
@@ -50,6 +57,25 @@ class Cascade:
         for table in (self.little_pixels, self.big_pixels):
             if table is not None and (table.shape, table.dtype) != ((256, little.channels), np.dtype(np.int8)):
                 raise UsageError(f"A table of pixels is (256, {little.channels}) int8, not {table.shape}.")
+        if not 0 <= self.limit < 2**32:
+            raise UsageError(f"A limit of {self.limit} escalations in a row.", "Give 0, for none, to 2^32 - 1.")
+        if self.stream is not None:
+            self._check_stream(self.stream.sensor.shape)
+
+    def _check_stream(self, shape: tuple[int, int, int]) -> None:
+        """Insist that both nets take the front end's picture as it lies there."""
+        for net in (self.little, self.big):
+            if net.input_shape != shape:
+                raise UsageError(
+                    f"{net.spec} takes pictures of {'x'.join(map(str, net.input_shape))}, the front end makes "
+                    f"{'x'.join(map(str, shape))}.",
+                    "On a device no picture is scaled to another size: take a pair of nets of the front end's.",
+                )
+        if not self.shares_input or self.little_pixels is None:
+            raise UsageError(
+                "A cascade that is fed with samples needs the data's pixel statistics, one input for both nets.",
+                "Quantise both nets on the same data.",
+            )
 
     @property
     def shares_input(self) -> bool:
@@ -68,7 +94,11 @@ class Cascade:
 
     def plan(self) -> ArenaPlan:
         """Where the tensors of both nets lie."""
-        return plan_arena((self.little.table, self.big.table), shared_input=self.shares_input)
+        sensor = self.stream.sensor if self.stream else None
+        return plan_arena(
+            (self.little.table, self.big.table), shared_input=self.shares_input,
+            kept=sensor.kept if sensor else 0, between=sensor.scratch if sensor else 0,
+        )  # fmt: skip
 
 
 def cascade_sources(cascade: Cascade, name: str) -> dict[str, str]:
@@ -76,7 +106,7 @@ def cascade_sources(cascade: Cascade, name: str) -> dict[str, str]:
     plan = cascade.plan()
     values = _values(cascade, plan, name)
     out = {
-        "kernels.h": template("kernels.h"),
+        "kernels.h": Template(template("kernels.h")).substitute(dsp=dsp_block()),
         "kernels.c": template("kernels.c"),
         "kernels_config.h": kernel_config((cascade.little, cascade.big)),
         f"{name}.h": Template(template("cascade.h")).substitute(values),
@@ -85,12 +115,7 @@ def cascade_sources(cascade: Cascade, name: str) -> dict[str, str]:
     for net, of_net, size in zip((cascade.little, cascade.big), plan.nets, ("little", "big"), strict=True):
         out[f"{name}_{size}.h"] = model_header(net, f"{name}_{size}")
         out[f"{name}_{size}.c"] = model_source(net, of_net, f"{name}_{size}", f"{name}_{size}.h")
-    return out
-
-
-def template(name: str) -> str:
-    """A file of the package's c folder."""
-    return files("zeroshot.firmware").joinpath("c", name).read_text(encoding="utf-8")
+    return out | (front_end_sources(cascade.stream, name) if cascade.stream else {})
 
 
 def _values(cascade: Cascade, plan: ArenaPlan, name: str) -> dict[str, object]:
@@ -107,26 +132,36 @@ def _values(cascade: Cascade, plan: ArenaPlan, name: str) -> dict[str, object]:
         "big_width": big.spec.width,
         "arena_bytes": plan.bytes + OVERREAD,
         "thresholds": ", ".join(map(str, cascade.thresholds)),
+        "limit": cascade.limit,
+        "limit_at_start": f" = {cascade.limit}" if cascade.limit else "",
+        "limit_words": f"a limit of {cascade.limit}" if cascade.limit else "no limit",
         "little_logits": plan.nets[0].tensors[-1],
         "big_logits": plan.nets[1].tensors[-1],
         **(_one_input(cascade, plan, name) if cascade.shares_input else _two_inputs(plan, name)),
         **_quantise(cascade, name),
+        **stream_values(cascade.stream, score_factors(little, big), plan.between, name),
     }
 
 
 def _one_input(cascade: Cascade, plan: ArenaPlan, name: str) -> dict[str, str]:
     height, width, channels = cascade.little.input_shape
     size = height * width * channels
+    place = (
+        "/* Where an image can be put to save that copy. Both nets read it there; the call overwrites it if the "
+        "big net runs. */"
+    )
+    if cascade.stream is not None:
+        place = (
+            f"/* Where the picture of the stream lies. An image that is given to {name}_predict takes its place: call "
+            f"{name}_init\n * before samples follow. */"
+        )
     return {
         "predict_comment": (
             f"/* Classify an image of {height} x {width} x {channels} int8, channels last. It is copied into the arena "
             f"unless it is\n * {name}_input() already. */"
         ),
         "predict_arguments": "const int8_t *image",
-        "input_comment": (
-            "/* Where an image can be put to save that copy. Both nets read it there; the call overwrites it if the "
-            "big net runs. */"
-        ),
+        "input_comment": place,
         "input_declarations": f"int8_t *{name}_input(void);",
         "input_definitions": (f"int8_t *{name}_input(void)\n{{\n    return arena + {plan.nets[0].tensors[0]};\n}}"),
         "take_inputs": f"    take(image, {name}_input(), {size});",

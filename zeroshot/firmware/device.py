@@ -1,5 +1,6 @@
 """The exported cascade on an emulated core: its answers, and what it needs there."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -9,8 +10,11 @@ from zeroshot.errors import VerifyError
 from zeroshot.firmware.answers import Answers, Images, check_images
 from zeroshot.firmware.c_cascade import Cascade, cascade_sources
 from zeroshot.firmware.c_model import kernel_of
+from zeroshot.firmware.calls import RECORD, pieces, said, signal
+from zeroshot.firmware.decisions import Said, Samples
 from zeroshot.firmware.elf import Elf
 from zeroshot.firmware.emulate import DATA, Core
+from zeroshot.firmware.stream import Stream
 from zeroshot.firmware.toolchain import Toolchain, build_firmware
 from zeroshot.types import Int8Array
 
@@ -65,6 +69,7 @@ class Device:
             *inputs,
         ]
         kept += [f"{NAME}_{prefix}quantise" for prefix, _, _ in cascade.pixel_tables]
+        kept += [f"{NAME}_feed"] if cascade.stream else []
         self.elf: Elf = build_firmware(cascade_sources(cascade, NAME), kept, core, toolchain)
         self.core = Core(self.elf, core)
 
@@ -107,6 +112,30 @@ class Device:
         raw = self.core.read(_RESULT, _HEAD + self.cascade.little.classes)
         return np.frombuffer(raw[:_HEAD], np.uint8), np.frombuffer(raw[_HEAD:], np.int8)
 
+    def decisions(self, samples: Samples, sizes: Sequence[int]) -> list[Said]:
+        """What each call with so many samples says, from a fresh start.
+
+        Raises:
+            UsageError: The pieces are not the whole of the samples, or too long.
+            VerifyError: The core failed.
+        """
+        self.core.call(f"{NAME}_init")
+        out = []
+        for piece in pieces(samples, sizes):
+            self.core.write(_IMAGES, piece.tobytes())
+            count = self.core.call(f"{NAME}_feed", _IMAGES, len(piece), _RESULT)
+            out.append(said(count, self.core.read(_RESULT, RECORD.size)))
+        return out
+
+    def hop_instructions(self, stream: Stream) -> int:
+        """Instructions of a hop outside of the nets; errors as `decisions`."""
+        self.core.call(f"{NAME}_init")
+        samples = signal(stream, 1)
+        self.core.write(_IMAGES, samples[: stream.sensor.hop].tobytes())
+        marks = {kernel_of(int(op)) for net in (self.cascade.little, self.cascade.big) for op in net.table.column("op")}
+        counts = self.core.counted(f"{NAME}_feed", _IMAGES, stream.sensor.hop, _RESULT, marks=marks)
+        return counts.total - sum(counts.parts)
+
     def check_pixels(self) -> None:
         """Insist that raw pixels become the same int8 on the device, for every value of every channel.
 
@@ -130,6 +159,7 @@ class Device:
         """Count instructions and memory of a call with both nets, on the first image; errors as `answers`."""
         check_images(self.cascade, images)
         arguments = self.load(images.little[0], images.big[0])
+        self.core.call(f"{NAME}_set_limit", 0)
         self.core.call(f"{NAME}_set_threshold", ALWAYS)
         arena = self.core.symbol("arena")
         touched = 0

@@ -1,6 +1,6 @@
 """One quantised pair of a run as verified firmware: the last step of the journey."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -12,13 +12,17 @@ from zeroshot.data import Dataset, resized
 from zeroshot.errors import RunError, UsageError, VerifyError, call
 from zeroshot.firmware.answers import Images
 from zeroshot.firmware.c_cascade import Cascade
+from zeroshot.firmware.decisions import Samples
 from zeroshot.firmware.device import Needs
 from zeroshot.firmware.fit import check_firmware, check_models
 from zeroshot.firmware.folder import VERIFICATION, check_target, write_project
 from zeroshot.firmware.options import ExportOptions
-from zeroshot.firmware.project import check_name, project_files
+from zeroshot.firmware.project import project_files
+from zeroshot.firmware.stream import Stream
 from zeroshot.firmware.toolchain import find_toolchain
 from zeroshot.firmware.verify import ENGINE, Verification, verify
+from zeroshot.frontend.c_text import check_prefix
+from zeroshot.frontend.sensor import AnyFrontEnd, sensor_of
 from zeroshot.int8 import execute
 from zeroshot.options import takes_options
 from zeroshot.quantization.quantize import QuantizedNet, load_quantized
@@ -81,6 +85,8 @@ def export(
     run: str | Path,
     options: ExportOptions,
     *,
+    front_end: AnyFrontEnd | None = None,
+    recording: Samples | None = None,
     progress: Progress | None = None,
 ) -> Firmware:
     """Write the firmware of one quantised pair, proved equal to what was evaluated.
@@ -88,10 +94,14 @@ def export(
     Args:
         run: Folder of a search whose pairs were trained and quantised.
         options: What is asked for, and how.
+        front_end: What made the run's pictures of samples: a `FrontEnd`, or a `Motion` with its `Scaling`; the firmware
+            then has it too, and takes samples. None where the data are pictures.
+        recording: Samples that the proof feeds: (n,) int16 of sound, (n, axes) of motion; else noise.
         progress: Called with what is being done, steps done, steps in all.
 
     Raises:
-        UsageError: A value is out of range or an unknown name, or the pair's policy is none that a device has.
+        UsageError: A value is out of range or an unknown name, the pair's policy is none that a device has, or its nets
+            do not take the front end's picture.
         RunError: The run has no such pair, it is not quantised, its data are others, or the folder is in use.
         InfeasibleError: The firmware does not fit the board.
         ToolchainError: A compiler or the emulator is missing.
@@ -104,13 +114,16 @@ def export(
     name = options.board or config.get("board")
     board = load_board(name) if name else None
     cascade, nets = load_cascade(folder, pair)
+    cascade = replace(cascade, limit=options.limit, stream=_stream(front_end, options))
     if board is not None:
         check_models(cascade, board)
     images = first_images(cascade, nets, run_dataset(config, options.data), options.images)
     verification = None
     if compiler is not None:
         report = progress or (lambda what, done, total: None)
-        verification = verify(cascade, images, cores=options.cores, toolchain=compiler, progress=report)
+        verification = verify(
+            cascade, images, cores=options.cores, toolchain=compiler, samples=recording, progress=report
+        )
     if board is not None and verification is not None:
         check_firmware(verification, board)
     files = project_files(cascade, images, options.name, verification)
@@ -125,12 +138,24 @@ def export(
 
 def _checked_folders(run: str | Path, asked: ExportOptions) -> tuple[Path, Path]:
     """Folder of the run and folder to write, after what can be said before any work."""
-    check_name(asked.name)
+    check_prefix(asked.name)
     if not asked.cores:
         raise UsageError("There is no core to verify on.", "Name one, or leave the proof out with `verify=False`.")
     target = Path(asked.out) if asked.out is not None else Path(run) / firmware_of(asked.pair)
     check_target(target, force=asked.force)
     return Path(run), target
+
+
+def _stream(front_end: AnyFrontEnd | None, asked: ExportOptions) -> Stream | None:
+    """How samples are decided on; None where there are none."""
+    if front_end is not None:
+        return Stream(sensor_of(front_end), asked.every, asked.smooth, asked.smoothing)
+    if (asked.every, asked.smooth) != (1, 1):
+        raise UsageError(
+            "The run's data are pictures: no samples come, so no answers are smoothed or left out.",
+            "Leave out `every` and `smooth`.",
+        )
+    return None
 
 
 def find_pair(run: Path, rank: int) -> QuantizedPair:

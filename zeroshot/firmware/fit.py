@@ -19,14 +19,13 @@ def check_models(cascade: Cascade, board: Board) -> None:
     """
     plan = cascade.plan()
     if plan.bytes + OVERREAD > board.sram_bytes:
-        number, row = plan.tightest
-        net = (cascade.little, cascade.big)[number]
         raise InfeasibleError(
-            f"The arena of {kib(plan.bytes)} does not fit the {kib(board.sram_bytes)} of {board.name}: the tightest "
-            f"layer is row {row} of the {('little', 'big')[number]} net, {_layer(net, row)}.",
+            f"The arena of {kib(plan.bytes)} does not fit the {kib(board.sram_bytes)} of {board.name}: "
+            f"{_tightest(cascade, *plan.tightest)}.",
             "Take a pair with a smaller big net, or another `board`.",
         )
     flash = sum(model_bytes(pack(net)) for net in (cascade.little, cascade.big))
+    flash += cascade.stream.sensor.tables if cascade.stream else 0
     if flash > board.flash_bytes:
         raise InfeasibleError(
             f"Weights and tables of {kib(flash)} do not fit the {kib(board.flash_bytes)} of flash of {board.name}.",
@@ -48,6 +47,13 @@ def check_firmware(verification: Verification, board: Board) -> None:
                     f"The firmware needs {kib(used)} of {memory} on a {needs.core}; {board.name} has {kib(size)}.",
                     "Take a pair with smaller nets, or another `board`.",
                 )
+
+
+def _tightest(cascade: Cascade, number: int, row: int) -> str:
+    if number == 2:
+        return "the front end needs the most of it"
+    net = (cascade.little, cascade.big)[number]
+    return f"the tightest layer is row {row} of the {('little', 'big')[number]} net, {_layer(net, row)}"
 
 
 def _layer(net: Int8Net, row: int) -> str:

@@ -2,6 +2,7 @@
 
 import subprocess
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 from string import Template
 
@@ -9,7 +10,10 @@ import numpy as np
 
 from zeroshot.errors import VerifyError
 from zeroshot.firmware.answers import Answers, Images, check_images
-from zeroshot.firmware.c_cascade import Cascade, cascade_sources, template
+from zeroshot.firmware.c_cascade import Cascade, cascade_sources
+from zeroshot.firmware.c_files import template
+from zeroshot.firmware.calls import MOST, calls, parse_calls
+from zeroshot.firmware.decisions import Said, Samples
 from zeroshot.firmware.toolchain import build_host
 
 SECONDS = 3600
@@ -33,17 +37,47 @@ def host_answers(cascade: Cascade, images: Images, *, sanitize: bool = True) -> 
     """
     check_images(cascade, images)
     sources = cascade_sources(cascade, "cascade") | {"host.c": host_main(cascade, "cascade")}
+    raw, sanitized = _run(sources, stream(images), sanitize)
+    return parse_answers(raw, len(images), cascade.little.classes), sanitized
+
+
+def host_decisions(
+    cascade: Cascade, samples: Samples, sizes: Sequence[int], *, sanitize: bool = True
+) -> tuple[list[Said], bool]:
+    """Feed the exported C natively; the rest as `host_answers`.
+
+    Args:
+        cascade: The pair with its stream.
+        samples: As `zeroshot.firmware.decisions.decisions` takes them.
+        sizes: Samples of each call.
+        sanitize: As there.
+
+    Returns:
+        What each call says, and whether the program was sanitized.
+    """
+    sources = cascade_sources(cascade, "cascade") | {"host.c": stream_main("cascade")}
+    raw, sanitized = _run(sources, calls(samples, sizes), sanitize)
+    return parse_calls(raw, len(sizes)), sanitized
+
+
+def _run(sources: dict[str, str], given: bytes, sanitize: bool) -> tuple[bytes, bool]:
+    """What a program writes, and whether it was sanitized."""
     with tempfile.TemporaryDirectory() as folder:
         program = Path(folder) / "cascade"
         sanitized = build_host(sources, program, sanitize=sanitize)
         try:
-            done = subprocess.run([program], input=stream(images), capture_output=True, timeout=SECONDS, check=False)
+            done = subprocess.run([program], input=given, capture_output=True, timeout=SECONDS, check=False)
         except (OSError, subprocess.TimeoutExpired) as error:
             raise VerifyError(f"The cascade did not run on this machine: {error}.", "Free some memory?") from error
     if done.returncode:
         said = done.stderr.decode(errors="replace").strip().splitlines()
         raise VerifyError(f"The cascade failed on this machine: {' '.join(said[:3])}", "This is a defect; report it.")
-    return parse_answers(done.stdout, len(images), cascade.little.classes), sanitized
+    return done.stdout, sanitized
+
+
+def stream_main(name: str) -> str:
+    """The main that reads calls and writes what they say."""
+    return Template(template("host_stream.c")).substitute(name=name, NAME=name.upper(), most=MOST)
 
 
 def host_main(cascade: Cascade, name: str) -> str:

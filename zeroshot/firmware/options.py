@@ -3,9 +3,11 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from zeroshot.firmware.smoothing import MOST_SMOOTHED, SMOOTHINGS
 from zeroshot.options import Options, option
 
 FEWEST = 200  # images of a verification, where the data have so many
+STREAM = "Samples as they come"
 
 
 def _cores() -> Iterable[str]:
@@ -36,6 +38,10 @@ class ExportOptions(Options):
         toolchain: `zig` or `gcc`; by default the first that is installed.
         verify: Whether to verify; else the folder says that it was not.
         force: Replace an earlier export in the folder.
+        limit: Escalations in a row at most; 0 is no limit.
+        every: Of a stream: hops from one decision to the next.
+        smooth: Of a stream: decisions that an answer is smoothed over; 1 does not.
+        smoothing: `mean` of the nets' scores, or `majority` of their answers.
     """
 
     pair: int = option(1, "Which pair of the run.", metavar="RANK", least=1)
@@ -52,3 +58,12 @@ class ExportOptions(Options):
     )  # fmt: skip
     verify: bool = option(True, "Prove that it computes what was evaluated.", flag="--verify/--no-verify")
     force: bool = option(False, "Replace an earlier export there.")
+    limit: int = option(0, "Escalations in a row at most; 0: no limit.", metavar="N", least=0, most=2**32 - 1)
+    every: int = option(1, "Hops from one decision to the next.", metavar="N", panel=STREAM, least=1, most=65_535)
+    smooth: int = option(
+        1, "Smooth over so many decisions.", metavar="N", panel=STREAM, least=1, most=MOST_SMOOTHED
+    )  # fmt: skip
+    smoothing: str = option(
+        "mean", "mean of the scores or majority of the answers.", metavar="NAME", panel=STREAM,
+        names=lambda: SMOOTHINGS,
+    )  # fmt: skip

@@ -7,6 +7,9 @@ largest sum of tensors alive at once, which no plan beats.
 
 The kernels write two kinds of output over their input: a depthwise layer's, and an addition's over one of its operands,
 where nobody reads that input later. And they use scratch memory, which lives for one layer.
+
+A stream's picture is the nets' input where it lies, and is kept while and after they run, with what its front end needs
+of the past behind it; the scratch of the front end lies where the nets work, as it runs before them.
 """
 
 import random
@@ -40,9 +43,10 @@ class ArenaPlan:
     Attributes:
         bytes: Its size.
         bound: The largest sum of tensors alive at once, bytes: no plan is smaller.
-        tightest: The step of `bound`: net (0 little, 1 big) and row.
+        tightest: The step of `bound`: net (0 little, 1 big) and row; (the number of nets, 0) while none runs.
         nets: Of the little and the big net (or of the only one).
         shared_input: Whether both nets read one input.
+        between: Offset of the scratch that is used while no net runs.
     """
 
     bytes: int
@@ -50,6 +54,7 @@ class ArenaPlan:
     tightest: tuple[int, int]
     nets: tuple[NetPlan, ...]
     shared_input: bool
+    between: int = 0
 
 
 @dataclass
@@ -61,12 +66,16 @@ class _Piece:
     last: int
 
 
-def plan_arena(tables: tuple[LayerTable, ...], *, shared_input: bool, seed: int = 0) -> ArenaPlan:
+def plan_arena(
+    tables: tuple[LayerTable, ...], *, shared_input: bool, kept: int = 0, between: int = 0, seed: int = 0
+) -> ArenaPlan:
     """Plan the arena of one net or of a cascade of two.
 
     Args:
         tables: One net's table each, in the order in which they run.
         shared_input: Whether the nets read the same input; else each has one of its own.
+        kept: Bytes, the little net's input first, that outlive all steps; 0 where the input does not.
+        between: Bytes of scratch while no net runs.
         seed: Of the orders that are tried.
 
     Raises:
@@ -74,10 +83,12 @@ def plan_arena(tables: tuple[LayerTable, ...], *, shared_input: bool, seed: int 
     """
     if len(tables) not in (1, 2):
         raise UsageError(f"An arena is planned for one net or two, not {len(tables)}.")
-    groups, where = _pieces(tables, shared_input)
+    groups, where = _pieces(tables, shared_input, kept, between)
     bound, step = _bound(groups)
-    offsets, total = _search(groups, bound, random.Random(seed))
+    # What outlives all lies first: in the middle it would cut the rest in two.
+    offsets, total = _search(groups, bound, random.Random(seed), fixed=int(kept > 0))
     nets, at = [], 0
+    tightest = (len(tables), 0)
     for number, table in enumerate(tables):
         rows = len(table.rows)
         nets.append(
@@ -91,20 +102,24 @@ def plan_arena(tables: tuple[LayerTable, ...], *, shared_input: bool, seed: int 
         if at <= step < at + rows:
             tightest = (number, step - at)
         at += rows
-    return ArenaPlan(total, bound, tightest, tuple(nets), shared_input and len(tables) == 2)
+    return ArenaPlan(
+        total, bound, tightest, tuple(nets), shared_input and len(tables) == 2, offsets[-1] if between else 0
+    )
 
 
 def _pieces(
-    tables: tuple[LayerTable, ...], shared_input: bool
+    tables: tuple[LayerTable, ...], shared_input: bool, kept: int, between: int
 ) -> tuple[list[list[_Piece]], dict[tuple[int, str, int], int]]:
     """Groups of pieces that start at one offset, and the group of every tensor and scratch.
 
-    Steps count the rows of all nets. Pieces of one group are never alive together but in the step that turns one into
+    The first group is that of the first input, the last one that of `between`. Steps count the rows of all nets, and
+    one behind them where no net runs. Pieces of one group are never alive together but in the step that turns one into
     the other.
     """
     groups: list[list[_Piece]] = []
     where: dict[tuple[int, str, int], int] = {}
     at = 0
+    end = sum(len(table.rows) for table in tables)
     for number, table in enumerate(tables):
         rows = table.rows.tolist()
         shares = in_place(table).tolist()
@@ -112,10 +127,12 @@ def _pieces(
         for t in range(-1, len(rows)):
             size = rows[0][HEIGHT] * rows[0][WIDTH] * rows[0][IN_CH] if t == INPUT else _output(rows[t])
             piece = _Piece(_aligned(size), at + max(t, 0), at + last[t + 1])
+            if t == INPUT and number == 0 and kept:
+                piece.size, piece.last = max(piece.size, _aligned(kept)), end
             if t == INPUT and number == 1:
                 if shared_input:
                     where[1, "tensor", 0] = where[0, "tensor", 0]
-                    groups[where[0, "tensor", 0]][0].last = piece.last
+                    groups[0][0].last = max(groups[0][0].last, piece.last)
                     continue
                 piece.first = 0  # both inputs are there from the start
             into = shares[t] if t >= 0 else INPUT - 1
@@ -130,6 +147,8 @@ def _pieces(
                 where[number, "scratch", r] = len(groups)
                 groups.append([_Piece(_aligned(size), at + r, at + r)])
         at += len(rows)
+    if between:
+        groups.append([_Piece(_aligned(between), end, end)])
     return groups, where
 
 
@@ -161,9 +180,11 @@ def _bound(groups: list[list[_Piece]]) -> tuple[int, int]:
     return max(live), live.index(max(live))
 
 
-def _search(groups: list[list[_Piece]], bound: int, rng: random.Random) -> tuple[list[int], int]:
-    order = sorted(range(len(groups)), key=lambda g: -max(p.size for p in groups[g]))
-    best, best_total = _place(groups, order)
+def _search(groups: list[list[_Piece]], bound: int, rng: random.Random, fixed: int) -> tuple[list[int], int]:
+    """Offsets and bytes of the best order found; the first `fixed` groups come first in all."""
+    head = list(range(fixed))
+    order = sorted(range(fixed, len(groups)), key=lambda g: -max(p.size for p in groups[g]))
+    best, best_total = _place(groups, head + order)
     for _ in range(TRIES):
         if best_total <= bound:
             break
@@ -171,7 +192,7 @@ def _search(groups: list[list[_Piece]], bound: int, rng: random.Random) -> tuple
         for _ in range(rng.randint(1, 4)):
             i, j = rng.randrange(len(tried)), rng.randrange(min(len(tried), 12))
             tried.insert(j, tried.pop(i))
-        offsets, total = _place(groups, tried)
+        offsets, total = _place(groups, head + tried)
         if total <= best_total:  # walk on from equally good orders as well
             order, best, best_total = tried, offsets, total
     return best, best_total

@@ -1,37 +1,19 @@
 """The exported folder: C sources, models, builds for make and CMake, Arduino and Zephyr layouts, and a README."""
 
 import io
-import re
 import zipfile
 from string import Template
 
 import numpy as np
 
-from zeroshot.errors import UsageError
 from zeroshot.firmware.answers import Images, check_images, reference_answers
-from zeroshot.firmware.c_cascade import Cascade, cascade_sources, template
+from zeroshot.firmware.c_cascade import Cascade, cascade_sources
+from zeroshot.firmware.c_files import template
 from zeroshot.firmware.readme import readme
+from zeroshot.firmware.stream_files import stream_check, stream_examples
 from zeroshot.firmware.tflite import to_tflite
 from zeroshot.firmware.verify import Verification
-from zeroshot.frontend.c_text import c_array
-
-KEYWORDS = """auto break case char const continue default do double else enum extern float for goto if inline int long
-register restrict return short signed sizeof static struct switch typedef union unsigned void volatile while main"""
-LONGEST = 31  # characters of a name: C99 promises to tell no more apart in external names
-
-
-def check_name(name: str) -> None:
-    """Insist on a name that works as a prefix of C functions and files.
-
-    Raises:
-        UsageError: It does not.
-    """
-    taken = name in KEYWORDS.split() or name.startswith("zs_")
-    if taken or len(name) > LONGEST or not re.fullmatch(r"[a-z][a-z0-9_]*", name):
-        raise UsageError(
-            f"{name!r} cannot be the prefix of C functions.",
-            f"Use lower-case letters, digits and underscores, {LONGEST} at most, starting with a letter: cascade.",
-        )
+from zeroshot.frontend.c_text import c_array, check_prefix
 
 
 def project_files(
@@ -48,7 +30,7 @@ def project_files(
     Raises:
         UsageError: The name is no C identifier, or the images do not fit.
     """
-    check_name(name)
+    check_prefix(name)
     check_images(cascade, images)
     sources = cascade_sources(cascade, name)
     values = _values(cascade, images, name, sources)
@@ -59,6 +41,8 @@ def project_files(
         ("zephyr/module.yml", "module.yml"), ("zephyr/CMakeLists.txt", "zephyr.cmake"), ("zephyr/Kconfig", "Kconfig"),
     ):  # fmt: skip
         texts[path] = Template(template(origin)).substitute(values)
+    if cascade.stream is not None:
+        texts |= stream_examples(cascade.stream, name)
     out = {path: text.encode() for path, text in texts.items()}
     out |= {"models/little.tflite": to_tflite(cascade.little), "models/big.tflite": to_tflite(cascade.big)}
     out[f"{name}-arduino.zip"] = _arduino(out, name)
@@ -80,6 +64,8 @@ def _values(cascade: Cascade, images: Images, name: str, sources: dict[str, str]
         "name": name,
         "NAME": name.upper(),
         "vectors": "\n".join([*(c_array("int8_t", key, value.ravel()) for key, value in inputs.items()), little, big]),
+        "stream_check": stream_check(cascade, cascade.stream, name) if cascade.stream else "",
+        "after": "check_stream()" if cascade.stream else "0",
         "vector_arguments": ", ".join(inputs),
         "little_label": int(answer.little_label[0]),
         "big_label": int(np.argmax(answer.big[0])),

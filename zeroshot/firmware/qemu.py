@@ -6,13 +6,17 @@ The same main as for this machine reads images and writes answers, through files
 import shutil
 import subprocess
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 from string import Template
 
 from zeroshot.errors import ToolchainError, VerifyError, unknown
 from zeroshot.firmware.answers import Answers, Images, check_images
-from zeroshot.firmware.c_cascade import Cascade, cascade_sources, template
-from zeroshot.firmware.host import host_main, parse_answers, stream
+from zeroshot.firmware.c_cascade import Cascade, cascade_sources
+from zeroshot.firmware.c_files import template
+from zeroshot.firmware.calls import calls, parse_calls
+from zeroshot.firmware.decisions import Said, Samples
+from zeroshot.firmware.host import host_main, parse_answers, stream, stream_main
 from zeroshot.firmware.toolchain import Toolchain, link
 
 QEMU = "qemu-system-arm"
@@ -46,6 +50,21 @@ def qemu_answers(cascade: Cascade, images: Images, core: str, toolchain: Toolcha
         VerifyError: The board did not answer.
     """
     check_images(cascade, images)
+    sources = cascade_sources(cascade, "cascade") | {"host.c": host_main(cascade, "cascade")}
+    raw = _run(sources, stream(images), core, toolchain)
+    return parse_answers(raw, len(images), cascade.little.classes)
+
+
+def qemu_decisions(
+    cascade: Cascade, samples: Samples, sizes: Sequence[int], core: str, toolchain: Toolchain
+) -> list[Said]:
+    """Feed a cascade on an emulated board; arguments and errors as `qemu_answers` and `host_decisions`."""
+    sources = cascade_sources(cascade, "cascade") | {"host.c": stream_main("cascade")}
+    return parse_calls(_run(sources, calls(samples, sizes), core, toolchain), len(sizes))
+
+
+def _run(sources: dict[str, str], given: bytes, core: str, toolchain: Toolchain) -> bytes:
+    """What a program for this machine, with a main in host.c, writes on a board."""
     if core not in MACHINES:
         raise unknown("core", core, MACHINES)
     qemu = shutil.which(QEMU)
@@ -55,15 +74,15 @@ def qemu_answers(cascade: Cascade, images: Images, core: str, toolchain: Toolcha
     script = Template(template("board.ld")).substitute(
         rom=hex(rom), rom_bytes=hex(rom_bytes), ram=hex(ram), ram_bytes=hex(ram_bytes)
     )
-    sources = cascade_sources(cascade, "cascade") | {
-        "host.c": host_main(cascade, "cascade").replace("<stdio.h>", '"stdio.h"'),
+    sources = sources | {
+        "host.c": sources["host.c"].replace("<stdio.h>", '"stdio.h"'),
         "semihost.c": template("semihost.c"),
         "stdio.h": template("semihost_stdio.h"),
     }
     image = link(sources, ["reset"], core, toolchain, script)
     with tempfile.TemporaryDirectory() as folder:
         (Path(folder) / "firmware.elf").write_bytes(image)
-        (Path(folder) / "images.bin").write_bytes(stream(images))
+        (Path(folder) / "images.bin").write_bytes(given)
         command = [
             qemu, "-M", machine, "-nographic", "-monitor", "none", "-serial", "none", "-semihosting-config",
             "enable=on,target=native", "-kernel", "firmware.elf",
@@ -76,4 +95,4 @@ def qemu_answers(cascade: Cascade, images: Images, core: str, toolchain: Toolcha
     if done.returncode:
         said = done.stderr.decode(errors="replace").strip().splitlines()
         raise VerifyError(f"The emulated board {machine} failed: {' '.join(said[:2])}", "This is a defect; report it.")
-    return parse_answers(raw, len(images), cascade.little.classes)
+    return raw

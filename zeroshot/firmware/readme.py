@@ -4,6 +4,7 @@ from zeroshot.firmware.c_cascade import Cascade
 from zeroshot.firmware.c_model import model_bytes
 from zeroshot.firmware.device import Needs
 from zeroshot.firmware.pack import pack
+from zeroshot.firmware.stream_files import stream_words
 from zeroshot.firmware.verify import Verification
 
 
@@ -21,6 +22,7 @@ def readme(cascade: Cascade, name: str, verification: Verification | None) -> st
         f"Both nets work in one static arena of {plan.bytes} bytes, which holds the "
         f"{'input' if cascade.shares_input else 'inputs'} as well.\n",
         _calls(cascade, name),
+        *([stream_words(cascade, cascade.stream, name)] if cascade.stream else []),
         _builds(name),
         _verified(verification),
     ]
@@ -82,6 +84,13 @@ def _verified(verification: Verification | None) -> str:
         *(f"- not asked: {who}" for who in v.missing),
         "",
     ]
+    if v.stream is not None:
+        counts = ", ".join(f"{count:,} on a {core}" for core, count in v.stream.hop.items())
+        lines.append(
+            f"Fed {v.stream.samples} samples in pieces, all but TFLite Micro came to the same {v.stream.decisions} "
+            f"decisions, {v.stream.escalated} of them by the big net. Instructions of a hop beside the nets: "
+            f"{counts or 'not counted'}.\n"
+        )
     if v.needs:
         lines += [
             "| core | instructions little | big | decision | arena used | stack | code | constants | static RAM |",

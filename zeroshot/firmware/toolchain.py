@@ -12,7 +12,7 @@ from functools import cache
 from pathlib import Path
 
 from zeroshot.errors import ToolchainError, pip_install, unknown
-from zeroshot.firmware.c_cascade import template
+from zeroshot.firmware.c_files import template
 from zeroshot.firmware.elf import Elf, read_elf
 
 # Core -> its name for zig. DSP is an option of the Cortex-M33 that its boards have.

@@ -13,10 +13,12 @@ from zeroshot.cost.latency import layer_instructions
 from zeroshot.errors import ToolchainError
 from zeroshot.firmware.answers import Answers, Images, check_images, compare, reference_answers, tflm_answers
 from zeroshot.firmware.c_cascade import Cascade
+from zeroshot.firmware.decisions import Said, Samples, compare_decisions
 from zeroshot.firmware.device import Device, Needs
 from zeroshot.firmware.emulate import has_unicorn
-from zeroshot.firmware.host import host_answers
-from zeroshot.firmware.qemu import MACHINES, has_qemu, qemu_answers
+from zeroshot.firmware.host import host_answers, host_decisions
+from zeroshot.firmware.qemu import MACHINES, has_qemu, qemu_answers, qemu_decisions
+from zeroshot.firmware.stream_proof import StreamProof, feed
 from zeroshot.firmware.toolchain import CORES, Toolchain, find_toolchain, has_host_compiler
 from zeroshot.net import OPS
 from zeroshot.types import Progress
@@ -36,6 +38,7 @@ class Verification:
         needs: One a core, but for those that QEMU emulated.
         predicted: The cost model's instructions of each layer of the little and of the big net.
         layers: Operator and short description of each layer of both nets.
+        stream: What was compared of a cascade that is fed with samples.
     """
 
     images: int
@@ -45,15 +48,19 @@ class Verification:
     needs: tuple[Needs, ...]
     predicted: tuple[tuple[float, ...], tuple[float, ...]]
     layers: tuple[tuple[str, ...], tuple[str, ...]]
+    stream: StreamProof | None = None
 
     def summary(self) -> dict[str, Any]:
         """The same as plain values for JSON."""
-        return asdict(self)
+        values = asdict(self)
+        if self.stream is None:
+            del values["stream"]
+        return values
 
 
 def verify(
     cascade: Cascade, images: Images, *, cores: Sequence[str] = ("cortex-m4",), toolchain: Toolchain | None = None,
-    host: bool = True, progress: Progress = lambda what, done, total: None,
+    host: bool = True, samples: Samples | None = None, progress: Progress = lambda what, done, total: None,
 ) -> Verification:  # fmt: skip
     """Compare all executions of a cascade.
 
@@ -64,6 +71,7 @@ def verify(
             where unicorn is not installed.
         toolchain: Cross compiler; by default the first that is installed.
         host: Also build and run for this machine.
+        samples: A recording for a cascade that is fed with samples; without one noise of changing level.
         progress: Called with what is being done, steps done and steps in all.
 
     Raises:
@@ -77,9 +85,13 @@ def verify(
     progress("integer reference", 0, steps)
     expected = reference_answers(cascade, images)
     equal, missing, needs = [], [], []
+    fed = feed(cascade, cascade.stream, samples) if cascade.stream else None
+    hops: dict[str, int] = {}
 
-    def check(who: str, answers: Answers) -> None:
+    def check(who: str, answers: Answers, said: list[Said] | None = None) -> None:
         compare(who, expected, answers)
+        if fed is not None and said is not None:
+            compare_decisions(who, fed.expected, said)
         equal.append(who)
 
     progress("TFLite Micro", 1, steps)
@@ -91,24 +103,31 @@ def verify(
     if host and has_host_compiler():
         progress("C on this machine", 2, steps)
         from_host, sanitized = host_answers(cascade, images)
-        check("C on this machine" + (", sanitized" if sanitized else ""), from_host)
+        said = host_decisions(cascade, fed.samples, fed.sizes)[0] if fed else None
+        check("C on this machine" + (", sanitized" if sanitized else ""), from_host, said)
     elif host:
         missing.append("C on this machine: it has no C compiler")
     for i, core in enumerate(cores):
         progress(f"C on an emulated {core}", 2 + host + i, steps)
         if core in MACHINES and (core not in CORES or not has_unicorn()) and has_qemu():
-            check(f"C on a {core} in QEMU, {toolchain.name}", qemu_answers(cascade, images, core, toolchain))
+            answers = qemu_answers(cascade, images, core, toolchain)
+            said = qemu_decisions(cascade, fed.samples, fed.sizes, core, toolchain) if fed else None
+            check(f"C on a {core} in QEMU, {toolchain.name}", answers, said)
             continue
         if core in MACHINES and core not in CORES:
             raise ToolchainError(f"Only QEMU emulates a {core}, and it is not installed.", "Install qemu-system-arm.")
         device = Device(cascade, core, toolchain)
-        check(f"C on an emulated {core}, {toolchain.name}", device.answers(images))
+        said = device.decisions(fed.samples, fed.sizes) if fed else None
+        check(f"C on an emulated {core}, {toolchain.name}", device.answers(images), said)
         device.check_pixels()
+        if fed is not None:
+            hops[core] = device.hop_instructions(fed.stream)
         needs.append(device.needs(images))
     progress("verified", steps, steps)
     return Verification(
         images=len(images), escalated=int(expected.escalated.sum()), equal=tuple(equal), missing=tuple(missing),
         needs=tuple(needs), predicted=_predicted(cascade), layers=_layers(cascade),
+        stream=fed.proof(cascade.little.classes, hops) if fed else None,
     )  # fmt: skip
 
 

@@ -23,8 +23,24 @@ def frontend_c(front_end: FrontEnd, name: str = "frontend") -> dict[str, str]:
         UsageError: It is no such identifier, or as `zeroshot.frontend.tables.tables_of`.
     """
     check_prefix(name)
-    values = _values(front_end, tables_of(front_end), name)
+    return frontend_sources(front_end, name, dsp_block())
+
+
+def frontend_sources(front_end: FrontEnd, name: str, dsp: str) -> dict[str, str]:
+    """As `frontend_c`, under a name that was made from a checked one.
+
+    Args:
+        front_end: What is computed.
+        name: What functions and files begin with.
+        dsp: What makes ZS_DSP known: `dsp_block`, or the line that includes a header with it.
+    """
+    values = _values(front_end, tables_of(front_end), name) | {"dsp": dsp}
     return {f"{name}.{end}": Template(template(f"frontend.{end}")).substitute(values) for end in ("h", "c")}
+
+
+def dsp_block() -> str:
+    """What decides between DSP instructions and plain C, for front ends and for the kernels of nets."""
+    return template("dsp.h")
 
 
 def template(name: str) -> str:

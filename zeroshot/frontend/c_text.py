@@ -6,6 +6,9 @@ from collections.abc import Iterable
 from zeroshot.errors import UsageError
 
 LINE = 118  # characters of a line of numbers
+KEYWORDS = """auto break case char const continue default do double else enum extern float for goto if inline int long
+register restrict return short signed sizeof static struct switch typedef union unsigned void volatile while main"""
+LONGEST = 31  # characters of a name: C99 promises to tell no more apart in external names
 
 
 def c_array(kind: str, name: str, values: Iterable[int], aligned: bool = False) -> str:
@@ -23,12 +26,14 @@ def c_array(kind: str, name: str, values: Iterable[int], aligned: bool = False) 
 
 
 def check_prefix(name: str) -> None:
-    """Insist on a name that C functions and files can begin with.
+    """Insist on a name that works as a prefix of C functions and files.
 
     Raises:
-        UsageError: It is none.
+        UsageError: It does not.
     """
-    if not re.fullmatch(r"[a-z][a-z0-9_]{0,19}", name):
+    taken = name in KEYWORDS.split() or name.startswith("zs_")
+    if taken or len(name) > LONGEST or not re.fullmatch(r"[a-z][a-z0-9_]*", name):
         raise UsageError(
-            f"{name!r} cannot begin the names of C functions.", "Use up to 20 small letters, digits and underscores."
+            f"{name!r} cannot be the prefix of C functions.",
+            f"Use lower-case letters, digits and underscores, {LONGEST} at most, starting with a letter: cascade.",
         )

@@ -61,6 +61,11 @@ def motion_features(motion: Motion, scaling: Scaling, samples: npt.NDArray[np.in
 def motion_c(motion: Motion, scaling: Scaling, name: str = "motion") -> dict[str, str]:
     """Source files, file name -> text; the rest as `motion_features` and `zeroshot.frontend.c_source.frontend_c`."""
     check_prefix(name)
+    return motion_sources(motion, scaling, name)
+
+
+def motion_sources(motion: Motion, scaling: Scaling, name: str) -> dict[str, str]:
+    """As `motion_c`, under a name that was made from a checked one."""
     values = {
         "name": name, "NAME": name.upper(), "type": f"{motion.output}_t", "axes": motion.axes, "window": motion.window,
         "hop": motion.hop, "zero": motion.zero_point, "axes_word": "axes" if motion.axes > 1 else "axis",

@@ -2,25 +2,25 @@
 
 #include "${name}_big.h"
 #include "${name}_little.h"
-#include "kernels.h"
+#include "kernels.h"${stream_include}
 
 static int8_t arena[${NAME}_ARENA_BYTES] ZS_ALIGNED;
 static const int16_t exported_thresholds[${NAME}_CLASSES] = {${thresholds}};
 static int16_t thresholds[${NAME}_CLASSES] = {${thresholds}};
-static uint32_t limit, in_a_row;
+static uint32_t limit${limit_at_start}, in_a_row;
 static ${name}_counters counters;
-
+${stream_state}
 void ${name}_init(void)
 {
     int i;
     for (i = 0; i < ${NAME}_CLASSES; i++) {
         thresholds[i] = exported_thresholds[i];
     }
-    limit = 0;
+    limit = ${limit};
     in_a_row = 0;
     counters.calls = 0;
     counters.escalations = 0;
-    counters.capped = 0;
+    counters.capped = 0;${stream_restart}
 }
 
 static int is_threshold(int value)
@@ -116,4 +116,4 @@ ${take_inputs}
     }
 }
 
-${quantise_definitions}
+${quantise_definitions}${stream_feed}

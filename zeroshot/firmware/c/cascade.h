@@ -32,7 +32,7 @@ typedef struct {
     uint32_t capped;
 } ${name}_counters;
 
-/* Start afresh: thresholds as exported, no limit, counters at zero. So a program starts too, which need not call it. */
+/* Start afresh: thresholds as exported, ${limit_words}, counters at zero.${stream_start} So a program starts too, which need not call it. */
 void ${name}_init(void);
 
 ${predict_comment}
@@ -55,7 +55,7 @@ ${name}_counters ${name}_count(void);
 
 /* Raw pixels (0 to 255, ${channels_word} last) to a net's input. */
 ${quantise_declarations}
-
+${stream_declarations}
 #ifdef __cplusplus
 }
 #endif

@@ -1,7 +1,7 @@
 /* One image through both nets, compared with the numbers that the exporter computed: returns 0 if they are equal. */
 #include "${name}.h"
 
-${vectors}
+${vectors}${stream_check}
 static int differ(const int8_t *a, const int8_t *b)
 {
     int i;
@@ -29,5 +29,5 @@ int main(void)
     }
     ${name}_init(); /* as exported */
     ${name}_predict(${vector_arguments}, &result);
-    return result.escalated == ${escalated} && result.label == ${label} ? 0 : 3;
+    return result.escalated == ${escalated} && result.label == ${label} ? ${after} : 3;
 }

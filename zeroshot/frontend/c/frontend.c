@@ -1,14 +1,6 @@
 #include "${name}.h"
 
-/* 1: instructions of the DSP extension (Cortex-M4, M7, M33, M55, ...); 0: plain C. Results are the same. */
-#ifndef ZS_DSP
-#if defined(__ARM_FEATURE_DSP) && (defined(__GNUC__) || defined(__clang__)) && defined(__thumb2__)
-#define ZS_DSP 1
-#else
-#define ZS_DSP 0
-#endif
-#endif
-
+${dsp}
 #if defined(__ARM_ARCH_6M__) || defined(__ARM_ARCH_8M_BASE__)
 #define ZS_LONG_PRODUCT 0 /* no product of 64 bits */
 #else
@@ -313,21 +305,35 @@ static void move_up(${name}_stream *stream)
 #endif
 }
 
-void ${name}_push(${name}_stream *stream, const int16_t *samples, int32_t scratch[${NAME}_SCRATCH_WORDS])
+void ${name}_add(
+    ${name}_stream *stream, const int16_t *samples, uint32_t count, uint32_t before,
+    int32_t scratch[${NAME}_SCRATCH_WORDS])
 {
     uint32_t i;
 #if HOP < FRAME
-    for (i = 0; i < FRAME - HOP; i++) {
-        stream->samples[i] = stream->samples[i + HOP];
+    int16_t *kept = stream->samples;
+    if (before == 0) {
+        for (i = 0; i < FRAME - HOP; i++) {
+            kept[i] = kept[i + HOP];
+        }
     }
-    for (i = 0; i < HOP; i++) {
-        stream->samples[FRAME - HOP + i] = samples[i];
+    kept += FRAME - HOP + before;
+    for (i = 0; i < count; i++) {
+        kept[i] = samples[i];
     }
 #else
-    for (i = 0; i < FRAME; i++) {
-        stream->samples[i] = samples[HOP - FRAME + i];
+    const uint32_t skipped = HOP - FRAME;
+    for (i = before < skipped ? skipped - before : 0; i < count; i++) {
+        stream->samples[before + i - skipped] = samples[i];
     }
 #endif
-    move_up(stream);
-    ${name}_features(stream->samples, row(stream, ${NAME}_FRAMES - 1), scratch);
+    if (before + count == HOP) {
+        move_up(stream);
+        ${name}_features(stream->samples, row(stream, ${NAME}_FRAMES - 1), scratch);
+    }
+}
+
+void ${name}_push(${name}_stream *stream, const int16_t *samples, int32_t scratch[${NAME}_SCRATCH_WORDS])
+{
+    ${name}_add(stream, samples, HOP, 0, scratch);
 }

@@ -39,6 +39,12 @@ void ${name}_reset(${name}_stream *stream, int32_t scratch[${NAME}_SCRATCH_WORDS
 /* Take HOP samples: the map moves up by a row, and the last FRAME samples give its last row. */
 void ${name}_push(${name}_stream *stream, const int16_t *samples, int32_t scratch[${NAME}_SCRATCH_WORDS]);
 
+/* The same in pieces: take `count` samples of a hop of which `before` came earlier. They are kept; the last ones of the hop
+ * move the map. before + count is HOP at most. */
+void ${name}_add(
+    ${name}_stream *stream, const int16_t *samples, uint32_t count, uint32_t before,
+    int32_t scratch[${NAME}_SCRATCH_WORDS]);
+
 /* Where the map lies, MAP_BYTES bytes. */
 const ${type} *${name}_map(const ${name}_stream *stream);
 

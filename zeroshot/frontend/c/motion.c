@@ -33,18 +33,25 @@ void ${name}_reset(${name}_stream *stream)
     }
 }
 
-void ${name}_push(${name}_stream *stream, const int16_t *samples)
+void ${name}_add(${name}_stream *stream, const int16_t *samples, uint32_t count, uint32_t before)
 {
     ${type} *map = (${type} *)stream->map;
-    uint32_t i;
+    if (before == 0) {
+        uint32_t i;
 #if HOP_BYTES % 4 == 0 && MAP_BYTES % 4 == 0
-    for (i = HOP_BYTES / 4; i < MAP_BYTES / 4; i++) {
-        stream->map[i - HOP_BYTES / 4] = stream->map[i];
-    }
+        for (i = HOP_BYTES / 4; i < MAP_BYTES / 4; i++) {
+            stream->map[i - HOP_BYTES / 4] = stream->map[i];
+        }
 #else
-    for (i = HOP_BYTES; i < MAP_BYTES; i++) {
-        map[i - HOP_BYTES] = map[i];
-    }
+        for (i = HOP_BYTES; i < MAP_BYTES; i++) {
+            map[i - HOP_BYTES] = map[i];
+        }
 #endif
-    ${name}_features(samples, ${NAME}_HOP, map + MAP_BYTES - HOP_BYTES);
+    }
+    ${name}_features(samples, count, map + MAP_BYTES - HOP_BYTES + before * AXES);
+}
+
+void ${name}_push(${name}_stream *stream, const int16_t *samples)
+{
+    ${name}_add(stream, samples, ${NAME}_HOP, 0);
 }

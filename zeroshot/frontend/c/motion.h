@@ -32,6 +32,10 @@ void ${name}_reset(${name}_stream *stream);
 /* Take HOP samples, AXES values each: the map moves up, and they become its last rows. */
 void ${name}_push(${name}_stream *stream, const int16_t *samples);
 
+/* The same in pieces: take `count` samples of a hop of which `before` came earlier. The first ones move the map.
+ * before + count is HOP at most. */
+void ${name}_add(${name}_stream *stream, const int16_t *samples, uint32_t count, uint32_t before);
+
 /* Where the map lies, MAP_BYTES bytes. */
 const ${type} *${name}_map(const ${name}_stream *stream);
 

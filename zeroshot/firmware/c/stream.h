@@ -1,0 +1,19 @@
+
+/* Samples as they come. A decision falls after the first ${first} hops, which fill a picture, and then after every
+ * ${every_words}. */
+#define ${NAME}_HOP ${hop} /* samples */
+#define ${NAME}_AXES ${axes} /* values of a sample */
+#define ${NAME}_SAMPLE_RATE ${sample_rate} /* samples a second */
+
+typedef struct {
+    uint32_t hop;      /* when: hops since the start; modulo 2^32 */
+    int32_t margin;    /* the largest score minus the second largest: ${margin_words} */
+    uint16_t label;    /* the answer${smooth_words} */
+    uint16_t answer;   /* of this window alone */
+    uint8_t escalated; /* 1: the big net gave it */
+    uint8_t capped;    /* 1: the big net was wanted, but the limit on escalations in a row was reached */
+} ${name}_decision;
+
+/* Take `count` samples, any number, AXES values each, oldest first. Returns how many decisions fell, and puts the
+ * newest into `decision`; where none fell that stays as it is. */
+uint32_t ${name}_feed(const int16_t *samples, uint32_t count, ${name}_decision *decision);

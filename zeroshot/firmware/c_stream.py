@@ -1,0 +1,73 @@
+"""The C of a stream inside a cascade's: what is kept between hops, the front end, the smoothed decision."""
+
+from string import Template
+
+from zeroshot.firmware.c_files import template
+from zeroshot.firmware.stream import Stream
+
+MARGINS = {
+    "none": "int8 steps of the net that answered",
+    "mean": "2^14 are an int8 step of the net with the larger ones, summed over the last {} decisions",
+    "majority": "of the last {} decisions",
+}
+
+
+def front_end_name(stream: Stream, name: str) -> str:
+    """What functions and files of the front end begin with."""
+    return f"{name}_{stream.sensor.kind}"
+
+
+def front_end_sources(stream: Stream, name: str) -> dict[str, str]:
+    """Files of the front end; `kernels.h` has its ZS_DSP."""
+    return stream.sensor.sources(front_end_name(stream, name), '#include "kernels.h"\n')
+
+
+def stream_values(stream: Stream | None, factors: tuple[int, int], between: int, name: str) -> dict[str, str]:
+    """Texts for the templates of a cascade.
+
+    Args:
+        stream: Without one all texts are empty.
+        factors: Of the little and the big net's scores.
+        between: Where in the arena the front end's scratch lies.
+        name: What functions begin with.
+    """
+    if stream is None:
+        keys = ("include", "state", "restart", "feed", "declarations", "start")
+        return {f"stream_{key}": "" for key in keys}
+    values = _values(stream, name) | {
+        "factors": ", ".join(map(str, factors)),
+        "scratch": f", (int32_t *)(void *)(arena + {between})" if stream.sensor.scratch else "",
+    }
+    values["smoothing"] = _filled(f"smooth_{_smoothing(stream)}.c", values)
+    return {
+        "stream_include": f'\n#include "{front_end_name(stream, name)}.h"',
+        "stream_state": _filled("stream_state.c", values),
+        "stream_restart": "\n    restart();",
+        "stream_feed": _filled("stream.c", values).rstrip("\n"),
+        "stream_declarations": _filled("stream.h", values),
+        "stream_start": " No samples.",
+    }
+
+
+def _filled(name: str, values: dict[str, object]) -> str:
+    return Template(template(name)).substitute(values)
+
+
+def _smoothing(stream: Stream) -> str:
+    return stream.smoothing if stream.smooth > 1 else "none"
+
+
+def _values(stream: Stream, name: str) -> dict[str, object]:
+    sensor, smooth = stream.sensor, stream.smooth
+    height, width, _ = sensor.shape
+    smallest = sensor.asked.smallest
+    return {
+        "name": name, "NAME": name.upper(), "front": front_end_name(stream, name), "first": sensor.first,
+        "every": stream.every, "every_words": "one" if stream.every == 1 else f"{stream.every} of them",
+        "hop": sensor.hop, "axes": sensor.axes, "sample_rate": f"{sensor.asked.sample_rate:g}", "smooth": smooth,
+        "margin_words": MARGINS[_smoothing(stream)].format(smooth),
+        "smooth_words": f", smoothed over the last {smooth} decisions" if smooth > 1 else "",
+        "forget": "known = 0;\n    place = 0;" if smooth > 1 else "",
+        "old_bytes": (height - sensor.rows) * width, "new_bytes": sensor.rows * width,
+        "to_pixel": f" + {-smallest}" if smallest else "",
+    }  # fmt: skip

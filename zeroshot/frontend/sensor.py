@@ -1,0 +1,141 @@
+"""What a stream of samples needs of a front end, alike for sound and motion: its sizes, its pictures, its C."""
+
+from abc import ABC, abstractmethod
+
+import numpy as np
+import numpy.typing as npt
+
+from zeroshot.errors import UsageError
+from zeroshot.frontend.c_source import frontend_sources
+from zeroshot.frontend.cost import front_end_cost
+from zeroshot.frontend.features import frame_features
+from zeroshot.frontend.motion import Motion, Scaling, motion_features, motion_sources
+from zeroshot.frontend.options import FrontEnd
+from zeroshot.types import ByteArray
+
+AnyFrontEnd = FrontEnd | tuple[Motion, Scaling]
+
+
+class Sensor(ABC):
+    """A front end as what feeds a net.
+
+    Attributes:
+        kind: `sound` or `motion`.
+        asked: The options that it was made from.
+        axes: Values of a sample.
+        rows: Rows of the picture that a hop makes anew.
+        kept: Bytes of RAM that outlive a hop: the picture, and the newest samples behind it.
+        scratch: Bytes of RAM that are used only while samples are taken.
+        tables: Bytes of constants in flash.
+    """
+
+    kind: str
+    asked: FrontEnd | Motion
+    axes: int
+    rows: int
+    kept: int
+    scratch: int
+    tables: int
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """Of the picture."""
+        return self.asked.shape
+
+    @property
+    def hop(self) -> int:
+        """Samples from one picture to the next."""
+        return self.asked.hop
+
+    @property
+    def first(self) -> int:
+        """Hops until a picture is full."""
+        return -(-self.asked.window // self.asked.hop)
+
+    def pictures(self, samples: npt.NDArray[np.int16]) -> ByteArray:
+        """The picture after each hop, from the first full one on.
+
+        Args:
+            samples: (n,) int16 of sound, (n, axes) int16 of motion.
+
+        Returns:
+            (pictures, *shape) uint8, what the net was trained on; outputs of int8 count from 0, too.
+
+        Raises:
+            DataError: The samples are of another type or shape.
+        """
+        made, step = self._rows(samples)
+        height = self.shape[0]
+        if len(made) < height:
+            return np.zeros((0, *self.shape), np.uint8)
+        pixels = (made.astype(np.int64) - self.asked.smallest).astype(np.uint8)
+        windows = np.lib.stride_tricks.sliding_window_view(pixels, height, axis=0)[::step]
+        return np.ascontiguousarray(windows.transpose(0, 2, 1))[..., None]
+
+    @abstractmethod
+    def _rows(self, samples: npt.NDArray[np.int16]) -> tuple[npt.NDArray[np.integer], int]:
+        """All rows from the first of the first full picture on, and how many are between two pictures."""
+
+    @abstractmethod
+    def sources(self, name: str, dsp: str) -> dict[str, str]:
+        """C files; arguments as `zeroshot.frontend.c_source.frontend_sources`."""
+
+    @property
+    def _skipped(self) -> int:
+        """Samples before the first full picture."""
+        return self.first * self.hop - self.asked.window
+
+
+class Sound(Sensor):
+    """A microphone."""
+
+    kind, axes, rows = "sound", 1, 1
+
+    def __init__(self, front_end: FrontEnd) -> None:
+        self.asked = self._front_end = front_end
+        cost = front_end_cost(front_end)
+        self.kept, self.scratch, self.tables = cost.kept, cost.scratch, cost.tables
+
+    def _rows(self, samples: npt.NDArray[np.int16]) -> tuple[npt.NDArray[np.integer], int]:
+        return frame_features(self._front_end, samples[self._skipped :]), 1
+
+    def sources(self, name: str, dsp: str) -> dict[str, str]:  # noqa: D102 - as of the base
+        return frontend_sources(self._front_end, name, dsp)
+
+
+class Movement(Sensor):
+    """A sensor of motion, as its training samples scaled it."""
+
+    kind, scratch = "motion", 0
+
+    def __init__(self, motion: Motion, scaling: Scaling) -> None:
+        if not len(scaling.multipliers) == len(scaling.shifts) == motion.axes:
+            raise UsageError(
+                f"Motion of {motion.axes} axes has {len(scaling.multipliers)} factors.", "Calibrate it anew."
+            )
+        self.asked = self._motion = motion
+        self._scaling = scaling
+        self.axes, self.rows, self.kept, self.tables = motion.axes, motion.hop, motion.bytes, 5 * motion.axes
+
+    def _rows(self, samples: npt.NDArray[np.int16]) -> tuple[npt.NDArray[np.integer], int]:
+        scaled = motion_features(self._motion, self._scaling, samples)
+        return scaled[self._skipped :, :, 0], self.hop
+
+    def sources(self, name: str, dsp: str) -> dict[str, str]:  # noqa: D102, ARG002 - no product of motion needs DSP
+        return motion_sources(self._motion, self._scaling, name)
+
+
+def sensor_of(front_end: AnyFrontEnd) -> Sensor:
+    """The front end of a run as what feeds a net.
+
+    Raises:
+        UsageError: It is none, a scaling belongs to other axes, or as `zeroshot.frontend.tables.tables_of`.
+    """
+    if isinstance(front_end, FrontEnd):
+        return Sound(front_end)
+    if not (isinstance(front_end, tuple) and [type(each) for each in front_end] == [Motion, Scaling]):
+        raise UsageError(
+            f"A front end is a FrontEnd, or a Motion and its Scaling, not {front_end!r}.",
+            "`zeroshot.frontend.motion.calibrate` makes a Scaling of training samples.",
+        )
+    return Movement(*front_end)
