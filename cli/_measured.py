@@ -3,48 +3,17 @@
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
-from ._search_tables import three
+from zeroshot.runs.words import rival
 
 if TYPE_CHECKING:
     from rich.console import Console
 
-HEADERS = (
-    ("", "#"), ("", ""), ("accuracy", "%"), ("little", "%"), ("big", "%"), ("big", "runs %"), ("latency", "ms"),
-    ("rival", "%"), ("gain", "points"),
-)  # fmt: skip
-
-
-# What the figures of `table_line` and the lines of `print_verdict` mean.
+# What the figures of `measured_cells` and the lines of `print_verdict` mean.
 LEGEND = (
     "Latencies are the cost model's at the measured rate. rival: the best, on validation images, of what could be "
     "shipped instead: the little net alone, or a trained net that is no slower than the pair; predicted, the single "
     "net. gain: what the pair adds to it on test images. ± and gain: 80 % intervals."
 )
-
-
-def table_line(row: Mapping[str, Any], kind: str) -> list[str]:
-    """A line of the table under `HEADERS`: one pair, `predicted` or as its columns of another kind tell."""
-
-    def percent(key: str) -> str:
-        value = row[f"{key}_{kind}"]
-        return "-" if value is None else f"{100 * value:.1f}"
-
-    spread = 50 * (row[f"accuracy_{kind}_high"] - row[f"accuracy_{kind}_low"])
-    return [
-        f"{row['rank']:2}" if kind == "predicted" else "", kind, f"{percent('accuracy')} ± {spread:.1f}",
-        percent("little_accuracy"), percent("big_accuracy"), percent("escalation_rate"),
-        three(row[f"latency_ms_{kind}"]), percent("single_accuracy" if kind == "predicted" else "rival_accuracy"),
-        _gain(row, kind),
-    ]  # fmt: skip
-
-
-def _gain(row: Mapping[str, Any], kind: str) -> str:
-    gain = row[f"gain_{kind}"]
-    if gain is None:
-        return "-"
-    predicted = kind == "predicted"
-    error = row["gain_predicted_error"] if predicted else (row[f"gain_{kind}_high"] - row[f"gain_{kind}_low"]) / 2
-    return f"{round(100 * gain, 1) + 0.0:+.1f} ± {100 * error:.1f}"
 
 
 def print_verdict(
@@ -62,10 +31,7 @@ def print_verdict(
     for role in ("little", "big", "single"):
         if row[role] is not None:
             screen.print(f"    {role:6} {row[role]}")
-    rival, latency = row[f"rival{suffix}"], row[f"rival_latency_ms{suffix}"]
-    name = f"single {row[f'rival_model{suffix}']}" if rival == "single" else f"{rival} alone"
-    cost = "" if latency is None else f", {three(latency)} ms"
-    screen.print(f"    rival  {name}, {100 * row[f'rival_accuracy_{kind}']:.1f} %{cost}: ", end="")
+    screen.print(f"    rival  {rival(row, kind, suffix)}: ", end="")
     verdict = row[f"verdict{suffix}"]
     screen.print(f"{pair} {verdict}", style="green" if verdict == "pays" else "yellow")
     for line in (*_ahead(row, suffix), *_budget(row, kind, suffix)):

@@ -1,10 +1,11 @@
 """A finished search for people: the listed pairs, the front beside single nets, and where the figures come from."""
 
-from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
 
 from zeroshot.runs import layout
-from zeroshot.units import kib, ms, si
+from zeroshot.runs.words import accuracy, budgets, gain, in_kib, percent, verdict
+from zeroshot.units import si, three
 
 from ._dialect import spoken
 from ._output import aligned, prose
@@ -27,20 +28,6 @@ HEADERS = (
 )  # fmt: skip
 
 
-def three(value: float) -> str:
-    """Three significant digits, never an exponent from 0.001 up.
-
-    >>> three(5.0), three(1234.5), three(0.0286)
-    ('5.00', '1234', '0.0286')
-    """
-    return f"{value:.0f}" if value >= 100 else f"{value:#.3g}".rstrip(".")
-
-
-def in_kib(n_bytes: float) -> str:
-    """Bytes as a bare figure for a KiB column."""
-    return three(n_bytes / 1024)
-
-
 # Objective -> its header, and the cell of a pair.
 COSTS: "dict[str, tuple[tuple[str, str], Callable[[PredictedPair], str]]]" = {
     "latency": (("latency", "ms"), lambda pair: three(pair.latency_ms)),
@@ -57,7 +44,7 @@ def print_result(screen: "Console", result: "SearchResult") -> None:
     config, n = result.config, len(result.pairs)
     best = {0: "No pair", 1: "The best pair"}.get(n, f"The best {n} pairs")
     prose(screen, f"{best} for {config['data']} on {config['board']}", "bold")
-    prose(screen, f"{_budgets(config)}\n")
+    prose(screen, f"{budgets(config)}\n")
     if result.pairs:
         _print_pairs(screen, result.pairs)
     if result.front:
@@ -97,23 +84,11 @@ def print_plan(screen: "Console", plan: "SearchPlan") -> None:
         screen.print("  trained  a few nets, a minute's worth, on data unlike those that accuracies were learnt from")
     elif plan.trained_nets:
         screen.print(f"  trained  {plan.trained_nets} nets for a few epochs each, minutes that are not in the time")
-    screen.print(f"  budgets  {_budgets(config)}")
+    screen.print(f"  budgets  {budgets(config)}")
     screen.print(f"  proxies  {', '.join(config['proxies'])}")
     screen.print(f"  time     about {plan.seconds_about} s")
     how = " (resumed)" if plan.resumes else " (an earlier run there would be replaced)" if plan.replaces else ""
     screen.print(f"  writes   {plan.run}{how}: {FILES}{TRAINED if plan.trained_nets != 0 else ''}")
-
-
-def _budgets(config: Mapping[str, Any]) -> str:
-    words = []
-    for name, word in (("latency", "latency"), ("worst_latency", "worst latency")):
-        if config.get(f"{name}_limit") is not None:
-            words.append(f"{word} up to {ms(config[f'{name}_limit'])}")
-    if config.get("energy_limit") is not None:
-        words.append(f"energy up to {three(config['energy_limit'])} mJ")
-    if config["escalation_limit"] < 1:
-        words.append(f"big runs up to {100 * config['escalation_limit']:g} %")
-    return ", ".join([*words, f"flash {kib(config['flash_limit'])}", f"SRAM {kib(config['sram_limit'])}"])
 
 
 def _print_pairs(screen: "Console", pairs: "Sequence[PredictedPair]") -> None:
@@ -121,13 +96,13 @@ def _print_pairs(screen: "Console", pairs: "Sequence[PredictedPair]") -> None:
     screen.print("\n".join(texts[:2]), style="dim")
     for row, text in zip(pairs, texts[2:], strict=True):
         screen.print(text, style="bold")
-        screen.print(f"    little {_percent(row.little_accuracy)}  {row.little}")
-        screen.print(f"    big    {_percent(row.big_accuracy)}  {row.big}")
+        screen.print(f"    little {percent(row.little_accuracy)}  {row.little}")
+        screen.print(f"    big    {percent(row.big_accuracy)}  {row.big}")
         if row.single is None:
             screen.print("    single    -  no single net is as fast")
         else:
-            screen.print(f"    single {_percent(row.single_accuracy)}  {row.single}  ", end="")
-            screen.print(_verdict(row), style="green" if row.pays else "yellow")
+            screen.print(f"    single {percent(row.single_accuracy)}  {row.single}  ", end="")
+            screen.print(f"the pair {verdict(row)}", style="green" if row.pays else "yellow")
     prose(
         screen,
         "\nlittle, big: the pair, and what each net is expected to reach alone. single: the best single net "
@@ -140,29 +115,9 @@ def _figures(row: "PredictedPair") -> list[str]:
     cells = [three(cost) for cost in (row.latency_ms, row.worst_latency_ms, row.energy_mj, row.worst_energy_mj)]
     sizes = [in_kib(row.flash_bytes), in_kib(row.sram_bytes)]
     return [
-        f"{row.rank:2}", _accuracy(row), _gain(row), _percent(row.escalation_rate), *cells, si(row.macs),
+        f"{row.rank:2}", accuracy(row), gain(row), percent(row.escalation_rate), *cells, si(row.macs),
         *sizes,
     ]  # fmt: skip
-
-
-def _accuracy(row: "PredictedPair") -> str:
-    return f"{_percent(row.accuracy)} ± {100 * (row.accuracy - row.accuracy_low):.1f}"
-
-
-def _gain(row: "PredictedPair") -> str:
-    if row.gain is None or row.gain_error is None:
-        return "-"
-    return f"{round(100 * row.gain, 1) + 0.0:+.1f} ± {100 * row.gain_error:.1f}"
-
-
-def _percent(fraction: float | None) -> str:
-    return "-" if fraction is None else f"{100 * fraction:.1f}"
-
-
-def _verdict(row: "PredictedPair") -> str:
-    if not row.pays or row.gain is None or row.gain_error is None:
-        return "the pair does not pay"
-    return "the pair pays" if row.gain > row.gain_error else "the pair may pay"
 
 
 def _print_front(screen: "Console", result: "SearchResult") -> None:
@@ -178,8 +133,8 @@ def _print_front(screen: "Console", result: "SearchResult") -> None:
     ]
     rows = [
         [
-            *(cell(row) for _, cell in costs), _accuracy(row), _percent(row.escalation_rate),
-            _percent(row.single_accuracy), _gain(row),
+            *(cell(row) for _, cell in costs), accuracy(row), percent(row.escalation_rate),
+            percent(row.single_accuracy), gain(row),
         ]
         for row in chosen
     ]  # fmt: skip
@@ -191,7 +146,7 @@ def _print_front(screen: "Console", result: "SearchResult") -> None:
 
 def _print_trained(screen: "Console", rows: "Sequence[CalibrationNet]") -> None:
     headers = (("expected", "%"), ("anchored", "%"), ("measured", "%"), ("chosen", "for"))
-    figures = [[*map(_percent, (row.expected_before, row.expected, row.measured)), row.chosen] for row in rows]
+    figures = [[*map(percent, (row.expected_before, row.expected, row.measured)), row.chosen] for row in rows]
     texts = aligned([*zip(*headers, strict=True), *figures], screen.width)
     prose(
         screen,

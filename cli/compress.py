@@ -6,7 +6,8 @@ import typer
 
 from zeroshot.errors import UsageError
 from zeroshot.pruning.options import CompressOptions
-from zeroshot.units import si
+from zeroshot.runs.words import in_kib
+from zeroshot.units import si, three
 
 from ._declared import takes
 from ._dialect import spoken
@@ -14,7 +15,6 @@ from ._errors import Interrupted
 from ._options import option, typed
 from ._output import aligned, emit, prose
 from ._resumption import interruptible, saved
-from ._search_tables import in_kib, three
 
 if TYPE_CHECKING:
     from rich.console import Console

@@ -5,12 +5,11 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from zeroshot.firmware.options import ExportOptions
-from zeroshot.units import kib
+from zeroshot.units import kib, three
 
 from ._declared import takes
 from ._options import option
 from ._output import aligned, emit, progress, prose
-from ._search_tables import three
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

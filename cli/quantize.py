@@ -7,11 +7,12 @@ import typer
 
 from zeroshot.quantization.options import OUTPUT, QuantizeOptions
 from zeroshot.runs.layout import INT8, QUANTIZATION_PLAN
+from zeroshot.runs.words import MEASURED, measured_cells
 
 from ._declared import takes
 from ._dialect import spoken
 from ._errors import Interrupted
-from ._measured import HEADERS, LEGEND, print_verdict, table_line
+from ._measured import LEGEND, print_verdict
 from ._options import option, typed
 from ._output import aligned, emit, prose
 from ._resumption import interruptible, nothing_saved, saved
@@ -66,8 +67,8 @@ def _print(screen: "Console", result: "QuantizedRun", told: dict[str, Any]) -> N
     rows, n = told["pairs"], len(told["pairs"])
     which = "The pair" if n == 1 else f"The {n} pairs"
     prose(screen, f"{which} for {told['data']}: predicted, trained in float, and in int8", "bold")
-    lines = [table_line(row, kind) for row in rows for kind in KINDS]
-    texts = aligned([*zip(*HEADERS, strict=True), *lines], screen.width, left=2)
+    lines = [measured_cells(row, kind) for row in rows for kind in KINDS]
+    texts = aligned([*zip(*MEASURED, strict=True), *lines], screen.width, left=2)
     screen.print("\n".join(texts[:2]), style="dim")
     for i, row in enumerate(rows):
         for j, kind in enumerate(KINDS):

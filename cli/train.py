@@ -7,12 +7,13 @@ import typer
 
 from zeroshot.options import RUN
 from zeroshot.runs.layout import MODELS, TRAINING_PLAN
+from zeroshot.runs.words import MEASURED, measured_cells
 from zeroshot.training.options import TrainOptions
 
 from ._declared import takes
 from ._dialect import spoken
 from ._errors import Interrupted
-from ._measured import HEADERS, LEGEND, print_verdict, table_line
+from ._measured import LEGEND, print_verdict
 from ._options import option, typed
 from ._output import aligned, emit, prose
 from ._resumption import interruptible, nothing_saved, saved
@@ -67,8 +68,8 @@ def _print(screen: "Console", result: "TrainedRun") -> None:
     which = "The best pair" if n == 1 else f"The best {n} pairs"
     prose(screen, f"{which} for {result.config['data']}, predicted and trained", "bold")
     rows = [TRAINED_PAIRS.plain(pair) for pair in result.pairs]
-    lines = [cells for row in rows for cells in (table_line(row, "predicted"), table_line(row, "test"))]
-    texts = aligned([*zip(*HEADERS, strict=True), *lines], screen.width, left=2)
+    lines = [cells for row in rows for cells in (measured_cells(row, "predicted"), measured_cells(row, "test"))]
+    texts = aligned([*zip(*MEASURED, strict=True), *lines], screen.width, left=2)
     screen.print("\n".join(texts[:2]), style="dim")
     for i, row in enumerate(rows):
         screen.print(texts[2 + 2 * i])

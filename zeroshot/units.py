@@ -94,3 +94,12 @@ def ms(value: float) -> str:
     """
     rounded = float(f"{value:.3g}")
     return f"{rounded / 1e3:.4g} s" if rounded >= 1e3 else f"{rounded:g} ms"
+
+
+def three(value: float) -> str:
+    """Three significant digits, never an exponent from 0.001 up.
+
+    >>> three(5.0), three(1234.5), three(0.0286)
+    ('5.00', '1234', '0.0286')
+    """
+    return f"{value:.0f}" if value >= 100 else f"{value:#.3g}".rstrip(".")
