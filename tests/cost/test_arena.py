@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from zeroshot.cost.arena import ALIGNMENT, arena_bytes
+from zeroshot.cost.arena import ALIGNMENT, arena_bytes, lifetimes
 from zeroshot.errors import UsageError
 from zeroshot.net import NetSpec, layer_table, spec_array
 
@@ -45,6 +45,15 @@ def test_the_greedy_plan_never_overlaps_tensors_alive_at_once(net):
         for other_offset, other_size, other_first, other_last in plan[:i]:
             if first <= other_last and other_first <= last:
                 assert offset + size <= other_offset or other_offset + other_size <= offset
+
+
+@examples(50)
+@given(specs())
+def test_tensors_live_from_their_layer_to_their_last_reader(net):
+    found = lifetimes(layer_table(spec_array([net]), 3, 10))
+    assert list(zip(*(column.tolist() for column in found), strict=True)) == reference.tensors(
+        reference.layer_rows(net, 3, 10)
+    )
 
 
 @examples(50)

@@ -34,6 +34,8 @@ def test_layers_add_up_and_outputs_are_elements(net):
     ]
     assert counts.layer_macs(table).sum() == counts.macs(table)[0]
     assert counts.layer_weights(table).sum() == counts.weights(table)[0]
+    params = [reference.count_layers([row])[2] for row in rows]
+    assert counts.layer_params(table).tolist() == params
 
 
 @pytest.mark.parametrize(

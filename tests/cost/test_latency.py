@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from zeroshot.cost.boards import board_names, load_board
 from zeroshot.cost.engines import engine_names, load_engine
-from zeroshot.cost.latency import energy_mj, instructions, latency_ms, layer_instructions, policy_ms
+from zeroshot.cost.latency import energy_mj, instructions, latency_ms, layer_instructions, layer_latency_ms, policy_ms
 from zeroshot.errors import UsageError
 from zeroshot.net import COLUMNS, OPS, LayerTable, NetSpec, layer_table, same_padding, spec_array
 
@@ -75,6 +75,8 @@ def test_kernels_agree_with_plain_python(name, channels):
     nets = [rows[start:stop] for start, stop in starts]
     np.testing.assert_allclose(instructions(table, engine), [sum(t for _, t in net) for net in nets])
     per_ms = board.clock_mhz * 1000 / board.cycles_per_instruction[name]
+    layers = [total * engine.stall[kind] / per_ms for kind, total in rows]
+    np.testing.assert_allclose(layer_latency_ms(table, board, engine), layers)
     expected = [sum(total * engine.stall[kind] for kind, total in net) / per_ms for net in nets]
     np.testing.assert_allclose(latency_ms(table, board, engine), expected)
 

@@ -71,6 +71,11 @@ def in_place(table: LayerTable) -> Int32Array:
     return _in_place(table.rows, _tensors(table.rows)[2])  # type: ignore[no-any-return]
 
 
+def lifetimes(table: LayerTable) -> tuple[Int64Array, Int64Array, Int64Array]:
+    """Bytes, first and last row of each tensor of one net: three (n_rows + 1,) int64, index t + 1 for tensor t."""
+    return _tensors(table.rows)  # type: ignore[no-any-return]
+
+
 @numba.njit(cache=True)
 def _tensors(rows):  # type: ignore[no-untyped-def]
     """Sizes, first and last rows of all tensors; index t + 1 for tensor t."""

@@ -44,8 +44,8 @@ def weights(table: LayerTable) -> Int64Array:
     return per_net(table, layer_weights(table))
 
 
-def params(table: LayerTable) -> Int64Array:
-    """Trainable parameters of the float net: (n_nets,) int64.
+def layer_params(table: LayerTable) -> Int64Array:
+    """Trainable parameters of each layer of the float net: (n_rows,) int64.
 
     Kernel weights, two batch-norm parameters a channel after every convolution (which has no bias of its own), and
     the bias of the fully connected layer.
@@ -53,4 +53,9 @@ def params(table: LayerTable) -> Int64Array:
     op = table.column("op")
     out = table.column("out_channels").astype(np.int64)
     normed = (op == CONV) | (op == DEPTHWISE) | (op == POINTWISE)
-    return per_net(table, layer_weights(table) + np.where(normed, 2 * out, np.where(op == LINEAR, out, 0)))
+    return layer_weights(table) + np.where(normed, 2 * out, np.where(op == LINEAR, out, 0))
+
+
+def params(table: LayerTable) -> Int64Array:
+    """Trainable parameters of the float net: (n_nets,) int64; see `layer_params`."""
+    return per_net(table, layer_params(table))

@@ -66,9 +66,12 @@ def latency_ms(table: LayerTable, board: Board, engine: Engine) -> FloatArray:
     Raises:
         UsageError: The board has no cycles an instruction for this engine.
     """
-    stall = np.array([engine.stall[name] for name in CLASSES])
-    coefficients = _coefficients(engine) * (stall * _ms_per_instruction(board, engine))[:, None]
-    return _net_kernel(table.rows, table.ptr, coefficients, engine.block)  # type: ignore[no-any-return]
+    return _net_kernel(table.rows, table.ptr, _milliseconds(board, engine), engine.block)  # type: ignore[no-any-return]
+
+
+def layer_latency_ms(table: LayerTable, board: Board, engine: Engine) -> FloatArray:
+    """Time of each layer: (n_rows,) float64, ms; the summands of `latency_ms`, with its errors."""
+    return _row_kernel(table.rows, _milliseconds(board, engine), engine.block)  # type: ignore[no-any-return]
 
 
 def energy_mj(latency_ms: Milliseconds, board: Board) -> Milliseconds:
@@ -93,6 +96,12 @@ def _ms_per_instruction(board: Board, engine: Engine) -> float:
         hint = f"Add cycles_per_instruction.{engine.name} to its file, or use an engine that it has: {known}."
         raise UsageError(f"Board {board.name} has no cycles an instruction for engine {engine.name}.", hint)
     return board.cycles_per_instruction[engine.name] / (board.clock_mhz * 1000)
+
+
+def _milliseconds(board: Board, engine: Engine) -> FloatArray:
+    """The coefficients as times: (7, 11) float64, ms."""
+    stall = np.array([engine.stall[name] for name in CLASSES])
+    return _coefficients(engine) * (stall * _ms_per_instruction(board, engine))[:, None]
 
 
 def _coefficients(engine: Engine) -> FloatArray:
