@@ -19,7 +19,7 @@ import tomli_w
 from zeroshot.errors import RunError, UsageError
 from zeroshot.runs.files import disk, npz_bytes, write_file
 from zeroshot.runs.layout import CONFIG, ENVIRONMENT, FORMAT, SCORES
-from zeroshot.runs.reading import check_format
+from zeroshot.runs.reading import check_format, read_scores
 from zeroshot.types import Score
 
 PACKAGES = ("torch", "torchvision", "numpy", "scipy", "numba", "scikit-learn", "joblib", "zeroshot-mcu")
@@ -49,25 +49,14 @@ class RunFolder:
 
     def scores(self) -> dict[str, dict[str, Score]]:
         """Probed scores so far, net -> proxy -> score. A line cut off by a kill is dropped and probed again."""
-        found: dict[str, dict[str, Score]] = {}
         path = self.path / SCORES
-        if not path.exists():
-            return found
-        with disk(path):
-            raw = path.read_bytes()
-        text = raw.decode(errors="replace")
-        whole = text[: text.rfind("\n") + 1]
-        if whole != text:
-            self.write(SCORES, whole)
-        for row in csv.reader(io.StringIO(whole)):
-            try:
-                net, proxy, value, status = row
-                found.setdefault(net, {})[proxy] = Score(float(value), status)
-            except ValueError as error:
-                raise RunError(
-                    f"{path} has a line that is no score: {row}.", "Start again with `force=True`."
-                ) from error
-        return found
+        if path.exists():
+            with disk(path):
+                raw = path.read_bytes()
+            whole = raw[: raw.rfind(b"\n") + 1]
+            if whole != raw:
+                self.write(SCORES, whole)
+        return read_scores(self.path)
 
     def discard(self) -> None:
         """Remove a folder that this process made, after a failure that leaves nothing worth keeping."""

@@ -1,5 +1,7 @@
 """What the stages of a run have left for those that come after them."""
 
+import csv
+import io
 import json
 import tomllib
 from pathlib import Path
@@ -9,8 +11,10 @@ from zeroshot.errors import RunError, call
 from zeroshot.runs import layout, rows
 from zeroshot.runs.rows import Candidate, MeasuredPair, PredictedPair, QuantizedPair
 from zeroshot.runs.tables import Table
+from zeroshot.types import Score
 
 T = TypeVar("T")
+_AGAIN = "Make it again: the stage that wrote it takes `force=True`."
 NEEDED = ("data", "data_sha256", "seed")  # keys without which no later stage can work
 
 
@@ -107,6 +111,55 @@ def read_quantization(run: Path) -> list[QuantizedPair]:
         RunError: Nothing was quantised, the quantisation is not finished, or its table is damaged.
     """
     return _read_stage(run / layout.INT8, rows.QUANTIZED_PAIRS, "quantize", ("Quantise", "quantised", "quantisation"))
+
+
+def read_rows(path: Path, table: Table[T]) -> list[T] | None:
+    """The rows of any table of a run; None where it is not there, yet.
+
+    Raises:
+        RunError: It is damaged.
+    """
+    return _read(path, table, "run", "", _AGAIN) if path.exists() else None
+
+
+def read_object(path: Path) -> dict[str, Any] | None:
+    """What a .json of a run holds, such as a summary; None where it is not there, yet.
+
+    Raises:
+        RunError: It is damaged.
+    """
+    if not path.exists():
+        return None
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise RunError(f"{path} cannot be read: {error}.", _AGAIN) from error
+    if not isinstance(found, dict):
+        raise RunError(f"{path} holds no JSON object.", _AGAIN)
+    return found
+
+
+def read_scores(run: Path) -> dict[str, dict[str, Score]]:
+    """Probed scores so far, net -> proxy -> score, without the line that is being written.
+
+    Raises:
+        RunError: The table is damaged.
+    """
+    path = run / layout.SCORES
+    try:
+        text = path.read_bytes().decode(errors="replace")
+    except FileNotFoundError:
+        return {}
+    except OSError as error:
+        raise RunError(f"{path} cannot be read: {error.strerror}.", "Start again with `force=True`.") from error
+    found: dict[str, dict[str, Score]] = {}
+    for row in csv.reader(io.StringIO(text[: text.rfind("\n") + 1])):
+        try:
+            net, proxy, value, status = row
+            found.setdefault(net, {})[proxy] = Score(float(value), status)
+        except ValueError as error:
+            raise RunError(f"{path} has a line that is no score: {row}.", "Start again with `force=True`.") from error
+    return found
 
 
 def _read_stage(folder: Path, table: Table[T], function: str, words: tuple[str, str, str]) -> list[T]:
