@@ -18,7 +18,7 @@ LEFT_OPEN = SignalOptions()
 
 
 @takes_options(SignalOptions)
-def load(source: str, seed: int = 0, options: SignalOptions = LEFT_OPEN) -> Dataset:
+def load(source: str, seed: int = 0, options: SignalOptions = LEFT_OPEN, *, download: bool = True) -> Dataset:
     """Load a data set by name or path.
 
     A name of `SOURCES` wins over a folder of that name; write `./digits` for the folder.
@@ -38,6 +38,7 @@ def load(source: str, seed: int = 0, options: SignalOptions = LEFT_OPEN) -> Data
         source: Name or path.
         seed: Of the split, where the source has no test half.
         options: How.
+        download: Whether a named set that was never loaded before is fetched.
 
     Raises:
         DataError: The path does not exist, or the data cannot be used; the message says which file and why.
@@ -46,7 +47,7 @@ def load(source: str, seed: int = 0, options: SignalOptions = LEFT_OPEN) -> Data
     check_seed(seed)
     if source in SOURCES:
         check_given(options, IMAGES.many, source)
-        arrays, names = _read_digits(seed) if source == "digits" else _read_named(source)
+        arrays, names = _read_digits(seed) if source == "digits" else _read_named(source, download)
         return Dataset(source, *arrays, names)
     path = _existing(source)
     if path.is_dir():
@@ -99,10 +100,10 @@ def _read_digits(seed: int) -> tuple[Arrays, tuple[str, ...]]:
     return (x[train], y[train], x[test], y[test]), names
 
 
-def _read_named(name: str) -> tuple[Arrays, tuple[str, ...]]:
+def _read_named(name: str, download: bool) -> tuple[Arrays, tuple[str, ...]]:
     from zeroshot.data.torchvision import read_named
 
-    return read_named(name, cache_folder() / "torchvision")
+    return read_named(name, cache_folder() / "torchvision", download=download)
 
 
 def cache_folder() -> Path:

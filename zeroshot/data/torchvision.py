@@ -70,7 +70,7 @@ def _cannot_import(error: Exception) -> DataError:
     )
 
 
-def read_named(name: str, cache: Path) -> tuple[Arrays, tuple[str, ...]]:
+def read_named(name: str, cache: Path, *, download: bool = True) -> tuple[Arrays, tuple[str, ...]]:
     """Read a data set of torchvision, downloading it on the first call.
 
     torchvision compares every file with the checksum in its own source before opening it, so that a cache
@@ -79,6 +79,7 @@ def read_named(name: str, cache: Path) -> tuple[Arrays, tuple[str, ...]]:
     Args:
         name: A key of `CLASSES`.
         cache: Folder for the downloads, created when missing.
+        download: Whether to download what is not there.
 
     Returns:
         Images and labels as `Arrays`, and the class names.
@@ -89,9 +90,11 @@ def read_named(name: str, cache: Path) -> tuple[Arrays, tuple[str, ...]]:
     kind = getattr(import_torchvision().datasets, CLASSES[name])
     try:
         with _quiet():
-            train = kind(root=str(cache), train=True, download=True)
-            test = kind(root=str(cache), train=False, download=True)
+            train = kind(root=str(cache), train=True, download=download)
+            test = kind(root=str(cache), train=False, download=download)
     except (OSError, RuntimeError, ValueError, EOFError, http.client.HTTPException) as error:
+        if not download:
+            raise DataError(f"{name} is not in {cache}.", "Give the data, as a file or a folder.") from error
         raise DataError(
             f"{name} could not be downloaded to {cache}: {' '.join(str(error).split())}",
             "Without a network, give an image folder or an .npz, or use digits, which needs no download.",
