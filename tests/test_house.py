@@ -29,7 +29,7 @@ ROOMS = (
     "pruning",
     "quantization",
     "firmware",
-    "bench",
+    "bench reporting",
 )
 # Reads the pickles that others publish through an Unpickler that looks nothing up; its own tests hold it to that.
 CONVERTER, NO_CODE = "zeroshot.bench.official", {"Unpickler", "UnpicklingError"}
@@ -124,6 +124,12 @@ def test_private_uses_are_seen(tmp_path):
 @pytest.mark.parametrize("name", sorted(BENCHMARKS))
 def test_benchmarks_use_what_is_public(name):
     assert private_uses(BENCHMARKS[name]) == set()
+
+
+def test_nothing_but_commands_uses_the_page_of_a_run():
+    """The package itself and the results' methods load it by its name, when they are asked for it."""
+    users = {name for name in MODULES if any(each.startswith("zeroshot.reporting") for each in imports(name))}
+    assert {name for name in users if not name.startswith("zeroshot.reporting")} == {"zeroshot.cli.report"}
 
 
 def test_benchmarks_are_found_and_nothing_of_the_wheel_knows_them():

@@ -22,7 +22,7 @@ def wheel(tmp_path_factory):
         (source / path.name).write_bytes(path.read_bytes())
     for folder in ("zeroshot", "proxies", "cli"):
         for path in (ROOT / folder).rglob("*"):
-            if path.is_file() and (path.suffix in {".py", ".toml", ".typed"} or path.parent.name == "c"):
+            if path.is_file() and (path.suffix in {".py", ".toml", ".typed"} or path.parent.name in {"c", "templates"}):
                 target = source / path.relative_to(ROOT)
                 target.parent.mkdir(parents=True, exist_ok=True)
                 target.write_bytes(path.read_bytes())
@@ -61,6 +61,9 @@ def test_the_wheel_holds_the_data_files(wheel):
     sources = {
         f"zeroshot/{room}/c/{path.name}" for room in rooms for path in (ROOT / "zeroshot" / room / "c").iterdir()
     }
+    templates = {f"zeroshot/reporting/templates/{p.name}" for p in (ROOT / "zeroshot/reporting/templates").iterdir()}
+    assert {"page.html", "style.css", "script.js"} <= {name.rpartition("/")[2] for name in templates}
+    assert templates <= names
     assert len(sources) >= 14
     assert sources <= names
     assert not [name for name in names if name.endswith((".nbi", ".nbc", ".pyc"))]

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from zeroshot.pruning.options import CompressOptions
     from zeroshot.quantization.options import QuantizeOptions
     from zeroshot.quantization.quantize import QuantizedRun, quantize
+    from zeroshot.reporting.report import report
     from zeroshot.scoring.modules import score, score_many
     from zeroshot.scoring.plugins import listed_proxies as proxies
     from zeroshot.searching.options import SearchOptions
@@ -49,6 +50,7 @@ _HOMES = {
     "export": "zeroshot.firmware.export",
     "ExportOptions": "zeroshot.firmware.options",
     "Firmware": "zeroshot.firmware.export",
+    "report": "zeroshot.reporting.report",
     "tune_space": "zeroshot.searching.tune",
     "boards": "zeroshot.cost.boards",
     "Dataset": "zeroshot.data",
@@ -63,8 +65,8 @@ _LISTINGS = ("proxies", "spaces")  # packages that can be called, see `zeroshot.
 __all__ = [
     "CompressOptions", "CompressedNet", "Dataset", "ExportOptions", "Firmware", "NetSpec", "QuantizeOptions",
     "QuantizedRun", "SearchOptions", "SearchResult", "TrainOptions", "TrainedRun", "ZeroshotError", "__version__",
-    "boards", "compress", "export", "load", "proxies", "quantize", "score", "score_many", "search", "spaces", "train",
-    "tune_space",
+    "boards", "compress", "export", "load", "proxies", "quantize", "report", "score", "score_many", "search", "spaces",
+    "train", "tune_space",
 ]  # fmt: skip
 
 

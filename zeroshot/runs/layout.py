@@ -9,6 +9,7 @@ summary.json pareto.png
 models/                             trained nets, their plan, pairs.csv, nets.csv, summary.json
 int8/                               int8 nets, their plan, pairs.csv, nets.csv, curves.png, summary.json
 firmware/pair-1/                    exported pairs
+report.html                         the page of all that
 """
 
 # Raised when a version can no longer read what an earlier one wrote. 1: up to zeroshot 0.1.0, without a number.
@@ -29,6 +30,7 @@ FRONT_PLOT, CURVES_PLOT = "pareto.png", "curves.png"
 MODELS, TRAINING_PLAN = "models", "train.json"
 INT8, QUANTIZATION_PLAN = "int8", "quantize.json"
 FIRMWARE = "firmware"
+REPORT = "report.html"
 
 
 def firmware_of(rank: int) -> str:

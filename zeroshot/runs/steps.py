@@ -46,5 +46,11 @@ class Steps:
 
         return zeroshot.export(self.run_folder(), **self._with_data(options))
 
+    def report(self, **options: Any) -> Path:  # noqa: ANN401 - as `zeroshot.report`
+        """Write a page that shows the run: `zeroshot.report` of this run, with its arguments by name."""
+        import zeroshot
+
+        return zeroshot.report(self.run_folder(), **self._with_data(options))
+
     def _with_data(self, options: dict[str, Any]) -> dict[str, Any]:
         return {"data": self.given_data(), **options}
