@@ -1,9 +1,9 @@
 """Measured pairs for people: a line of figures for each stage of a pair, one stage below the other, and the verdict."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from zeroshot.runs.words import rival
+from zeroshot.runs.words import caveats, rival
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -34,33 +34,5 @@ def print_verdict(
     screen.print(f"    rival  {rival(row, kind, suffix)}: ", end="")
     verdict = row[f"verdict{suffix}"]
     screen.print(f"{pair} {verdict}", style="green" if verdict == "pays" else "yellow")
-    for line in (*_ahead(row, suffix), *_budget(row, kind, suffix)):
+    for line in caveats(row, kind, suffix):
         screen.print(f"    {line}", style="yellow")
-
-
-def _ahead(row: Mapping[str, Any], suffix: str) -> Iterator[str]:
-    """Rivals that the validation images did not prefer and that do as well as the pair on the test images."""
-    if row[f"verdict{suffix}"] == "does not pay":
-        return
-    roles = {row["little_model"]: "little alone", row["big_model"]: "big alone"}
-    for name in (row[f"rivals_ahead{suffix}"] or "").split():
-        yield f"no worse than the pair on test images: {roles.get(name, name)}"
-
-
-def _budget(row: Mapping[str, Any], kind: str, suffix: str) -> Iterator[str]:
-    """Budgets that the pair overdraws, and the rate that would keep them."""
-    over = row[f"over_budget{suffix}"]
-    if over is None:
-        return
-    rates = [100 * row[name] for name in (f"escalation_rate_validation{suffix}", f"escalation_rate_{kind}")]
-    yield (
-        f"over the {over.replace(' ', ' and ')} budget: big runs {rates[0]:.1f} % (validation), {rates[1]:.1f} % (test)"
-    )
-    rate, threshold = row[f"budget_rate_validation{suffix}"], row[f"budget_threshold{suffix}"]
-    if rate is not None:
-        at = "a threshold for each class" if " " in str(threshold) else f"threshold {_short(threshold)}"
-        yield f"{100 * rate:.1f} % would keep it: {at}, accuracy {100 * row[f'budget_accuracy_{kind}']:.1f} %"
-
-
-def _short(threshold: float | int | str) -> str:
-    return f"{threshold:.4g}" if isinstance(threshold, float) else str(threshold)

@@ -52,7 +52,10 @@ def started(path: Path, **config: object) -> Path:
 def searched(path: Path, **config: object) -> Path:
     """A finished search."""
     run = started(path, **config)
-    single = PredictedNet(ALONE, 0.75, 0.7, 0.8, 3.5, 0.2, 900, 1000, 2000)
+    single = PredictedNet(
+        net=ALONE, accuracy=0.75, accuracy_low=0.7, accuracy_high=0.8, latency_ms=3.5, energy_mj=0.2, macs=900,
+        flash_bytes=1000, sram_bytes=2000,
+    )  # fmt: skip
     write_file(run / layout.CANDIDATES, CANDIDATES.to_csv([candidate(net) for net in (LITTLE, BIG, ALONE)]))
     write_file(run / layout.PAIRS, PAIRS.to_csv(LISTED))
     write_file(run / layout.FRONT, PAIRS.to_csv([*LISTED, replace(LISTED[0], latency_ms=2.0, accuracy=0.72)]))

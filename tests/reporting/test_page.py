@@ -4,14 +4,16 @@ import base64
 import hashlib
 import json
 import re
+from dataclasses import replace
 from itertools import takewhile
 
 import pytest
 
 import zeroshot
 from zeroshot.reporting.report import render, report
-from zeroshot.runs import layout
+from zeroshot.runs import layout, words
 from zeroshot.runs.reading import read_quantization, read_search, read_training
+from zeroshot.runs.rows import PAIRS, QUANTIZED_PAIRS
 
 from .pages import BIG, LISTED, LITTLE, NASTY, Page, exported, nasty_digits, searched, started
 
@@ -108,6 +110,8 @@ def test_figures_are_those_of_the_tables(page, quantized):
         f"{100 * each:.1f}" for each in (pair.int8.little_accuracy, pair.int8.big_accuracy, pair.int8.accuracy)
     ]
     assert page.has(f"below {pair.int8.threshold}.")
+    for line in words.caveats(QUANTIZED_PAIRS.plain(pair), "int8", "_int8"):
+        assert page.has(line[1:])
 
 
 def test_the_command_line_gives_the_same_cells(page, quantized, cli):
@@ -175,6 +179,15 @@ def test_stages_in_progress(run):
     page = Page(render(run))
     assert page.has("The training is not finished: zeroshot.train(")
     assert page.has("Not finished: zeroshot.quantize(")
+
+
+def test_a_long_list_is_cut(run):
+    many = [replace(LISTED[0], rank=i + 1) for i in range(1000)]
+    (run / layout.PAIRS).write_text(PAIRS.to_csv(many))
+    page = Page(render(run))
+    assert page.has("970 more pairs stand in pairs.csv.")
+    assert len(page.all("article")) == 30
+    assert len(page.source) < 500_000
 
 
 def test_a_search_without_pairs(run):

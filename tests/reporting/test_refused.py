@@ -1,13 +1,20 @@
 """Broken runs, older runs, places that cannot be written: the package's own errors, and nothing half-written."""
 
 import json
+import shutil
+import tempfile
+from contextlib import suppress
+from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from zeroshot.errors import RunError
+from zeroshot.errors import RunError, ZeroshotError
 from zeroshot.reporting.report import render, report
 from zeroshot.runs import layout
 
+from ..strategies import examples
 from .pages import Page, exported
 
 
@@ -56,6 +63,23 @@ def test_damaged_files_are_named(run, name):
     path.parent.mkdir(exist_ok=True)
     path.write_text(DAMAGE[name])
     refused(run, path.name)
+
+
+@examples(30)
+@given(
+    st.sampled_from([layout.PAIRS, layout.FRONT, layout.SINGLES, layout.CANDIDATES]), st.integers(0, 60),
+    st.sampled_from(["", "nan", "inf", "-1", "0", "1e308", "x", "9" * 40, "<b>", "r8-s4-c3w8x1"]),
+)  # fmt: skip
+def test_any_cell_may_be_wrong(first, name, place, value):
+    """The page is whole or there is none; no other error than the package's own."""
+    with tempfile.TemporaryDirectory() as folder:
+        run = Path(shutil.copytree(first, f"{folder}/run"))
+        header, line, *rest = (run / name).read_text().splitlines()
+        cells = line.split(",")
+        cells[place % len(cells)] = value
+        (run / name).write_text("\n".join([header, ",".join(cells), *rest]) + "\n")
+        with suppress(ZeroshotError):
+            Page(render(run))
 
 
 def test_bytes_that_are_no_text(run):

@@ -8,8 +8,8 @@ from typing import Any
 import msgspec
 
 from zeroshot.cost.boards import Board, load_board
+from zeroshot.cost.counts import macs
 from zeroshot.cost.engines import Engine, load_engine
-from zeroshot.cost.nets import NetCosts, net_costs
 from zeroshot.errors import RunError, UsageError, call
 from zeroshot.firmware.folder import MARKER, VERIFICATION
 from zeroshot.net import IN_CH, LayerTable, NetSpec, layer_table, spec_array
@@ -27,6 +27,9 @@ from zeroshot.runs.rows import (
     TrainedNetRow,
 )
 from zeroshot.types import Score
+
+MOST = 2**20  # channels or classes; costs that tell more are nonsense
+SHOWN = 30  # listed pairs that the page shows; a list may be as long as anybody likes
 
 
 @dataclass(frozen=True)
@@ -116,16 +119,17 @@ class Contents:
 
         Raises:
             RunError: There are no candidates, or their costs are of no net.
+            UsageError: The first one is no net.
         """
         if not self.candidates:
             raise RunError("The run does not tell its nets' costs.", call("search", ..., run=self.run, resume=True))
         known = self.candidates[0]
         spec = NetSpec.parse(known.net)
-        channels = max(1, known.input_bytes // (spec.height * spec.width))
+        channels = min(max(1, known.input_bytes // (spec.height * spec.width)), MOST)
         one = layer_table(spec_array([spec]), channels, 1)
         last = int(one.rows[-1, IN_CH])  # each class more adds so many MACs
-        classes = max(1, 1 + (known.macs - int(_macs(one))) // last)
-        if _macs(layer_table(spec_array([spec]), channels, classes)) != known.macs:
+        classes = min(max(1, 1 + (known.macs - int(macs(one)[0])) // last), MOST)
+        if macs(layer_table(spec_array([spec]), channels, classes))[0] != known.macs:
             raise RunError(
                 f"{self.run / layout.CANDIDATES} has MACs of {known.net} that are of no such net.",
                 f"Search again: {call('search', ..., run=self.run, force=True)}.",
@@ -135,16 +139,6 @@ class Contents:
     def table(self, net: str) -> LayerTable:
         """The layers of a net on the run's data; errors as `task`."""
         return layer_table(spec_array([NetSpec.parse(net)]), *self.task)
-
-    def costs(self, net: str, board: Board, engine: Engine) -> NetCosts:
-        """What a net needs, by the cost model of today; errors as `task`."""
-        return net_costs(self.table(net), board, engine)
-
-
-def _macs(table: LayerTable) -> int:
-    from zeroshot.cost.counts import macs
-
-    return int(macs(table)[0])
 
 
 def read_run(run: Path) -> Contents:

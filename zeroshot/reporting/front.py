@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from math import isfinite
 from typing import TypeVar
 
-from zeroshot.reporting.contents import Contents
+from zeroshot.reporting.contents import SHOWN, Contents
 from zeroshot.reporting.scales import Chart, chart
 from zeroshot.runs import words
 from zeroshot.runs.rows import PredictedNet, PredictedPair
@@ -63,7 +63,7 @@ class Front:
 
 def front_of(found: Contents) -> Front | str:
     """The plot, or why there is none."""
-    listed, front, singles = _drawable(found.pairs), _drawable(found.front), _drawable(found.singles)
+    listed, front, singles = _drawable(found.pairs)[:SHOWN], _drawable(found.front), _drawable(found.singles)
     every: list[PredictedPair | PredictedNet] = [*listed, *front, *singles]
     if not every:
         return "There is nothing to plot yet: the search has listed no pair and no net."

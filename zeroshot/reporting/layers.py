@@ -114,9 +114,10 @@ def _layers(table: LayerTable, cost: FloatArray, columns: tuple[Int64Array, ...]
     most, whole = int(cost.argmax()), max(float(cost.sum()), 1e-12)
     return [
         Layer(
-            i + 1, _operator(row), _shape(row), f"{macs[i]:,}", f"{params[i]:,}",
-            f"{cost[i]:.4g}" if whole < 1e4 else si(float(cost[i])), percent(float(cost[i]) / whole),
-            round(60 * float(cost[i] / cost[most]), 1) if cost[most] > 0 else 0.0, f"{outputs[i]:,}", i == most,
+            number=i + 1, operator=_operator(row), shape=_shape(row), macs=f"{macs[i]:,}", params=f"{params[i]:,}",
+            cost=f"{cost[i]:.4g}" if whole < 1e4 else si(float(cost[i])), share=percent(float(cost[i]) / whole),
+            bar=round(60 * float(cost[i] / cost[most]), 1) if cost[most] > 0 else 0.0, bytes=f"{outputs[i]:,}",
+            dominant=i == most,
         )
         for i, row in enumerate(table.rows.tolist())
     ]  # fmt: skip

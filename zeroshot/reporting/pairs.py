@@ -7,7 +7,7 @@ from zeroshot.errors import RunError, UsageError
 from zeroshot.reporting import tables
 from zeroshot.reporting.arena import Arena, arena_of
 from zeroshot.reporting.budgets import Bar, bars
-from zeroshot.reporting.contents import Contents
+from zeroshot.reporting.contents import SHOWN, Contents
 from zeroshot.reporting.layers import Net, net_of
 from zeroshot.reporting.rates import Rates, rates_of
 from zeroshot.reporting.seen import Seen
@@ -48,15 +48,16 @@ class PairView:
 
 
 def pair_views(found: Contents, seen: Seen) -> Iterator[PairView]:
-    """All listed pairs, best first."""
+    """The listed pairs that are shown, best first."""
     measured, verdicts = tables.measured(found), tables.verdicts(found)
-    for i, pair in enumerate(found.pairs or []):
+    for i, pair in enumerate((found.pairs or [])[:SHOWN]):
         nets, arena, note = _inside(found, pair) if i < DRAWN else ([], None, "")
         if i >= DRAWN:
             note = f"The nets and the memory of the first {DRAWN} pairs are drawn."
         yield PairView(
-            pair, _figures(pair), verdicts.get(pair.rank, [_predicted(pair)]), measured.get(pair.rank),
-            bars(found, pair), rates_of(found, pair, seen.of(pair.rank)), nets, arena, note,
+            row=pair, figures=_figures(pair), verdict=verdicts.get(pair.rank, [_predicted(pair)]),
+            measured=measured.get(pair.rank), bars=bars(found, pair), rates=rates_of(found, pair, seen.of(pair.rank)),
+            nets=nets, arena=arena, note=note,
         )  # fmt: skip
 
 

@@ -55,9 +55,7 @@ def _verdict(row: dict[str, Any], kind: str, suffix: str) -> list[str]:
     found = [f"Escalates where the little net's {row['policy']} is below {row[f'threshold{suffix}']}."]
     if row[f"rival{suffix}"] is not None:
         found.append(f"Instead could be shipped {words.rival(row, kind, suffix)}: the pair {row[f'verdict{suffix}']}.")
-    if row[f"over_budget{suffix}"] is not None:
-        found.append(f"It is over the {row[f'over_budget{suffix}'].replace(' ', ' and ')} budget.")
-    return found
+    return [*found, *(f"{each[:1].upper()}{each[1:]}." for each in words.caveats(row, kind, suffix))]
 
 
 def int8_nets(found: Contents) -> TextTable | None:

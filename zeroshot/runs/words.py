@@ -1,6 +1,6 @@
 """Figures of pairs as people read them, in the terminal and on the page of a run alike."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from zeroshot.runs.rows import PairForecast, PredictedPair
@@ -105,3 +105,37 @@ def rival(row: Mapping[str, Any], kind: str, suffix: str = "") -> str:
     name = f"single {row[f'rival_model{suffix}']}" if which == "single" else f"{which} alone"
     cost = "" if latency is None else f", {three(latency)} ms"
     return f"{name}, {percent(row[f'rival_accuracy_{kind}'])} %{cost}"
+
+
+def caveats(row: Mapping[str, Any], kind: str, suffix: str = "") -> Iterator[str]:
+    """What else a measured pair's user should know; arguments as `rival`."""
+    yield from _ahead(row, suffix)
+    yield from _budget(row, kind, suffix)
+
+
+def _ahead(row: Mapping[str, Any], suffix: str) -> Iterator[str]:
+    """Rivals that the validation images did not prefer and that do as well as the pair on the test images."""
+    if row[f"verdict{suffix}"] == "does not pay":
+        return
+    roles = {row["little_model"]: "little alone", row["big_model"]: "big alone"}
+    for name in (row[f"rivals_ahead{suffix}"] or "").split():
+        yield f"no worse than the pair on test images: {roles.get(name, name)}"
+
+
+def _budget(row: Mapping[str, Any], kind: str, suffix: str) -> Iterator[str]:
+    """Budgets that the pair overdraws, and the rate that would keep them."""
+    over = row[f"over_budget{suffix}"]
+    if over is None:
+        return
+    rates = [100 * row[name] for name in (f"escalation_rate_validation{suffix}", f"escalation_rate_{kind}")]
+    yield (
+        f"over the {over.replace(' ', ' and ')} budget: big runs {rates[0]:.1f} % (validation), {rates[1]:.1f} % (test)"
+    )
+    rate, threshold = row[f"budget_rate_validation{suffix}"], row[f"budget_threshold{suffix}"]
+    if rate is not None:
+        at = "a threshold for each class" if " " in str(threshold) else f"threshold {_short(threshold)}"
+        yield f"{100 * rate:.1f} % would keep it: {at}, accuracy {100 * row[f'budget_accuracy_{kind}']:.1f} %"
+
+
+def _short(threshold: float | int | str) -> str:
+    return f"{threshold:.4g}" if isinstance(threshold, float) else str(threshold)

@@ -40,7 +40,13 @@ function choose(rank) {
     tab.hidden = false;
     tab.setAttribute("aria-selected", String(tab.dataset.pair === rank));
   }
-  for (const mark of document.querySelectorAll(".listed")) mark.classList.toggle("chosen", mark.dataset.pair === rank);
+  for (const mark of document.querySelectorAll(".listed")) {
+    mark.classList.toggle("chosen", mark.dataset.pair === rank);
+    if (mark.dataset.pair !== rank) continue;
+    const focused = mark.contains(document.activeElement) ? document.activeElement : null;
+    mark.parentNode.append(mark); // above those in the same place
+    if (focused) focused.focus();
+  }
 }
 
 function asked(event) {
