@@ -136,8 +136,9 @@ def test_the_front_is_a_staircase(first):
 
 def test_figures_that_are_no_numbers_are_not_drawn(first):
     found = read_run(first)
-    bad = [replace(LISTED[0], latency_ms=float("nan")), replace(LISTED[0], latency_ms=0.0)]
+    bad = [replace(LISTED[0], latency_ms=value) for value in (float("nan"), 0.0, -1.0, 1e308)]
     assert isinstance(front_of(replace(found, pairs=bad, front=[], singles=[])), str)
+    assert front_of(replace(found, config=found.config | {"latency_limit": 0.0})).budgets == []
 
 
 def _answers(labels, little, big, score):

@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from math import isfinite
 from typing import TypeVar
 
 from zeroshot.reporting.contents import SHOWN, Contents
@@ -14,6 +13,7 @@ from zeroshot.units import ms, three
 
 Row = TypeVar("Row", PredictedPair, PredictedNet)
 POINTS = 400  # of a front that are drawn; it is a staircase of all of them
+NO_TIME, FOREVER = 1e-9, 1e12  # ms
 RIGHT = 1.15  # how far a staircase goes on beyond its last point
 
 
@@ -68,9 +68,10 @@ def front_of(found: Contents) -> Front | str:
     if not every:
         return "There is nothing to plot yet: the search has listed no pair and no net."
     limit = found.config.get("latency_limit")
+    limit = limit if limit is not None and NO_TIME < limit < FOREVER else None
     latencies = [row.latency_ms for row in every] + ([float(limit)] if limit is not None else [])
     ends = [end for row in listed for end in (row.accuracy_low, row.accuracy_high)]
-    reached = [100 * value for value in (*(row.accuracy for row in every), *ends)]
+    reached = [100 * min(max(value, 0.0), 1.0) for value in (*(row.accuracy for row in every), *ends)]
     room = 0.05 * (max(reached) - min(reached))
     about = f"expected latency on {found.config.get('board')}, ms ({found.config.get('engine')})"
     drawn = chart(
@@ -88,8 +89,8 @@ def front_of(found: Contents) -> Front | str:
 
 
 def _drawable(rows: Sequence[Row] | None) -> list[Row]:
-    """Those that have a place on a logarithmic axis."""
-    return [row for row in rows or [] if row.latency_ms > 0 and isfinite(row.latency_ms) and isfinite(row.accuracy)]
+    """Those with a place in the plot: figures of a damaged table may have none."""
+    return [row for row in rows or [] if NO_TIME < row.latency_ms < FOREVER and 0 <= row.accuracy <= 1]
 
 
 def _some(rows: Sequence[PredictedPair | PredictedNet]) -> Sequence[PredictedPair | PredictedNet]:
