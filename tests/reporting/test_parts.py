@@ -165,7 +165,7 @@ def test_ten_thousand_classes_have_no_matrix():
     assert len(found[1].mistakes) == 10
 
 
-@pytest.mark.parametrize("shape", [(8, 8, 1), (300, 200, 3), (1, 128, 1), (128, 1, 3)])
+@pytest.mark.parametrize("shape", [(8, 8, 1), (300, 200, 3), (1, 128, 1), (128, 1, 3), (1, 128, 6), (9, 7, 2)])
 def test_examples_are_small_pictures(shape):
     labels = np.arange(40) % 2
     answers = _answers(labels, labels, 1 - labels, np.arange(40) % 7)

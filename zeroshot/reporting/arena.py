@@ -7,6 +7,7 @@ from zeroshot.firmware.plan import NetPlan, plan_arena
 from zeroshot.net import LayerTable, NetSpec
 from zeroshot.reporting.contents import Contents
 from zeroshot.reporting.scales import Chart, chart
+from zeroshot.runs import layout
 from zeroshot.runs.rows import PredictedPair
 from zeroshot.units import kib
 
@@ -48,6 +49,8 @@ def arena_of(found: Contents, pair: PredictedPair) -> Arena:
     whose, row = ("little", "big")[plan.tightest[0]], plan.tightest[1] + 1
     engine = found.config.get("engine")
     other = "" if engine == "c99" else f" The run's SRAM figures are of {engine}, which plans otherwise."
+    if found.config.get(layout.FRONT_END) is not None:
+        other += " Firmware that starts from samples keeps its picture and more of the past."
     return Arena(drawn, tensors, drawn.x.at(steps[0]), (
         f"{kib(plan.bytes)} as the generated C plans it; layer {row} of the {whose} net needs most.{other}"
     ))  # fmt: skip

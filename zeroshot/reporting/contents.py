@@ -92,6 +92,11 @@ class Contents:
     pruned: list[PrunedSummary]
     exports: list[Export]
 
+    @property
+    def things(self) -> str:
+        """What the examples of the data are called, as `Dataset.things`."""
+        return "images" if self.config.get(layout.FRONT_END) is None else "windows"
+
     @cached_property
     def board(self) -> Board | None:
         """The board of the search; None where it came from a file, of which a run knows the name only."""

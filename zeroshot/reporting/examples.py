@@ -9,7 +9,7 @@ from PIL import Image
 
 from zeroshot.data import Dataset
 from zeroshot.reporting.answers import Answers
-from zeroshot.types import BoolArray
+from zeroshot.types import BoolArray, ByteArray
 
 EACH = 8  # images of a group
 LONGEST = 64  # pixels of the longer side of a picture
@@ -64,10 +64,19 @@ def _group(title: str, chosen: BoolArray, answers: Answers, data: Dataset) -> Gr
     return Group(title, len(rows), f"{100 * len(rows) / len(chosen):.1f}", examples)
 
 
-def _uri(image: np.ndarray) -> str:
-    """An image (H, W, C) uint8 as the URI of a PNG."""
-    pixels = image if min(image.shape[:2]) > 1 else image.repeat(STRIP, axis=int(image.shape[0] > 1))
-    picture = Image.fromarray(np.ascontiguousarray(pixels[..., 0] if pixels.shape[2] == 1 else pixels))
+def _drawable(image: ByteArray) -> ByteArray:
+    """Grey (H, W) or coloured (H, W, 3); axes of a signal lie one below the other, as strips."""
+    axis = int(image.shape[0] > 1)  # along which the parts lie
+    if min(image.shape[:2]) == 1:
+        image = image.repeat(STRIP, axis=axis)
+    elif image.shape[2] == 3:
+        return image
+    return np.concatenate([image[..., channel] for channel in range(image.shape[2])], axis=axis)
+
+
+def _uri(image: ByteArray) -> str:
+    """An image (H, W, C) as the URI of a PNG."""
+    picture = Image.fromarray(np.ascontiguousarray(_drawable(image)))
     picture.thumbnail((LONGEST, LONGEST))
     buffer = io.BytesIO()
     picture.save(buffer, "png", optimize=True)

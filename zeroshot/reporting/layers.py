@@ -138,7 +138,7 @@ def _blocks(table: LayerTable, cost: FloatArray, unit: str) -> list[Block]:
     rows, whole = table.rows.tolist(), max(float(cost.sum()), 1e-12)
     first = rows[0]
     boxes: list[tuple[str, str, float, tuple[str, ...], bool]] = [
-        ("input", f"{first[1]}x{first[2]}x{first[5]}", 0.0, ("input image",), False)
+        ("input", f"{first[1]}x{first[2]}x{first[5]}", 0.0, ("input",), False)
     ]
     for _, group in groupby(range(len(rows)), key=lambda i: rows[i][CELL]):
         inside = list(group)

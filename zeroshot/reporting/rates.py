@@ -48,7 +48,7 @@ def rates_of(found: Contents, pair: PredictedPair, measured: Sequence[Answers]) 
     else:
         notes.append(f"The curve of {told}, the model of pairs that the run was made with, is not in this version.")
     if not measured:
-        notes.append("No measured curve: that needs trained nets and the labels of the run's test images.")
+        notes.append("No measured curve: that needs trained nets and the labels of the run's test data.")
     curves = [(each, each.curve()) for each in measured]
     ends = [pair.accuracy_low, pair.accuracy_high, *expected, *(value for _, c in curves for value in c.accuracy)]
     low, high = 100 * min(ends), 100 * max(ends)
@@ -63,9 +63,8 @@ def rates_of(found: Contents, pair: PredictedPair, measured: Sequence[Answers]) 
     ))]  # fmt: skip
     for each, points in curves:
         row = each.measured
-        text = (
-            f"{each.kind}: {percent(row.accuracy)} % where {percent(row.escalation_rate)} % of the test images escalate"
-        )
+        reached, rate = percent(row.accuracy), percent(row.escalation_rate)
+        text = f"{each.kind}: {reached} % where {rate} % of the test {found.things} escalate"
         at = (row.escalation_rate, row.accuracy, row.accuracy_low, row.accuracy_high, text)
         lines.append(_line(drawn, each.kind, points.p, points.accuracy, at))
     return Rates(drawn, lines, notes)

@@ -42,7 +42,8 @@ def render(run: Path, data: object = None) -> str:
     found = read_run(run)
     seen = see(found, data)
     return page({
-        "run": str(found.run), "title": f"{found.config['data']} on {found.config.get('board', 'an unknown board')}",
+        "run": str(found.run), "things": found.things,
+        "title": f"{found.config['data']} on {found.config.get('board', 'an unknown board')}",
         "headline": headline(found), "stages": stages(found), "remarks": origin.remarks(found),
         "sure": _sure(found), "front": front_of(found), "pairs": list(pair_views(found, seen)),
         "unlisted": max(0, len(found.pairs or []) - SHOWN), "seen": seen,

@@ -45,7 +45,7 @@ def see(found: Contents, given: object) -> Seen:
         given: Its data, or where they are; None for a named set.
     """
     if not (found.trained or found.quantized):
-        return Seen(why="No net is trained yet: nothing has answered a test image.")
+        return Seen(why="No net is trained yet: nothing has answered anything.")
     data = run_data(found, given)
     if isinstance(data, str):
         return Seen(why=f"Answers cannot be shown without the labels of the data. {data}")

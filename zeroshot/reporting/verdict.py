@@ -21,9 +21,11 @@ def headline(found: Contents) -> str:
     if not found.pairs:
         return f"The search found no pair for {where}."
     if found.quantized:
-        return _measured(where, "in int8, ", QUANTIZED_PAIRS.plain(found.quantized[0]), "int8", "_int8")
+        row = QUANTIZED_PAIRS.plain(found.quantized[0])
+        return _measured(f"{where}, in int8, reaches", found.things, row, "int8", "_int8")
     if found.trained:
-        return _measured(where, "trained, ", TRAINED_PAIRS.plain(found.trained[0]), "test", "")
+        row = TRAINED_PAIRS.plain(found.trained[0])
+        return _measured(f"{where}, trained, reaches", found.things, row, "test", "")
     return _predicted(where, found.pairs[0])
 
 
@@ -38,12 +40,12 @@ def _predicted(where: str, pair: PredictedPair) -> str:
     )
 
 
-def _measured(where: str, how: str, row: dict[str, Any], kind: str, suffix: str) -> str:
+def _measured(reaches: str, things: str, row: dict[str, Any], kind: str, suffix: str) -> str:
     reached = words.measured_cells(row, kind)[2]
     costs = _costs(
         row[f"latency_ms_{kind}"], row[f"energy_mj_{kind}"], row["worst_latency_ms"], row[f"escalation_rate_{kind}"]
     )
-    start = f"Pair {row['rank']} for {where}, {how}reaches {reached} % of the test images at {costs}"
+    start = f"Pair {row['rank']} for {reaches} {reached} % of the test {things} at {costs}"
     if row[f"rival{suffix}"] is None:
         return f"{start}."
     return (
