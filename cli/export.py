@@ -46,9 +46,9 @@ def export(
 def _stream(screen: "Console", stream: "StreamProof") -> None:
     prose(
         screen,
-        f"Fed {stream.samples} samples, the C came to the reference's {stream.decisions} decisions. Front end: "
-        f"{kib(stream.kept)} of the arena kept, {kib(stream.scratch)} shared with the nets, {kib(stream.tables)} of "
-        "tables"
+        f"Fed {stream.samples} samples ({stream.source}), the C came to the reference's {stream.decisions} decisions. "
+        f"Front end: {kib(stream.kept)} of the arena kept, {kib(stream.scratch)} shared with the nets, "
+        f"{kib(stream.tables)} of tables"
         + "".join(f"; {count:,} instructions a hop on a {core}" for core, count in stream.hop.items())
         + ".",
     )  # fmt: skip

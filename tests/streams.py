@@ -7,8 +7,8 @@ import numpy as np
 from zeroshot.cascade.policy import logit_gap
 from zeroshot.firmware.stream import Stream
 from zeroshot.frontend.features import features
-from zeroshot.frontend.motion import Motion, Scaling, motion_features
-from zeroshot.frontend.options import FrontEnd
+from zeroshot.frontend.motion import motion_features
+from zeroshot.frontend.options import FrontEnd, Motion, ScaledMotion, Scaling
 from zeroshot.frontend.sensor import sensor_of
 from zeroshot.int8.execute import quantize_pixels, run
 
@@ -21,11 +21,18 @@ FRONT_ENDS = {
         sample_rate=4000, frame_ms=8, hop_ms=8, window_ms=50, bands=9, coefficients=7, highest_hz=1990, output="int8"
     ),
     "gaps": FrontEnd(sample_rate=4000, frame_ms=5, hop_ms=7, window_ms=60, bands=9, highest_hz=1990),
-    "motion": (
+    "motion": ScaledMotion(
         Motion(axes=3, sample_rate=25.0, window_ms=480, hop_ms=200),
         Scaling((20_000, 30_000, 17_000), (16,) * 3),
+        ("x[mg]", "y[mg]", "z[mg]"),
+        (0.25, 0.25, 0.25),
     ),
-    "axis": (Motion(axes=1, sample_rate=25.0, window_ms=320, hop_ms=320, output="uint8"), Scaling((20_000,), (17,))),
+    "axis": ScaledMotion(
+        Motion(axes=1, sample_rate=25.0, window_ms=320, hop_ms=320, output="uint8"),
+        Scaling((20_000,), (17,)),
+        ("turn",),
+        (1.0,),
+    ),
 }
 NETS = ("s4-c3w6x1/2", "s6-d3w8x1/2-b3w8x1")
 
@@ -33,10 +40,10 @@ NETS = ("s4-c3w6x1/2", "s6-d3w8x1/2-b3w8x1")
 def fed(name, *, classes=5, seed=0, limit=0, threshold=None, **stream):
     """A random pair that takes the pictures of a front end; without a threshold half of them escalate."""
     sensor = sensor_of(FRONT_ENDS[name])
-    height, width, _ = sensor.shape
-    cascade = pair(*(f"r{height}x{width}-{each}" for each in NETS), 1, classes, seed=seed)
+    height, width, channels = sensor.shape
+    cascade = pair(*(f"r{height}x{width}-{each}" for each in NETS), channels, classes, seed=seed)
     rng = np.random.default_rng(seed)
-    table = np.clip(np.arange(-128, 128) + rng.integers(-3, 4, 256), -128, 127).astype(np.int8)[:, None]
+    table = np.clip(np.arange(-128, 128) + rng.integers(-3, 4, (channels, 256)), -128, 127).astype(np.int8).T
     if threshold is None:
         pictures = sensor.pictures(samples_of(name, 2000, seed))
         gaps = logit_gap(run(cascade.little, quantize_pixels(table, pictures)).astype(int))
@@ -57,8 +64,8 @@ def samples_of(name, n, seed=0):
 
 
 def pictures_by_window(front_end, samples):
-    """(hop, picture) for each hop that ends a full window; a picture is (height, width, 1) int, from 0 to 255."""
-    options = front_end if isinstance(front_end, FrontEnd) else front_end[0]
+    """(hop, picture) for each hop that ends a full window; pictures are (height, width, channels) int, 0 to 255."""
+    options = front_end if isinstance(front_end, FrontEnd) else front_end.motion
     out, hop = [], 0
     while (hop + 1) * options.hop <= len(samples):
         hop += 1
@@ -66,7 +73,10 @@ def pictures_by_window(front_end, samples):
         if end < options.window:
             continue
         window = samples[end - options.window : end]
-        picture = features(options, window) if options is front_end else motion_features(*front_end, window)
+        if options is front_end:
+            picture = features(options, window)
+        else:
+            picture = motion_features(options, front_end.scaling, window)
         out.append((hop, picture.astype(int) + (128 if options.output == "int8" else 0)))
     return out
 
@@ -75,8 +85,8 @@ def obvious_decisions(cascade, front_end, samples, every=1, smooth=1, smoothing=
     """(hop, label, margin, answer, escalated, capped) of each decision."""
     out, past, row = [], [], 0
     for hop, picture in pictures_by_window(front_end, samples)[::every]:
-        image = np.array([[cascade.little_pixels[p, 0] for p in line] for line in picture[:, :, 0]], np.int8)
-        image = image[None, :, :, None]
+        values = [cascade.little_pixels[p, i % picture.shape[2]] for i, p in enumerate(picture.ravel())]
+        image = np.array(values, np.int8).reshape(1, *picture.shape)
         logits = [int(x) for x in run(cascade.little, image)[0]]
         answer = logits.index(max(logits))
         wanted = gap(logits) < cascade.thresholds[answer]

@@ -10,8 +10,7 @@ from hypothesis import strategies as st
 from zeroshot.errors import DataError, UsageError, VerifyError
 from zeroshot.firmware.decisions import Decision, compare_decisions, decisions, newest
 from zeroshot.firmware.stream import Stream, score_factors
-from zeroshot.frontend.motion import Motion, Scaling
-from zeroshot.frontend.options import FrontEnd
+from zeroshot.frontend.options import FrontEnd, Motion, ScaledMotion, Scaling
 from zeroshot.frontend.sensor import sensor_of
 
 from ..firmware_pairs import pair
@@ -93,7 +92,7 @@ def test_what_is_refused():
     with pytest.raises(UsageError, match="Unknown smoothing 'median'"):
         Stream(sound, smooth=2, smoothing="median")
     with pytest.raises(UsageError, match="3 axes has 2 factors"):
-        sensor_of((Motion(), Scaling((20_000,) * 2, (16,) * 2)))
+        sensor_of(ScaledMotion(Motion(), Scaling((20_000,) * 2, (16,) * 2), ("x", "y", "z"), (1.0,) * 3))
     cascade = fed("sound")
     with pytest.raises(UsageError, match="front end makes 12x8x1"):
         replace(cascade, stream=Stream(sensor_of(FrontEnd(

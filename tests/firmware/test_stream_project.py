@@ -4,11 +4,10 @@ import subprocess
 import sys
 from dataclasses import replace
 
-import numpy as np
 import pytest
 
 from zeroshot.cost.boards import load_board
-from zeroshot.errors import InfeasibleError, UsageError, VerifyError
+from zeroshot.errors import InfeasibleError, VerifyError
 from zeroshot.firmware import device as device_module
 from zeroshot.firmware.c_model import model_bytes
 from zeroshot.firmware.decisions import decisions
@@ -18,7 +17,6 @@ from zeroshot.firmware.pack import pack
 from zeroshot.firmware.project import project_files
 from zeroshot.firmware.stream import Stream
 from zeroshot.firmware.verify import verify
-from zeroshot.frontend.options import FrontEnd
 from zeroshot.frontend.sensor import sensor_of
 from zeroshot.frontend.tables import tables_of
 
@@ -236,6 +234,7 @@ def test_the_proof_and_the_readme(exported):
     proof = verify(cascade, images(cascade, 2), samples=samples, cores=("cortex-m4", "cortex-m0plus"))
     said = decisions(cascade, samples)
     stream = proof.stream
+    assert stream.source == "test windows in a row"
     assert (stream.samples, stream.decisions, stream.escalated) == (900, len(said), sum(d.escalated for d in said))
     front_end = FRONT_ENDS["sound"]
     assert (stream.kept, stream.scratch) == (11 * 8 + 2 * front_end.frame, 4 * front_end.fft)
@@ -256,11 +255,11 @@ def test_the_proof_and_the_readme(exported):
     assert f"{stream.hop['cortex-m4']:,} on a cortex-m4" in text
 
 
-def test_noise_is_fed_where_there_is_no_recording():
+def test_noise_is_fed_where_there_are_no_samples():
     pytest.importorskip("unicorn", reason="needs the mcu extra")
     cascade = fed("axis", every=2)
     proof = verify(cascade, images(cascade, 1), host=False)
-    assert (proof.stream.decisions, proof.stream.samples) == (30, (1 + 2 * 29) * 8)
+    assert (proof.stream.source, proof.stream.decisions, proof.stream.samples) == ("noise", 30, (1 + 2 * 29) * 8)
 
 
 def test_another_front_end_in_the_firmware_is_found(monkeypatch):
@@ -289,9 +288,3 @@ def test_what_does_not_fit_a_board():
     pytest.importorskip("unicorn", reason="needs the mcu extra")
     proof = verify(cascade, images(cascade, 1), host=False)
     check_firmware(proof, board)
-
-
-def test_no_front_end_is_refused_with_words():
-    for wrong in (None, "sound", (FrontEnd(), 3), np.zeros(3)):
-        with pytest.raises(UsageError, match="A front end is a FrontEnd, or a Motion and its Scaling"):
-            sensor_of(wrong)

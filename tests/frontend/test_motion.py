@@ -50,7 +50,7 @@ def test_training_samples_fill_the_range():
     """Up to the covered share of them; the largest of an axis that hardly moves becomes 127 too."""
     motion, samples = Motion(covered=0.99), samples_of(10_000)
     scaling = calibrate(motion, samples)
-    found = motion_features(motion, scaling, samples)[:, :, 0].astype(int)
+    found = motion_features(motion, scaling, samples)[0].astype(int)
     for axis in range(3):
         edge = np.sort(np.abs(samples[:, axis].astype(int)))[int(np.ceil(0.99 * 9_999))]
         assert np.abs(found[np.abs(samples[:, axis].astype(int)) == edge, axis]).max() == 127
@@ -79,7 +79,7 @@ def test_factors_of_any_range(largest):
     assert scaling.multipliers[0] / 2 ** scaling.shifts[0] == pytest.approx(127 / max(largest, 1), rel=2**-14)
     assert scaling.multipliers[0] * 2**15 + (1 << scaling.shifts[0] - 1) < 2**31
     assert 8 <= scaling.shifts[0] <= 23
-    assert motion_features(motion, scaling, samples)[1].item() == (-127 if largest else 0)
+    assert motion_features(motion, scaling, samples)[0, 1].item() == (-127 if largest else 0)
 
 
 @pytest.mark.parametrize(
@@ -100,7 +100,7 @@ def test_a_stream_in_c(axes, window_ms, hop_ms, output, tmp_path):
     expected = motion_features(motion, scaling, np.concatenate([rest, samples]))
     assert len(maps) == len(samples) // motion.hop
     for hop, found in enumerate(maps, 1):
-        assert np.array_equal(found, expected[hop * motion.hop : hop * motion.hop + motion.window])
+        assert np.array_equal(found, expected[:, hop * motion.hop : hop * motion.hop + motion.window])
     assert motion.bytes == -(-maps[0].size // 4) * 4
     for piece in ("1", "3"):
         assert run(tmp_path / "program", samples, piece) == maps.tobytes()

@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from zeroshot.data.arrays import Images, Labels, digest, shared
 from zeroshot.errors import DataError, UsageError
-from zeroshot.frontend.options import FrontEnd, ScaledMotion
+from zeroshot.frontend.options import AnyFrontEnd
 from zeroshot.resolution import Resolution, resolution_of, sides, worded
 from zeroshot.types import FloatArray
 
@@ -28,11 +28,14 @@ class Features:
         front_end: What a device computes them with; sound has frames x values x 1, motion 1 x samples x axes.
         options: `SignalOptions` that were given, as plain values.
         remarks: What was done to the data, in plain English.
+        samples: Some test windows in a row, as a device gets them: (n,) int16 of sound, (n, axes) of motion; None where
+            they are not at hand.
     """
 
-    front_end: FrontEnd | ScaledMotion
+    front_end: AnyFrontEnd
     options: dict[str, Any]
     remarks: tuple[str, ...] = ()
+    samples: npt.NDArray[np.int16] | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, eq=False)

@@ -8,7 +8,7 @@ import numpy as np
 from zeroshot.errors import UsageError
 from zeroshot.firmware.c_files import template
 from zeroshot.firmware.c_model import kernel_config, model_header, model_source
-from zeroshot.firmware.c_stream import front_end_sources, stream_values
+from zeroshot.firmware.c_stream import front_end_sources, stream_values, table_row
 from zeroshot.firmware.plan import ArenaPlan, plan_arena
 from zeroshot.firmware.stream import Stream, score_factors
 from zeroshot.frontend.c_source import dsp_block
@@ -139,7 +139,9 @@ def _values(cascade: Cascade, plan: ArenaPlan, name: str) -> dict[str, object]:
         "big_logits": plan.nets[1].tensors[-1],
         **(_one_input(cascade, plan, name) if cascade.shares_input else _two_inputs(plan, name)),
         **_quantise(cascade, name),
-        **stream_values(cascade.stream, score_factors(little, big), plan.between, name),
+        **stream_values(
+            cascade.stream, score_factors(little, big), plan.between, _columns(cascade.little_pixels), name
+        ),
     }
 
 
@@ -191,19 +193,23 @@ def _two_inputs(plan: ArenaPlan, name: str) -> dict[str, str]:
     }
 
 
+def _columns(pixels: Int8Array | None) -> int:
+    """How many columns of a table of pixels are exported: one where all channels are alike."""
+    return 1 if pixels is None or (pixels == pixels[:, :1]).all() else pixels.shape[1]
+
+
 def _quantise(cascade: Cascade, name: str) -> dict[str, str]:
     """One function a distinct input, with its table of 256 values a channel (or one for all where they are alike)."""
     declarations, definitions = [], []
     for prefix, pixels, net in cascade.pixel_tables:
         head = f"void {name}_{prefix}quantise(const uint8_t *pixels, int8_t *image)"
         declarations.append(f"{head};")
-        columns = 1 if (pixels == pixels[:, :1]).all() else pixels.shape[1]
+        columns = _columns(pixels)
         table = c_array("int8_t", f"{prefix}table", pixels[:, :columns].T.reshape(-1).tolist())
         size = int(np.prod(net.input_shape))
-        index = "pixels[i]" if columns == 1 else f"(i % {columns}) * 256 + pixels[i]"
         definitions.append(
             f"{table}\n{head}\n{{\n    uint32_t i;\n    for (i = 0; i < {size}; i++) {{\n"
-            f"        image[i] = {prefix}table[{index}];\n    }}\n}}\n"
+            f"        image[i] = {prefix}table[{table_row(columns)}pixels[i]];\n    }}\n}}\n"
         )
     return {
         "quantise_declarations": "\n".join(declarations) or "/* (exported without the data's pixel statistics) */",

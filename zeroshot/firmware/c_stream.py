@@ -1,5 +1,6 @@
 """The C of a stream inside a cascade's: what is kept between hops, the front end, the smoothed decision."""
 
+import math
 from string import Template
 
 from zeroshot.firmware.c_files import template
@@ -22,22 +23,25 @@ def front_end_sources(stream: Stream, name: str) -> dict[str, str]:
     return stream.sensor.sources(front_end_name(stream, name), '#include "kernels.h"\n')
 
 
-def stream_values(stream: Stream | None, factors: tuple[int, int], between: int, name: str) -> dict[str, str]:
+def stream_values(
+    stream: Stream | None, factors: tuple[int, int], between: int, columns: int, name: str
+) -> dict[str, str]:
     """Texts for the templates of a cascade.
 
     Args:
         stream: Without one all texts are empty.
         factors: Of the little and the big net's scores.
         between: Where in the arena the front end's scratch lies.
+        columns: Of the table of pixels, one a channel or one for all.
         name: What functions begin with.
     """
     if stream is None:
         keys = ("include", "state", "restart", "feed", "declarations", "start")
         return {f"stream_{key}": "" for key in keys}
     values = _values(stream, name) | {
-        "factors": ", ".join(map(str, factors)),
+        "factors": ", ".join(map(str, factors)), "table_row": table_row(columns),
         "scratch": f", (int32_t *)(void *)(arena + {between})" if stream.sensor.scratch else "",
-    }
+    }  # fmt: skip
     values["smoothing"] = _filled(f"smooth_{_smoothing(stream)}.c", values)
     return {
         "stream_include": f'\n#include "{front_end_name(stream, name)}.h"',
@@ -47,6 +51,11 @@ def stream_values(stream: Stream | None, factors: tuple[int, int], between: int,
         "stream_declarations": _filled("stream.h", values),
         "stream_start": " No samples.",
     }
+
+
+def table_row(columns: int) -> str:
+    """What is added to a pixel in C to find it in the table: its channel's row, where channels have their own."""
+    return f"(i % {columns}) * 256 + " if columns > 1 else ""
 
 
 def _filled(name: str, values: dict[str, object]) -> str:
@@ -59,7 +68,6 @@ def _smoothing(stream: Stream) -> str:
 
 def _values(stream: Stream, name: str) -> dict[str, object]:
     sensor, smooth = stream.sensor, stream.smooth
-    height, width, _ = sensor.shape
     smallest = sensor.asked.smallest
     return {
         "name": name, "NAME": name.upper(), "front": front_end_name(stream, name), "first": sensor.first,
@@ -68,6 +76,6 @@ def _values(stream: Stream, name: str) -> dict[str, object]:
         "margin_words": MARGINS[_smoothing(stream)].format(smooth),
         "smooth_words": f", smoothed over the last {smooth} decisions" if smooth > 1 else "",
         "forget": "known = 0;\n    place = 0;" if smooth > 1 else "",
-        "old_bytes": (height - sensor.rows) * width, "new_bytes": sensor.rows * width,
+        "old_bytes": math.prod(sensor.shape) - sensor.renewed, "new_bytes": sensor.renewed,
         "to_pixel": f" + {-smallest}" if smallest else "",
     }  # fmt: skip

@@ -80,11 +80,11 @@ def signal(stream: Stream, decided: int) -> Samples:
         (n,) int16 of sound, (n, axes) int16 of motion.
     """
     sensor = stream.sensor
-    hops = sensor.first + stream.every * (decided - 1)
-    count = hops * sensor.hop * sensor.axes
+    values_of_hop = sensor.hop * sensor.axes
+    count = stream.samples_for(decided) * sensor.axes
     turns = np.cumprod(np.full(count, TURN, np.uint32), dtype=np.uint32)
     sums = np.cumsum(np.concatenate([np.ones(1, np.uint32), turns[:-1]]), dtype=np.uint32)
     values = ((turns + sums * np.uint32(STEP)) >> np.uint32(16)).astype(np.uint16).view(np.int16)  # from state 1
-    levels = np.repeat(3 * (np.arange(hops) % 4), sensor.hop * sensor.axes)
+    levels = 3 * (np.arange(count) // values_of_hop % 4)
     out: Samples = (values >> levels).astype(np.int16)
     return out if sensor.kind == "sound" else out.reshape(-1, sensor.axes)

@@ -12,7 +12,6 @@ from zeroshot.data import Dataset, resized
 from zeroshot.errors import RunError, UsageError, VerifyError, call
 from zeroshot.firmware.answers import Images
 from zeroshot.firmware.c_cascade import Cascade
-from zeroshot.firmware.decisions import Samples
 from zeroshot.firmware.device import Needs
 from zeroshot.firmware.fit import check_firmware, check_models
 from zeroshot.firmware.folder import VERIFICATION, check_target, write_project
@@ -22,11 +21,13 @@ from zeroshot.firmware.stream import Stream
 from zeroshot.firmware.toolchain import find_toolchain
 from zeroshot.firmware.verify import ENGINE, Verification, verify
 from zeroshot.frontend.c_text import check_prefix
-from zeroshot.frontend.sensor import AnyFrontEnd, sensor_of
+from zeroshot.frontend.options import AnyFrontEnd
+from zeroshot.frontend.sensor import sensor_of
 from zeroshot.int8 import execute
 from zeroshot.options import takes_options
 from zeroshot.quantization.quantize import QuantizedNet, load_quantized
 from zeroshot.runs.files import json_text
+from zeroshot.runs.front_end import read_front_end
 from zeroshot.runs.layout import INT8, firmware_of
 from zeroshot.runs.reading import read_config, read_quantization
 from zeroshot.runs.rows import QuantizedPair
@@ -85,18 +86,15 @@ def export(
     run: str | Path,
     options: ExportOptions,
     *,
-    front_end: AnyFrontEnd | None = None,
-    recording: Samples | None = None,
     progress: Progress | None = None,
 ) -> Firmware:
     """Write the firmware of one quantised pair, proved equal to what was evaluated.
 
+    Where the run's data are recordings or sensor logs, it has their front end and takes samples.
+
     Args:
         run: Folder of a search whose pairs were trained and quantised.
         options: What is asked for, and how.
-        front_end: What made the run's pictures of samples: a `FrontEnd`, or a `Motion` with its `Scaling`; the firmware
-            then has it too, and takes samples. None where the data are pictures.
-        recording: Samples that the proof feeds: (n,) int16 of sound, (n, axes) of motion; else noise.
         progress: Called with what is being done, steps done, steps in all.
 
     Raises:
@@ -114,16 +112,18 @@ def export(
     name = options.board or config.get("board")
     board = load_board(name) if name else None
     cascade, nets = load_cascade(folder, pair)
-    cascade = replace(cascade, limit=options.limit, stream=_stream(front_end, options))
+    cascade = replace(cascade, limit=options.limit, stream=_stream(read_front_end(folder), options))
     if board is not None:
         check_models(cascade, board)
-    images = first_images(cascade, nets, run_dataset(config, options.data), options.images)
+    dataset = run_dataset(config, options.data)
+    images = first_images(cascade, nets, dataset, options.images)
     verification = None
     if compiler is not None:
         report = progress or (lambda what, done, total: None)
         verification = verify(
-            cascade, images, cores=options.cores, toolchain=compiler, samples=recording, progress=report
-        )
+            cascade, images, cores=options.cores, toolchain=compiler, progress=report,
+            samples=dataset.features.samples if dataset.features else None,
+        )  # fmt: skip
     if board is not None and verification is not None:
         check_firmware(verification, board)
     files = project_files(cascade, images, options.name, verification)

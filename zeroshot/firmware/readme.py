@@ -87,8 +87,8 @@ def _verified(verification: Verification | None) -> str:
     if v.stream is not None:
         counts = ", ".join(f"{count:,} on a {core}" for core, count in v.stream.hop.items())
         lines.append(
-            f"Fed {v.stream.samples} samples in pieces, all but TFLite Micro came to the same {v.stream.decisions} "
-            f"decisions, {v.stream.escalated} of them by the big net. Instructions of a hop beside the nets: "
+            f"Fed {v.stream.samples} samples ({v.stream.source}) in pieces, all but TFLite Micro came to the same "
+            f"{v.stream.decisions} decisions, {v.stream.escalated} of them by the big net. Instructions of a hop beside the nets: "
             f"{counts or 'not counted'}.\n"
         )
     if v.needs:

@@ -44,6 +44,10 @@ class Stream:
                 f"`every` is 1 to 65535, `smooth` 1 to {MOST_SMOOTHED}.",
             )
 
+    def samples_for(self, decided: int) -> int:
+        """Samples that lead to so many decisions."""
+        return (self.sensor.first + self.every * (decided - 1)) * self.sensor.hop
+
     def bytes_of_smoothing(self, classes: int) -> int:
         """Bytes of RAM that past decisions take."""
         if self.smooth == 1:

@@ -1,5 +1,6 @@
 """What an exported folder has beside its C where samples are fed: a check in main.c, examples for sensors, words."""
 
+import math
 from string import Template
 
 from zeroshot.firmware.c_cascade import Cascade
@@ -8,6 +9,7 @@ from zeroshot.firmware.calls import STEP, TURN, signal
 from zeroshot.firmware.decisions import decisions
 from zeroshot.firmware.stream import Stream
 from zeroshot.frontend.c_text import c_array
+from zeroshot.frontend.sensor import Sensor
 from zeroshot.units import kib
 
 CHECKED = 8  # decisions of main.c
@@ -35,7 +37,8 @@ def stream_check(cascade: Cascade, stream: Stream, name: str) -> str:
 def stream_examples(stream: Stream, name: str) -> dict[str, str]:
     """Path -> text: a sketch for Arduino and a program for Zephyr that feed a sensor's samples."""
     sensor = stream.sensor
-    values = {"name": name, "NAME": name.upper(), "axes": sensor.axes}
+    steps = ", ".join(f"{float(step)!r}f" for _, step in sensor.steps)
+    values = {"name": name, "NAME": name.upper(), "axes": sensor.axes, "steps": steps}
     if sensor.kind == "sound":
         kept = SECONDS * sensor.asked.sample_rate
         values |= {"ring": 1 << (int(kept) - 1).bit_length(), "blocks": 2 + int(kept / sensor.hop)}
@@ -53,13 +56,13 @@ def stream_examples(stream: Stream, name: str) -> dict[str, str]:
 def stream_words(cascade: Cascade, stream: Stream, name: str) -> str:
     """The README's section."""
     sensor, classes = stream.sensor, cascade.little.classes
-    pixels = sensor.shape[0] * sensor.shape[1]
+    pixels, size = math.prod(sensor.shape), " x ".join(map(str, sensor.shape))
     scratch = f"The {sensor.scratch} bytes in which a frame is computed are those in which the nets work. "
     return (
         f"## Samples as they come\n\n```c\n{name}_decision decision;\nif ({name}_feed(samples, count, &decision)) {{\n"
         f"    /* decision.label, decision.hop, decision.margin, decision.escalated */\n}}\n```\n\n"
         f"`{name}_feed` takes any number of int16 samples{_each(sensor.axes)}. Every {sensor.hop} samples are a hop, "
-        f"which moves the picture of {sensor.shape[0]} x {sensor.shape[1]} on. A decision falls after the first "
+        f"which moves the picture of {size} on. A decision falls after the first "
         f"{sensor.first} hops, then after every {'one' if stream.every == 1 else stream.every}; the call returns how "
         f"many fell, and tells the newest. {_smoothed(stream)}It runs the nets itself: sound or motion that comes "
         f"meanwhile must wait in a buffer of the program's, as the examples show.\n\n"
@@ -69,13 +72,18 @@ def stream_words(cascade: Cascade, stream: Stream, name: str) -> str:
         f"the arena, tables of the front end {kib(sensor.tables)} of flash.\n\n"
         f"`examples/{name}/{name}.ino` and `zephyr/sample` feed "
         f"{'a microphone' if sensor.kind == 'sound' else 'an accelerometer'}. Training saw samples as files held "
-        f"them: give the same rate and the same unit. `{name}_predict` puts its "
+        f"them: give the same rate and the same unit{_units(sensor)}. `{name}_predict` puts its "
         f"image where that picture lies: call `{name}_init` before samples follow it.\n"
     )
 
 
 def _each(axes: int) -> str:
     return f" of {axes} axes each" if axes > 1 else ""
+
+
+def _units(sensor: Sensor) -> str:
+    named = (f"{step:g} of `{' '.join(axis.replace('`', '').split())}`" for axis, step in sensor.steps)
+    return f"; 1 is {', '.join(named)}" if sensor.steps else ""
 
 
 def _smoothed(stream: Stream) -> str:

@@ -7,7 +7,8 @@ from zeroshot.firmware.calls import signal, uneven
 from zeroshot.firmware.decisions import Said, Samples, decisions, newest
 from zeroshot.firmware.stream import Stream
 
-DECISIONS = 30  # that noise is fed for
+NOISE, WINDOWS = "noise", "test windows in a row"
+DECISIONS = {NOISE: 30, WINDOWS: 100}  # that they are fed for, at most
 
 
 @dataclass(frozen=True)
@@ -15,6 +16,7 @@ class StreamProof:
     """Of a cascade that is fed with samples: what was compared, and what that needs.
 
     Attributes:
+        source: What was fed, `NOISE` or `WINDOWS`.
         samples: How many were fed.
         decisions: That all came to.
         escalated: How many of them the big net made.
@@ -25,6 +27,7 @@ class StreamProof:
         hop: Core -> instructions of a hop beside the nets.
     """
 
+    source: str
     samples: int
     decisions: int
     escalated: int
@@ -41,12 +44,14 @@ class Fed:
 
     Attributes:
         stream: Of the cascade.
+        source: What the samples are.
         samples: All of them.
         sizes: Samples of each piece.
         expected: What each is answered with.
     """
 
     stream: Stream
+    source: str
     samples: Samples = field(repr=False)
     sizes: list[int] = field(repr=False)
     expected: list[Said] = field(repr=False)
@@ -55,17 +60,19 @@ class Fed:
         """What is told, once all have said the same; `hop` as of `StreamProof`."""
         sensor, said = self.stream.sensor, [each for _, each in self.expected if each]
         return StreamProof(
-            len(self.samples), len(said), sum(each.escalated for each in said), sensor.kept, sensor.scratch,
-            self.stream.bytes_of_smoothing(classes), sensor.tables, hop,
+            self.source, len(self.samples), len(said), sum(each.escalated for each in said), sensor.kept,
+            sensor.scratch, self.stream.bytes_of_smoothing(classes), sensor.tables, hop,
         )  # fmt: skip
 
 
 def feed(cascade: Cascade, stream: Stream, samples: Samples | None = None) -> Fed:
-    """A recording in pieces no longer than a hop; without one, noise that leads to `DECISIONS` decisions.
+    """Samples of test windows in pieces no longer than a hop; without them noise.
 
     Raises:
         DataError: The samples are of another type or shape.
     """
-    samples = signal(stream, DECISIONS) if samples is None else samples
+    source = NOISE if samples is None else WINDOWS
+    most = DECISIONS[source]
+    samples = signal(stream, most) if samples is None else samples[: stream.samples_for(most)]
     sizes = uneven(stream, len(samples))
-    return Fed(stream, samples, sizes, newest(stream, decisions(cascade, samples), sizes))
+    return Fed(stream, source, samples, sizes, newest(stream, decisions(cascade, samples), sizes))

@@ -71,7 +71,7 @@ def verify(
             where unicorn is not installed.
         toolchain: Cross compiler; by default the first that is installed.
         host: Also build and run for this machine.
-        samples: A recording for a cascade that is fed with samples; without one noise of changing level.
+        samples: Of test windows in a row, for a cascade that is fed with samples; without them noise of changing level.
         progress: Called with what is being done, steps done and steps in all.
 
     Raises:

@@ -47,7 +47,7 @@ def motion_features(motion: Motion, scaling: Scaling, samples: npt.NDArray[np.in
         samples: (n, axes) int16; a picture has `motion.window` of them.
 
     Returns:
-        (n, axes, 1), uint8 or int8 as `motion.output` says.
+        (1, n, axes), uint8 or int8 as `motion.output` says.
 
     Raises:
         DataError: The samples are of another type or shape.
@@ -55,7 +55,7 @@ def motion_features(motion: Motion, scaling: Scaling, samples: npt.NDArray[np.in
     multipliers, shifts = np.array(scaling.multipliers), np.array(scaling.shifts)
     steps = (_checked(motion, samples).astype(np.int64) * multipliers + (1 << shifts - 1)) >> shifts
     pictures: npt.NDArray[np.integer] = (np.clip(steps, -128, 127) + motion.zero_point).astype(motion.output)
-    return pictures[:, :, None]
+    return pictures[None]
 
 
 def motion_c(motion: Motion, scaling: Scaling, name: str = "motion") -> dict[str, str]:

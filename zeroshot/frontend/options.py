@@ -140,7 +140,7 @@ class FrontEnd(Options):
 
 @dataclass(frozen=True)
 class Motion(Options):
-    """Motion to a picture of samples x axes x 1.
+    """Motion to a signal of 1 x samples x axes: an axis is a channel, so that kernels see all axes at once.
 
     Attributes (beyond their help):
         covered: What is larger in size is cut off. Without the last thousandth, one blow does not make all else small.
@@ -149,7 +149,7 @@ class Motion(Options):
         UsageError: A value is out of range, or the window holds no hop.
 
     >>> Motion(sample_rate=26.0, window_ms=2000).shape
-    (52, 3, 1)
+    (1, 52, 3)
     """
 
     axes: int = option(3, "Values of a sample.", least=1, most=64)
@@ -180,8 +180,8 @@ class Motion(Options):
 
     @property
     def shape(self) -> tuple[int, int, int]:
-        """Of the picture: samples x axes x 1, the oldest sample first."""
-        return self.window, self.axes, 1
+        """Of the picture: 1 x samples x axes, the oldest sample first."""
+        return 1, self.window, self.axes
 
     @property
     def smallest(self) -> int:
@@ -222,3 +222,6 @@ class ScaledMotion:
     scaling: Scaling
     axes: tuple[str, ...]
     step: tuple[float, ...]
+
+
+AnyFrontEnd = FrontEnd | ScaledMotion

@@ -1,5 +1,6 @@
 """What a stream of samples needs of a front end, alike for sound and motion: its sizes, its pictures, its C."""
 
+import math
 from abc import ABC, abstractmethod
 
 import numpy as np
@@ -9,11 +10,9 @@ from zeroshot.errors import UsageError
 from zeroshot.frontend.c_source import frontend_sources
 from zeroshot.frontend.cost import front_end_cost
 from zeroshot.frontend.features import frame_features
-from zeroshot.frontend.motion import Motion, Scaling, motion_features, motion_sources
-from zeroshot.frontend.options import FrontEnd
+from zeroshot.frontend.motion import Motion, motion_features, motion_sources
+from zeroshot.frontend.options import AnyFrontEnd, FrontEnd, ScaledMotion
 from zeroshot.types import ByteArray
-
-AnyFrontEnd = FrontEnd | tuple[Motion, Scaling]
 
 
 class Sensor(ABC):
@@ -23,7 +22,8 @@ class Sensor(ABC):
         kind: `sound` or `motion`.
         asked: The options that it was made from.
         axes: Values of a sample.
-        rows: Rows of the picture that a hop makes anew.
+        steps: Of each axis of motion its name, and what a value of 1 is in its unit.
+        renewed: Values of the picture that a hop makes anew, its last ones.
         kept: Bytes of RAM that outlive a hop: the picture, and the newest samples behind it.
         scratch: Bytes of RAM that are used only while samples are taken.
         tables: Bytes of constants in flash.
@@ -32,7 +32,8 @@ class Sensor(ABC):
     kind: str
     asked: FrontEnd | Motion
     axes: int
-    rows: int
+    steps: tuple[tuple[str, float], ...] = ()
+    renewed: int
     kept: int
     scratch: int
     tables: int
@@ -65,16 +66,20 @@ class Sensor(ABC):
             DataError: The samples are of another type or shape.
         """
         made, step = self._rows(samples)
-        height = self.shape[0]
+        height = math.prod(self.shape) // made.shape[1]
         if len(made) < height:
             return np.zeros((0, *self.shape), np.uint8)
         pixels = (made.astype(np.int64) - self.asked.smallest).astype(np.uint8)
         windows = np.lib.stride_tricks.sliding_window_view(pixels, height, axis=0)[::step]
-        return np.ascontiguousarray(windows.transpose(0, 2, 1))[..., None]
+        return np.ascontiguousarray(windows.transpose(0, 2, 1)).reshape(-1, *self.shape)
 
     @abstractmethod
     def _rows(self, samples: npt.NDArray[np.int16]) -> tuple[npt.NDArray[np.integer], int]:
-        """All rows from the first of the first full picture on, and how many are between two pictures."""
+        """Frames of sound or samples of motion, as the picture has them, from the first full picture on.
+
+        Returns:
+            (n, values of each), and how many of them are between two pictures.
+        """
 
     @abstractmethod
     def sources(self, name: str, dsp: str) -> dict[str, str]:
@@ -89,10 +94,11 @@ class Sensor(ABC):
 class Sound(Sensor):
     """A microphone."""
 
-    kind, axes, rows = "sound", 1, 1
+    kind, axes = "sound", 1
 
     def __init__(self, front_end: FrontEnd) -> None:
         self.asked = self._front_end = front_end
+        self.renewed = front_end.width
         cost = front_end_cost(front_end)
         self.kept, self.scratch, self.tables = cost.kept, cost.scratch, cost.tables
 
@@ -108,18 +114,21 @@ class Movement(Sensor):
 
     kind, scratch = "motion", 0
 
-    def __init__(self, motion: Motion, scaling: Scaling) -> None:
+    def __init__(self, front_end: ScaledMotion) -> None:
+        motion, scaling = front_end.motion, front_end.scaling
         if not len(scaling.multipliers) == len(scaling.shifts) == motion.axes:
             raise UsageError(
                 f"Motion of {motion.axes} axes has {len(scaling.multipliers)} factors.", "Calibrate it anew."
             )
         self.asked = self._motion = motion
         self._scaling = scaling
-        self.axes, self.rows, self.kept, self.tables = motion.axes, motion.hop, motion.bytes, 5 * motion.axes
+        self.steps = tuple(zip(front_end.axes, front_end.step, strict=True))
+        self.axes, self.renewed = motion.axes, motion.hop * motion.axes
+        self.kept, self.tables = motion.bytes, 5 * motion.axes
 
     def _rows(self, samples: npt.NDArray[np.int16]) -> tuple[npt.NDArray[np.integer], int]:
         scaled = motion_features(self._motion, self._scaling, samples)
-        return scaled[self._skipped :, :, 0], self.hop
+        return scaled[0, self._skipped :], self.hop
 
     def sources(self, name: str, dsp: str) -> dict[str, str]:  # noqa: D102, ARG002 - no product of motion needs DSP
         return motion_sources(self._motion, self._scaling, name)
@@ -129,13 +138,8 @@ def sensor_of(front_end: AnyFrontEnd) -> Sensor:
     """The front end of a run as what feeds a net.
 
     Raises:
-        UsageError: It is none, a scaling belongs to other axes, or as `zeroshot.frontend.tables.tables_of`.
+        UsageError: A scaling belongs to other axes, or as `zeroshot.frontend.tables.tables_of`.
     """
     if isinstance(front_end, FrontEnd):
         return Sound(front_end)
-    if not (isinstance(front_end, tuple) and [type(each) for each in front_end] == [Motion, Scaling]):
-        raise UsageError(
-            f"A front end is a FrontEnd, or a Motion and its Scaling, not {front_end!r}.",
-            "`zeroshot.frontend.motion.calibrate` makes a Scaling of training samples.",
-        )
-    return Movement(*front_end)
+    return Movement(front_end)

@@ -6,14 +6,14 @@ from pathlib import Path
 from typing import Any
 
 from zeroshot.errors import RunError, UsageError, call
-from zeroshot.frontend.options import FrontEnd, Motion, ScaledMotion, Scaling
+from zeroshot.frontend.options import AnyFrontEnd, FrontEnd, Motion, ScaledMotion, Scaling
 from zeroshot.runs import layout
 from zeroshot.runs.reading import read_config
 
 SOUND, MOTION = "sound", "motion"
 
 
-def stored(front_end: FrontEnd | ScaledMotion) -> dict[str, Any]:
+def stored(front_end: AnyFrontEnd) -> dict[str, Any]:
     """A front end as a table of the config, of plain values."""
     if isinstance(front_end, FrontEnd):
         values = {name: value for name, value in front_end.values().items() if value is not None}
@@ -23,7 +23,7 @@ def stored(front_end: FrontEnd | ScaledMotion) -> dict[str, Any]:
     return {"kind": MOTION, **front_end.motion.values(), **scaling, **named}
 
 
-def read_front_end(run: str | Path) -> FrontEnd | ScaledMotion | None:
+def read_front_end(run: str | Path) -> AnyFrontEnd | None:
     """What made the pictures that the nets of a run see; None where they are images.
 
     Raises:
@@ -41,7 +41,7 @@ def read_front_end(run: str | Path) -> FrontEnd | ScaledMotion | None:
         ) from error
 
 
-def _read(table: dict[str, Any]) -> FrontEnd | ScaledMotion:
+def _read(table: dict[str, Any]) -> AnyFrontEnd:
     kind = table.pop("kind")
     if kind == SOUND:
         return FrontEnd.of(table)

@@ -4,6 +4,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 
 from zeroshot.data.arrays import Images
 from zeroshot.data.dataset import Dataset, Features
@@ -11,7 +12,7 @@ from zeroshot.errors import UsageError
 from zeroshot.frontend.cost import front_end_cost
 from zeroshot.frontend.features import pictures
 from zeroshot.frontend.motion import calibrate, motion_features
-from zeroshot.frontend.options import FrontEnd, Motion, ScaledMotion
+from zeroshot.frontend.options import AnyFrontEnd, FrontEnd, Motion, ScaledMotion
 from zeroshot.frontend.tables import tables_of
 from zeroshot.signals.folder_options import SignalOptions, renamed
 from zeroshot.signals.logs import read_logs
@@ -23,6 +24,7 @@ from zeroshot.units import to_ms
 
 SMALLEST = 8  # frames and values of a frame that nets take
 FEWEST_BANDS = 8
+IN_A_ROW = 16  # test windows that firmware is tried on
 
 
 def recorded(folder: str | Path, options: SignalOptions, seed: int) -> Dataset:
@@ -104,7 +106,7 @@ def motion_front_end(signals: Signals, options: SignalOptions) -> ScaledMotion:
     return ScaledMotion(motion, scaling, signals.channel_names, tuple(signals.step.tolist()))
 
 
-def dataset_of(signals: Signals, front_end: FrontEnd | ScaledMotion, options: SignalOptions) -> Dataset:
+def dataset_of(signals: Signals, front_end: AnyFrontEnd, options: SignalOptions) -> Dataset:
     """Windows as the pictures that a front end makes of them; other front ends make other sets of the same windows.
 
     Args:
@@ -118,11 +120,11 @@ def dataset_of(signals: Signals, front_end: FrontEnd | ScaledMotion, options: Si
     return Dataset(
         signals.name, x[kept], y[kept], x[~kept], y[~kept], signals.class_names,
         validation=np.flatnonzero(signals.part[kept] == VALIDATION),
-        features=Features(front_end, options.given(), remarks),
+        features=Features(front_end, options.given(), remarks, _in_a_row(signals, front_end)),
     )  # fmt: skip
 
 
-def _pictures(signals: Signals, front_end: FrontEnd | ScaledMotion) -> Images:
+def _pictures(signals: Signals, front_end: AnyFrontEnd) -> Images:
     if isinstance(front_end, FrontEnd):
         return pictures(front_end, signals.x[:, : front_end.window, 0]).astype(np.uint8)
     n, window, axes = signals.x.shape
@@ -130,7 +132,14 @@ def _pictures(signals: Signals, front_end: FrontEnd | ScaledMotion) -> Images:
     return flat.astype(np.uint8).reshape(n, 1, window, axes)
 
 
-def told(front_end: FrontEnd | ScaledMotion) -> str:
+def _in_a_row(signals: Signals, front_end: AnyFrontEnd) -> npt.NDArray[np.int16]:
+    """Test windows from all over the test part, one behind the other."""
+    tested = signals.rows("test")
+    some: npt.NDArray[np.int16] = signals.x[tested[np.linspace(0, len(tested) - 1, IN_A_ROW).astype(int)]]
+    return some.ravel() if isinstance(front_end, FrontEnd) else some.reshape(-1, some.shape[2])
+
+
+def told(front_end: AnyFrontEnd) -> str:
     """What nets see, in plain English, and what it takes of the device beside them."""
     if isinstance(front_end, ScaledMotion):
         motion = front_end.motion

@@ -11,7 +11,7 @@ import numpy.typing as npt
 from zeroshot.data import Dataset
 from zeroshot.data.arrays import Images
 from zeroshot.frontend.features import pictures
-from zeroshot.frontend.options import FrontEnd, ScaledMotion
+from zeroshot.frontend.options import AnyFrontEnd, FrontEnd, ScaledMotion
 from zeroshot.types import Float32Array
 
 Mask = npt.NDArray[np.bool_]
@@ -52,7 +52,7 @@ def padded(data: Dataset, images: Images, by: tuple[int, int], grey: Images) -> 
     return out
 
 
-def _silence(front_end: FrontEnd | ScaledMotion) -> Images:
+def _silence(front_end: AnyFrontEnd) -> Images:
     """(1, width, 1): a frame of zeros, as the front end for sound has it."""
     if not isinstance(front_end, FrontEnd):
         raise TypeError("a front end for motion has no silence")

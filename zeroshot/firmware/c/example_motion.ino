@@ -6,13 +6,20 @@ const unsigned long PERIOD = 1000000 / ${NAME}_SAMPLE_RATE; // microseconds
 unsigned long next;
 ${name}_decision decision;
 
-// One value an axis, in the order and the unit of the training logs: here x, y and z in mg.
+// What a value of 1 is of each axis, in the unit of the training logs.
+const float STEPS[] = {${steps}};
+
+int16_t held(float value) {
+  return value >= 32767 ? 32767 : value <= -32768 ? -32768 : (int16_t)value;
+}
+
+// One value an axis, in the order of the training logs: here x, y and z in mg.
 void measure(int16_t *sample) {
 #if ${NAME}_AXES == 3
   float g[3];
   IMU.readAcceleration(g[0], g[1], g[2]);
   for (int axis = 0; axis < 3; axis++) {
-    sample[axis] = (int16_t)(g[axis] * 1000);
+    sample[axis] = held(g[axis] * 1000 / STEPS[axis]);
   }
 #else
 #error "Read the values of ${axes} axes here."

@@ -5,7 +5,7 @@ static void quantise_newest(void)
     int8_t *newest = ${name}_input() + ${old_bytes};
     uint32_t i;
     for (i = 0; i < ${new_bytes}; i++) {
-        newest[i] = table[(uint8_t)(newest[i]${to_pixel})];
+        newest[i] = table[${table_row}(uint8_t)(newest[i]${to_pixel})];
     }
 }
 

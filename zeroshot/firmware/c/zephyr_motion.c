@@ -8,7 +8,15 @@
 
 K_TIMER_DEFINE(pace, NULL, NULL);
 
-/* One value an axis, in the order and the unit of the training logs: here x, y and z in mg. */
+/* What a value of 1 is of each axis, in the unit of the training logs. */
+static const float steps[] = {${steps}};
+
+static int16_t held(float value)
+{
+    return value >= 32767 ? 32767 : value <= -32768 ? -32768 : (int16_t)value;
+}
+
+/* One value an axis, in the order of the training logs: here x, y and z in mg. */
 static int measure(const struct device *sensor, int16_t *sample)
 {
 #if ${NAME}_AXES == 3
@@ -18,7 +26,7 @@ static int measure(const struct device *sensor, int16_t *sample)
         return -1;
     }
     for (axis = 0; axis < 3; axis++) {
-        sample[axis] = (int16_t)(sensor_ms2_to_ug(&values[axis]) / 1000);
+        sample[axis] = held(0.001f * (float)sensor_ms2_to_ug(&values[axis]) / steps[axis]);
     }
     return 0;
 #else

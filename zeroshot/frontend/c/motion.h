@@ -20,8 +20,8 @@ extern "C" {
 /* Scale samples, AXES values each. */
 void ${name}_features(const int16_t *samples, uint32_t count, ${type} *out);
 
-/* Motion as it comes, a hop at a time. The map, WINDOW x AXES x 1, the oldest sample first, is what a net takes as its
- * picture. */
+/* Motion as it comes, a hop at a time. The map, 1 x WINDOW x AXES, the oldest sample first, is what a net takes: an axis
+ * is a channel. */
 typedef struct {
     uint32_t map[(${NAME}_MAP_BYTES + 3) / 4]; /* words, so that it moves fast; see ${name}_map */
 } ${name}_stream;
