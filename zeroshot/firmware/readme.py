@@ -88,8 +88,8 @@ def _verified(verification: Verification | None) -> str:
         counts = ", ".join(f"{count:,} on a {core}" for core, count in v.stream.hop.items())
         lines.append(
             f"Fed {v.stream.samples} samples ({v.stream.source}) in pieces, all but TFLite Micro came to the same "
-            f"{v.stream.decisions} decisions, {v.stream.escalated} of them by the big net. Instructions of a hop beside the nets: "
-            f"{counts or 'not counted'}.\n"
+            f"{v.stream.decisions} decisions, {v.stream.escalated} of them by the big net. Instructions of a hop "
+            f"beside the nets: {counts or 'not counted'}.\n"
         )
     if v.needs:
         lines += [
