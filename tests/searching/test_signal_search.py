@@ -2,6 +2,7 @@
 
 import json
 import tomllib
+from dataclasses import astuple, replace
 from pathlib import Path
 
 import numpy as np
@@ -10,10 +11,19 @@ from scipy.io import wavfile
 
 import zeroshot
 from zeroshot.errors import RunError, UsageError
+from zeroshot.firmware.c_cascade import cascade_sources
+from zeroshot.firmware.calls import uneven
+from zeroshot.firmware.device import NAME, Device
+from zeroshot.firmware.export import find_pair, load_cascade
+from zeroshot.firmware.stream import Stream
+from zeroshot.firmware.toolchain import find_toolchain
 from zeroshot.frontend.options import FrontEnd, ScaledMotion
+from zeroshot.frontend.sensor import sensor_of
 from zeroshot.runs.front_end import read_front_end
 from zeroshot.searching.options import SearchOptions
 from zeroshot.searching.problem import resolve
+
+from ..streams import obvious_decisions
 
 pytestmark = pytest.mark.usefixtures("torch_on_one_thread")
 
@@ -23,12 +33,12 @@ MOVES = {"little": "r1x40-s8/2-d3w8x1/2-d3w8x1", "big": "r1x40-s16-c5w24x1-c5w24
 
 
 def spoken(root: Path) -> Path:
-    """Six people say three words, tones in so much noise that no net knows them all."""
+    """Ten people say three words, tones in so much noise that no net knows all words of those held out."""
     rng = np.random.default_rng(0)
     for word, hertz in (("no", 500), ("oh", 700), ("yes", 900)):
         (root / word).mkdir(parents=True)
-        for i, person in enumerate("abcdef" * 3):
-            noise = rng.standard_normal(2400) + np.sin(2 * np.pi * hertz * np.arange(2400) / 8000)
+        for i, person in enumerate("abcdefghij" * 8):
+            noise = rng.standard_normal(2400) + 0.4 * np.sin(2 * np.pi * hertz * np.arange(2400) / 8000)
             wavfile.write(root / word / f"{person}_{i}.wav", 8000, np.rint(2000 * noise).astype(np.int16))
     return root
 
@@ -65,7 +75,8 @@ def test_the_whole_way(tmp_path, make, given, nets, kind):
     trained = zeroshot.train(run, data=folder, epochs=1, top=1, singles=False, threads=1, jobs=1)
     assert not any("mirrored" in remark for remark in trained.remarks)
     zeroshot.quantize(run, data=folder, epochs=1, threads=1)
-    zeroshot.export(run, data=folder, verify=False)
+    zeroshot.export(run, data=folder, verify=False, smooth=3)
+    assert "cascade_feed" in (run / "firmware" / "pair-1" / "src" / "cascade.h").read_text()
     data = zeroshot.load(str(folder), **given)
     assert read_front_end(run) == data.features.front_end
     assert isinstance(read_front_end(run), kind)
@@ -120,24 +131,65 @@ def test_what_does_not_go_with_signals_is_refused(tmp_path):
             zeroshot.train(run, data=folder, **given)
 
 
+def whole_wav(path):
+    """Samples of a file as a device gets them, read by scipy."""
+    found, samples = wavfile.read(path)
+    assert (found, samples.dtype) == (8000, np.int16)
+    return samples
+
+
+def whole_log(path):
+    """Samples of a log of whole numbers: a sample of 1 is 1 in the unit of the file."""
+    return np.loadtxt(path, delimiter=",", skiprows=1).astype(np.int16)
+
+
+WAYS = {
+    "sound": (spoken, ("--groups", WHO), {"groups": WHO}, WORDS, whole_wav, ("little", "10k"), "14 x 40 x 1"),
+    "motion": (moved, ("--rate", 20, "--window", "2s"), {"rate": 20.0, "window": "2s"}, MOVES, whole_log,
+               ("little", "2k"), "1 x 40 x 3"),
+}  # fmt: skip
+
+
 @pytest.mark.slow
-def test_five_commands_from_a_folder_to_firmware(cli, tmp_path):
-    moved(tmp_path / "motion")
-    budget = ("--latency", "5s", "--escalation", "1")
-    nets = [word for role, net in MOVES.items() for word in (f"--{role}", net)]
+@pytest.mark.parametrize("name", WAYS)
+def test_five_commands_from_a_folder_to_a_core_that_takes_its_files(name, cli, tmp_path):
+    """On an emulated Cortex-M4 the exported C decides on files of the folder as the obvious reference does."""
+    make, given, stored, nets, whole, (pruned, macs), size = WAYS[name]
+    make(tmp_path / "things")
+    data, budget = ("--data", "things"), ("--latency", "5s", "--escalation", "1")
+    fixed = [word for role, net in nets.items() for word in (f"--{role}", net)]
     ways = (
-        ("search", "--data", "motion", "--rate", 20, "--window", "2s", "--shortlist", 0, "--calibrate", 0, *budget,
-         "--proxies", "macs", *nets, "--run", "run"),
-        ("train", "run", "--data", "motion", "--top", 1, "--epochs", 2),
-        ("quantize", "run", "--data", "motion", "--epochs", 1),
-        ("compress", "run", "--pair", "1:little", "--data", "motion", "--macs", "4k", "--epochs", 1),
-        ("export", "run", "--data", "motion", "--images", 10),
+        ("search", *data, *given, "--shortlist", 0, "--calibrate", 0, *budget, "--proxies", "macs", *fixed, "--run",
+         "run"),
+        ("train", "run", *data, "--top", 1, "--epochs", 2),
+        ("quantize", "run", *data, "--epochs", 1),
+        ("compress", "run", "--pair", f"1:{pruned}", *data, "--macs", macs, "--epochs", 1),
+        ("export", "run", *data, "--images", 10, "--every", 2),
     )  # fmt: skip
     for words in ways:
         result = cli(*words)
         assert result.exit_code == 0, result.output
-    assert tomllib.loads(Path("run/config.toml").read_text())["signals"] == {"rate": 20.0, "window": "2s"}
-    assert json.loads(Path("run/firmware/pair-1/verification.json").read_text())["images"] == 10
+    assert tomllib.loads(Path("run/config.toml").read_text())["signals"] == stored
+    folder = Path("run/firmware/pair-1")
+    proof = json.loads((folder / "verification.json").read_text())
+    assert (proof["images"], proof["stream"]["source"]) == (10, "test windows in a row")
+    assert f"moves the picture of {size} on" in (folder / "README.md").read_text()
+
+    front_end = read_front_end("run")
+    pair, _ = load_cascade(Path("run"), find_pair(Path("run"), 1))
+    cascade = replace(pair, stream=Stream(sensor_of(front_end), every=2))
+    sources = cascade_sources(cascade, NAME)
+    assert {path: (folder / "src" / path).read_text() for path in sources} == sources
+    device = Device(cascade, "cortex-m4", find_toolchain())
+    files = sorted(Path("things").glob("*/*"))
+    samples = np.concatenate([whole(path) for path in files[:: len(files) // 6]])
+    expected = obvious_decisions(cascade, front_end, samples, every=2)
+    said = device.decisions(samples, uneven(cascade.stream, len(samples)))
+    assert len(expected) > 10
+    assert [astuple(each) for _, each in said if each] == expected
+
+
+def test_options_of_recordings_are_none_of_images(cli):
     wrong = cli("search", "--data", "digits", "--bands", 20, "--run", "other")
     assert wrong.exit_code == 2
     assert "--bands is for recordings, and digits holds images." in " ".join(wrong.output.split())
