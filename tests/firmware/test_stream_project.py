@@ -88,6 +88,7 @@ def test_what_is_written(exported):
         assert f"../src/eye_{kind}.c\n" in files["zephyr/CMakeLists.txt"].decode()
         assert f"src/eye_{kind}.c" in files["CMakeLists.txt"].decode()
         texts = (raw.decode() for path, raw in files.items() if not path.endswith((".zip", ".tflite")))
+        assert ("; 1 is 0.25 of `x[mg]`, 0.25 of `y[mg]`" in files["README.md"].decode()) == (kind == "motion")
         assert not any("${eye" in text or "${name" in text or "${NAME" in text for text in texts)
 
 

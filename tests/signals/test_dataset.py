@@ -79,6 +79,21 @@ def test_the_device_gets_the_bytes_in_the_order_of_its_front_end(tmp_path):
     assert made.motion.shape == data.x_test.shape[1:]
 
 
+def test_some_test_windows_are_kept_as_a_device_gets_them(tmp_path):
+    """From all over the test part, in a row; the front end makes of them what nets are tested on."""
+    data = load(str(logs(tmp_path / "motion", rows=300)), window="1s")
+    made, samples = data.features.front_end, data.features.samples
+    windows = samples.reshape(16, made.motion.window, made.motion.axes)
+    found = [motion_features(made.motion, made.scaling, window).tobytes() for window in windows]
+    tested = [picture.tobytes() for picture in data.x_test]
+    assert set(found) <= set(tested)
+    assert (found[0], found[-1]) == (tested[0], tested[-1])
+    words = load(str(spoken(tmp_path / "words")))
+    front_end, samples = words.features.front_end, words.features.samples
+    first = samples[: front_end.window]
+    np.testing.assert_array_equal(features(front_end, first), words.x_test[0])
+
+
 def test_a_validation_part_is_drawn_by_group_where_folders_have_none(tmp_path):
     root = tmp_path / "words"
     spoken(root / "train", people="abcde")

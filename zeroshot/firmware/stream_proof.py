@@ -60,8 +60,9 @@ class Fed:
         """What is told, once all have said the same; `hop` as of `StreamProof`."""
         sensor, said = self.stream.sensor, [each for _, each in self.expected if each]
         return StreamProof(
-            self.source, len(self.samples), len(said), sum(each.escalated for each in said), sensor.kept,
-            sensor.scratch, self.stream.bytes_of_smoothing(classes), sensor.tables, hop,
+            source=self.source, samples=len(self.samples), decisions=len(said),
+            escalated=sum(each.escalated for each in said), kept=sensor.kept, scratch=sensor.scratch,
+            smoothing=self.stream.bytes_of_smoothing(classes), tables=sensor.tables, hop=hop,
         )  # fmt: skip
 
 
