@@ -8,6 +8,7 @@ from typer.main import get_command
 from zeroshot.cli import app
 from zeroshot.cli._config import variable
 from zeroshot.searching.options import SearchOptions
+from zeroshot.signals.folder_options import SignalOptions
 
 # A valid value for every setting, unlike its default: as text, and as the resolved config or plan shows it.
 VALUES = {
@@ -20,6 +21,13 @@ VALUES = {
     "strategy": ("grid", "grid"), "scored": ("500", 500), "seconds": ("2.5", 2.5), "square": ("true", True),
     "little": ("r8-s8-c3w8x1/2-c3w8x1", "r8-s8-c3w8x1/2-c3w8x1"), "big": ("r8-s8-c3w8x4-c3w8x4", "r8-s8-c3w8x4-c3w8x4"),
     "seeds": ("r8-s8-c3w8x1-c3w8x1,r8-s8-c3w8x1-d3w8x1", ["r8-s8-c3w8x1-c3w8x1", "r8-s8-c3w8x1-d3w8x1"]),
+}  # fmt: skip
+SIGNAL_VALUES = {
+    "rate": "8000", "window": "1s", "hop": "0.5s", "classes": "yes,no", "unknown": "true", "silence": "true",
+    "columns": "acc_x,acc_y", "repair": "linear", "longest_gap": "100ms", "groups": "(?P<who>[a-z]+)",
+    "parts": "parts.csv", "validation": "0.2", "test": "0.2", "bands": "20", "coefficients": "10", "frame": "25ms",
+    "frame_hop": "10ms", "lowest_hz": "50", "highest_hz": "3000", "lowest_db": "-90", "highest_db": "-10",
+    "covered": "0.99",
 }  # fmt: skip
 LIMITS = ("flash", "sram", "latency", "energy", "worst_latency", "escalation")
 
@@ -34,11 +42,30 @@ def test_the_command_has_every_declared_option_and_its_variable():
     options = {option.name: option for option in command.params}
     declared = set(SearchOptions.declared())
     assert declared == set(options) - {"force", "resume", "json", "quiet", "dry_run", "config", "help"}
-    assert set(VALUES) == declared - {"data", "jobs", "run", "from_"}  # test_search.py has the last
+    assert set(VALUES) == declared - {"data", "jobs", "run", "from_"} - set(SIGNAL_VALUES)  # test_search.py has from_
+    assert set(SIGNAL_VALUES) == set(SignalOptions.declared())
     for name in declared:
         assert options[name].envvar == variable(name)
     # The tests' own variable is no setting.
     assert "ZEROSHOT_DATA" not in {variable(name) for name in declared}
+
+
+@pytest.mark.parametrize("name", SIGNAL_VALUES)
+def test_a_setting_of_signals_from_flag_environment_and_file_is_refused_of_images(cli, tmp_path, name):
+    """It arrives: digits have no rate, no columns and no bands."""
+    text = SIGNAL_VALUES[name]
+    plain = text == "true" or text.removeprefix("-").replace(".", "").isdigit()
+    (tmp_path / "s.toml").write_text(f"{name} = {text if plain else json.dumps(text)}\n")
+    flag = f"--{name.replace('_', '-')}"
+    run = ("search", "--dry-run", "--json")
+    ways = [
+        cli(*run, flag, *([] if text == "true" else [text])), cli(*run, env={variable(name): text}),
+        cli(*run, "--config", str(tmp_path / "s.toml")),
+    ]  # fmt: skip
+    for result in ways:
+        assert result.exit_code == 2
+        assert flag in result.stderr
+        assert "digits" in result.stderr
 
 
 @pytest.fixture(scope="module")

@@ -13,6 +13,7 @@ from zeroshot.options import spelled
 from zeroshot.scoring.plugins import load_proxies
 from zeroshot.searching.options import SearchOptions
 from zeroshot.searching.problem import choose_proxies, resolve
+from zeroshot.signals.folder_options import SignalOptions
 
 QUICK = {"latency": "5ms", "nets": 30, "scored": 200, "shortlist": 0, "jobs": 1}
 
@@ -27,7 +28,7 @@ def test_a_call_with_options_is_the_call_with_their_object():
 
 def test_the_signature_shows_every_option_with_its_default():
     shown = inspect.signature(zeroshot.search).parameters
-    names = [each.name for each in fields(SearchOptions)]
+    names = [each.name for each in sorted(fields(SearchOptions), key=lambda each: each.kw_only)]
     assert list(shown) == [*names, "force", "resume", "progress"]
     assert {name: shown[name].default for name in names} == vars(SearchOptions())
     by_place = [name for name, each in shown.items() if each.kind is not inspect.Parameter.KEYWORD_ONLY]
@@ -67,7 +68,7 @@ def test_the_stored_config_has_what_decides_the_result_resolved():
     assert config["sram_limit"] == problem.platform.board.sram_bytes < 2**20  # the board's, which is lower
     assert not {"run", "jobs", "latency", "sram"} & set(config)
     left = set(map(spelled, options.values())) - {"run", "jobs", *(name.removesuffix("_limit") for name in config)}
-    assert left == set()
+    assert left == set(SignalOptions.declared())  # of folders of recordings and logs, which keep them in [signals]
     # However a limit is written, and however many processes work, it is the same search.
     assert resolve(replace(options, latency=20, sram=None, run=None, jobs=None))[0].config == config
 
