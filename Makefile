@@ -21,7 +21,7 @@ test-slow: $(VENV)/installed-dev
 
 # All properties with fresh seeds and twenty times the examples; pytest prints how to repeat a failure.
 test-random: $(VENV)/installed-dev
-	$(BIN)/python -m pytest -m hypothesis --hypothesis-profile=random
+	$(BIN)/python -m pytest -n auto -m hypothesis --hypothesis-profile=random
 
 # With the oldest versions of the dependencies that pyproject.toml allows, in an environment of its own.
 test-lowest: $(VENV)/installed-dev
