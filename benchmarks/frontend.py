@@ -195,7 +195,7 @@ def precision(archive: Path) -> None:
         expected = np.concatenate([float_log_mel(front_end, each) for each in recordings])
         found = np.concatenate([levels(front_end, log_mel(front_end, each)) for each in recordings])
         outputs = np.concatenate([frame_features(front_end, each) for each in recordings]).astype(float)
-        inside = (expected > front_end.lowest_db) & (expected < front_end.highest_db)
+        inside = (expected > front_end.lowest_db) & (expected < front_end.top_db)
         steps = (outputs - front_end.zero_point) * front_end.step_db
         rows.append((
             words(front_end), f"{len(expected):,}", f"{snr(expected, found):.1f}",

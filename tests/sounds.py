@@ -17,6 +17,7 @@ FRONT_ENDS = {
     "default": FrontEnd(),
     "coefficients": FrontEnd(frame_ms=25, hop_ms=10, coefficients=13, output="int8"),
     "speech": FrontEnd(sample_rate=8000, frame_ms=25, hop_ms=10, bands=20, output="int8"),
+    "relative": FrontEnd(sample_rate=8000, frame_ms=16, hop_ms=16, bands=11, window_ms=300, relative=True),
     "gaps": FrontEnd(sample_rate=8000, frame_ms=8, hop_ms=11, bands=9, window_ms=200),
     "shortest": FrontEnd(sample_rate=4000, frame_ms=5, hop_ms=5, bands=8, highest_hz=1990, window_ms=5, coefficients=8),
     "long": FrontEnd(frame_ms=60, hop_ms=30, bands=64, lowest_db=-90, highest_db=-40),

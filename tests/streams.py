@@ -20,6 +20,17 @@ FRONT_ENDS = {
     "cepstrum": FrontEnd(
         sample_rate=4000, frame_ms=8, hop_ms=8, window_ms=50, bands=9, coefficients=7, highest_hz=1990, output="int8"
     ),
+    "relative": FrontEnd(
+        sample_rate=4000,
+        frame_ms=10,
+        hop_ms=5,
+        window_ms=60,
+        bands=9,
+        highest_hz=1990,
+        output="int8",
+        relative=True,
+        span_db=45,
+    ),
     "gaps": FrontEnd(sample_rate=4000, frame_ms=5, hop_ms=7, window_ms=60, bands=9, highest_hz=1990),
     "motion": ScaledMotion(
         Motion(axes=3, sample_rate=25.0, window_ms=480, hop_ms=200),
@@ -60,7 +71,7 @@ def samples_of(name, n, seed=0):
     axes = sensor_of(FRONT_ENDS[name]).axes
     levels = np.repeat(2.0 ** rng.uniform(3, 15, -(-n // 50)), 50)[:n, None]
     values = np.clip(rng.normal(0, 1, (n, axes)) * levels, -32768, 32767).astype(np.int16)
-    return values[:, 0] if name in ("sound", "cepstrum", "gaps") else values
+    return values[:, 0] if name in ("sound", "cepstrum", "relative", "gaps") else values
 
 
 def pictures_by_window(front_end, samples):

@@ -27,7 +27,7 @@ SIGNAL_VALUES = {
     "columns": "acc_x,acc_y", "repair": "linear", "longest_gap": "100ms", "groups": "(?P<who>[a-z]+)",
     "parts": "parts.csv", "validation": "0.2", "test": "0.2", "bands": "20", "coefficients": "10", "frame": "25ms",
     "frame_hop": "10ms", "lowest_hz": "50", "highest_hz": "3000", "lowest_db": "-90", "highest_db": "-10",
-    "covered": "0.99",
+    "span_db": "40", "absolute": "true", "covered": "0.99",
 }  # fmt: skip
 LIMITS = ("flash", "sram", "latency", "energy", "worst_latency", "escalation")
 

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from zeroshot.errors import DataError, UsageError, VerifyError
 from zeroshot.firmware.decisions import Decision, compare_decisions, decisions, newest
 from zeroshot.firmware.stream import Stream, score_factors
+from zeroshot.frontend.features import frame_features
 from zeroshot.frontend.options import FrontEnd, Motion, ScaledMotion, Scaling
 from zeroshot.frontend.sensor import sensor_of
 
@@ -30,6 +31,18 @@ def test_pictures_are_those_of_each_window(name):
     before = sensor.first * sensor.hop - 1
     assert sensor.pictures(samples[:before]).shape == (0, *sensor.shape)
     assert len(sensor.pictures(samples[: before + 1])) == 1
+
+
+def test_levels_are_relative_to_the_loudest_of_each_window():
+    """Of the rows as they are, value by value; the table of pixels comes after it."""
+    front_end, samples = FRONT_ENDS["relative"], samples_of("relative", 700)
+    rows = frame_features(front_end, samples).astype(int)
+    found = sensor_of(front_end).pictures(samples)
+    assert len(found) == len(rows) - front_end.frames + 1 > 10
+    for at, picture in enumerate(found):
+        window = rows[at : at + front_end.frames]
+        expected = [max(value - window.max() + front_end.span, 0) for value in window.ravel().tolist()]
+        assert picture.ravel().tolist() == expected
 
 
 @examples(25)

@@ -44,7 +44,7 @@ def alive(rows, shares, at, offsets, plan_scratch):
     return out
 
 
-def check(nets, plan, shared, kept=0, between=0):
+def check(nets, plan, shared, kept=0, between=0, apart=False):
     steps, at = {}, 0
     rows = [reference.layer_rows(net, 3, 10) for net in nets]
     total = sum(map(len, rows))
@@ -61,12 +61,10 @@ def check(nets, plan, shared, kept=0, between=0):
             if not (shared and step == 0):
                 steps[step].append((start, start + size, "kept input"))
     if kept:  # the input, and what lies behind it, outlive all; scratch has the rest to itself
-        start = plan.nets[0].tensors[0]
+        start = 0 if apart else plan.nets[0].tensors[0]
         place = (start, start + kept, "kept")
-        steps = {
-            step: [place, *(each for each in here if each[2] not in ("tensor -1", "kept input"))]
-            for step, here in steps.items()
-        }
+        inside = () if apart else ("tensor -1", "kept input")
+        steps = {step: [place, *(each for each in here if each[2] not in inside)] for step, here in steps.items()}
         steps[total] = [place, (plan.between, plan.between + between, "scratch")] if between else [place]
     assert set(steps) == set(range(total + (kept > 0)))
     for here in steps.values():
@@ -99,6 +97,20 @@ def test_a_streams_picture_outlives_all(little, big, behind, between):
     assert plan.bytes >= max(plan.bound, kept + between)
     assert plan.tightest != (2, 0) or plan.bound < kept + between + 2 * ALIGNMENT
     check((little, big), plan, True, kept, between)
+
+
+@examples(20)
+@given(specs(), specs(), st.integers(1, 4000), st.sampled_from([0, 128, 20_000]))
+def test_a_picture_that_no_net_reads_lies_apart(little, big, kept, between):
+    big = replace(big, resolution=little.resolution)
+    tables = tuple(layer_table(spec_array([net]), 3, 10) for net in (little, big))
+    plan = plan_arena(tables, shared_input=True, kept=kept, apart=True, between=between)
+    first, second = plan.nets
+    assert first.tensors[0] == second.tensors[0] >= kept
+    alone = plan_arena(tables, shared_input=True)
+    assert plan.bound >= alone.bound + kept
+    assert plan.bytes >= max(plan.bound, kept + between)
+    check((little, big), plan, True, kept, between, apart=True)
 
 
 @pytest.mark.parametrize("text", [RESNET8, MOBILENET, V2])

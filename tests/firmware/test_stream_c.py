@@ -27,6 +27,7 @@ from ..streams import fed, samples_of
 KINDS = {
     "sound": {"smooth": 3, "smoothing": "mean", "limit": 2},
     "cepstrum": {"seed": 4, "smooth": 4, "smoothing": "majority", "every": 2},
+    "relative": {"seed": 1, "smooth": 3, "limit": 2, "every": 2},
     "gaps": {"seed": 3, "every": 3, "limit": 1},
     "motion": {"smooth": 2, "smoothing": "majority", "limit": 3},
     "axis": {"seed": 3, "smooth": 255, "smoothing": "mean"},
@@ -112,7 +113,9 @@ def test_however_samples_are_cut(cascades, programs, name, sizes, seed):
 
 
 @pytest.mark.parametrize("core", CORES)
-@pytest.mark.parametrize("name", ["sound", "motion", *(pytest.param(n, marks=pytest.mark.slow) for n in SLOW)])
+@pytest.mark.parametrize(
+    "name", ["sound", "relative", "motion", *(pytest.param(n, marks=pytest.mark.slow) for n in SLOW)]
+)
 def test_every_core_decides_alike(name, core, cascades, devices):
     """Twice, as a start afresh forgets all; pieces of a hop and less, then all at once."""
     cascade, device = cascades[name], devices(name, core)

@@ -17,6 +17,7 @@ from zeroshot.firmware.pack import pack
 from zeroshot.firmware.project import project_files
 from zeroshot.firmware.stream import Stream
 from zeroshot.firmware.verify import verify
+from zeroshot.frontend.cost import front_end_cost
 from zeroshot.frontend.sensor import sensor_of
 from zeroshot.frontend.tables import tables_of
 
@@ -50,7 +51,9 @@ def run(folder, *command):
     return done.stdout
 
 
-@pytest.mark.parametrize("name", ["sound", "motion", *(pytest.param(n, marks=pytest.mark.slow) for n in SLOW)])
+@pytest.mark.parametrize(
+    "name", ["sound", "relative", "motion", *(pytest.param(n, marks=pytest.mark.slow) for n in SLOW)]
+)
 def test_main_checks_the_stream(name, exported, tmp_path):
     _, files = exported(name)
     folder = tmp_path / "out"
@@ -254,6 +257,25 @@ def test_the_proof_and_the_readme(exported):
     assert f"Of the arena {stream.kept} bytes are kept" in text
     assert f"{len(said)} decisions, {stream.escalated} of them by the big net" in text
     assert f"{stream.hop['cortex-m4']:,} on a cortex-m4" in text
+
+
+def test_relative_levels_are_told_with_all_they_take():
+    """The picture beside the nets' input, and the instructions of a hop that decides."""
+    pytest.importorskip("unicorn", reason="needs the mcu extra")
+    front_end = FRONT_ENDS["relative"]
+    cascade = fed("relative", smooth=2)
+    absolute = replace(cascade, stream=Stream(sensor_of(replace(front_end, relative=False, span_db=60.0))))
+    proof, other = (verify(each, images(each, 1), host=False) for each in (cascade, absolute))
+    values = front_end.frames * front_end.width
+    more = proof.stream.hop["cortex-m4"] - other.stream.hop["cortex-m4"]
+    assert more == pytest.approx(front_end_cost(front_end).decision, rel=0.15)
+    assert proof.stream.kept == other.stream.kept == -(-values // 4) * 4 + 2 * front_end.frame
+    assert cascade.plan().nets[0].tensors[0] >= proof.stream.kept
+    assert 0 <= cascade.plan().bytes - absolute.plan().bytes <= values + 8
+    text = project_files(cascade, images(cascade, 1), "eye", proof)["README.md"].decode()
+    assert "of which the nets' input is made at each decision, levels below the loudest" in text
+    assert "puts its image where that picture lies" not in text
+    assert f"{proof.stream.hop['cortex-m4']:,} on a cortex-m4" in text
 
 
 def test_noise_is_fed_where_there_are_no_samples():

@@ -125,7 +125,8 @@ def strict_commands():
 
 
 @pytest.mark.parametrize(
-    "name", [pytest.param(n, marks=[] if n in ("coefficients", "gaps") else pytest.mark.slow) for n in FRONT_ENDS]
+    "name",
+    [pytest.param(n, marks=[] if n in ("coefficients", "gaps", "relative") else pytest.mark.slow) for n in FRONT_ENDS],
 )
 @pytest.mark.parametrize("compiler", ["gcc", "arm-none-eabi-gcc", "zig"])
 def test_no_warning(name, compiler, tmp_path):

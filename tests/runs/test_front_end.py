@@ -24,7 +24,10 @@ def run_with(folder, front_end):
     return folder
 
 
-@pytest.mark.parametrize("front_end", [SOUND, FrontEnd(), MOTION], ids=["mfcc", "default", "motion"])
+RELATIVE = FrontEnd(relative=True, span_db=50)
+
+
+@pytest.mark.parametrize("front_end", [SOUND, FrontEnd(), RELATIVE, MOTION], ids=["mfcc", "default", "below", "motion"])
 def test_what_is_stored_is_read_back(tmp_path, front_end):
     assert read_front_end(run_with(tmp_path, stored(front_end))) == front_end
 

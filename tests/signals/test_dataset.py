@@ -10,9 +10,12 @@ from zeroshot.errors import DataError, UsageError
 from zeroshot.frontend.features import features
 from zeroshot.frontend.motion import motion_features
 from zeroshot.frontend.options import FrontEnd
+from zeroshot.runs.front_end import stored
+from zeroshot.runs.layout import FRONT_END, SIGNALS
 from zeroshot.signals.folder_options import SignalOptions
 from zeroshot.signals.logs import read_logs
 from zeroshot.signals.recordings import read_recordings
+from zeroshot.training.run_data import run_dataset
 
 from .files import int16, log_text, logs, motion, refusal, tone, wav
 
@@ -39,6 +42,7 @@ def test_recordings_become_the_pictures_of_their_front_end(tmp_path):
     front_end = data.features.front_end
     assert isinstance(front_end, FrontEnd)
     assert (front_end.sample_rate, front_end.bands, front_end.output) == (8000, 40, "uint8")
+    assert front_end.relative
     assert (data.name, data.class_names, data.x_train.shape[1:]) == ("words", ("no", "yes"), (14, 40, 1))
     for part, found in zip(("train", "validation", "test"), halves(data), strict=True):
         whole = signals.x[signals.rows(part)]
@@ -127,8 +131,60 @@ def test_the_same_options_give_the_same_data_and_others_another_digest(tmp_path)
     first = load(root)
     again = load(root, 0, SignalOptions(**first.features.options))
     assert again.digest == first.digest
-    for other in ({"bands": 20}, {"coefficients": 12}, {"frame": "25ms"}, {"validation": 0.3}, {"lowest_db": -80}):
+    for other in ({"bands": 20}, {"coefficients": 12}, {"frame": "25ms"}, {"validation": 0.3}, {"lowest_db": -80},
+                  {"span_db": 40}, {"absolute": True}):  # fmt: skip
         assert load(root, **other).digest != first.digest
+
+
+def test_how_loud_a_recording_is_says_nothing_unless_it_is_asked_for(tmp_path):
+    """The same recordings, each with a level of its own, up to rounding where they were not cut off."""
+    loud, soft = (tmp_path / name / "words" for name in ("loud", "soft"))
+    for root, part in ((loud, 1), (soft, 8)):
+        for number, name in enumerate(("no", "yes")):
+            (root / name).mkdir(parents=True)
+            for i, person in enumerate("abcdef"):
+                samples = int16(tone(LENGTH, 100 * number + i)).astype(int) // (part if i % 2 else 1)
+                (root / name / f"{person}.wav").write_bytes(wav(samples.astype(np.int16)))
+    relative, absolute = (
+        [halves(load(str(root), groups="(?P<who>.)", **given))[0].astype(int) for root in (loud, soft)]
+        for given in ({}, {"absolute": True})
+    )
+    middle = [np.abs(np.median(a, axis=(1, 2, 3)) - np.median(b, axis=(1, 2, 3))) for a, b in (relative, absolute)]
+    assert middle[0].max() <= 3 < 20 < middle[1].max()
+
+
+def test_what_is_said_of_levels(tmp_path):
+    root = str(spoken(tmp_path / "words"))
+
+    def said(**given):
+        return next(each for each in load(root, **given).features.remarks if each.startswith("Nets see"))
+
+    assert "Levels are relative to the loudest of each picture, down to 60 dB below it." in said()
+    assert "down to 40 dB" in said(span_db=40)
+    assert "thousand more a decision." in said()
+    assert "Levels are absolute, from -100 to -20 dB of a full-scale sine." in said(absolute=True)
+    assert "Levels" not in said(coefficients=12)
+    for given in ({"absolute": True}, {"coefficients": 12}):
+        assert "more a decision" not in said(**given)
+        with pytest.raises(UsageError) as caught:
+            load(root, span_db=40, **given)
+        assert "Leave out `span_db`" in refusal(caught)
+    assert not load(root, coefficients=12).features.front_end.relative
+
+
+def test_a_run_of_before_gets_the_levels_that_it_had(tmp_path):
+    """Its config says nothing of relative levels."""
+    root = str(spoken(tmp_path / "words"))
+    for given in ({"absolute": True}, {}, {"coefficients": 12}):
+        data = load(root, **given)
+        config = {"data": root, "data_sha256": data.digest, "seed": 0, SIGNALS: data.features.options}
+        config[FRONT_END] = stored(data.features.front_end)
+        assert run_dataset(config, root).digest == data.digest
+        if given == {"absolute": True}:
+            for name in ("relative", "span_db"):
+                del config[FRONT_END][name]
+            config[SIGNALS] = {}
+            assert run_dataset(config, root).digest == data.digest
 
 
 def test_a_list_of_parts_is_found_from_any_folder(tmp_path, monkeypatch):

@@ -103,6 +103,24 @@ def test_louder_pictures_are_those_of_louder_sound(coefficients):
         assert not coefficients or (found[:, :, 1:] == x[:, :, 1:]).all()
 
 
+def test_relative_pictures_are_shifted_and_no_louder_ones_are_made():
+    relative = FrontEnd(sample_rate=8000, window_ms=400, relative=True)
+    data = dataset(relative, relative.shape)
+    recipe = Recipe().resolved(net("r19x40"), data)
+    assert (recipe.crop, recipe.gain) == (0.125, 0.0)
+    assert Recipe(gain=0).resolved(net("r19x40"), data).gain == 0
+    with pytest.raises(UsageError, match="a `gain` changes none of them"):
+        Recipe(gain=3).resolved(net("r19x40"), data)
+    margin, moved = round(0.25 * relative.frames), 0
+    for seen, originals, draw in drawn(data, crop=0.25, gain=recipe.gain):
+        assert draw.gain is None
+        for picture, original, down in zip(seen, originals, draw.shifts[0], strict=True):
+            around = np.pad(original, ((margin, margin), (0, 0), (0, 0)))
+            assert np.array_equal(picture, around[down : down + relative.frames])
+            moved += down != margin
+    assert moved > 5
+
+
 def test_an_epoch_repeats_and_the_next_is_another():
     batches = TrainingBatches(hold_out(MOVED, 0), MOVED.resolution, Recipe(batch=7, crop=0.1, gain=1.0))
     first, again, other = (list(batches.epoch(0, number)) for number in (0, 0, 1))

@@ -97,7 +97,8 @@ class Cascade:
         sensor = self.stream.sensor if self.stream else None
         return plan_arena(
             (self.little.table, self.big.table), shared_input=self.shares_input,
-            kept=sensor.kept if sensor else 0, between=sensor.scratch if sensor else 0,
+            kept=sensor.kept if sensor else 0, apart=sensor is not None and sensor.relative,
+            between=sensor.scratch if sensor else 0,
         )  # fmt: skip
 
 
@@ -152,7 +153,7 @@ def _one_input(cascade: Cascade, plan: ArenaPlan, name: str) -> dict[str, str]:
         "/* Where an image can be put to save that copy. Both nets read it there; the call overwrites it if the "
         "big net runs. */"
     )
-    if cascade.stream is not None:
+    if cascade.stream is not None and not cascade.stream.sensor.relative:
         place = (
             f"/* Where the picture of the stream lies. An image that is given to {name}_predict takes its place: call "
             f"{name}_init\n * before samples follow. */"

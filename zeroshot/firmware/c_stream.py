@@ -42,6 +42,7 @@ def stream_values(
         "factors": ", ".join(map(str, factors)), "table_row": table_row(columns),
         "scratch": f", (int32_t *)(void *)(arena + {between})" if stream.sensor.scratch else "",
     }  # fmt: skip
+    values["quantise"] = _filled(f"stream_{'relative' if stream.sensor.relative else 'newest'}.c", values)
     values["smoothing"] = _filled(f"smooth_{_smoothing(stream)}.c", values)
     return {
         "stream_include": f'\n#include "{front_end_name(stream, name)}.h"',
@@ -68,7 +69,7 @@ def _smoothing(stream: Stream) -> str:
 
 def _values(stream: Stream, name: str) -> dict[str, object]:
     sensor, smooth = stream.sensor, stream.smooth
-    smallest = sensor.asked.smallest
+    smallest, relative, size = sensor.asked.smallest, sensor.relative, math.prod(sensor.shape)
     return {
         "name": name, "NAME": name.upper(), "front": front_end_name(stream, name), "first": sensor.first,
         "every": stream.every, "every_words": "one" if stream.every == 1 else f"{stream.every} of them",
@@ -76,6 +77,9 @@ def _values(stream: Stream, name: str) -> dict[str, object]:
         "margin_words": MARGINS[_smoothing(stream)].format(smooth),
         "smooth_words": f", smoothed over the last {smooth} decisions" if smooth > 1 else "",
         "forget": "known = 0;\n    place = 0;" if smooth > 1 else "",
-        "old_bytes": math.prod(sensor.shape) - sensor.renewed, "new_bytes": sensor.renewed,
-        "to_pixel": f" + {-smallest}" if smallest else "",
+        "old_bytes": size - sensor.renewed, "new_bytes": sensor.renewed, "pixels": size,
+        "to_pixel": f" + {-smallest}" if smallest else "", "type": f"{sensor.asked.output}_t",
+        "kept": "arena" if relative else f"{name}_input()",  # as `plan_arena` lays them
+        "each_hop": "" if relative else "quantise_newest();\n        ",
+        "each_decision": "quantise_relative(stream);\n            " if relative else "",
     }  # fmt: skip

@@ -128,12 +128,16 @@ class Device:
         return out
 
     def hop_instructions(self, stream: Stream) -> int:
-        """Instructions of a hop outside of the nets; errors as `decisions`."""
+        """Instructions of a hop outside of the nets, with the picture that a decision needs; errors as `decisions`."""
         self.core.call(f"{NAME}_init")
-        samples = signal(stream, 1)
-        self.core.write(_IMAGES, samples[: stream.sensor.hop].tobytes())
+        samples, hop = signal(stream, 1), stream.sensor.hop
+        before = hop * (stream.sensor.first - 1) if stream.sensor.relative else 0  # else every hop does the same
+        for start in range(0, before, hop):
+            self.core.write(_IMAGES, samples[start : start + hop].tobytes())
+            self.core.call(f"{NAME}_feed", _IMAGES, hop, _RESULT)
+        self.core.write(_IMAGES, samples[before : before + hop].tobytes())
         marks = {kernel_of(int(op)) for net in (self.cascade.little, self.cascade.big) for op in net.table.column("op")}
-        counts = self.core.counted(f"{NAME}_feed", _IMAGES, stream.sensor.hop, _RESULT, marks=marks)
+        counts = self.core.counted(f"{NAME}_feed", _IMAGES, hop, _RESULT, marks=marks)
         return counts.total - sum(counts.parts)
 
     def check_pixels(self) -> None:

@@ -9,7 +9,9 @@ The kernels write two kinds of output over their input: a depthwise layer's, and
 where nobody reads that input later. And they use scratch memory, which lives for one layer.
 
 A stream's picture is the nets' input where it lies, and is kept while and after they run, with what its front end needs
-of the past behind it; the scratch of the front end lies where the nets work, as it runs before them.
+of the past behind it; the scratch of the front end lies where the nets work, as it runs before them. Where nets see
+levels below the picture's loudest, what is kept lies apart from their input, which is made for each decision and may be
+written over as any tensor.
 """
 
 import random
@@ -67,14 +69,16 @@ class _Piece:
 
 
 def plan_arena(
-    tables: tuple[LayerTable, ...], *, shared_input: bool, kept: int = 0, between: int = 0, seed: int = 0
-) -> ArenaPlan:
+    tables: tuple[LayerTable, ...], *, shared_input: bool, kept: int = 0, apart: bool = False, between: int = 0,
+    seed: int = 0,
+) -> ArenaPlan:  # fmt: skip
     """Plan the arena of one net or of a cascade of two.
 
     Args:
         tables: One net's table each, in the order in which they run.
         shared_input: Whether the nets read the same input; else each has one of its own.
-        kept: Bytes, the little net's input first, that outlive all steps; 0 where the input does not.
+        kept: Bytes at the start of the arena that outlive all steps, the little net's input first; 0 where it does not.
+        apart: Whether the little net's input is not among these.
         between: Bytes of scratch while no net runs.
         seed: Of the orders that are tried.
 
@@ -83,7 +87,10 @@ def plan_arena(
     """
     if len(tables) not in (1, 2):
         raise UsageError(f"An arena is planned for one net or two, not {len(tables)}.")
-    groups, where = _pieces(tables, shared_input, kept, between)
+    groups, where = _pieces(tables, shared_input, 0 if apart else kept, between)
+    if apart and kept:  # before all others, whose numbers stay
+        groups.insert(0, [_Piece(_aligned(kept), 0, sum(len(table.rows) for table in tables))])
+        where = {which: group + 1 for which, group in where.items()}
     bound, step = _bound(groups)
     # What outlives all lies first: in the middle it would cut the rest in two.
     offsets, total = _search(groups, bound, random.Random(seed), fixed=int(kept > 0))

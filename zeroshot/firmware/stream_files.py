@@ -57,6 +57,10 @@ def stream_words(cascade: Cascade, stream: Stream, name: str) -> str:
     """The README's section."""
     sensor, classes = stream.sensor, cascade.little.classes
     pixels, size = math.prod(sensor.shape), " x ".join(map(str, sensor.shape))
+    kept = "which the nets read where it lies"
+    place = f" `{name}_predict` puts its image where that picture lies: call `{name}_init` before samples follow it."
+    if sensor.relative:
+        kept, place = "of which the nets' input is made at each decision, levels below the loudest", ""
     scratch = f"The {sensor.scratch} bytes in which a frame is computed are those in which the nets work. "
     return (
         f"## Samples as they come\n\n```c\n{name}_decision decision;\nif ({name}_feed(samples, count, &decision)) {{\n"
@@ -66,14 +70,13 @@ def stream_words(cascade: Cascade, stream: Stream, name: str) -> str:
         f"{sensor.first} hops, then after every {'one' if stream.every == 1 else stream.every}; the call returns how "
         f"many fell, and tells the newest. {_smoothed(stream)}It runs the nets itself: sound or motion that comes "
         f"meanwhile must wait in a buffer of the program's, as the examples show.\n\n"
-        f"Of the arena {sensor.kept} bytes are kept from call to call: the picture, {pixels} bytes, which the nets "
-        f"read where it lies{', and the newest samples' if sensor.kind == 'sound' else ''}. "
+        f"Of the arena {sensor.kept} bytes are kept from call to call: the picture, {pixels} bytes, "
+        f"{kept}{', and the newest samples' if sensor.kind == 'sound' else ''}. "
         f"{scratch if sensor.scratch else ''}Past decisions take {stream.bytes_of_smoothing(classes)} bytes beside "
         f"the arena, tables of the front end {kib(sensor.tables)} of flash.\n\n"
         f"`examples/{name}/{name}.ino` and `zephyr/sample` feed "
         f"{'a microphone' if sensor.kind == 'sound' else 'an accelerometer'}. Training saw samples as files held "
-        f"them: give the same rate and the same unit{_units(sensor)}. `{name}_predict` puts its "
-        f"image where that picture lies: call `{name}_init` before samples follow it.\n"
+        f"them: give the same rate and the same unit{_units(sensor)}.{place}\n"
     )
 
 

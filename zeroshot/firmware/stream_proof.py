@@ -24,7 +24,7 @@ class StreamProof:
         scratch: Bytes of the arena that the front end shares with the nets.
         smoothing: Bytes of RAM of past decisions.
         tables: Bytes of the front end's constants in flash.
-        hop: Core -> instructions of a hop beside the nets.
+        hop: Core -> instructions of a hop beside the nets; with relative levels, of one that ends with a decision.
     """
 
     source: str

@@ -61,13 +61,27 @@ def _values(front_end: FrontEnd, tables: Tables, name: str) -> dict[str, object]
         "frames": front_end.frames, "width": front_end.width, "fft": front_end.fft, "bands": front_end.bands,
         "padded": int(front_end.frame < front_end.fft), "radix": 2 if steps % 2 else 4, "top": TOP,
         "lowest_hz": f"{front_end.lowest_hz:g}", "highest_hz": f"{front_end.top_hz:g}",
-        "lowest_db": f"{front_end.lowest_db:g}", "highest_db": f"{front_end.highest_db:g}",
+        "lowest_db": f"{front_end.lowest_db:g}", "highest_db": f"{front_end.top_db:g}",
         "smallest": front_end.smallest, "largest": front_end.smallest + 255, "first_bin": tables.first_bin,
         "log_zero": tables.log_zero, "log_gain": tables.log_gain,
         "coefficients_comment": " (of the first coefficient)" if front_end.coefficients else "",
         "tables": _tables(tables),
+        **_relative(front_end, kind, name),
         **(_cepstrum(tables, kind) if front_end.coefficients else _bands(kind)),
     }  # fmt: skip
+
+
+def _relative(front_end: FrontEnd, kind: str, name: str) -> dict[str, str]:
+    """What is there for relative levels alone."""
+    if not front_end.relative:
+        return {"map_comment": ", is what a net takes as its picture", "relative": "", "loudest": ""}
+    smallest, span = front_end.smallest, front_end.span
+    values = {"name": name, "type": kind, "smallest": smallest, "span": span, "loudest": smallest + span}
+    values["to_output"] = f" - {-smallest}" if smallest else ""
+    values |= {"NAME": name.upper(), "span_db": f"{front_end.span * front_end.step_db:.4g}"}
+    header, source = (Template(template(f"relative.{end}")).substitute(values) for end in ("h", "c"))
+    return {"map_comment": f", holds levels as they are; {name}_relative makes a net's picture of it",
+            "relative": "\n" + header, "loudest": "\n" + source}  # fmt: skip
 
 
 def _tables(tables: Tables) -> str:

@@ -11,6 +11,8 @@ INSTRUCTIONS = {
     "call": 691.0, "value": 43.7, "turned": 88.7, "plain": 26.9, "weight": 9.1, "level": 167.7, "product": 5.6,
     "coefficient": 24.8, "moved sample": 1.3, "moved piece": 3.7,
 }  # fmt: skip
+# For each value of a picture, counted in the same way: to find its loudest one, to make a net's input of it.
+LOUDEST, RELATIVE = 6.0, 11.0
 
 
 @dataclass(frozen=True)
@@ -19,10 +21,12 @@ class FrontEndCost:
 
     Attributes:
         tables: Bytes of constants in flash; the code is beside them, less than 2 KiB.
-        kept: Bytes of RAM for the map and the newest samples.
+        kept: Bytes of RAM for the map and the newest samples. The map is a net's input where it lies, but with relative
+            levels: then it lies beside that.
         scratch: Bytes of RAM that are used only while a frame is computed.
         macs: Multiplications of a frame, nearly all of them added to something.
         instructions: Of a Cortex-M4 for each hop: one frame, and moving the map and the samples.
+        decision: Instructions of a Cortex-M4 for each picture that a net sees: its relative levels, or none.
     """
 
     tables: int
@@ -30,6 +34,7 @@ class FrontEndCost:
     scratch: int
     macs: int
     instructions: float
+    decision: float
 
     @property
     def ram(self) -> int:
@@ -58,6 +63,7 @@ def front_end_cost(front_end: FrontEnd) -> FrontEndCost:
         scratch=4 * front_end.fft,
         macs=macs,
         instructions=sum(INSTRUCTIONS[each] * count for each, count in done.items()),
+        decision=(LOUDEST + RELATIVE) * front_end.frames * front_end.width if front_end.relative else 0.0,
     )
 
 

@@ -12,6 +12,9 @@ A frame goes through these steps; `zeroshot.frontend.spectrum` says the widths o
 6. Without coefficients: rounded to steps. With them: their DCT-II. Coefficient k is 128 steps plus the mean over all
    bands of lifter x cosine x (level - 128 steps). Levels minus 128 steps are 2^14 in size at most and factors 2^15, so
    their sum is taken in 64 bits, and rounded to bands x 2^14; times 12 x 2^12 / bands that is below 2^30.
+
+Where levels are relative, a picture of such rows is moved as a whole: its loudest output becomes `span` steps, and what
+would be below 0 is 0. Nothing else is rounded.
 """
 
 import numpy as np
@@ -54,7 +57,7 @@ def features(front_end: FrontEnd, samples: npt.NDArray[np.int16]) -> npt.NDArray
             f"A picture needs {front_end.window} samples, not {len(samples)}.",
             "Cut the sound into windows, or pad it with zeros.",
         )
-    return frame_features(front_end, samples)[:, :, None]
+    return seen(front_end, frame_features(front_end, samples)[:, :, None])
 
 
 def pictures(front_end: FrontEnd, windows: npt.NDArray[np.int16]) -> npt.NDArray[np.integer]:
@@ -80,11 +83,30 @@ def pictures(front_end: FrontEnd, windows: npt.NDArray[np.int16]) -> npt.NDArray
         _outputs(front_end, _logs(front_end, _framed(front_end, windows[at : at + some]).reshape(-1, front_end.frame)))
         for at in range(0, len(windows), some)
     ]
-    return np.concatenate([np.zeros((0, front_end.width), front_end.output), *rows]).reshape(-1, *front_end.shape)
+    whole = np.concatenate([np.zeros((0, front_end.width), front_end.output), *rows]).reshape(-1, *front_end.shape)
+    return seen(front_end, whole)
+
+
+def seen(front_end: FrontEnd, stored: npt.NDArray[np.integer]) -> npt.NDArray[np.integer]:
+    """Pictures as nets see them, of rows as frames give them.
+
+    Args:
+        front_end: How; where its levels are not relative, pictures stay as they are.
+        stored: (..., frames, width, 1), outputs of `frame_features`.
+
+    Returns:
+        The same shape and type: the loudest output of each picture is `front_end.span` above the smallest.
+    """
+    if not front_end.relative:
+        return stored
+    wide = stored.astype(np.int64)
+    below = wide.max(axis=(-3, -2, -1), keepdims=True) - wide
+    moved = np.maximum(front_end.span - below, 0) + front_end.smallest
+    return np.asarray(moved, front_end.output)
 
 
 def frame_features(front_end: FrontEnd, samples: npt.NDArray[np.int16]) -> npt.NDArray[np.integer]:
-    """What each whole frame of a recording of any length gives.
+    """What each whole frame of a recording of any length gives, its levels as they are.
 
     Args:
         front_end: How.

@@ -8,6 +8,9 @@ from zeroshot.options import Options, option
 OUTPUTS = {"uint8": 0, "int8": -128}  # -> smallest value
 SHORTEST, LONGEST = 32, 2048  # samples of an FFT
 LEAST_RANGE = 20.0  # dB between the smallest output and the largest
+# Of the largest output. A full-scale square wave has a sine of 2 dB, which spreads over bins that one band may add up.
+# Levels below the loudest one need a loudest one that is not cut off.
+HIGHEST, HIGHEST_RELATIVE = -20.0, 5.0
 
 
 @dataclass(frozen=True)
@@ -21,6 +24,9 @@ class FrontEnd(Options):
         lowest_db: 0 dB is what a full-scale sine gives in the FFT bin of its own frequency. A band adds up its bins.
         coefficients: 0 leaves the bands as they are. Coefficient 0 is the mean of the bands, the others are their
             DCT-II, liftered as HTK does.
+        relative: What nets see are levels below the loudest band of the whole picture: how loud a recording is says
+            nothing. Rows are kept as they are, from `lowest_db` to `highest_db`, and moved where nets read them.
+        span_db: What is further below the loudest is as if it were this far. It is rounded to whole steps.
 
     Raises:
         UsageError: A value is out of range, or values contradict each other.
@@ -39,7 +45,11 @@ class FrontEnd(Options):
     highest_hz: float | None = option(None, "Where the last band ends, Hz.", above=0, shown="half the sample rate")
     coefficients: int = option(0, "Cepstral coefficients; 0: the log-mel bands themselves.", least=0, most=64)
     lowest_db: float = option(-100.0, "Level of the smallest output, dB.", least=-120, most=0)
-    highest_db: float = option(-20.0, "Level of the largest output, dB.", least=-100, most=20)
+    highest_db: float | None = option(
+        None, "Level of the largest output, dB.", least=-100, most=20, shown="-20, or 5 with relative levels"
+    )  # fmt: skip
+    relative: bool = option(False, "Take levels below the loudest of the picture.")
+    span_db: float = option(60.0, "With relative levels: dB below the loudest that count.", least=20, most=140)
     output: str = option("uint8", "Type of an output, uint8 or int8.", names=lambda: OUTPUTS)
 
     def __post_init__(self) -> None:
@@ -56,10 +66,28 @@ class FrontEnd(Options):
                 f"{self.bands} bands have no {self.coefficients} coefficients.",
                 "Give no more `coefficients` than `bands`.",
             )
-        if not self.highest_db - self.lowest_db >= LEAST_RANGE:
+        if not self.top_db - self.lowest_db >= LEAST_RANGE:
             raise UsageError(
-                f"Outputs from {self.lowest_db:g} to {self.highest_db:g} dB cover too little.",
+                f"Outputs from {self.lowest_db:g} to {self.top_db:g} dB cover too little.",
                 f"`highest_db` must be {LEAST_RANGE:g} dB above `lowest_db` or more.",
+            )
+        self._check_relative()
+
+    def _check_relative(self) -> None:
+        if self.relative and self.coefficients:
+            raise UsageError(
+                "Relative levels are of bands. Of coefficients the first one alone would move: the mean of a frame's "
+                "levels, not its loudest.",
+                "Leave out `coefficients`, or `relative`.",
+            )
+        if not self.relative and self.span_db != type(self).span_db:
+            raise UsageError(
+                f"A span of {self.span_db:g} dB below the loudest is of relative levels.", "Leave out `span_db`."
+            )
+        if self.relative and self.span_db > self.top_db - self.lowest_db:
+            raise UsageError(
+                f"Outputs from {self.lowest_db:g} to {self.top_db:g} dB hold no {self.span_db:g} dB.",
+                "Give a smaller `span_db`, or a lower `lowest_db`.",
             )
 
     def _check_lengths(self) -> None:
@@ -80,6 +108,13 @@ class FrontEnd(Options):
     def top_hz(self) -> float:
         """Where the last band ends, Hz."""
         return self.sample_rate / 2 if self.highest_hz is None else self.highest_hz
+
+    @property
+    def top_db(self) -> float:
+        """Level of the largest output, dB."""
+        if self.highest_db is not None:
+            return self.highest_db
+        return HIGHEST_RELATIVE if self.relative else HIGHEST
 
     @property
     def frame(self) -> int:
@@ -124,17 +159,26 @@ class FrontEnd(Options):
     @property
     def step_db(self) -> float:
         """Decibels of one step of a log-mel output, and of coefficient 0."""
-        return (self.highest_db - self.lowest_db) / 255
+        return (self.top_db - self.lowest_db) / 255
+
+    @property
+    def span(self) -> int:
+        """Of relative levels: steps from the smallest to the loudest, at most 255."""
+        return round(self.span_db / self.step_db)
 
     @property
     def zero_point(self) -> int:
         """The output that stands for 0: of a coefficient, for bands that are alike; of log-mel, nearest to 0 dB.
+
+        Of a relative level it is the loudest.
 
         A log-mel level is `step_db` (output - `zero_point`) dB, up to half a step; outside of `lowest_db` to
         `highest_db` the zero point is no value that an output can have.
         """
         if self.coefficients:
             return self.smallest + 128
+        if self.relative:
+            return self.smallest + self.span
         return self.smallest + round(-self.lowest_db / self.step_db)
 
 

@@ -2,6 +2,7 @@
 
 import math
 from abc import ABC, abstractmethod
+from dataclasses import replace
 
 import numpy as np
 import numpy.typing as npt
@@ -9,7 +10,7 @@ import numpy.typing as npt
 from zeroshot.errors import UsageError
 from zeroshot.frontend.c_source import frontend_sources
 from zeroshot.frontend.cost import front_end_cost
-from zeroshot.frontend.features import frame_features
+from zeroshot.frontend.features import frame_features, seen
 from zeroshot.frontend.motion import Motion, motion_features, motion_sources
 from zeroshot.frontend.options import AnyFrontEnd, FrontEnd, ScaledMotion
 from zeroshot.types import ByteArray
@@ -27,6 +28,7 @@ class Sensor(ABC):
         kept: Bytes of RAM that outlive a hop: the picture, and the newest samples behind it.
         scratch: Bytes of RAM that are used only while samples are taken.
         tables: Bytes of constants in flash.
+        relative: Whether nets see another picture than the one that is kept, made of it for each decision.
     """
 
     kind: str
@@ -37,6 +39,7 @@ class Sensor(ABC):
     kept: int
     scratch: int
     tables: int
+    relative: bool = False
 
     @property
     def shape(self) -> tuple[int, int, int]:
@@ -71,7 +74,11 @@ class Sensor(ABC):
             return np.zeros((0, *self.shape), np.uint8)
         pixels = (made.astype(np.int64) - self.asked.smallest).astype(np.uint8)
         windows = np.lib.stride_tricks.sliding_window_view(pixels, height, axis=0)[::step]
-        return np.ascontiguousarray(windows.transpose(0, 2, 1)).reshape(-1, *self.shape)
+        return self._seen(np.ascontiguousarray(windows.transpose(0, 2, 1)).reshape(-1, *self.shape))
+
+    def _seen(self, pictures: ByteArray) -> ByteArray:
+        """What nets see of pictures whose outputs count from 0."""
+        return pictures
 
     @abstractmethod
     def _rows(self, samples: npt.NDArray[np.int16]) -> tuple[npt.NDArray[np.integer], int]:
@@ -101,9 +108,13 @@ class Sound(Sensor):
         self.renewed = front_end.width
         cost = front_end_cost(front_end)
         self.kept, self.scratch, self.tables = cost.kept, cost.scratch, cost.tables
+        self.relative = front_end.relative
 
     def _rows(self, samples: npt.NDArray[np.int16]) -> tuple[npt.NDArray[np.integer], int]:
         return frame_features(self._front_end, samples[self._skipped :]), 1
+
+    def _seen(self, pictures: ByteArray) -> ByteArray:
+        return seen(replace(self._front_end, output="uint8"), pictures).astype(np.uint8)
 
     def sources(self, name: str, dsp: str) -> dict[str, str]:  # noqa: D102 - as of the base
         return frontend_sources(self._front_end, name, dsp)

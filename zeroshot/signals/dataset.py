@@ -149,10 +149,16 @@ def told(front_end: AnyFrontEnd) -> str:
         )
     cost = front_end_cost(front_end)
     what = f"{front_end.coefficients} coefficients" if front_end.coefficients else f"{front_end.bands} log-mel bands"
+    levels = f"Levels are absolute, from {front_end.lowest_db:g} to {front_end.top_db:g} dB of a full-scale sine. "
+    if front_end.relative:
+        levels = f"Levels are relative to the loudest of each picture, down to {front_end.span_db:g} dB below it. "
+    if front_end.coefficients:
+        levels = ""
     return (
-        f"Nets see {front_end.frames} frames of {what}: {front_end.frame} samples each, one every {front_end.hop}. The "
-        f"front end takes {cost.ram:,} bytes of RAM and {cost.tables:,} of tables beside them, and about "
-        f"{1e-3 * cost.instructions:.0f} thousand instructions of a Cortex-M4 a frame."
+        f"Nets see {front_end.frames} frames of {what}: {front_end.frame} samples each, one every {front_end.hop}. "
+        f"{levels}The front end takes {cost.ram:,} bytes of RAM and {cost.tables:,} of tables beside them, and about "
+        f"{1e-3 * cost.instructions:.0f} thousand instructions of a Cortex-M4 a frame"
+        + (f", {1e-3 * cost.decision:.0f} thousand more a decision." if front_end.relative else ".")
     )
 
 

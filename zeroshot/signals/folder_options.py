@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 from zeroshot.errors import UsageError
 from zeroshot.frontend.options import FrontEnd, Motion
-from zeroshot.options import Options, left_open, taken_over
+from zeroshot.options import Options, left_open, option, taken_over
 from zeroshot.signals.options import LogOptions, RecordingOptions, SplitOptions
 from zeroshot.units import Quantity, to_ms
 
@@ -19,6 +19,7 @@ SIGNALS, PARTS, FEATURES = "Recordings and sensor logs", "Their parts", "Their f
 SOUND = {
     "bands": "bands", "coefficients": "coefficients", "frame": "frame_ms", "frame_hop": "hop_ms",
     "lowest_hz": "lowest_hz", "highest_hz": "highest_hz", "lowest_db": "lowest_db", "highest_db": "highest_db",
+    "span_db": "span_db",
 }  # fmt: skip
 MOTION = ("covered",)
 TIME: dict[str, Any] = {"metavar": "TIME", "unit": "time", "above": None, "most": None}  # there in milliseconds
@@ -65,6 +66,13 @@ class SignalOptions(Options):
     highest_hz: float | None = left_open(FrontEnd, "highest_hz", panel=FEATURES, metavar="HZ")
     lowest_db: float | None = left_open(FrontEnd, "lowest_db", panel=FEATURES, metavar="DB")
     highest_db: float | None = left_open(FrontEnd, "highest_db", panel=FEATURES, metavar="DB")
+    span_db: float | None = left_open(
+        FrontEnd, "span_db", panel=FEATURES, metavar="DB", help="dB below the loudest of a picture that count."
+    )  # fmt: skip
+    absolute: bool = option(
+        False, "Levels of sound as they are; else below the loudest of each picture. Coefficients always are.",
+        panel=FEATURES,
+    )  # fmt: skip
     covered: float | None = left_open(Motion, "covered", panel=FEATURES, metavar="SHARE")
 
     def signals(self) -> "SignalOptions":
@@ -96,6 +104,7 @@ class SignalOptions(Options):
         """
         given = {SOUND[name]: value for name, value in self.given().items() if name in SOUND}
         given |= {name: to_ms(value) for name, value in given.items() if name.endswith("_ms")}
+        given["relative"] = not (self.absolute or self.coefficients)
         try:
             return FrontEnd.of(given | known)
         except UsageError as error:
@@ -103,7 +112,7 @@ class SignalOptions(Options):
 
 
 APPLY = {  # kind of data -> options that say something of it
-    "recordings": frozenset(RecordingOptions.declared()) | frozenset(SOUND),
+    "recordings": frozenset(RecordingOptions.declared()) | frozenset(SOUND) | {"absolute"},
     "sensor logs": frozenset(LogOptions.declared()) | frozenset(MOTION),
     "images": frozenset[str](),
 }

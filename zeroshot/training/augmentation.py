@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from zeroshot.data import Dataset
 from zeroshot.data.arrays import Images
-from zeroshot.frontend.features import pictures
+from zeroshot.frontend.features import frame_features
 from zeroshot.frontend.options import AnyFrontEnd, FrontEnd, ScaledMotion
 from zeroshot.types import Float32Array
 
@@ -53,10 +53,10 @@ def padded(data: Dataset, images: Images, by: tuple[int, int], grey: Images) -> 
 
 
 def _silence(front_end: AnyFrontEnd) -> Images:
-    """(1, width, 1): a frame of zeros, as the front end for sound has it."""
+    """(1, width, 1): a frame of zeros, as the front end for sound has it; where levels are relative, beside sound."""
     if not isinstance(front_end, FrontEnd):
         raise TypeError("a front end for motion has no silence")
-    return pictures(front_end, np.zeros((1, front_end.window), np.int16))[0, :1].astype(np.uint8)
+    return frame_features(front_end, np.zeros(front_end.frame, np.int16))[:, :, None].astype(np.uint8)
 
 
 def squares(rng: np.random.Generator, n: int, size: tuple[int, int], side: int) -> Mask:

@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from zeroshot.errors import UsageError
-from zeroshot.frontend.options import ScaledMotion
+from zeroshot.frontend.options import FrontEnd, ScaledMotion
 from zeroshot.options import Options, option
 from zeroshot.resolution import shorter
 
@@ -41,7 +41,8 @@ class Recipe(Options):
             2110.08890). In pictures of sound it is a stripe of frames and one of bands.
         gain: Standard deviation. Of a recording, as from a nearer or farther speaker; of each axis of motion, with
             noise besides. None is 6 dB on sound, where the spoken digits of six speakers lie 23 dB apart, and 1 dB on
-            motion; images have none, and it is not stored with theirs.
+            motion; images have none, and it is not stored with theirs. Pictures of relative levels are the same at any
+            gain: 0.
         validation: The best epoch and the threshold are chosen on these images.
         precision: bf16 is of the forward pass only, weights stay float32.
     """
@@ -77,7 +78,7 @@ class Recipe(Options):
     )
     gain: float | None = option(
         None, "Random gain of sound and motion, dB.", metavar="DB", panel=PANEL, least=0, most=40,
-        shown="6 on sound, 1 on motion",
+        shown="6 on absolute levels of sound, 1 on motion",
     )  # fmt: skip
     validation: float = option(
         0.1, "Training images held out for choices.", metavar="SHARE", panel=PANEL, above=0, below=0.5
@@ -108,7 +109,7 @@ class Recipe(Options):
             batch=self.batch_for(dataset),
             crop=(0.125 if shifted >= SMALL else 0.0) if self.crop is None else self.crop,
             flip=dataset.name in MIRRORED if self.flip is None else self.flip,
-            gain=self.gain if dataset.features is None or self.gain is not None else GAIN_OF_MOTION if motion else GAIN,
+            gain=_gain_for(dataset) if self.gain is None else self.gain,
             precision=self.precision or fast_precision(),
         )
 
@@ -118,6 +119,11 @@ class Recipe(Options):
         motion = features is not None and isinstance(features.front_end, ScaledMotion)
         if self.gain is not None and features is None:
             raise UsageError(f"`gain` is for sound and motion, and {dataset.name} holds images.", "Leave it out.")
+        if self.gain and _relative(dataset):
+            raise UsageError(
+                f"Pictures of {dataset.name} have levels relative to their loudest: a `gain` changes none of them.",
+                "Leave it out, or search with `absolute=True`.",
+            )
         if self.flip and features is not None:
             raise UsageError(
                 f"`flip` mirrors images, and {dataset.name} holds sound or motion: backwards it is another one.",
@@ -133,6 +139,19 @@ class Recipe(Options):
     def batch_for(self, dataset: "Dataset") -> int:
         """Images a step."""
         return self.batch or max(16, min(128, int(len(dataset.y_train) * (1 - self.validation) / STEPS)))
+
+
+def _gain_for(dataset: "Dataset") -> float | None:
+    if dataset.features is None:
+        return None
+    if isinstance(dataset.features.front_end, ScaledMotion):
+        return GAIN_OF_MOTION
+    return 0.0 if _relative(dataset) else GAIN
+
+
+def _relative(dataset: "Dataset") -> bool:
+    front_end = dataset.features.front_end if dataset.features else None
+    return isinstance(front_end, FrontEnd) and front_end.relative
 
 
 def fast_precision() -> str:

@@ -1,12 +1,14 @@
 """The data that a run was searched on, and how far choices on them can be trusted."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from zeroshot.data import SOURCES, Dataset, load
 from zeroshot.errors import RunError, UsageError
-from zeroshot.runs.layout import SIGNALS
+from zeroshot.runs.front_end import SOUND
+from zeroshot.runs.layout import FRONT_END, SIGNALS
 from zeroshot.signals.folder_options import SignalOptions
 from zeroshot.training.batches import Split
 
@@ -43,6 +45,9 @@ def _loaded(source: object, config: Mapping[str, Any]) -> Dataset:
     """They, read as the search read them."""
     try:
         signals = SignalOptions.of(config.get(SIGNALS, {}))
+        front_end = config.get(FRONT_END) or {}
+        if front_end.get("kind") == SOUND and "relative" not in front_end:  # as of older runs
+            signals = replace(signals, absolute=True)
     except (UsageError, AttributeError) as error:
         raise RunError(
             f"The config of the run does not say how its data are read: {error}.", "Search again."

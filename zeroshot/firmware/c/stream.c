@@ -1,14 +1,5 @@
 
-/* The newest rows of the picture, as the front end gives them, become the nets' input. */
-static void quantise_newest(void)
-{
-    int8_t *newest = ${name}_input() + ${old_bytes};
-    uint32_t i;
-    for (i = 0; i < ${new_bytes}; i++) {
-        newest[i] = table[${table_row}(uint8_t)(newest[i]${to_pixel})];
-    }
-}
-
+${quantise}
 static void decide(${name}_decision *decision)
 {
     ${name}_result result;
@@ -34,7 +25,7 @@ static void decide(${name}_decision *decision)
 
 uint32_t ${name}_feed(const int16_t *samples, uint32_t count, ${name}_decision *decision)
 {
-    ${front}_stream *stream = (${front}_stream *)(void *)${name}_input(); /* it begins with the picture */
+    ${front}_stream *stream = (${front}_stream *)(void *)${kept}; /* it begins with the picture */
     uint32_t decided = 0;
     while (count > 0) {
         uint32_t part = ${NAME}_HOP - begun;
@@ -48,10 +39,9 @@ uint32_t ${name}_feed(const int16_t *samples, uint32_t count, ${name}_decision *
         }
         begun = 0;
         hops++;
-        quantise_newest();
-        if (--to_wait == 0) {
+        ${each_hop}if (--to_wait == 0) {
             to_wait = ${every};
-            decide(decision);
+            ${each_decision}decide(decision);
             decided++;
         }
     }

@@ -271,7 +271,7 @@ const ${type} *${name}_map(const ${name}_stream *stream)
 {
     return (const ${type} *)stream->map;
 }
-
+${loudest}
 static ${type} *row(${name}_stream *stream, uint32_t number)
 {
     return (${type} *)stream->map + number * WIDTH;

@@ -27,7 +27,7 @@ extern "C" {
 void ${name}_features(const int16_t *samples, ${type} *out, int32_t scratch[${NAME}_SCRATCH_WORDS]);
 
 /* Sound as it comes, a hop at a time; every hop computes one frame. The map, FRAMES x WIDTH x 1, the oldest frame
- * first, is what a net takes as its picture. */
+ * first${map_comment}. */
 typedef struct {
     uint32_t map[(${NAME}_MAP_BYTES + 3) / 4]; /* words, so that it moves fast; see ${name}_map */
     int16_t samples[${NAME}_FRAME];            /* the newest */
@@ -47,7 +47,7 @@ void ${name}_add(
 
 /* Where the map lies, MAP_BYTES bytes. */
 const ${type} *${name}_map(const ${name}_stream *stream);
-
+${relative}
 #ifdef __cplusplus
 }
 #endif

@@ -1,0 +1,9 @@
+/* The newest rows of the picture, as the front end gives them, become the nets' input. */
+static void quantise_newest(void)
+{
+    int8_t *newest = ${name}_input() + ${old_bytes};
+    uint32_t i;
+    for (i = 0; i < ${new_bytes}; i++) {
+        newest[i] = table[${table_row}(uint8_t)(newest[i]${to_pixel})];
+    }
+}
