@@ -184,9 +184,9 @@ def main(arguments: Arguments = None) -> None:
     options = parser("journey.plan", __doc__)
     options.add_argument("--only", nargs="+", choices=[each.name for each in SETTINGS], default=None, metavar="SETTING")
     only = options.parse_args(arguments).only
-    chosen: list[Pick] = []
+    before, chosen = read_plan(), list[Pick]()
     for setting in SETTINGS:
-        old = [pick for pick in read_plan() if pick.setting == setting.name]
+        old = [pick for pick in before if pick.setting == setting.name]
         if only and setting.name not in only:
             chosen += old
             continue

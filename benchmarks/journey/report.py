@@ -100,8 +100,8 @@ def _cell(result: Result, part: str, head: str) -> str:
 
 
 def _flattery(found: Sequence[Result]) -> Lines:
-    heads = {FIRST_PAIR: "first pair", SINGLE: "search's single", CALIBRATED_PAIR: "calibrated, first pair",
-             CALIBRATED_SINGLE: "calibrated, single"}  # fmt: skip
+    expecting = {(FIRST_PAIR,), (SINGLE,), (CALIBRATED_PAIR,), (CALIBRATED_SINGLE,)}
+    heads = {roles[0]: head for head, roles in CHOICES.items() if roles in expecting}
     rows = []
     known: dict[str, list[float]] = {head: [] for head in heads}
     for each in found:

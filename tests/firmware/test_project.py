@@ -15,6 +15,7 @@ from zeroshot.firmware.tflite import to_tflite
 from zeroshot.firmware.verify import verify
 from zeroshot.frontend.c_text import check_prefix
 
+from ..arduino import ARDUINO
 from ..firmware_pairs import images, pair
 
 pytest.importorskip("ai_edge_litert", reason="needs ai-edge-litert")
@@ -102,17 +103,6 @@ def test_the_arduino_library(one_input, tmp_path):
         "url",
         "architectures",
     } <= keys
-
-
-ARDUINO = """
-#include <stdint.h>
-struct Port {
-    void begin(long) {}
-    template <class T> void print(T) {}
-    template <class T> void println(T) {}
-} Serial;
-static unsigned long micros() { return 0; }
-"""
 
 
 def test_the_arduino_sketch_builds_with_the_library(one_input, two_inputs, tmp_path):

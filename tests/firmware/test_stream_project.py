@@ -21,6 +21,7 @@ from zeroshot.frontend.cost import front_end_cost
 from zeroshot.frontend.sensor import sensor_of
 from zeroshot.frontend.tables import tables_of
 
+from ..arduino import ARDUINO
 from ..firmware_pairs import images
 from ..streams import FRONT_ENDS, fed, samples_of
 
@@ -95,17 +96,6 @@ def test_what_is_written(exported):
         assert not any("${eye" in text or "${name" in text or "${NAME" in text for text in texts)
 
 
-ARDUINO = """
-#include <stdint.h>
-#include <string.h>
-struct Port {
-    void begin(long) {}
-    template <class T> void print(T) {}
-    template <class T> void println(T) {}
-} Serial;
-static unsigned long now;
-static unsigned long __attribute__((unused)) micros() { return now; }
-"""
 PDM = """
 #pragma once
 struct Microphone {

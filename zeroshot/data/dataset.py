@@ -67,6 +67,11 @@ class Dataset:
     features: Features | None = field(default=None, repr=False)
 
     @property
+    def front_end(self) -> AnyFrontEnd | None:
+        """What made them of recordings or sensor logs; None of images."""
+        return None if self.features is None else self.features.front_end
+
+    @property
     def things(self) -> str:
         """What its examples are called."""
         return "images" if self.features is None else "windows"

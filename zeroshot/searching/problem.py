@@ -244,6 +244,6 @@ def _config(
         "accuracy_model": prior_for(p.name for p in proxies.probed).name, "cascade_model": PRIOR_COUPLING.name,
         "from_sha256": None if start is None else start.digest,
         SIGNALS: None if features is None else features.options,
-        FRONT_END: None if features is None else stored(features.front_end),
+        FRONT_END: None if dataset.front_end is None else stored(dataset.front_end),
     }  # fmt: skip
     return given | dict(resolved)

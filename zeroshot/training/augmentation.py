@@ -11,7 +11,7 @@ import numpy.typing as npt
 from zeroshot.data import Dataset
 from zeroshot.data.arrays import Images
 from zeroshot.frontend.features import frame_features
-from zeroshot.frontend.options import AnyFrontEnd, FrontEnd, ScaledMotion
+from zeroshot.frontend.options import FrontEnd, ScaledMotion
 from zeroshot.types import Float32Array
 
 Mask = npt.NDArray[np.bool_]
@@ -26,9 +26,9 @@ def margins(data: Dataset, share: float, size: tuple[int, int]) -> tuple[int, in
         size: Height and width.
     """
     down, right = (round(share * side) for side in size)
-    if data.features is None:
+    if data.front_end is None:
         return down, right
-    return (down, 0) if isinstance(data.features.front_end, FrontEnd) else (0, right)
+    return (down, 0) if isinstance(data.front_end, FrontEnd) else (0, right)
 
 
 def padded(data: Dataset, images: Images, by: tuple[int, int], grey: Images) -> Images:
@@ -43,19 +43,17 @@ def padded(data: Dataset, images: Images, by: tuple[int, int], grey: Images) -> 
     if not any(by):
         return images
     down, right = by
-    if data.features is not None and isinstance(data.features.front_end, ScaledMotion):
+    if isinstance(data.front_end, ScaledMotion):
         return np.pad(images, ((0, 0), (down, down), (right, right), (0, 0)), mode="reflect")
     n, height, width, channels = images.shape
     out = np.empty((n, height + 2 * down, width + 2 * right, channels), np.uint8)
-    out[...] = grey if data.features is None else _silence(data.features.front_end)
+    out[...] = grey if data.front_end is None else _silence(data.front_end)
     out[:, down : down + height, right : right + width] = images
     return out
 
 
-def _silence(front_end: AnyFrontEnd) -> Images:
+def _silence(front_end: FrontEnd) -> Images:
     """(1, width, 1): a frame of zeros, as the front end for sound has it; where levels are relative, beside sound."""
-    if not isinstance(front_end, FrontEnd):
-        raise TypeError("a front end for motion has no silence")
     return frame_features(front_end, np.zeros(front_end.frame, np.int16))[:, :, None].astype(np.uint8)
 
 
@@ -93,9 +91,9 @@ def amplified(data: Dataset, x: Images, gain: Float32Array, noise: Float32Array 
         gain: Decibels: of sound (n, 1, 1, 1), of motion (n, 1, 1, axes).
         noise: Of motion, steps that are added, of the shape of `x`.
     """
-    if data.features is None:
+    front_end = data.front_end
+    if front_end is None:
         return x
-    front_end = data.features.front_end
     if isinstance(front_end, FrontEnd):
         return _louder(x, gain, front_end)
     zero = front_end.motion.zero_point

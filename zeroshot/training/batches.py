@@ -165,8 +165,8 @@ class TrainingBatches:
         return x
 
     def _covered(self, rng: np.random.Generator, n: int) -> npt.NDArray[np.bool_] | None:
-        drawn_hw, share, features = sides(self.drawn_at), self.recipe.cutout, self.data.features
-        if features is not None and isinstance(features.front_end, FrontEnd):
+        drawn_hw, share = sides(self.drawn_at), self.recipe.cutout
+        if isinstance(self.data.front_end, FrontEnd):
             return stripes(rng, n, drawn_hw, share) if share else None
         side = round(share * shorter(self.drawn_at))
         if not side:
@@ -177,11 +177,11 @@ class TrainingBatches:
 
     def _gain(self, rng: np.random.Generator, n: int) -> tuple[Float32Array | None, Float32Array | None]:
         """Gain, and noise of motion."""
-        features, axes = self.data.features, self.data.channels
-        if features is None or not self.recipe.gain:
+        front_end, axes = self.data.front_end, self.data.channels
+        if front_end is None or not self.recipe.gain:
             return None, None
         gain = (self.recipe.gain * rng.standard_normal((n, 1, 1, axes))).astype(np.float32)
-        if isinstance(features.front_end, FrontEnd):
+        if isinstance(front_end, FrontEnd):
             return gain, None
         noise = MOTION_NOISE * 255 * self.normalise.std * rng.standard_normal((n, *self.shape, axes))
         return gain, noise.astype(np.float32)

@@ -99,8 +99,9 @@ class Recipe(Options):
         Raises:
             UsageError: It asks for something that the data do not bear.
         """
-        motion = self._check_for(dataset)
-        shifted = shorter(spec.resolution) if dataset.features is None or motion else spec.height
+        self._check_for(dataset)
+        # Sound is shifted along its frames.
+        shifted = spec.height if isinstance(dataset.front_end, FrontEnd) else shorter(spec.resolution)
         lr, decay = (0.01, 0.02) if self.optimizer == "adamw" else (0.4, 5e-4)
         return replace(
             self,
@@ -113,23 +114,19 @@ class Recipe(Options):
             precision=self.precision or fast_precision(),
         )
 
-    def _check_for(self, dataset: "Dataset") -> bool:
-        """Whether the data are of motion, after what they do not bear was refused."""
-        features = dataset.features
-        motion = features is not None and isinstance(features.front_end, ScaledMotion)
-        if self.gain is not None and features is None:
+    def _check_for(self, dataset: "Dataset") -> None:
+        if self.gain is not None and dataset.front_end is None:
             raise UsageError(f"`gain` is for sound and motion, and {dataset.name} holds images.", "Leave it out.")
         if self.gain and _relative(dataset):
             raise UsageError(
                 f"Pictures of {dataset.name} have levels relative to their loudest: a `gain` changes none of them.",
                 "Leave it out, or search with `absolute=True`.",
             )
-        if self.flip and features is not None:
+        if self.flip and dataset.front_end is not None:
             raise UsageError(
                 f"`flip` mirrors images, and {dataset.name} holds sound or motion: backwards it is another one.",
                 "Leave it out.",
             )
-        return motion
 
     def steps_on(self, dataset: "Dataset") -> int:
         """Steps of all epochs."""
@@ -142,16 +139,15 @@ class Recipe(Options):
 
 
 def _gain_for(dataset: "Dataset") -> float | None:
-    if dataset.features is None:
+    if dataset.front_end is None:
         return None
-    if isinstance(dataset.features.front_end, ScaledMotion):
+    if isinstance(dataset.front_end, ScaledMotion):
         return GAIN_OF_MOTION
     return 0.0 if _relative(dataset) else GAIN
 
 
 def _relative(dataset: "Dataset") -> bool:
-    front_end = dataset.features.front_end if dataset.features else None
-    return isinstance(front_end, FrontEnd) and front_end.relative
+    return isinstance(dataset.front_end, FrontEnd) and dataset.front_end.relative
 
 
 def fast_precision() -> str:
