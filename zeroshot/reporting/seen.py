@@ -8,6 +8,7 @@ from zeroshot.quantization.answers import Answers, pair_answers
 from zeroshot.reporting.confusion import LARGEST, Matrix, matrices
 from zeroshot.reporting.contents import Contents
 from zeroshot.reporting.examples import Group, groups
+from zeroshot.runs.rows import MeasuredPair, QuantizedPair
 from zeroshot.training.run_data import run_dataset
 
 
@@ -63,7 +64,7 @@ def see(found: Contents, given: object) -> Seen:
     if isinstance(data, str):
         return Seen(why=f"Answers cannot be shown without the labels of the data. {data}")
     try:
-        pairs = [*(found.trained or []), *(found.quantized or [])]  # in float before int8
+        pairs: list[MeasuredPair | QuantizedPair] = [*(found.trained or []), *(found.quantized or [])]
         answers = [pair_answers(found.run, pair, data.y_test) for pair in pairs]
     except (RunError, UsageError) as error:
         return Seen(why=f"The stored answers cannot be used. {error.message} {error.hint}".strip())
