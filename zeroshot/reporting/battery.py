@@ -19,8 +19,8 @@ from zeroshot.units import DAY, duration, ms, three
 
 SHARES = (0.1, 0.25, 0.5)  # of looks at which the big net runs, drawn where nothing is known of classes
 CLASSES = 10  # that are drawn at most
-HEADS = ["pair", "big runs %", "active ms", "at worst ms", "power mW", "little alone mW", "at worst mW"]
-LIVES = ["lasts", "little alone", "at worst"]
+HEADS = ["pair", "big runs %", "active ms", "at worst ms", "power mW", "between, mW"]
+LIVES = ["battery lasts", "between"]
 
 
 @dataclass(frozen=True)
@@ -139,15 +139,21 @@ def _value(life: BatteryLife, value: float) -> str:
 
 
 def _table(life: BatteryLife) -> TextTable:
-    lasting = life.device.capacity_mwh is not None
-    lines = []
-    for pair in life.pairs:
-        figures = (
-            pair.active_ms, pair.worst_active_ms, pair.power_mw, pair.little_power_mw, pair.worst_power_mw,
-        )  # fmt: skip
-        days = (pair.days, pair.little_days, pair.worst_days) if lasting else ()
-        lines.append([
-            str(pair.rank), percent(pair.escalation_rate), *("-" if each is None else three(each) for each in figures),
-            *("-" if each is None else duration(DAY * each) for each in days),
-        ])  # fmt: skip
-    return TextTable([*HEADS, *(LIVES if lasting else [])], lines)
+    heads = [*HEADS, *(LIVES if life.device.capacity_mwh is not None else [])]
+    return TextTable(heads, [_line(pair)[: len(heads)] for pair in life.pairs])
+
+
+def _line(pair: PairLife) -> list[str]:
+    """The pair under `HEADS` and `LIVES`; what it lies between is from the little net alone to the worst."""
+    figures = [*map(_shown, (pair.active_ms, pair.worst_active_ms, pair.power_mw))]
+    powers = f"{_shown(pair.little_power_mw)} to {_shown(pair.worst_power_mw)}"
+    lives = [_lasts(pair.days), f"{_lasts(pair.worst_days)} to {_lasts(pair.little_days)}"]
+    return [str(pair.rank), percent(pair.escalation_rate), *figures, powers, *lives]
+
+
+def _shown(value: float | None) -> str:
+    return "-" if value is None else three(value)
+
+
+def _lasts(days: float | None) -> str:
+    return "-" if days is None else duration(DAY * days)
