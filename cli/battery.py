@@ -52,9 +52,11 @@ def _print(screen: "Console", found: "BatteryLife") -> None:
     prose(screen, f"{found.config['data']} on {found.config.get('board')}: a look every {ms(device.every_ms)}", "bold")
     held = "no battery given" if device.capacity_mwh is None else f"battery {three(device.capacity_mwh)} mWh"
     lost = f", {100 * device.self_discharge:g} % of it lost a month" if device.self_discharge else ""
-    prose(screen, f"{held}{lost}; asleep {three(device.sleep_mw)} mW ({device.sleep_source})")
-    if device.front_end.hops:
-        prose(screen, f"front end: {device.front_end.hops} hops a look, {three(device.front_end.ms)} ms")
+    beside = f"; other parts {three(device.beside_mw)} mW" if device.beside_mw else ""
+    prose(screen, f"{held}{lost}; asleep {three(device.sleep_mw)} mW ({device.sleep_source}){beside}")
+    hops = device.front_end.hops
+    if hops:
+        prose(screen, f"front end: {hops} hop{'s' if hops > 1 else ''} a look, {three(device.front_end.ms)} ms")
     screen.print()
     lines = [line for pair in found.pairs for line in _lines(pair)]
     cells = [*zip(*HEADS, strict=True), *lines]

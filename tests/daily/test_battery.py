@@ -111,6 +111,14 @@ def test_a_board_must_say_what_it_draws_asleep(run, mine, silent):
     assert battery(run, "1s", board=str(silent), sleep="1mW").device.sleep_mw == 1.0
 
 
+def test_a_board_of_the_same_name_is_told_by_its_power(run, mine):
+    assert not any("another board" in remark for remark in battery(run, "1s", board=str(mine)).remarks)
+    mine.write_text(mine.read_text().replace("power_mw = 100.0", "power_mw = 50.0"))
+    (remark,) = [each for each in battery(run, "1s", board=str(mine)).remarks if "another board" in each]
+    assert "100 mW" in remark
+    assert "50.0 mW" in remark
+
+
 @pytest.mark.parametrize(
     ("given", "words"),
     [

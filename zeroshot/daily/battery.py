@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from zeroshot.daily.device import Device, device_of
+from zeroshot.daily.device import Device, active_mw, device_of
 from zeroshot.daily.lives import PairRate, life, rates_of
 from zeroshot.daily.options import BatteryOptions
 from zeroshot.daily.rows import LIVES, PairLife
@@ -18,7 +18,7 @@ from zeroshot.runs.files import json_text, write_file
 from zeroshot.runs.front_end import read_front_end
 from zeroshot.runs.tables import Rows, as_html
 from zeroshot.training.run_data import run_dataset
-from zeroshot.units import ms
+from zeroshot.units import ms, three
 
 NOT_KEPT = ("data", "keep")
 
@@ -87,7 +87,8 @@ def battery(run: str | Path, options: BatteryOptions) -> BatteryLife:
     found = BatteryLife(
         run=path, stage=stage.name, device=device, shares=shares,
         pairs=Rows(LIVES, [life(device, pair.forecast, rate) for pair, rate in zip(pairs, rates, strict=True)]),
-        remarks=[*late, *_on_rates(options, stage.name), *_on_sleep(samples)], config=stage.config,
+        remarks=[*late, *_on_rates(options, stage.name), *_on_sleep(samples), *_on_board(device, pairs[0])],
+        config=stage.config,
     )  # fmt: skip
     if options.keep:
         asked = {name: value for name, value in options.values().items() if name not in NOT_KEPT}
@@ -136,4 +137,15 @@ def _on_sleep(samples: bool) -> Iterator[str]:
         yield (
             "Between two looks the device takes samples, which the board's deepest sleep may not allow: measure what "
             "it draws then, and give it as `sleep`."
+        )
+
+
+def _on_board(device: Device, pair: StagedPair) -> Iterator[str]:
+    """A run keeps the name of its board only: another file of that name would be told by its power."""
+    awake = active_mw(pair.forecast)
+    if device.awake_mw is not None and abs(awake / device.awake_mw - 1) > 1e-6:
+        yield (
+            f"The costs of the run are of a board that draws {three(awake)} mW awake, and the file of that name says "
+            f"{three(device.awake_mw)} mW: what it says of sleep may be of another board. Name the right file with "
+            "`board`."
         )

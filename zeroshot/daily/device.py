@@ -29,6 +29,7 @@ class Device:
         capacity_mwh: Of the battery; None without one.
         self_discharge: Share of it that is lost each month.
         front_end: What the front end takes at each look.
+        awake_mw: Power awake by the file that tells the power asleep; None where that was given.
     """
 
     every_ms: float
@@ -38,6 +39,7 @@ class Device:
     capacity_mwh: float | None
     self_discharge: float
     front_end: Sensing
+    awake_mw: float | None = None
 
     def needs_ms(self, latency_ms: float) -> float:
         """Time of a look whose nets take so long."""
@@ -88,15 +90,16 @@ def device_of(config: Mapping[str, Any], front_end: AnyFrontEnd | None, options:
         UsageError: It is unknown what the board draws asleep, the board's file is missing or another, or as `sensing`.
     """
     board = cache(lambda: _board(str(config.get("board")), options.board))
-    every = to_ms(options.every)
-    volts = to_volts(options.voltage) if is_charge(options.battery) else 1.0
-    sleep, source = (to_mw(options.sleep), "given") if options.sleep is not None else _asleep(board())
+    every, volts = to_ms(options.every), to_volts(options.voltage) if is_charge(options.battery) else 1.0
+    given = options.sleep is not None
+    sleep, source = (to_mw(options.sleep), "given") if given else _asleep(board())
     return Device(
         every_ms=every, sleep_mw=sleep, sleep_source=source,
         beside_mw=0.0 if options.beside is None else to_mw(options.beside),
         capacity_mwh=None if options.battery is None else to_mwh(options.battery, volts=volts),
         self_discharge=options.self_discharge,
         front_end=sensing(front_end, every, board, str(config.get("engine"))),
+        awake_mw=None if given else board().power_mw,
     )  # fmt: skip
 
 

@@ -71,12 +71,13 @@ def _view(life: BatteryLife) -> BatteryView:
     device, pair = life.device, life.pairs[0]
     lasting = device.capacity_mwh is not None
     held = "" if device.capacity_mwh is None else f", a battery of {three(device.capacity_mwh)} mWh"
+    beside = f", other parts {three(device.beside_mw)} mW all the time" if device.beside_mw else ""
     lost = f" that loses {100 * device.self_discharge:g} % a month" if device.self_discharge else ""
     return BatteryView(
         asked=(
             f"A look every {ms(device.every_ms)}{held}{lost}. Asleep the device draws {three(device.sleep_mw)} mW "
-            f"({device.sleep_source}). Times and energies are the cost model's; sensor, waking up and converters are "
-            "not counted."
+            f"({device.sleep_source}){beside}. Times and energies are the cost model's; sensor, waking up and "
+            "converters are not counted."
         ),
         title=f"{'Battery life' if lasting else 'Average power'} with pair {pair.rank}, by how often its big net runs",
         bars=_bars(life, pair), table=_table(life), notes=life.remarks,
