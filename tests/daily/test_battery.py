@@ -156,6 +156,15 @@ def test_what_was_asked_is_kept_for_the_page_and_nothing_else_changes(run, mine)
     assert (kept.every, kept.battery, kept.prior, kept.data) == ("1s", "660mWh", {"3": 0.5}, None)
 
 
+@pytest.mark.parametrize(
+    "costs", [{"worst_latency_ms": 0.0}, {"energy_mj": -1.0}, {"latency_ms": 12.0}, {"worst_energy_mj": float("inf")}]
+)
+def test_costs_that_cannot_be_are_no_ground_for_a_battery_life(run, mine, costs):
+    (run / layout.PAIRS).write_text(PAIRS.to_csv([replace(LISTED[0], **costs)]))
+    with pytest.raises(RunError, match=r"Pair 1 .* cannot be"):
+        battery(run, "1s", board=str(mine))
+
+
 def test_no_run_is_told(tmp_path):
     with pytest.raises(RunError, match="not the folder of a run"):
         battery(tmp_path / "none", "1s")

@@ -3,8 +3,10 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from sys import float_info
 from typing import Any, Self
 
+from zeroshot.errors import RunError
 from zeroshot.runs import layout
 from zeroshot.runs.reading import read_rows, read_search
 from zeroshot.runs.rows import (
@@ -16,6 +18,7 @@ from zeroshot.runs.rows import (
     PredictedPair,
     QuantizedPair,
 )
+from zeroshot.training.costs import SLACK
 
 EXPECTED, FLOAT, INT8 = "expected", "float", "int8"
 
@@ -35,6 +38,16 @@ class StagedPair:
     rate: float
     error: float | None = None
     answered: MeasuredPair | QuantizedPair | None = field(default=None, repr=False)
+
+    def __post_init__(self) -> None:
+        """Insist on costs that powers can be made of."""
+        pair, most = self.forecast, float_info.max
+        for mean, worst in ((pair.latency_ms, pair.worst_latency_ms), (pair.energy_mj, pair.worst_energy_mj)):
+            if not 0 < mean <= worst * SLACK <= most:
+                raise RunError(
+                    f"Pair {pair.rank} of the run costs {mean:g} on average and {worst:g} at worst, which cannot be.",
+                    "Search again with `force=True`.",
+                )
 
     @classmethod
     def measured(cls, row: MeasuredPair | QuantizedPair, cascade: MeasuredCascade) -> Self:
@@ -56,7 +69,8 @@ def last_stage(run: Path) -> Stage:
     """The last finished stage of a run.
 
     Raises:
-        RunError: There is no finished search with pairs, or one of the run's tables is damaged.
+        RunError: There is no finished search with pairs, or one of the run's tables is damaged: no file of rows, or
+            costs that are none.
     """
     config, listed = read_search(run)
     quantized = read_rows(run / layout.INT8 / layout.PAIRS, QUANTIZED_PAIRS)
