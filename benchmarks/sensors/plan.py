@@ -31,7 +31,9 @@ def picks(setting: Setting) -> list[Pick]:
 
 
 def read_plan() -> list[Pick]:
-    """What `main` wrote."""
+    """What `main` wrote, as far as it came."""
+    if not FILE.exists():
+        return []
     return [Pick(**values) for values in json.loads(FILE.read_text(encoding="utf-8"))]
 
 
@@ -39,14 +41,12 @@ def main(arguments: Arguments = None) -> None:
     options = parser("sensors.plan", __doc__)
     options.add_argument("--only", nargs="+", choices=[each.name for each in SETTINGS], default=None, metavar="TASK")
     only = options.parse_args(arguments).only
-    before, chosen = read_plan() if FILE.exists() else [], list[Pick]()
+    chosen = {setting.name: [pick for pick in read_plan() if pick.setting == setting.name] for setting in SETTINGS}
     for setting in SETTINGS:
-        if only and setting.name not in only:
-            chosen += [pick for pick in before if pick.setting == setting.name]
-        else:
-            chosen += picks(setting)
+        if not only or setting.name in only:
+            chosen[setting.name] = picks(setting)
+            write_file(FILE, json_text([vars(pick) for each in chosen.values() for pick in each], indent=1))
             print(setting.name, flush=True)
-    write_file(FILE, json_text([vars(pick) for pick in chosen], indent=1))
 
 
 if __name__ == "__main__":
