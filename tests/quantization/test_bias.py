@@ -1,13 +1,17 @@
 """The decision bias that is chosen on validation images, against trying every offset."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from zeroshot.cascade.metric import Metric
+from zeroshot.data import Dataset
 from zeroshot.int8.decision import MOST_BIAS
-from zeroshot.quantization.bias import choose_bias
+from zeroshot.quantization.bias import choose_bias, on_bias
+from zeroshot.training.batches import Split
 
 from ..strategies import examples
 
@@ -78,3 +82,30 @@ def test_what_chance_gives_is_no_bias():
     logits = np.array([[3, 0], [3, 0], [0, 3], [1, 0]], np.int8)
     labels = np.array([0, 0, 1, 1])
     assert choose_bias(logits, labels) == ()
+
+
+def judged(validation, test):
+    """A net of two classes; on images of a part it has so many steps too many for class 1, in turn right and wrong."""
+    logits = {part: np.array([[10, 0], [0, 10]] * 60, np.int8) for part in ("validation", "test")}
+    for part, steps in (("validation", validation), ("test", test)):
+        logits[part][:, 1] += steps
+    return SimpleNamespace(outputs=logits)
+
+
+@pytest.mark.parametrize(
+    ("test", "n", "words"), [(15, 60, ("60 are",)), (0, 60, ("1 of 2", "worse", "50.0")), (0, 10, ("10 are", "worse"))]
+)
+def test_what_a_bias_loses_on_test_images_is_told(test, n, words):
+    labels = np.arange(120) % 2
+    x = np.zeros((240, 1, 1, 1), np.uint8)
+    data = Dataset("made up", x, np.tile(labels, 2), x[:120], labels, ("even", "odd"))
+    split = Split(data, np.arange(120, 240), np.arange(120)[: 2 * n])
+    nets = {"shifted": judged(15, test), "plain": judged(0, 0)}
+    outputs = nets["shifted"].outputs["validation"][: 2 * n]
+    bias = choose_bias(outputs, split.labels("validation"), Metric("balanced").told(split.labels("validation")))
+    first, second = bias
+    assert first - second == 5  # no more than makes them right
+    told = " ".join(on_bias(nets, {"shifted": (30, 0) if test == 0 else bias, "plain": ()}, split, Metric("balanced")))
+    assert all(word in told for word in words)
+    assert ("worse" in told) == ("worse" in words)
+    assert "chance" in " ".join(on_bias(nets, {"shifted": (), "plain": ()}, split, Metric("balanced")))

@@ -4,7 +4,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-import numpy as np
 import numpy.typing as npt
 
 from zeroshot.cascade.measure import Curve, curve, hits
@@ -13,7 +12,7 @@ from zeroshot.cascade.thresholds import Rule
 from zeroshot.errors import InfeasibleError
 from zeroshot.int8.decision import Bias
 from zeroshot.quantization._curves import PairCurves
-from zeroshot.quantization.bias import choose_bias
+from zeroshot.quantization.bias import choose_bias, on_bias
 from zeroshot.quantization.options import QuantizeOptions
 from zeroshot.quantization.quantized_net import QuantizedNet
 from zeroshot.quantization.thresholds import comparable, device_threshold, rule_for
@@ -25,8 +24,6 @@ from zeroshot.training.costs import CostLimits
 from zeroshot.training.pair_figures import Trial, outcome_on, pair_figures
 from zeroshot.training.trained import PARTS, TrainedNet
 from zeroshot.units import to_mj, to_ms
-
-FEW = 100  # validation examples of a class; a recall of 80 % has a standard error of 4 points on them
 
 
 @dataclass(frozen=True, eq=False)
@@ -96,7 +93,9 @@ def measure_pairs(
     if errors and not measured:
         raise errors[0]
     remarks = [f"{error.message} It was left out." for error in errors]
-    return Measurements(measured, confusion, curves, remarks + (_on_bias(biases, data) if options.bias else []))
+    if options.bias:
+        remarks += on_bias(int8_nets, biases, data, metric)
+    return Measurements(measured, confusion, curves, remarks)
 
 
 def _limits(config: Mapping[str, Any], options: QuantizeOptions) -> CostLimits:
@@ -112,20 +111,6 @@ def _biases(nets: Mapping[str, QuantizedNet], data: Split, metric: Metric) -> di
     labels = data.labels("validation")
     weight = metric.chosen_by(labels)
     return {name: choose_bias(net.outputs["validation"], labels, weight) for name, net in nets.items()}
-
-
-def _on_bias(biases: Mapping[str, Bias], data: Split) -> list[str]:
-    """What the user should know of them."""
-    if not any(biases.values()):
-        return ["No bias wins more on the validation images than chance does: nets decide without."]
-    counts = np.bincount(data.labels("validation"))
-    rare = int(np.where(counts > 0, counts, len(data.validation)).argmin())
-    if counts[rare] >= FEW:
-        return []
-    name, things = data.dataset.class_names[rare], data.dataset.things
-    return [
-        f"The bias was chosen on validation {things} of which {counts[rare]} are of class {name!r}: it is not exact."
-    ]
 
 
 def _judged(net: QuantizedNet, policy: str, bias: Bias, data: Split) -> _Int8Judged:

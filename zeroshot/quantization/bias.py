@@ -9,11 +9,17 @@ only where what it wins is more than its standard error: on a few images a searc
 something.
 """
 
+from collections.abc import Iterator, Mapping
+
 import numpy as np
 
-from zeroshot.int8.decision import MOST_BIAS, Bias
+from zeroshot.cascade.metric import Metric, share
+from zeroshot.int8.decision import MOST_BIAS, Bias, biased
+from zeroshot.quantization.quantized_net import QuantizedNet
+from zeroshot.training.batches import Split
 from zeroshot.types import FloatArray, Int8Array, Int64Array
 
+FEW = 100  # validation examples of a class; a recall of 80 % has a standard error of 4 points on them
 ROUNDS = 10  # over all classes; two or three are enough
 OFFSETS = 2 * MOST_BIAS + 1
 
@@ -66,3 +72,43 @@ def _best_offset(sums: Int64Array, labels: Int64Array, weight: FloatArray, each:
     offsets = np.arange(OFFSETS) - MOST_BIAS
     nearest = np.lexsort((np.abs(offsets), -won))[0]
     return int(offsets[nearest]) if won[nearest] > 0 else now
+
+
+def on_bias(nets: Mapping[str, QuantizedNet], biases: Mapping[str, Bias], data: Split, metric: Metric) -> list[str]:
+    """What the user should know of chosen biases.
+
+    Args:
+        nets: By name.
+        biases: Of each.
+        data: The split; the test part chooses nothing, but tells what is lost.
+        metric: That the biases were chosen by.
+    """
+    if not any(biases.values()):
+        return ["No bias wins more on the validation images than chance does: nets decide without."]
+    return [*_few(data), *_lost(nets, biases, data, metric)]
+
+
+def _few(data: Split) -> Iterator[str]:
+    counts = np.bincount(data.labels("validation"))
+    rare = int(np.where(counts > 0, counts, FEW).argmin())
+    if counts[rare] < FEW:
+        name, things = data.dataset.class_names[rare], data.dataset.things
+        yield f"The bias was chosen on validation {things} of which {counts[rare]} are of class {name!r}: it is rough."
+
+
+def _lost(nets: Mapping[str, QuantizedNet], biases: Mapping[str, Bias], data: Split, metric: Metric) -> Iterator[str]:
+    """The net that loses most by its bias, where one does."""
+    labels, things = data.labels("test"), data.dataset.things
+    weight = metric.chosen_by(labels, "test")
+    values = {
+        name: [share(biased(net.outputs["test"], each).argmax(axis=1) == labels, weight) for each in ((), biases[name])]
+        for name, net in nets.items()
+    }
+    losing = [name for name, (before, after) in values.items() if after < before]
+    if losing:
+        worst = max(losing, key=lambda name: values[name][0] - values[name][1])
+        before, after = (100 * each for each in values[worst])
+        yield (
+            f"On test {things} the bias makes {len(losing)} of {len(nets)} nets worse, most of all {worst}: by what it "
+            f"was chosen for from {before:.1f} to {after:.1f} %. Validation {things} may be few, or of few sources."
+        )
