@@ -220,6 +220,18 @@ FIGURES: dict[str, Callable[[], str]] = {
         "pruning.md", r"for 4 epochs pruning is ahead in \d+ of \d+ rows, on average \+(\S+) "
     ),
     "pruning.wins.short": Found("pruning.md", r"for 4 epochs pruning is ahead in (\d+ of \d+) rows"),
+    # A rare class
+    **{
+        f"rare.{name}": Cell("rare.md", "What each is worth", row, column)
+        for name, row, column in (
+            ("bias.pair", "bias, pair trained as ever", "balanced"),
+            ("bias.normal", "bias, pair trained as ever", "normal found"),
+            ("balance.pair", "balance, pair", "balanced"),
+            ("weights.pair", "weights in the loss, pair", "balanced"),
+            ("both.pair", "balance and bias, pair", "balanced"),
+            ("pair", "the pair instead of its little net, trained as ever", "balanced"),
+        )
+    },
     # Speed
     "speed.bf16.least": bf16(min),
     "speed.bf16.most": bf16(max),

@@ -57,6 +57,13 @@ def number(source: Callable[[], str], digits: str, factor: float = 1.0) -> Calla
     return lambda: format(float(source()) * factor, digits)
 
 
+def as_it_stands(name: str, heading: str = "") -> Callable[[], str]:
+    """All tables of a file, or those under one heading."""
+    return lambda: "\n".join(
+        line for line in (section(name, heading) if heading else text(name)).splitlines() if line.startswith("|")
+    )
+
+
 def elsewhere(task: str) -> str:
     """The data set whose labels a combination is chosen by, to be judged on `task`."""
     return "cifar100" if task == "cifar10" else "cifar10"

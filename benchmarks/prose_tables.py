@@ -15,6 +15,7 @@ from benchmarks.prose_sources import (
     TASKS,
     TRUTH,
     UNSEEN,
+    as_it_stands,
     elsewhere,
     gain,
 )
@@ -385,16 +386,11 @@ def training() -> str:
     return markdown(["option", "points", ""], rows)
 
 
-def speed() -> str:
-    """The whole table of speed.md."""
-    return "\n".join(line for line in text("speed.md").splitlines() if line.startswith("|"))
-
-
 TABLES: dict[str, Callable[[], str]] = {
     "headlines": headlines, "search.first": first_pair,
     "search": search_output, "predictions": predictions, "spaces": spaces, "tasks": tasks,
     "calibrating": calibrating, "journey": journey,
     "copula": copula, "regret": regret,
     "joint": joint, "nasbench201": nasbench201, "fidelity": fidelity, "generated-c": generated_c, "by-hand": by_hand,
-    "training": training, "speed": speed,
+    "training": training, "rare": as_it_stands("rare.md", "The pair"), "speed": as_it_stands("speed.md"),
 }  # fmt: skip

@@ -3,17 +3,32 @@
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from zeroshot.runs.classes import class_words
+from zeroshot.runs.rows import ACCURACY
 from zeroshot.runs.words import caveats, rival
+
+from ._output import prose
 
 if TYPE_CHECKING:
     from rich.console import Console
+
+    from zeroshot.quantization.quantize import QuantizedRun
+    from zeroshot.training.train import TrainedRun
 
 # What the figures of `measured_cells` and the lines of `print_verdict` mean.
 LEGEND = (
     "Latencies are the cost model's at the measured rate. rival: the best, on validation images, of what could be "
     "shipped instead: the little net alone, or a trained net that is no slower than the pair; predicted, the single "
-    "net. gain: what the pair adds to it on test images. ± and gain: 80 % intervals."
+    "net. gain: what the pair adds to it on test images. ± and gain: 80 % intervals. balanced: the pair's mean recall."
 )
+
+
+def print_classes(screen: "Console", result: "TrainedRun | QuantizedRun") -> None:
+    """Print the classes of a result's data, and what its verdicts are about where that is not accuracy."""
+    metric = result.pairs[0].metric
+    if metric != ACCURACY:
+        prose(screen, f"Choices, gains and verdicts go by {metric}; little, big and rival % are accuracies.", "dim")
+    prose(screen, class_words(result.classes), "dim")
 
 
 def print_verdict(

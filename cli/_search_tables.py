@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from zeroshot.runs import layout
+from zeroshot.runs.classes import class_words
 from zeroshot.runs.words import accuracy, budgets, gain, in_kib, percent, verdict
 from zeroshot.units import si, three
 
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from zeroshot.searching.results import SearchResult
 
 FILES = ", ".join(
-    (layout.PAIRS, layout.FRONT, layout.SINGLES, layout.CANDIDATES, layout.SUMMARY, layout.FRONT_PLOT)
+    (layout.PAIRS, layout.FRONT, layout.SINGLES, layout.CANDIDATES, layout.CLASSES, layout.SUMMARY, layout.FRONT_PLOT)
 )  # fmt: skip
 TRAINED = f", {layout.CALIBRATION}"
 FRONT_POINTS = 6
@@ -51,6 +52,7 @@ def print_result(screen: "Console", result: "SearchResult") -> None:
         _print_front(screen, result)
     if result.trained:
         _print_trained(screen, result.trained)
+    prose(screen, class_words(result.classes), "dim")
     for remark in result.remarks:
         prose(screen, f"note: {spoken(remark)}", "yellow")
     prose(
@@ -66,7 +68,7 @@ def print_result(screen: "Console", result: "SearchResult") -> None:
     )
     if result.run is not None:
         screen.print(f"Run folder: {result.run}", style="bold")
-        screen.print(f"  {FILES}{TRAINED if result.trained else ''}")
+        prose(screen, f"  {FILES}{TRAINED if result.trained else ''}")
 
 
 def print_plan(screen: "Console", plan: "SearchPlan") -> None:
@@ -88,7 +90,7 @@ def print_plan(screen: "Console", plan: "SearchPlan") -> None:
     screen.print(f"  proxies  {', '.join(config['proxies'])}")
     screen.print(f"  time     about {plan.seconds_about} s")
     how = " (resumed)" if plan.resumes else " (an earlier run there would be replaced)" if plan.replaces else ""
-    screen.print(f"  writes   {plan.run}{how}: {FILES}{TRAINED if plan.trained_nets != 0 else ''}")
+    prose(screen, f"  writes   {plan.run}{how}: {FILES}{TRAINED if plan.trained_nets != 0 else ''}")
 
 
 def _print_pairs(screen: "Console", pairs: "Sequence[PredictedPair]") -> None:

@@ -66,6 +66,9 @@ def _print(screen: "Console", firmware: "Firmware") -> None:
     limits = sorted(set(firmware.thresholds))
     less = f"{limits[0]}" if len(limits) == 1 else f"{limits[0]} to {limits[-1]}, by class,"
     screen.print(f"    big    {firmware.big}, where the two largest int8 logits are less than {less} apart")
+    for size, bias in zip(("little", "big"), firmware.biases, strict=True):
+        if bias:
+            screen.print(f"    bias   of each class of the {size} net: {' '.join(map(str, bias))}")
     proof = firmware.verification
     if proof is None:
         prose(screen, "note: nothing was verified.", "yellow")

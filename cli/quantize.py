@@ -12,7 +12,7 @@ from zeroshot.runs.words import MEASURED, measured_cells
 from ._declared import takes
 from ._dialect import spoken
 from ._errors import Interrupted
-from ._measured import LEGEND, print_verdict
+from ._measured import LEGEND, print_classes, print_verdict
 from ._options import option, typed
 from ._output import aligned, emit, prose
 from ._resumption import interruptible, nothing_saved, saved
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from zeroshot.quantization.quantize import QuantizedRun
 
 # What a resumption is told again; how the nets are made stands in the plan.
-AGAIN = ("data", "threads", "rate", "accuracy_floor", "latency", "energy", "policy", "per_class")
+AGAIN = ("data", "threads", "rate", "accuracy_floor", "latency", "energy", "policy", "per_class", "metric", "bias")
 KINDS = ("predicted", "float", "int8")
 
 
@@ -75,16 +75,20 @@ def _print(screen: "Console", result: "QuantizedRun", told: dict[str, Any]) -> N
             screen.print(texts[2 + len(KINDS) * i + j], style="bold" if kind == "int8" else None)
         print_verdict(screen, row, "int8", "_int8", "the int8 pair")
         screen.print(f"    {_threshold(row)}")
+        for size in ("little", "big"):
+            if row[f"{size}_bias"]:
+                screen.print(f"    to each class of the {size} net is added {row[f'{size}_bias']}")
     _print_nets(screen, result)
     prose(
         screen,
         f"\nfloat, int8: measured on test images, with thresholds from validation images. {LEGEND}",
         "dim",
     )
+    print_classes(screen, result)
     for remark in result.remarks:
         prose(screen, f"note: {spoken(remark)}", "yellow")
     screen.print(f"Int8 nets: {result.folder}", style="bold")
-    screen.print("  pairs.csv, nets.csv, summary.json, curves.png; each net and its int8 outputs")
+    prose(screen, "  pairs.csv, nets.csv, confusion.csv, summary.json, curves.png; each net and its int8 outputs")
 
 
 def _threshold(row: dict[str, Any]) -> str:

@@ -1,11 +1,13 @@
-"""`zeroshot proxies`, `boards` and `spaces`: what can be chosen."""
+"""`zeroshot proxies`, `boards` and `spaces`: what can be chosen. `zeroshot show`: what a run says of each class."""
 
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ._output import aligned, emit, table
+from zeroshot.runs.words import percent
+
+from ._output import aligned, emit, prose, table
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -13,7 +15,9 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from zeroshot.cost.boards import Board
+    from zeroshot.runs.shown import Answered, ShownRun
 
+WIDEST = 12  # classes of a confusion matrix that is printed; --json has all
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 
 
@@ -121,3 +125,43 @@ def _choice(choice: object) -> str:
     if not isinstance(choice, tuple):
         return str(choice)
     return ("x" if all(isinstance(part, int) for part in choice) else "").join(map(str, choice))
+
+
+def show(
+    run: Annotated[str, typer.Argument(metavar="RUN", help="Folder of a search, at whatever stage.")],
+    json: Json = False,
+) -> None:
+    """Show what a run says of each class: shares of the data, recalls and confusion matrices of its pairs.
+
+    Recalls and matrices are of test images, by the little net, the big net and the pair, trained and in int8.
+    """
+    from zeroshot.runs.shown import show as engine
+
+    shown = engine(run)
+    emit(shown.summary(), lambda screen: _print_run(screen, shown), json=json)
+
+
+def _print_run(screen: "Console", shown: "ShownRun") -> None:
+    from zeroshot.runs.classes import class_words
+
+    prose(screen, f"{shown.data}, class by class; metric: {shown.metric}", "bold")
+    prose(screen, class_words(shown.classes))
+    if not shown.answered:
+        prose(screen, "No net is trained, so there are no answers to count.", "yellow")
+    for each in shown.answered:
+        _print_answers(screen, each)
+
+
+def _print_answers(screen: "Console", answered: "Answered") -> None:
+    accuracies = f"accuracy {percent(answered.accuracy)} %, balanced {percent(answered.balanced)} %"
+    who = "the pair" if answered.who == "pair" else f"the {answered.who} net"
+    screen.print(f"\nPair {answered.rank}, {answered.kind}, {who}: {accuracies}", style="bold")
+    names = [row.name for row in answered.rows]
+    matrix = names if len(names) <= WIDEST else []
+    lines = [("class", "images", "recall %", *(f"as {name}" for name in matrix))]
+    for row in answered.rows:
+        counts = (f"{row.answers[name]:.0f}" for name in matrix)
+        lines.append((row.name, str(row.images), percent(row.recall), *counts))
+    texts = aligned(lines, screen.width, left=1)
+    screen.print(texts[0], style="dim")
+    screen.print("\n".join(texts[1:]))

@@ -13,7 +13,7 @@ from zeroshot.training.options import TrainOptions
 from ._declared import takes
 from ._dialect import spoken
 from ._errors import Interrupted
-from ._measured import LEGEND, print_verdict
+from ._measured import LEGEND, print_classes, print_verdict
 from ._options import option, typed
 from ._output import aligned, emit, prose
 from ._resumption import interruptible, nothing_saved, saved
@@ -81,11 +81,12 @@ def _print(screen: "Console", result: "TrainedRun") -> None:
         f"predicted rate. {LEGEND}",
         "dim",
     )
+    print_classes(screen, result)
     for remark in result.remarks:
         prose(screen, f"note: {spoken(remark)}", "yellow")
     prose(screen, f"{_trainings(result)}, {result.seconds:.1f} s.")
     screen.print(f"Models: {result.folder}", style="bold")
-    screen.print("  pairs.csv, nets.csv, summary.json; weights, outputs and history of each net")
+    prose(screen, "  pairs.csv, nets.csv, confusion.csv, summary.json; weights, outputs and history of each net")
 
 
 def _trainings(result: "TrainedRun") -> str:

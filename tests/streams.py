@@ -48,8 +48,11 @@ FRONT_ENDS = {
 NETS = ("s4-c3w6x1/2", "s6-d3w8x1/2-b3w8x1")
 
 
-def fed(name, *, classes=5, seed=0, limit=0, threshold=None, **stream):
-    """A random pair that takes the pictures of a front end; without a threshold half of them escalate."""
+def fed(name, *, classes=5, seed=0, limit=0, threshold=None, bias=False, **stream):
+    """A random pair that takes the pictures of a front end; without a threshold about half of them escalate.
+
+    With a bias each class has one of up to 20 steps in each net, and the last class of the big net the largest.
+    """
     sensor = sensor_of(FRONT_ENDS[name])
     height, width, channels = sensor.shape
     cascade = pair(*(f"r{height}x{width}-{each}" for each in NETS), channels, classes, seed=seed)
@@ -59,6 +62,8 @@ def fed(name, *, classes=5, seed=0, limit=0, threshold=None, **stream):
         pictures = sensor.pictures(samples_of(name, 2000, seed))
         gaps = logit_gap(run(cascade.little, quantize_pixels(table, pictures)).astype(int))
         threshold = int(np.median(gaps)) + 1
+    little, big = (tuple(row) for row in rng.integers(-20, 21, (2, classes)).tolist()) if bias else ((), ())
+    cascade = replace(cascade, little_bias=little, big_bias=(*big[:-1], 127) if bias else ())
     return replace(
         cascade, little_pixels=table, big_pixels=table, limit=limit, stream=Stream(sensor, **stream),
         thresholds=(threshold,) * classes,
@@ -98,7 +103,7 @@ def obvious_decisions(cascade, front_end, samples, every=1, smooth=1, smoothing=
     for hop, picture in pictures_by_window(front_end, samples)[::every]:
         values = [cascade.little_pixels[p, i % picture.shape[2]] for i, p in enumerate(picture.ravel())]
         image = np.array(values, np.int8).reshape(1, *picture.shape)
-        logits = [int(x) for x in run(cascade.little, image)[0]]
+        logits = biased(run(cascade.little, image)[0], cascade.little_bias)
         answer = logits.index(max(logits))
         wanted = gap(logits) < cascade.thresholds[answer]
         capped = wanted and cascade.limit > 0 and row == cascade.limit
@@ -107,12 +112,16 @@ def obvious_decisions(cascade, front_end, samples, every=1, smooth=1, smoothing=
         net = cascade.little
         if escalated:
             net = cascade.big
-            logits = [int(x) for x in run(net, image)[0]]
+            logits = biased(run(net, image)[0], cascade.big_bias)
             answer = logits.index(max(logits))
         past.append((net, logits, answer))
         scores = scores_of(cascade, past[-smooth:], smoothing) if smooth > 1 else logits
         out.append((hop, scores.index(max(scores)), gap(scores), answer, bool(escalated), bool(capped)))
     return out
+
+
+def biased(logits, bias):
+    return [int(x) + (bias[i] if bias else 0) for i, x in enumerate(logits)]
 
 
 def gap(scores):

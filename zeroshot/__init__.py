@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from zeroshot.quantization.options import QuantizeOptions
     from zeroshot.quantization.quantize import QuantizedRun, quantize
     from zeroshot.reporting.report import report
+    from zeroshot.runs.shown import show
     from zeroshot.scoring.modules import score, score_many
     from zeroshot.scoring.plugins import listed_proxies as proxies
     from zeroshot.searching.options import SearchOptions
@@ -56,6 +57,7 @@ _HOMES = {
     "BatteryOptions": "zeroshot.daily.options",
     "BatteryLife": "zeroshot.daily.battery",
     "report": "zeroshot.reporting.report",
+    "show": "zeroshot.runs.shown",
     "tune_space": "zeroshot.searching.tune",
     "boards": "zeroshot.cost.boards",
     "Dataset": "zeroshot.data",
@@ -70,8 +72,8 @@ _LISTINGS = ("proxies", "spaces")  # packages that can be called, see `zeroshot.
 __all__ = [
     "BatteryLife", "BatteryOptions", "CompressOptions", "CompressedNet", "Dataset", "ExportOptions", "Firmware",
     "NetSpec", "QuantizeOptions", "QuantizedRun", "SearchOptions", "SearchResult", "TrainOptions", "TrainedRun",
-    "ZeroshotError", "__version__", "battery", "boards", "compress", "export", "load", "proxies", "quantize",
-    "report", "score", "score_many", "search", "spaces", "train", "tune_space",
+    "ZeroshotError", "__version__", "battery", "boards", "compress", "export", "load", "proxies", "quantize", "report",
+    "score", "score_many", "search", "show", "spaces", "train", "tune_space",
 ]  # fmt: skip
 
 

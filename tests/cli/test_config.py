@@ -18,6 +18,7 @@ VALUES = {
     "per_net": ("1", 1), "shortlist": ("7", 7), "proxies": ("macs,naswot", ["macs@1", "naswot@1"]),
     "objectives": ("accuracy,energy", ["accuracy", "energy"]), "batch": ("16", 16), "seed": ("5", 5),
     "space": ("mcu", "mcu"), "epochs": ("100", 100), "calibrate": ("4", 4), "calibrate_epochs": ("3", 3),
+    "metric": ("recall:3", "recall:3"),
     "strategy": ("grid", "grid"), "scored": ("500", 500), "seconds": ("2.5", 2.5), "square": ("true", True),
     "little": ("r8-s8-c3w8x1/2-c3w8x1", "r8-s8-c3w8x1/2-c3w8x1"), "big": ("r8-s8-c3w8x4-c3w8x4", "r8-s8-c3w8x4-c3w8x4"),
     "seeds": ("r8-s8-c3w8x1-c3w8x1,r8-s8-c3w8x1-d3w8x1", ["r8-s8-c3w8x1-c3w8x1", "r8-s8-c3w8x1-d3w8x1"]),

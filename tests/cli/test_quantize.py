@@ -95,6 +95,7 @@ def test_options_reach_the_recipe_and_the_rule(cli, folder):
     }  # fmt: skip
     assert told["rule"] == {
         "rate": None, "accuracy": None, "latency": "5ms", "energy": None, "policy": "logit-gap", "per_class": False,
+        "bias": False,
     }  # fmt: skip
     assert cli("quantize", "run", "--no-qat", "--force", "--energy", "0.9mJ", "--quiet").exit_code == 0
 

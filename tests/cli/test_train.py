@@ -36,7 +36,7 @@ def test_the_table_and_the_json_are_the_library_call(cli, folder, tmp_path):
     assert all(len(line) <= 80 for line in lines if str(tmp_path) not in line)  # paths are as long as they are
     assert "…" not in human.stdout
     assert all(any(net in line for line in lines) for net in NETS)
-    predicted, test = (next(line for line in lines if f" {kind} " in f" {line} ") for kind in ("predicted ", "test "))
+    predicted, test = (next(line for line in lines if kind in line.split()[:2]) for kind in ("predicted", "test"))
     assert "80.0 ± 10.0" in next(line for line in lines if line.lstrip().startswith("1"))
     assert predicted != test
     measured = next(line for line in lines if line.split()[:1] == ["test"])

@@ -48,10 +48,12 @@ def test_levels_are_relative_to_the_loudest_of_each_window():
 @examples(25)
 @given(
     st.sampled_from(sorted(FRONT_ENDS)), st.integers(0, 600), st.integers(1, 4), st.integers(1, 6),
-    st.sampled_from(["mean", "majority"]), st.integers(0, 3), st.integers(0, 60), st.integers(0, 5),
+    st.sampled_from(["mean", "majority"]), st.integers(0, 3), st.integers(0, 60), st.integers(0, 5), st.booleans(),
 )  # fmt: skip
-def test_decisions_are_the_obvious_ones(name, n, every, smooth, smoothing, limit, threshold, seed):
-    cascade = fed(name, seed=seed, limit=limit, threshold=threshold, every=every, smooth=smooth, smoothing=smoothing)
+def test_decisions_are_the_obvious_ones(name, n, every, smooth, smoothing, limit, threshold, seed, bias):
+    cascade = fed(
+        name, seed=seed, limit=limit, threshold=threshold, bias=bias, every=every, smooth=smooth, smoothing=smoothing
+    )
     samples = samples_of(name, n, seed)
     found = decisions(cascade, samples)
     assert [astuple(each) for each in found] == obvious_decisions(

@@ -27,9 +27,9 @@ from ..streams import fed, samples_of
 KINDS = {
     "sound": {"smooth": 3, "smoothing": "mean", "limit": 2},
     "cepstrum": {"seed": 4, "smooth": 4, "smoothing": "majority", "every": 2},
-    "relative": {"seed": 1, "smooth": 3, "limit": 2, "every": 2},
-    "gaps": {"seed": 3, "every": 3, "limit": 1},
-    "motion": {"smooth": 2, "smoothing": "majority", "limit": 3},
+    "relative": {"seed": 1, "smooth": 3, "limit": 2, "every": 2, "bias": True},
+    "gaps": {"seed": 4, "every": 3, "limit": 1, "bias": True},
+    "motion": {"smooth": 2, "smoothing": "majority", "limit": 3, "bias": True},
     "axis": {"seed": 3, "smooth": 255, "smoothing": "mean"},
 }
 CORES = ("cortex-m0plus", "cortex-m4", "cortex-m33")

@@ -79,7 +79,8 @@ def test_what_is_written(plots, done, digits):
     kinds = ("npz", "json", "outputs.npz")
     expected = {f"{stem(net)}.{kind}" for net in (LITTLE, BIG, ALONE) for kind in kinds}
     written = {p.name: p.read_bytes() for p in (done / INT8).iterdir()}
-    assert set(written) == expected | {"quantize.json", "pairs.csv", "nets.csv", "summary.json", "curves.png"}
+    tables = {"quantize.json", "pairs.csv", "nets.csv", "confusion.csv", "summary.json", "curves.png"}
+    assert set(written) == expected | tables
     told = json.loads(written["summary.json"])
     assert told["pairs"] == [QUANTIZED_PAIRS.plain(pair) for pair in result.pairs]
     assert read_quantization(done) == result.pairs

@@ -10,13 +10,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from zeroshot.runs import rows
+from zeroshot.runs import class_rows, rows
 from zeroshot.runs.rows import PredictedPair
 from zeroshot.runs.tables import Table
 
 from ..strategies import examples
 
-TABLES = [each for each in vars(rows).values() if isinstance(each, Table)]
+TABLES = [each for module in (rows, class_rows) for each in vars(module).values() if isinstance(each, Table)]
 NUMBERS = st.floats(allow_nan=False, allow_infinity=False)
 TEXT = st.text(st.characters(blacklist_categories=("Cs",), blacklist_characters="\x00\r"), min_size=1, max_size=12)
 CELLS = {
@@ -98,20 +98,24 @@ def test_damage_is_named(change, word):
         rows.PAIRS.from_csv(change(rows.PAIRS.to_csv([PAIR])))
 
 
+NEW = ("rival", "over_", "budget_", "metric", "balanced", "value")
+
+
 @examples(10)
 @given(made(rows.MeasuredPair))
 def test_columns_that_an_older_version_did_not_write_are_empty(pair):
     """Those with a default, and no others."""
     reader = csv.DictReader(io.StringIO(rows.TRAINED_PAIRS.to_csv([pair]), newline=""))
     (cells,) = reader
-    old = {name: cell for name, cell in cells.items() if not name.startswith(("rival", "over_", "budget_"))}
-    assert len(cells) - len(old) == 9
+    old = {name: cell for name, cell in cells.items() if not name.startswith(NEW)}
+    assert len(cells) - len(old) == 15
     text = io.StringIO(newline="")
     writer = csv.DictWriter(text, old)
     writer.writeheader()
     writer.writerow(old)
     (read,) = rows.TRAINED_PAIRS.from_csv(text.getvalue())
     assert read.test.rival is read.test.rivals_ahead is read.test.over_budget is read.test.budget_threshold is None
+    assert (read.metric, read.test.balanced, read.test.value, read.test.rival_value) == ("accuracy", None, None, None)
     assert (read.predicted, read.test.verdict, read.models) == (pair.predicted, pair.test.verdict, pair.models)
     for needed in ("rank", "accuracy_test", "big_model"):
         with pytest.raises(ValueError, match=needed):

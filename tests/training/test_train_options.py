@@ -57,5 +57,5 @@ def test_the_command_has_every_option():
 
 def test_a_training_has_the_epochs_that_the_search_expected_accuracies_of():
     """Unless others are asked for."""
-    assert new_plan(TrainOptions(), 0, 50).recipe == Recipe(epochs=50)
-    assert new_plan(TrainOptions(epochs=7), 0, 50).recipe == Recipe(epochs=7)
+    assert new_plan(TrainOptions(), 0, Recipe(epochs=50)).recipe == Recipe(epochs=50)
+    assert new_plan(TrainOptions(epochs=7), 0, Recipe(epochs=50)).recipe == Recipe(epochs=7)

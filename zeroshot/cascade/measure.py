@@ -13,6 +13,7 @@ from math import inf
 import numpy as np
 import numpy.typing as npt
 
+from zeroshot.cascade.metric import share
 from zeroshot.cascade.policy import DEFAULT_POLICY, confidence
 from zeroshot.errors import UsageError
 from zeroshot.types import BoolArray, FloatArray
@@ -31,11 +32,14 @@ class Outcome:
         score: (n,) float64, the little net's confidence.
         little: (n,) bool, whether its answer is right.
         big: (n,) bool, the same of the big net.
+        weight: (n,) float64 of sum 1, what each input counts in a metric other than accuracy, see
+            `zeroshot.cascade.metric`; None where all count the same.
     """
 
     score: FloatArray = field(repr=False)
     little: BoolArray = field(repr=False)
     big: BoolArray = field(repr=False)
+    weight: FloatArray | None = field(default=None, repr=False)
 
     def __len__(self) -> int:
         return len(self.score)
@@ -48,7 +52,7 @@ class Curve:
     Attributes:
         threshold: Escalates the inputs whose score is below it.
         p: Escalation rate, from 0 to 1.
-        accuracy: Of the cascade, from the little net's to the big net's.
+        accuracy: Of the cascade, from the little net's to the big net's; its metric where inputs have weights.
     """
 
     threshold: FloatArray
@@ -94,7 +98,7 @@ class Verdict:
     """A pair against a single net on the same inputs.
 
     Attributes:
-        gain: Accuracy of the pair minus that of the single net.
+        gain: Accuracy of the pair minus that of the single net, or metric where inputs have weights.
         interval: Of the gain, of `LEVEL`; inputs are resampled together, so what both get right cancels.
         words: "pays", "may pay" (the interval holds 0) or "does not pay".
     """
@@ -105,8 +109,9 @@ class Verdict:
 
 
 def outcome(
-    little_logits: npt.ArrayLike, big_logits: npt.ArrayLike, labels: npt.ArrayLike, policy: str = DEFAULT_POLICY
-) -> Outcome:
+    little_logits: npt.ArrayLike, big_logits: npt.ArrayLike, labels: npt.ArrayLike, policy: str = DEFAULT_POLICY,
+    weight: FloatArray | None = None,
+) -> Outcome:  # fmt: skip
     """Scores and hits of two models.
 
     Args:
@@ -114,11 +119,12 @@ def outcome(
         big_logits: (n, classes), of the big net on the same inputs.
         labels: (n,) integers.
         policy: A name of `zeroshot.cascade.policy.POLICIES`.
+        weight: Of the inputs, as `Outcome` has it.
 
     Raises:
         UsageError: Shapes that do not fit, no inputs, NaN among the logits, or an unknown policy.
     """
-    return Outcome(confidence(little_logits, policy), hits(little_logits, labels), hits(big_logits, labels))
+    return Outcome(confidence(little_logits, policy), hits(little_logits, labels), hits(big_logits, labels), weight)
 
 
 def hits(logits: npt.ArrayLike, labels: npt.ArrayLike) -> BoolArray:
@@ -138,10 +144,14 @@ def curve(found: Outcome) -> Curve:
     order = np.argsort(found.score, kind="stable")
     score = found.score[order]
     gain = found.big[order].astype(np.int64) - found.little[order]
-    correct = int(found.little.sum()) + np.concatenate([[0], np.cumsum(gain)])
     # Before each first of equal scores, and after the last input: k inputs escalate at the k-th score.
     k = np.append(np.flatnonzero(np.diff(score, prepend=-inf)), len(score))
-    return Curve(np.append(score, inf)[k], k / len(score), correct[k] / len(score))
+    threshold, rate = np.append(score, inf)[k], k / len(score)
+    if found.weight is not None:
+        won = np.concatenate([[0.0], np.cumsum(gain * found.weight[order])])
+        return Curve(threshold, rate, share(found.little, found.weight) + won[k])
+    correct = int(found.little.sum()) + np.concatenate([[0], np.cumsum(gain)])
+    return Curve(threshold, rate, correct[k] / len(score))
 
 
 def right_answers(found: Outcome, threshold: float) -> BoolArray:
@@ -177,7 +187,7 @@ def measure(found: Outcome, threshold: float, *, seed: int = 0, level: float = L
 
 
 def verdict(found: Outcome, threshold: float, single: npt.ArrayLike, *, seed: int = 0, level: float = LEVEL) -> Verdict:
-    """Compare a pair with a single net, input by input.
+    """Compare a pair with a single net, input by input, in the metric that the outcome's weights are of.
 
     Args:
         found: The pair on test inputs.
@@ -194,10 +204,15 @@ def verdict(found: Outcome, threshold: float, single: npt.ArrayLike, *, seed: in
     if alone.shape != found.score.shape:
         raise UsageError(f"The pair has {len(found)} inputs, the single net {alone.shape}.")
     difference = right_answers(found, threshold).astype(np.int64) - alone
-    (interval,) = _intervals([difference], seed, level)
-    gain = float(difference.mean())
+    interval = _interval(difference, found.weight, seed, level)
+    gain = _mean(difference, found.weight)
     words = "does not pay" if gain <= 0 else "pays" if interval[0] > 0 else "may pay"
     return Verdict(gain, interval, words)
+
+
+def metric_interval(right: BoolArray, weight: FloatArray, *, seed: int = 0, level: float = LEVEL) -> Interval:
+    """Interval of a weighted share of right answers; arguments as `measure` and `share` have them."""
+    return _interval(right.astype(np.int64), weight, seed, level)
 
 
 def expected_cost(base: float, big: float, p: float) -> float:
@@ -213,6 +228,22 @@ def _check(threshold: float, level: float) -> None:
 def _phi(a: BoolArray, b: BoolArray) -> float | None:
     spread = a.var() * b.var()
     return float(((a & b).mean() - a.mean() * b.mean()) / np.sqrt(spread)) if spread > 0 else None
+
+
+def _mean(values: npt.NDArray[np.int64], weight: FloatArray | None) -> float:
+    return float(values.mean()) if weight is None else float(round(float(values @ weight), 12))
+
+
+def _interval(values: npt.NDArray[np.int64], weight: FloatArray | None, seed: int, level: float) -> Interval:
+    """Of a weighted mean: inputs of one weight, so classes, are drawn among themselves and keep their numbers."""
+    if weight is None:
+        return _intervals([values], seed, level)[0]
+    rng, total = np.random.default_rng(seed), np.zeros(RESAMPLES)
+    for each in np.unique(weight[weight > 0]):
+        kinds, counts = np.unique(values[weight == each], return_counts=True)
+        total += each * (rng.multinomial(counts.sum(), counts / counts.sum(), size=RESAMPLES) @ kinds)
+    low, high = np.quantile(total, [(1 - level) / 2, (1 + level) / 2])
+    return float(low), float(high)
 
 
 def _intervals(values: list[npt.NDArray[np.int64]], seed: int, level: float) -> list[Interval]:

@@ -1,9 +1,10 @@
-"""The option that every stage with cascades has, declared without what computes scores."""
+"""The options that every stage with cascades has, declared without what computes scores."""
 
 from collections.abc import Iterable
 from typing import Any
 
 from zeroshot.options import option
+from zeroshot.runs.rows import ACCURACY
 
 
 def policy_option(panel: str) -> Any:  # noqa: ANN401 - a dataclass field
@@ -15,6 +16,18 @@ def policy_option(panel: str) -> Any:  # noqa: ANN401 - a dataclass field
     return option(
         "logit-gap", "logit-gap, score-margin, max-softmax or entropy.", metavar="NAME", panel=panel, names=_policies
     )
+
+
+def metric_option(panel: str) -> Any:  # noqa: ANN401 - a dataclass field
+    """What choices and verdicts go by.
+
+    Args:
+        panel: Heading in the help.
+    """
+    return option(
+        ACCURACY, "What choices and verdicts go by: accuracy, balanced (mean recall) or recall:CLASS.", metavar="NAME",
+        panel=panel,
+    )  # fmt: skip
 
 
 def _policies() -> Iterable[str]:

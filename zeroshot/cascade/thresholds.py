@@ -4,7 +4,8 @@ With a threshold for each class that the little net may answer, more inputs esca
 Classes differ in how much a low score says (Daghero et al., arXiv 2204.03431, use thresholds a class for early exits).
 Under a budget of escalations the best thresholds share a price: a class escalates further inputs as long as these win
 more right answers an escalation than the price. The counts of right answers gained are noisy, so each class follows the
-concave hull of its own, where the price falls from one corner to the next.
+concave hull of its own, where the price falls from one corner to the next. Where inputs have weights these are summed
+instead of right answers.
 
 Which rule a pair gets, and which rate, is said in `zeroshot.quantization.thresholds`.
 """
@@ -29,7 +30,7 @@ class Rule:
 
     Attributes:
         rate: Largest share of inputs that escalates, in [0, 1].
-        floor: Least accuracy, a fraction, at the fewest escalations; where it is given no rate counts.
+        floor: Least accuracy, or metric, a fraction, at the fewest escalations; where it is given no rate counts.
         classes: Number of classes where each has a threshold of its own; None for one threshold.
     """
 
@@ -76,7 +77,7 @@ def threshold_for_rate(score: npt.ArrayLike, p: float) -> float:
 
 
 def threshold_for_accuracy(found: Outcome, floor: float) -> float:
-    """The lowest threshold, so the fewest escalations, whose cascade is at least as accurate as the floor.
+    """The lowest threshold, so the fewest escalations, whose cascade is at least as good as the floor.
 
     Args:
         found: On validation inputs.
@@ -144,7 +145,7 @@ def relative_to_class(found: Outcome, predicted: npt.ArrayLike, thresholds: npt.
     """
     limits = np.asarray(thresholds, np.float64)
     answers = _answers(found, predicted, len(limits))
-    return Outcome(found.score - limits[answers], found.little, found.big)
+    return Outcome(found.score - limits[answers], found.little, found.big, found.weight)
 
 
 def _answers(found: Outcome, predicted: npt.ArrayLike, classes: int) -> Int64Array:
@@ -165,7 +166,8 @@ def _hull(found: Outcome, mine: npt.NDArray[np.bool_]) -> Iterator[tuple[float, 
     """
     order = np.argsort(found.score[mine], kind="stable")
     score = found.score[mine][order]
-    won = np.concatenate([[0], np.cumsum(found.big[mine][order].astype(np.int64) - found.little[mine][order])])
+    gain = found.big[mine][order].astype(np.int64) - found.little[mine][order]
+    won = np.concatenate([[0], np.cumsum(gain if found.weight is None else gain * found.weight[mine][order])])
     # Equal scores escalate together: the points before each first of equals, and after the last.
     k = np.append(np.flatnonzero(np.diff(score, prepend=-inf)), len(score))
     limits = np.append(score, inf)[k]

@@ -250,7 +250,8 @@ def warnings_for(dataset: Dataset) -> list[str]:
     if train[most] > MAX_IMBALANCE * train[least]:
         remarks.append(
             f"Classes are out of balance: {names[most]!r} has {train[most]} training {things}, "
-            f"{names[least]!r} only {train[least]}. Accuracy will mostly measure the former."
+            f"{names[least]!r} only {train[least]}. Accuracy will mostly measure the former; "
+            "`metric='balanced'` counts all classes alike."
         )
     few = int((train < MIN_PER_CLASS).sum())
     if few:

@@ -9,6 +9,7 @@ from zeroshot.cascade.policy import logit_gap
 from zeroshot.errors import UsageError, VerifyError
 from zeroshot.firmware.c_cascade import Cascade
 from zeroshot.firmware.tflite import to_tflite
+from zeroshot.int8.decision import biased
 from zeroshot.int8.execute import run
 from zeroshot.int8.net import Int8Net
 from zeroshot.types import Int8Array, Int64Array
@@ -39,7 +40,7 @@ class Answers:
     Attributes:
         label: (n,) of the cascade.
         little_label: (n,) of the little net.
-        gap: (n,) int8 steps between the little net's two largest logits.
+        gap: (n,) int8 steps between the little net's two largest logits, each with its class's bias.
         escalated: (n,) 0 or 1.
         little: (n, classes) logits.
         big: (n, classes) logits.
@@ -77,10 +78,11 @@ def check_images(cascade: Cascade, images: Images) -> None:
 def decide(cascade: Cascade, little: npt.ArrayLike, big: npt.ArrayLike) -> Answers:
     """The cascade's answers from both nets' int8 logits, each (n, classes)."""
     first, second = np.asarray(little, np.int64), np.asarray(big, np.int64)
-    label = first.argmax(axis=1)
-    gap = logit_gap(first).astype(np.int64)
+    own, other = biased(first, cascade.little_bias), biased(second, cascade.big_bias)
+    label = own.argmax(axis=1)
+    gap = logit_gap(own).astype(np.int64)
     up = gap < np.asarray(cascade.thresholds)[label]
-    return Answers(np.where(up, second.argmax(axis=1), label), label, gap, up.astype(np.int64), first, second)
+    return Answers(np.where(up, other.argmax(axis=1), label), label, gap, up.astype(np.int64), first, second)
 
 
 def reference_answers(cascade: Cascade, images: Images) -> Answers:

@@ -6,6 +6,7 @@ from string import Template
 import numpy as np
 
 from zeroshot.errors import UsageError
+from zeroshot.firmware.c_bias import bias_values
 from zeroshot.firmware.c_files import template
 from zeroshot.firmware.c_model import kernel_config, model_header, model_source
 from zeroshot.firmware.c_stream import front_end_sources, stream_values, table_row
@@ -13,6 +14,7 @@ from zeroshot.firmware.plan import ArenaPlan, plan_arena
 from zeroshot.firmware.stream import Stream, score_factors
 from zeroshot.frontend.c_source import dsp_block
 from zeroshot.frontend.c_text import c_array
+from zeroshot.int8.decision import Bias, check_bias
 from zeroshot.int8.net import Int8Net
 from zeroshot.types import Int8Array
 
@@ -33,6 +35,8 @@ class Cascade:
         big_pixels: The same of the big net.
         limit: Escalations in a row at most, until a program sets another limit; 0 is none.
         stream: Samples to pictures, where the cascade is to be fed with samples.
+        little_bias: Added to each class's int8 logit of the little net before the largest is taken; empty for none.
+        big_bias: The same of the big net.
     """
 
     little: Int8Net
@@ -42,6 +46,8 @@ class Cascade:
     big_pixels: Int8Array | None = field(default=None, repr=False)
     limit: int = 0
     stream: Stream | None = None
+    little_bias: Bias = ()
+    big_bias: Bias = ()
 
     def __post_init__(self) -> None:
         little, big = self.little, self.big
@@ -57,6 +63,8 @@ class Cascade:
         for table in (self.little_pixels, self.big_pixels):
             if table is not None and (table.shape, table.dtype) != ((256, little.channels), np.dtype(np.int8)):
                 raise UsageError(f"A table of pixels is (256, {little.channels}) int8, not {table.shape}.")
+        for bias in (self.little_bias, self.big_bias):
+            check_bias(bias, little.classes)
         if not 0 <= self.limit < 2**32:
             raise UsageError(f"A limit of {self.limit} escalations in a row.", "Give 0, for none, to 2^32 - 1.")
         if self.stream is not None:
@@ -136,12 +144,18 @@ def _values(cascade: Cascade, plan: ArenaPlan, name: str) -> dict[str, object]:
         "limit": cascade.limit,
         "limit_at_start": f" = {cascade.limit}" if cascade.limit else "",
         "limit_words": f"a limit of {cascade.limit}" if cascade.limit else "no limit",
+        **bias_values(cascade.little_bias, cascade.big_bias, little.classes),
         "little_logits": plan.nets[0].tensors[-1],
         "big_logits": plan.nets[1].tensors[-1],
         **(_one_input(cascade, plan, name) if cascade.shares_input else _two_inputs(plan, name)),
         **_quantise(cascade, name),
         **stream_values(
-            cascade.stream, score_factors(little, big), plan.between, _columns(cascade.little_pixels), name
+            cascade.stream,
+            score_factors(little, big),
+            plan.between,
+            _columns(cascade.little_pixels),
+            name,
+            biased=any((*cascade.little_bias, *cascade.big_bias)),
         ),
     }
 

@@ -3,6 +3,7 @@
 import math
 from string import Template
 
+from zeroshot.firmware.c_bias import score_values
 from zeroshot.firmware.c_files import template
 from zeroshot.firmware.stream import Stream
 
@@ -24,7 +25,7 @@ def front_end_sources(stream: Stream, name: str) -> dict[str, str]:
 
 
 def stream_values(
-    stream: Stream | None, factors: tuple[int, int], between: int, columns: int, name: str
+    stream: Stream | None, factors: tuple[int, int], between: int, columns: int, name: str, *, biased: bool = False
 ) -> dict[str, str]:
     """Texts for the templates of a cascade.
 
@@ -34,12 +35,13 @@ def stream_values(
         between: Where in the arena the front end's scratch lies.
         columns: Of the table of pixels, one a channel or one for all.
         name: What functions begin with.
+        biased: Whether classes have a decision bias.
     """
     if stream is None:
         keys = ("include", "state", "restart", "feed", "declarations", "start")
         return {f"stream_{key}": "" for key in keys}
     values = _values(stream, name) | {
-        "factors": ", ".join(map(str, factors)), "table_row": table_row(columns),
+        "factors": ", ".join(map(str, factors)), "table_row": table_row(columns), **score_values(biased),
         "scratch": f", (int32_t *)(void *)(arena + {between})" if stream.sensor.scratch else "",
     }  # fmt: skip
     values["quantise"] = _filled(f"stream_{'relative' if stream.sensor.relative else 'newest'}.c", values)

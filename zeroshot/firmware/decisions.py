@@ -12,8 +12,9 @@ from zeroshot.cascade.policy import logit_gap
 from zeroshot.errors import UsageError, VerifyError
 from zeroshot.firmware.c_cascade import Cascade
 from zeroshot.firmware.stream import Stream, score_factors
+from zeroshot.int8.decision import biased
 from zeroshot.int8.execute import quantize_pixels, run
-from zeroshot.types import BoolArray, Int8Array, Int64Array
+from zeroshot.types import BoolArray, Int64Array
 
 Samples = npt.NDArray[np.int16]
 
@@ -69,10 +70,13 @@ def decisions(cascade: Cascade, samples: Samples) -> list[Decision]:
     if not len(pictures) or cascade.little_pixels is None:
         return []
     images = quantize_pixels(cascade.little_pixels, pictures)
-    logits = run(cascade.little, images)
-    unsure = logit_gap(logits.astype(np.int64)) < np.asarray(cascade.thresholds)[logits.argmax(axis=1)]
+    logits = run(cascade.little, images).astype(np.int64)
+    sure = biased(logits, cascade.little_bias)
+    unsure = logit_gap(sure) < np.asarray(cascade.thresholds)[sure.argmax(axis=1)]
     escalated = _escalated(unsure, cascade.limit)
     logits[escalated] = run(cascade.big, images[escalated])
+    for up, bias in ((False, cascade.little_bias), (True, cascade.big_bias)):
+        logits[escalated == up] += np.asarray(bias or 0)
     out = []
     for i, scores in enumerate(_scores(stream, logits, escalated, score_factors(cascade.little, cascade.big))):
         second, largest = np.sort(scores)[-2:].tolist()
@@ -92,9 +96,8 @@ def _escalated(unsure: BoolArray, limit: int) -> BoolArray:
     return out
 
 
-def _scores(stream: Stream, logits: Int8Array, escalated: BoolArray, factors: tuple[int, int]) -> Iterable[Int64Array]:
-    """(classes,) for each decision."""
-    wide = logits.astype(np.int64)
+def _scores(stream: Stream, wide: Int64Array, escalated: BoolArray, factors: tuple[int, int]) -> Iterable[Int64Array]:
+    """(classes,) for each decision, from (n, classes) logits with their bias."""
     if stream.smooth == 1:
         yield from wide
         return

@@ -24,6 +24,7 @@ from zeroshot.frontend.c_text import check_prefix
 from zeroshot.frontend.options import AnyFrontEnd
 from zeroshot.frontend.sensor import sensor_of
 from zeroshot.int8 import execute
+from zeroshot.int8.decision import Bias, parse_bias
 from zeroshot.options import takes_options
 from zeroshot.quantization.quantize import QuantizedNet, load_quantized
 from zeroshot.runs.files import json_text
@@ -45,6 +46,7 @@ class Firmware:
         little: Name of the little net.
         big: Name of the big net.
         thresholds: One for each answer of the little net; escalates where the gap of int8 logits is below it.
+        biases: Of each class, of the little and of the big net, in steps of their int8 logits; empty for none.
         verification: What was proved, or None.
         board: The run's board, or None.
         escalation_rate: Of the test images, measured when the pair was quantised.
@@ -55,6 +57,7 @@ class Firmware:
     little: str
     big: str
     thresholds: tuple[int, ...]
+    biases: tuple[Bias, Bias]
     verification: Verification | None
     board: Board | None = field(repr=False)
     escalation_rate: float
@@ -74,7 +77,8 @@ class Firmware:
         times = {n.core: self.milliseconds(n) for n in self.verification.needs} if self.verification else {}
         return {
             "folder": str(self.folder), "rank": self.rank, "little": self.little, "big": self.big,
-            "threshold_int8": " ".join(map(str, shortest(self.thresholds))), "escalation_rate": self.escalation_rate,
+            "threshold_int8": " ".join(map(str, shortest(self.thresholds))), "little_bias": list(self.biases[0]),
+            "big_bias": list(self.biases[1]), "escalation_rate": self.escalation_rate,
             "board": self.board.name if self.board else None,
             "milliseconds": {core: list(each) if each else None for core, each in times.items()},
             "verification": verification,
@@ -132,6 +136,7 @@ def export(
     write_project(files, target, force=options.force)
     return Firmware(
         folder=target, rank=options.pair, little=nets[0].name, big=nets[1].name, thresholds=cascade.thresholds,
+        biases=(cascade.little_bias, cascade.big_bias),
         verification=verification, board=board, escalation_rate=pair.int8.escalation_rate,
     )  # fmt: skip
 
@@ -182,17 +187,21 @@ def load_cascade(run: Path, pair: QuantizedPair) -> tuple[Cascade, list[Quantize
     """A pair as it is exported, and its nets, little and big.
 
     Raises:
-        RunError: A net is missing or damaged, or the thresholds are not one for all classes or one each.
+        RunError: A net is missing or damaged, the thresholds are not one for all classes or one each, or a bias is none
+            of a net.
     """
     nets = [load_quantized(run / INT8, name) for name in (pair.models.little, pair.models.big)]
     little, big = (net.int8 for net in nets)
     try:
         steps = tuple(map(int, str(pair.int8.threshold).split()))
         thresholds = steps * little.classes if len(steps) == 1 else steps
-        return Cascade(little, big, thresholds, nets[0].pixels, nets[1].pixels), nets
+        biases = parse_bias(pair.little_bias), parse_bias(pair.big_bias)
+        return Cascade(
+            little, big, thresholds, nets[0].pixels, nets[1].pixels, little_bias=biases[0], big_bias=biases[1]
+        ), nets
     except (ValueError, UsageError) as error:
         raise RunError(
-            f"Pair {pair.predicted.rank} has no thresholds of a device: {error}.",
+            f"Pair {pair.predicted.rank} has no thresholds of a device, or no such biases: {error}.",
             f"Quantise again: {call('quantize', run, force=True)}.",
         ) from error
 

@@ -4,8 +4,6 @@ import io
 import zipfile
 from string import Template
 
-import numpy as np
-
 from zeroshot.firmware.answers import Images, check_images, reference_answers
 from zeroshot.firmware.c_cascade import Cascade, cascade_sources
 from zeroshot.firmware.c_files import template
@@ -14,6 +12,7 @@ from zeroshot.firmware.stream_files import stream_check, stream_examples
 from zeroshot.firmware.tflite import to_tflite
 from zeroshot.firmware.verify import Verification
 from zeroshot.frontend.c_text import c_array, check_prefix
+from zeroshot.int8.decision import biased
 
 
 def project_files(
@@ -68,7 +67,7 @@ def _values(cascade: Cascade, images: Images, name: str, sources: dict[str, str]
         "after": "check_stream()" if cascade.stream else "0",
         "vector_arguments": ", ".join(inputs),
         "little_label": int(answer.little_label[0]),
-        "big_label": int(np.argmax(answer.big[0])),
+        "big_label": int(biased(answer.big, cascade.big_bias)[0].argmax()),
         "escalated": int(answer.escalated[0]),
         "label": int(answer.label[0]),
         "cmake_sources": "\n".join(f"    src/{path}" for path in compiled),

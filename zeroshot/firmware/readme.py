@@ -15,7 +15,7 @@ def readme(cascade: Cascade, name: str, verification: Verification | None) -> st
     parts = [
         f"# {name}: a cascade of two int8 nets\n",
         f"The little net answers every image; where its largest logit is less than the threshold above its second "
-        f"largest, the big net answers.\n\n"
+        f"largest, the big net answers.{_bias(cascade)}\n\n"
         f"| | net | input | weights and tables, bytes |\n|---|---|---|---|\n"
         f"| little | `{little.spec}` | {_size(little.input_shape)} | {model_bytes(pack(little))} |\n"
         f"| big | `{big.spec}` | {_size(big.input_shape)} | {model_bytes(pack(big))} |\n\n"
@@ -27,6 +27,13 @@ def readme(cascade: Cascade, name: str, verification: Verification | None) -> st
         _verified(verification),
     ]
     return "\n".join(parts)
+
+
+def _bias(cascade: Cascade) -> str:
+    """What is added to the logits before the largest is taken."""
+    both = [("little", cascade.little_bias), ("big", cascade.big_bias)]
+    told = [f"of the {size} net {', '.join(map(str, bias))}" for size, bias in both if any(bias)]
+    return f" Before that each class's bias is added: {'; '.join(told)}." if told else ""
 
 
 def _size(shape: tuple[int, int, int]) -> str:

@@ -10,10 +10,11 @@ import numpy.typing as npt
 from zeroshot.cascade.measure import Curve, Outcome, curve
 from zeroshot.cascade.policy import confidence
 from zeroshot.errors import RunError
+from zeroshot.int8.decision import biased, parse_bias
 from zeroshot.quantization.quantized_net import load_quantized
 from zeroshot.quantization.thresholds import comparable
 from zeroshot.runs import layout
-from zeroshot.runs.rows import MeasuredCascade, MeasuredPair, PairModels, QuantizedPair
+from zeroshot.runs.rows import MeasuredCascade, MeasuredPair, QuantizedPair
 from zeroshot.training.train_net import load_net
 from zeroshot.types import BoolArray, FloatArray, Int64Array
 
@@ -65,7 +66,7 @@ def pair_answers(run: Path, pair: MeasuredPair | QuantizedPair, labels: Int64Arr
     """
     kind = "int8" if isinstance(pair, QuantizedPair) else "float"
     measured = pair.int8 if isinstance(pair, QuantizedPair) else pair.test
-    little, big, score = _outputs(run, pair.models, pair.policy, kind)
+    little, big, score = _outputs(run, pair)
     limits = np.array([float(each) for each in str(measured.threshold).split()])
     escalated = score < (limits[0] if len(limits) == 1 else limits[little])
     answers = Answers(pair.predicted.rank, kind, labels, little, big, score, escalated, measured)
@@ -79,16 +80,16 @@ def pair_answers(run: Path, pair: MeasuredPair | QuantizedPair, labels: Int64Arr
     return answers
 
 
-def _outputs(
-    run: Path, models: PairModels, policy: str, kind: str
-) -> tuple[Int64Array, Int64Array, FloatArray]:  # fmt: skip
+def _outputs(run: Path, pair: MeasuredPair | QuantizedPair) -> tuple[Int64Array, Int64Array, FloatArray]:
     """Answers of the little and of the big net, and the little net's scores."""
+    models, policy = pair.models, pair.policy
     logits: npt.NDArray[Any]
     other: npt.NDArray[Any]
-    if kind == "int8":
+    if isinstance(pair, QuantizedPair):
         folder = run / layout.INT8
         little, big = (load_quantized(folder, name) for name in (models.little, models.big))
-        logits, other = comparable(little.int8, little.outputs["test"], policy), big.outputs["test"]
+        logits = comparable(little.int8, little.outputs["test"], policy, parse_bias(pair.little_bias))
+        other = biased(big.outputs["test"], parse_bias(pair.big_bias))
     else:
         folder = run / layout.MODELS
         logits, other = (load_net(folder, name).outputs["test"] for name in (models.little, models.big))

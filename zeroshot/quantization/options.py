@@ -8,6 +8,7 @@ from zeroshot.cascade.options import policy_option
 from zeroshot.errors import UsageError
 from zeroshot.options import Options, left_open, option
 from zeroshot.quantization.recipe import PANEL, Int8Recipe
+from zeroshot.training.recipe import Recipe
 from zeroshot.units import Quantity
 
 RULES = ("rate", "accuracy_floor", "latency", "energy")
@@ -30,8 +31,11 @@ class QuantizeOptions(Options):
         latency: Largest expected latency, such as 50ms, by the cost model of the search.
         energy: Largest expected energy, such as 2mJ, by the same.
         policy: Score of the little net that decides.
-        per_class: A threshold for each class that the little net answers instead of one, for the most right answers on
-            the validation images at the same rate.
+        metric: What thresholds, biases and verdicts go by; None is that of the training, which also chose the epochs of
+            finetuned nets. An accuracy floor is one of it.
+        bias: A decision bias for each class of each net, chosen on the validation images by the metric.
+        per_class: A threshold for each class that the little net answers instead of one, for the most right answers
+            (or the most of the metric) on the validation images at the same rate.
         data: The data of the search, or where they are; None for a named set that the run knows.
         threads: Of torch; None is 1, or what is being resumed.
     """
@@ -58,6 +62,8 @@ class QuantizeOptions(Options):
     )  # fmt: skip
     policy: str = policy_option(THRESHOLD)
     per_class: bool = option(False, "A threshold for each class that the little net answers.", panel=THRESHOLD)
+    metric: str | None = left_open(Recipe, "metric", "the training's", panel=THRESHOLD)
+    bias: bool = option(False, "A bias for each class, added to the nets' outputs.", panel=THRESHOLD)
     data: object = option(
         None, "The data of the search; needed for a file or folder.", metavar="DATA", panel=OUTPUT
     )  # fmt: skip
@@ -99,5 +105,5 @@ class QuantizeOptions(Options):
         """How thresholds are chosen, as a summary tells it."""
         return {
             "rate": self.rate, "accuracy": self.accuracy_floor, "latency": self.latency, "energy": self.energy,
-            "policy": self.policy, "per_class": self.per_class,
+            "policy": self.policy, "per_class": self.per_class, "bias": self.bias,
         }  # fmt: skip

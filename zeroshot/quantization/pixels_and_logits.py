@@ -1,6 +1,7 @@
 """The two ends of an int8 net: what it sees of pixels, and what its integers say as real numbers."""
 
 import numpy as np
+import numpy.typing as npt
 
 from zeroshot.data import Dataset
 from zeroshot.int8.execute import quantize_input
@@ -22,6 +23,6 @@ def pixel_table(net: Int8Net, dataset: Dataset) -> Int8Array:
     return quantize_input(net, normalised_pixels(dataset))
 
 
-def dequantised(net: Int8Net, logits: Int8Array) -> Float32Array:
-    """Int8 logits as the real numbers that they stand for."""
+def dequantised(net: Int8Net, logits: npt.NDArray[np.integer]) -> Float32Array:
+    """Int8 logits, with or without a bias, as the real numbers that they stand for."""
     return np.asarray((logits.astype(np.float32) - net.zero[-1]) * net.scale[-1], np.float32)

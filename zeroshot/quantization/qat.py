@@ -14,6 +14,7 @@ import torch
 from torch import nn
 from torch.nn.functional import cross_entropy
 
+from zeroshot.cascade.metric import metric_of, share
 from zeroshot.errors import TrainError
 from zeroshot.int8.net import Int8Net
 from zeroshot.quantization._float_net import FloatNet
@@ -42,7 +43,7 @@ class Candidate:
     @property
     def merit(self) -> tuple[float, float]:
         """By what the best epoch is chosen."""
-        return self.row["validation_accuracy"], -self.row["validation_loss"]
+        return self.row.get("validation_merit", self.row["validation_accuracy"]), -self.row["validation_loss"]
 
 
 def candidate(float_net: FloatNet, net: Int8Net, epoch: int, train_loss: float | None) -> Candidate:
@@ -51,9 +52,12 @@ def candidate(float_net: FloatNet, net: Int8Net, epoch: int, train_loss: float |
     labels = torch.from_numpy(float_net.data.labels("validation").copy())
     loss = float(cross_entropy(torch.from_numpy(dequantised(net, out)), labels))
     hits = out.argmax(axis=1) == labels.numpy()
-    return Candidate(net, {
+    row = {
         "epoch": epoch, "train_loss": train_loss, "validation_loss": loss, "validation_accuracy": float(hits.mean()),
-    })  # fmt: skip
+    }  # fmt: skip
+    metric = metric_of(float_net.trained.recipe.metric, float_net.data.dataset.class_names)
+    weight = metric.chosen_by(labels.numpy())
+    return Candidate(net, row if weight is None else row | {"validation_merit": share(hits, weight)})
 
 
 class Finetuner:

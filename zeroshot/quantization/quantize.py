@@ -22,6 +22,8 @@ from zeroshot.quantization.quantized_net import QuantizedNet, load_quantized, ou
 from zeroshot.quantization.recipe import Int8Recipe
 from zeroshot.runs import checkpoints as disk
 from zeroshot.runs import layout
+from zeroshot.runs.class_rows import CLASSES, CONFUSION, ClassAnswers, ClassShare
+from zeroshot.runs.classes import class_shares
 from zeroshot.runs.files import write_file
 from zeroshot.runs.folder import check_not_both
 from zeroshot.runs.layout import INT8
@@ -32,7 +34,7 @@ from zeroshot.runs.tables import Rows, as_html
 from zeroshot.runs.write_pairs_csv import write_quantization, write_summary
 from zeroshot.searching.plot import png
 from zeroshot.training.batches import Split, hold_out
-from zeroshot.training.run_data import coarse, run_dataset
+from zeroshot.training.run_data import checked_metric, coarse, run_dataset
 from zeroshot.training.shift import shifted
 from zeroshot.training.train_net import load_net
 from zeroshot.training.trained import TrainedNet
@@ -55,6 +57,8 @@ class QuantizedRun(Steps):
         pairs: Predicted, float and int8 beside each other, best predicted first; those for which no threshold does
             what was asked for are left out, and `remarks` says so.
         nets: The int8 nets.
+        classes: Of the data.
+        confusion: What the int8 nets of each pair, and the pair, answer to the test images of each class.
         recipe: How they were quantised.
         options: As asked for; they say how thresholds were chosen.
         remarks: What the user should know, plain English.
@@ -67,6 +71,8 @@ class QuantizedRun(Steps):
 
     pairs: Rows[QuantizedPair]
     nets: Rows[QuantizedNetRow]
+    classes: Rows[ClassShare] = field(repr=False)
+    confusion: Rows[ClassAnswers] = field(repr=False)
     recipe: Int8Recipe
     options: QuantizeOptions = field(repr=False)
     remarks: list[str]
@@ -109,7 +115,8 @@ class QuantizedRun(Steps):
         return {
             "run": str(self.folder.parent), "int8": str(self.folder), "data": self.config["data"],
             "recipe": self.recipe.values(), "rule": self.options.rule(), "seconds": round(self.seconds, 3),
-            "remarks": self.remarks, "pairs": self.pairs.plain(), "nets": self.nets.plain(),
+            "remarks": self.remarks, "metric": self.pairs[0].metric, "classes": self.classes.plain(),
+            "pairs": self.pairs.plain(), "nets": self.nets.plain(),
         }  # fmt: skip
 
 
@@ -150,18 +157,22 @@ def quantize(
     plan = make_plan(folder, options, seed, force=force, resume=resume)
     names = list(dict.fromkeys(name for pair in trained for name in pair.models))
     float_nets = {name: _load(path / layout.MODELS, name, dataset, seed) for name in names}
-    split = hold_out(dataset, seed, float_nets[names[0]].recipe.validation)
+    trained_as = float_nets[names[0]].recipe
+    split = hold_out(dataset, seed, trained_as.validation)
+    metric = checked_metric(options.metric or trained_as.metric, split)
     open_folder(folder, plan, force=force)
     int8_nets = _quantized(list(float_nets.values()), split, plan, folder, progress or (lambda what, done, total: None))
-    measured = measure_pairs(trained, float_nets, int8_nets, split, options, config)
+    measured = measure_pairs(trained, float_nets, int8_nets, split, options, config, metric)
     result = QuantizedRun(
         pairs=Rows(QUANTIZED_PAIRS, measured.pairs),
+        confusion=Rows(CONFUSION, measured.confusion),
+        classes=Rows(CLASSES, class_shares(dataset)),
         nets=Rows(QUANTIZED_NETS, map(_net_row, int8_nets.values())),
         recipe=plan.recipe, options=options, config=config,
         remarks=measured.remarks + coarse(split) + shifted(split, _accuracies(int8_nets)),
         seconds=time.perf_counter() - started, folder=folder, curves=measured.curves, data=options.data,
     )  # fmt: skip
-    write_quantization(path, result.pairs, result.nets)
+    write_quantization(path, result.pairs, result.nets, result.confusion)
     result.plot(folder / layout.CURVES_PLOT)
     write_summary(folder, result.summary())
     return result

@@ -9,6 +9,7 @@ import numpy.typing as npt
 from zeroshot.cascade.policy import DEFAULT_POLICY
 from zeroshot.cascade.thresholds import Rule
 from zeroshot.errors import InfeasibleError
+from zeroshot.int8.decision import Bias, biased
 from zeroshot.int8.net import Int8Net
 from zeroshot.quantization.options import QuantizeOptions
 from zeroshot.quantization.pixels_and_logits import dequantised
@@ -71,7 +72,7 @@ def rate_within(predicted: PairForecast, cost: str, budget: float, unit: str) ->
     return rate
 
 
-def comparable(net: Int8Net, logits: Int8Array, policy: str) -> npt.NDArray[Any]:
+def comparable(net: Int8Net, logits: Int8Array, policy: str, bias: Bias = ()) -> npt.NDArray[Any]:
     """Int8 logits in the unit in which a policy's score compares with its threshold.
 
     Args:
@@ -79,8 +80,10 @@ def comparable(net: Int8Net, logits: Int8Array, policy: str) -> npt.NDArray[Any]
         logits: (n, classes) int8.
         policy: With `logit-gap` the integers themselves, so that scores and threshold are integers; with the others,
             which need exponentials, the real numbers that they stand for.
+        bias: Of each class, in steps of the logits, which is added; empty for none.
     """
-    return logits.astype(np.int16) if policy == IN_INTEGERS else dequantised(net, logits)
+    found = biased(logits, bias).astype(np.int16)
+    return found if policy == IN_INTEGERS else dequantised(net, found)
 
 
 def device_threshold(threshold: Threshold, policy: str) -> Threshold:

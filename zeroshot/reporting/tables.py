@@ -53,6 +53,9 @@ def verdicts(found: Contents) -> dict[int, list[str]]:
 
 def _verdict(row: dict[str, Any], kind: str, suffix: str) -> list[str]:
     found = [f"Escalates where the little net's {row['policy']} is below {row[f'threshold{suffix}']}."]
+    for size in ("little", "big"):
+        if row.get(f"{size}_bias"):
+            found.append(f"To the {size} net's outputs for each class is added: {row[f'{size}_bias']}.")
     if row[f"rival{suffix}"] is not None:
         found.append(f"Instead could be shipped {words.rival(row, kind, suffix)}: the pair {row[f'verdict{suffix}']}.")
     return [*found, *(f"{each[:1].upper()}{each[1:]}." for each in words.caveats(row, kind, suffix))]

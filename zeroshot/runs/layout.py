@@ -4,10 +4,11 @@ config.toml environment.json        what was asked for, and on what machine
 candidates.csv candidates.npz       all nets that were drawn
 scores.csv                          probed scores, appended net by net
 pairs.csv front.csv singles.csv     what the search lists
+classes.csv                         the classes of the data and how many examples each has
 calibration.csv calibration/        nets that were trained briefly to anchor the accuracies
 summary.json pareto.png
-models/                             trained nets, their plan, pairs.csv, nets.csv, summary.json
-int8/                               int8 nets, their plan, pairs.csv, nets.csv, curves.png, summary.json
+models/                             trained nets, their plan, pairs.csv, nets.csv, confusion.csv, summary.json
+int8/                               int8 nets, their plan, pairs.csv, nets.csv, confusion.csv, curves.png, summary.json
 firmware/pair-1/                    exported pairs
 battery.json                        what was asked of battery life last, for the page
 report.html                         the page of all that
@@ -25,6 +26,7 @@ ENVIRONMENT = "environment.json"
 SCORES = "scores.csv"
 CANDIDATES, CANDIDATE_ARRAYS = "candidates.csv", "candidates.npz"
 PAIRS, FRONT, SINGLES, NETS = "pairs.csv", "front.csv", "singles.csv", "nets.csv"
+CLASSES, CONFUSION = "classes.csv", "confusion.csv"
 CALIBRATION, CALIBRATION_NETS = "calibration.csv", "calibration"
 SUMMARY = "summary.json"
 FRONT_PLOT, CURVES_PLOT = "pareto.png", "curves.png"

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, fields
 
 from zeroshot.runs.tables import Column, Table
 
+ACCURACY = "accuracy"  # the metric without other wishes
 Threshold = float | int | str  # a number, the word inf, or one number for each class with spaces between
 # Stage of a measured pair -> the attribute that holds it, and how its columns are called.
 KINDS = {"test": "test", "float": "in_float", "int8": "int8"}
@@ -142,6 +143,9 @@ class MeasuredCascade:
         rivals_ahead: Names of other rivals with as many right answers on the test images, with spaces between.
         gain: Over the rival; `gain_low` and `gain_high` are the interval on the test images, which both answer.
         verdict: "pays", "may pay" or "does not pay".
+        balanced: Mean recall of the classes; None where an older version measured, and so with the next.
+        value: The pair's metric, which is accuracy where none was asked for; `value_low` and `value_high` are its
+            interval. `rival_value` is the rival's. Gain and verdict are of it.
         over_budget: Budgets that the pair overdraws, `latency` or `energy` or both with a space between: at its rate on
             the validation images, or at every rate of the test images' interval.
         budget_rate: Escalation rate on the validation images that would keep the budgets; None where they are kept
@@ -178,6 +182,11 @@ class MeasuredCascade:
     budget_rate: float | None = None
     budget_threshold: Threshold | None = None
     budget_accuracy: float | None = None
+    balanced: float | None = None
+    value: float | None = None
+    value_low: float | None = None
+    value_high: float | None = None
+    rival_value: float | None = None
 
 
 @dataclass(frozen=True)
@@ -195,12 +204,17 @@ class PairModels:
 
 @dataclass(frozen=True)
 class MeasuredPair:
-    """A trained pair beside what was predicted of it: models/pairs.csv."""
+    """A trained pair beside what was predicted of it: models/pairs.csv.
+
+    Attributes (those that do not explain themselves):
+        metric: What the verdict is about, see `zeroshot.cascade.metric`.
+    """
 
     predicted: PairForecast
     policy: str
     test: MeasuredCascade
     models: PairModels
+    metric: str = ACCURACY
 
 
 @dataclass(frozen=True)
@@ -214,6 +228,10 @@ class QuantizedPair:
         int8: With the threshold as a device compares it.
         logit_scale: Real number that a step of the little net's int8 logits stands for.
         models: Names of the nets.
+        metric: What the verdict is about.
+        little_bias: Added to each class's int8 logit of the little net, whole numbers with spaces between; None for
+            none. Only `int8` has it.
+        big_bias: The same of the big net.
     """
 
     predicted: PairForecast
@@ -222,6 +240,9 @@ class QuantizedPair:
     int8: MeasuredCascade
     logit_scale: float
     models: PairModels
+    metric: str = ACCURACY
+    little_bias: str | None = None
+    big_bias: str | None = None
 
 
 @dataclass(frozen=True)
@@ -326,6 +347,8 @@ _MEASURED = (
     ("verdict{_kind}", "verdict"), ("over_budget{_kind}", "over_budget"),
     ("budget_rate_validation{_kind}", "budget_rate"), ("budget_threshold{_kind}", "budget_threshold"),
     ("budget_accuracy_{kind}", "budget_accuracy"),
+    ("metric", "metric"), ("balanced_{kind}", "balanced"), ("value_{kind}", "value"), ("value_{kind}_low", "value_low"),
+    ("value_{kind}_high", "value_high"), ("rival_value_{kind}", "rival_value"),
 )  # fmt: skip
 _MODELS = (("little_model", "models.little"), ("big_model", "models.big"), ("single_model", "models.single"))
 
@@ -351,7 +374,10 @@ CALIBRATION = Table(CalibrationNet)
 TRAINED_PAIRS = Table(MeasuredPair, (*_measured(["test"]), *_MODELS))
 TRAINED_NETS = Table(TrainedNetRow)
 QUANTIZED_PAIRS = Table(
-    QuantizedPair, (*_measured(["float", "int8"]), ("logit_scale_int8", "logit_scale"), *_MODELS)
+    QuantizedPair, (
+        *_measured(["float", "int8"]), ("logit_scale_int8", "logit_scale"), *_MODELS,
+        ("little_bias", "little_bias"), ("big_bias", "big_bias"),
+    ),
 )  # fmt: skip
 QUANTIZED_NETS = Table(QuantizedNetRow)
 PRUNED_NETS = Table(PrunedNetRow, tuple((name, name) for name in (

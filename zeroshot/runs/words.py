@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from zeroshot.runs.rows import PairForecast, PredictedPair
+from zeroshot.runs.rows import ACCURACY, PairForecast, PredictedPair
 from zeroshot.units import kib, ms, three
 
 
@@ -62,8 +62,8 @@ def budgets(config: Mapping[str, Any]) -> str:
 
 # Heads of `measured_cells`, in two lines.
 MEASURED = (
-    ("", "#"), ("", ""), ("accuracy", "%"), ("little", "%"), ("big", "%"), ("big", "runs %"), ("latency", "ms"),
-    ("rival", "%"), ("gain", "points"),
+    ("", "#"), ("", ""), ("accuracy", "%"), ("balanced", "%"), ("little", "%"), ("big", "%"), ("big", "runs %"),
+    ("latency", "ms"), ("rival", "%"), ("gain", "points"),
 )  # fmt: skip
 
 
@@ -79,7 +79,8 @@ def measured_cells(row: Mapping[str, Any], kind: str) -> list[str]:
     shares = [percent(row[f"{key}_{kind}"]) for key in ("little_accuracy", "big_accuracy", "escalation_rate")]
     return [
         f"{row['rank']:2}" if kind == "predicted" else "", kind, f"{percent(row[f'accuracy_{kind}'])} ± {spread:.1f}",
-        *shares, three(row[f"latency_ms_{kind}"]), percent(row[f"{beside}_{kind}"]), measured_gain(row, kind),
+        percent(row.get(f"balanced_{kind}")), *shares, three(row[f"latency_ms_{kind}"]),
+        percent(row[f"{beside}_{kind}"]), measured_gain(row, kind),
     ]  # fmt: skip
 
 
@@ -96,6 +97,8 @@ def measured_gain(row: Mapping[str, Any], kind: str) -> str:
 def rival(row: Mapping[str, Any], kind: str, suffix: str = "") -> str:
     """What could be shipped instead of a measured pair, with its accuracy and latency.
 
+    Where the verdict is about another metric, that of the rival and of the pair instead.
+
     Args:
         row: Column -> value.
         kind: Of the columns, such as `test`.
@@ -104,6 +107,9 @@ def rival(row: Mapping[str, Any], kind: str, suffix: str = "") -> str:
     which, latency = row[f"rival{suffix}"], row[f"rival_latency_ms{suffix}"]
     name = f"single {row[f'rival_model{suffix}']}" if which == "single" else f"{which} alone"
     cost = "" if latency is None else f", {three(latency)} ms"
+    if row.get("metric", ACCURACY) != ACCURACY:
+        values = [percent(row[each]) for each in (f"rival_value_{kind}", f"value_{kind}")]
+        return f"{name}, {row['metric']} {values[0]} % against {values[1]} %{cost}"
     return f"{name}, {percent(row[f'rival_accuracy_{kind}'])} %{cost}"
 
 

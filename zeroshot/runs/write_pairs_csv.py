@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from zeroshot.runs import layout
+from zeroshot.runs.class_rows import ClassAnswers, ClassShare
 from zeroshot.runs.files import RESUME, json_text, write_file
 from zeroshot.runs.rows import (
     CalibrationNet,
@@ -37,14 +38,25 @@ def write_search(
     write_file(run / layout.SINGLES, singles.to_csv())
 
 
-def write_training(run: Path, pairs: Rows[MeasuredPair], nets: Rows[TrainedNetRow]) -> None:
-    """Write the tables of a training: models/pairs.csv and models/nets.csv."""
+def write_classes(run: Path, classes: Rows[ClassShare]) -> None:
+    """Write the classes of the data."""
+    write_file(run / layout.CLASSES, classes.to_csv())
+
+
+def write_training(
+    run: Path, pairs: Rows[MeasuredPair], nets: Rows[TrainedNetRow], confusion: Rows[ClassAnswers]
+) -> None:
+    """Write the tables of a training: models/confusion.csv, models/pairs.csv and models/nets.csv."""
+    write_file(run / layout.MODELS / layout.CONFUSION, confusion.to_csv(), RESUME)
     write_file(run / layout.MODELS / layout.PAIRS, pairs.to_csv(), RESUME)
     write_file(run / layout.MODELS / layout.NETS, nets.to_csv(), RESUME)
 
 
-def write_quantization(run: Path, pairs: Rows[QuantizedPair], nets: Rows[QuantizedNetRow]) -> None:
-    """Write the tables of a quantisation: int8/pairs.csv and int8/nets.csv."""
+def write_quantization(
+    run: Path, pairs: Rows[QuantizedPair], nets: Rows[QuantizedNetRow], confusion: Rows[ClassAnswers]
+) -> None:
+    """Write the tables of a quantisation: int8/confusion.csv, int8/pairs.csv and int8/nets.csv."""
+    write_file(run / layout.INT8 / layout.CONFUSION, confusion.to_csv(), RESUME)
     write_file(run / layout.INT8 / layout.PAIRS, pairs.to_csv(), RESUME)
     write_file(run / layout.INT8 / layout.NETS, nets.to_csv(), RESUME)
 

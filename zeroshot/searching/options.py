@@ -4,6 +4,7 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
+from zeroshot.cascade.options import metric_option
 from zeroshot.cost.boards import DEFAULT_BOARD
 from zeroshot.cost.engines import DEFAULT_ENGINE
 from zeroshot.errors import UsageError
@@ -44,6 +45,7 @@ class SearchOptions(SignalOptions):
         None, "Search space: mcu, or mcu1d for signals.", metavar="NAME", panel=TASK, shown="by the height of inputs"
     )  # fmt: skip
     square: bool = option(False, "Crop images to the square in their middle; else nets see them whole.", panel=TASK)
+    metric: str = metric_option(TASK)
     epochs: int = option(
         Recipe.epochs, "Of the training that accuracies are expected of.", metavar="N", panel=TASK, least=1
     )

@@ -9,6 +9,7 @@ from typing import Any
 from zeroshot import data as datasets
 from zeroshot.accuracy.model import prior_for
 from zeroshot.cascade.copula import PRIOR_COUPLING
+from zeroshot.cascade.metric import metric_of
 from zeroshot.cascade.rank_pairs import Budgets, check_objectives
 from zeroshot.cost.boards import Board, load_board
 from zeroshot.cost.engines import load_engine
@@ -125,6 +126,7 @@ def resolve(options: SearchOptions) -> tuple[SearchProblem, Dataset]:
     proxies = choose_proxies(options.proxies, probing=options.shortlist > 0)
     budgets = _budgets(options, board)
     dataset = _loaded(options)
+    metric_of(options.metric, dataset.class_names)  # trainings choose by it, hours later
     pictures = seen(dataset, options.square)
     target = platform(board, engine, dataset.classes)
     space_name, space = space_for(pictures, options.space)

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from math import isfinite
 
+from zeroshot.runs.rows import ACCURACY
 from zeroshot.searching.candidates import Candidates
 from zeroshot.searching.expectation import Expectation
 from zeroshot.searching.population import Contenders
@@ -21,9 +22,15 @@ def remarks_on(
         result: What it found.
         expected: Of its nets.
     """
+    metric = problem.options.metric
+    ranked = (
+        "Pairs are ranked by accuracy: what can be expected of nets without training are accuracies. Training and "
+        f"quantisation then choose and judge by the metric that was asked for, {metric}."
+    )
     lost = "The accuracy model puts no trust in the ranks of these proxies: they do not count."
     return [
         *_on_candidates(problem, candidates),
+        *([] if metric == ACCURACY else [ranked]),
         *([] if expected.model.trust else [lost]),
         *_on_pairs(result),
         *([] if problem.free or result.pairs else [_on_the_pair(expected.contenders)]),

@@ -7,12 +7,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from zeroshot.runs import layout
+from zeroshot.runs.class_rows import ClassShare
 from zeroshot.runs.files import write_file
 from zeroshot.runs.folder import new_folder, open_run
 from zeroshot.runs.rows import CalibrationNet, Candidate, PredictedNet, PredictedPair
 from zeroshot.runs.steps import Steps
 from zeroshot.runs.tables import Rows, as_html
-from zeroshot.runs.write_pairs_csv import write_search, write_summary
+from zeroshot.runs.write_pairs_csv import write_classes, write_search, write_summary
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -27,6 +28,7 @@ class SearchResult(Steps):
         front: The Pareto front of pairs over the chosen objectives.
         singles: The Pareto front of single nets, accuracy against latency, inside the same budgets.
         nets: Every candidate with its costs and static scores.
+        classes: Of the data, with how many examples each has.
         trained: The nets that were trained for a few epochs to anchor the accuracies, and what was expected of them.
         accuracy_model: Name of the accuracy model, with the number of trained nets if it was anchored.
         n_scored: Nets that the strategy looked at.
@@ -45,6 +47,7 @@ class SearchResult(Steps):
     front: Rows[PredictedPair]
     singles: Rows[PredictedNet]
     nets: Rows[Candidate] = field(repr=False)
+    classes: Rows[ClassShare] = field(repr=False)
     trained: Rows[CalibrationNet]
     accuracy_model: str
     n_scored: int
@@ -83,6 +86,7 @@ class SearchResult(Steps):
             "n_probed": self.n_probed, "seconds": round(self.seconds, 3), "run": str(self.run) if self.run else None,
             "accuracy_model": self.accuracy_model, "cascade_model": self.config["cascade_model"],
             "engine": self.config["engine"], "undefined": self.undefined, "remarks": self.remarks,
+            "metric": self.config["metric"], "classes": self.classes.plain(),
             "trained": self.trained.plain(), "pairs": self.pairs.plain(), "singles": self.singles.plain(),
         }  # fmt: skip
 
@@ -109,5 +113,6 @@ class SearchResult(Steps):
 
 def write_result(result: SearchResult, run: Path) -> None:
     """Write the tables and the plot of a finished search into its run folder."""
+    write_classes(run, result.classes)
     write_search(run, result.pairs, result.front, result.singles, result.trained)
     result.plot(run / layout.FRONT_PLOT)

@@ -15,6 +15,7 @@ from pathlib import Path
 from zeroshot.cascade.copula import PRIOR_COUPLING
 from zeroshot.cascade.rank_pairs import Ranking
 from zeroshot.options import takes_options
+from zeroshot.runs.class_rows import CLASSES
 from zeroshot.runs.folder import RunFolder, check_run, open_run
 from zeroshot.runs.rows import CALIBRATION, PAIRS, SINGLES, Candidate
 from zeroshot.runs.tables import Rows
@@ -32,7 +33,7 @@ from zeroshot.searching.problem import SearchProblem, resolve
 from zeroshot.searching.remarks import remarks_on
 from zeroshot.searching.results import SearchResult, write_result
 from zeroshot.searching.shortlist import shorten
-from zeroshot.searching.task import sample_task
+from zeroshot.searching.task import TaskSample, sample_task
 from zeroshot.types import Progress
 
 
@@ -89,7 +90,7 @@ def search(
         expected = expect(problem, task, probed, folder, report)
         final = rank(problem, expected.contenders)
 
-        result = lay_out(problem, candidates, rows, first, probed, expected, final)
+        result = lay_out(problem, task, candidates, rows, first, probed, expected, final)
         remarks = [
             *task.remarks, *expected.remarks, *remarks_on(problem, candidates, result, expected)
         ]  # fmt: skip
@@ -117,8 +118,8 @@ def run_folder(problem: SearchProblem, *, force: bool, resume: bool) -> Iterator
 
 
 def lay_out(
-    problem: SearchProblem, candidates: Candidates, rows: Rows[Candidate], first: Ranking, probed: ProbedNets,
-    expected: Expectation, final: Ranking,
+    problem: SearchProblem, task: TaskSample, candidates: Candidates, rows: Rows[Candidate], first: Ranking,
+    probed: ProbedNets, expected: Expectation, final: Ranking,
 ) -> SearchResult:  # fmt: skip
     """The tables of a result."""
     contenders, model = expected.contenders, expected.model
@@ -129,6 +130,7 @@ def lay_out(
         front=Rows(PAIRS, front),
         singles=Rows(SINGLES, single_rows(singles, problem.platform, model)),
         nets=rows,
+        classes=Rows(CLASSES, task.classes),
         trained=Rows(CALIBRATION, expected.trained),
         accuracy_model=model.name,
         n_scored=candidates.drawn,

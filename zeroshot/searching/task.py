@@ -8,6 +8,8 @@ from zeroshot.accuracy.model import UNLIKE, likest
 from zeroshot.accuracy.task import TaskTraits, guessing, task_anchor
 from zeroshot.data import Dataset
 from zeroshot.resolution import Resolution
+from zeroshot.runs.class_rows import ClassShare
+from zeroshot.runs.classes import class_shares
 from zeroshot.scoring.population import ProbeImages, probe_images
 from zeroshot.searching.problem import SearchProblem
 from zeroshot.training.recipe import Recipe
@@ -26,12 +28,14 @@ class TaskSample:
         traits: What is expected of nets before any is known: its level.
         images: Resolution -> labelled images, for the probed proxies.
         split: For the trainings of calibration nets; None where there are none.
+        classes: How many examples each class has.
         remarks: What is odd about the data.
     """
 
     traits: TaskTraits
     images: dict[Resolution, ProbeImages] = field(repr=False)
     split: "Split | None" = field(repr=False)
+    classes: list[ClassShare] = field(repr=False)
     remarks: list[str]
 
 
@@ -59,7 +63,7 @@ def sample_task(problem: SearchProblem, dataset: Dataset) -> TaskSample:
         remarks.append(unread(traits, options.calibrate))
     elif options.calibrate == 0 and distance > 1:
         remarks.append(f"{UNLIKE} (the nearest is {known.name}): levels may be off by more than the bars say.")
-    return TaskSample(traits, images, split, remarks)
+    return TaskSample(traits, images, split, list(class_shares(dataset)), remarks)
 
 
 def traits_of(dataset: Dataset, seed: int, epochs: int) -> TaskTraits:

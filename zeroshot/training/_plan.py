@@ -23,11 +23,9 @@ class Plan(Options):
     cascade_aware: CascadeTuning | None = option(None, "How pairs are finetuned, if they are.")
 
 
-def new_plan(options: TrainOptions, seed: int, epochs: int) -> Plan:
-    """The plan of a training that starts; without other wishes for so many epochs."""
-    return Plan(
-        options.recipe(Recipe(epochs=epochs)), options.threads or 1, seed, options.distil, options.cascade_aware
-    )
+def new_plan(options: TrainOptions, seed: int, searched: Recipe) -> Plan:
+    """The plan of a training that starts; what it leaves open is as the search had it."""
+    return Plan(options.recipe(searched), options.threads or 1, seed, options.distil, options.cascade_aware)
 
 
 def check_empty(folder: Path) -> None:

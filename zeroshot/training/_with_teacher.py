@@ -110,7 +110,9 @@ class Student(Trainer):
         return self.job.lesson.judge(out, self.data)
 
     def _merit(self, row: EpochRow) -> tuple[float, ...]:
-        return (row["cascade_accuracy"],) if "cascade_accuracy" in row else super()._merit(row)
+        if "cascade_accuracy" not in row:
+            return super()._merit(row)
+        return (row.get("cascade_merit", row["cascade_accuracy"]),)
 
 
 def lesson_job(job: Job, lesson: Lesson, **changes: Any) -> LessonJob:  # noqa: ANN401 - as dataclasses.replace

@@ -143,8 +143,11 @@ class TrainingBatches:
         the batches that it would have seen.
         """
         rng = np.random.default_rng([seed, number])
-        order = rng.permutation(len(self.labels))
-        for rows in order[: self.size * self.count].reshape(self.count, self.size):
+        drawn = self.size * self.count
+        order = class_by_class(self.labels.numpy(), drawn, rng) if self.recipe.balance else (
+            rng.permutation(len(self.labels))
+        )  # fmt: skip
+        for rows in order[:drawn].reshape(self.count, self.size):
             yield self._draw(rows, rng)
 
     def _draw(self, rows: Rows, rng: np.random.Generator) -> Draw:
@@ -192,6 +195,18 @@ class TrainingBatches:
             _scaled(rng.integers(0, 2 * drawn + 1, n), own, drawn)
             for own, drawn in zip(self.margins, self.drawn_margins, strict=True)
         ])  # fmt: skip
+
+
+def class_by_class(labels: Labels, count: int, rng: np.random.Generator) -> Rows:
+    """Rows of images in rounds, in each of which every class comes once: (count,).
+
+    Every image of a class comes once before one comes again, so those of a rare class come often, and of a common one
+    not all do. Of any images in a row, classes differ by two at most.
+    """
+    members = [np.flatnonzero(labels == each) for each in np.unique(labels)]
+    rounds = -(-count // len(members))
+    turns = [np.concatenate([rng.permutation(own) for _ in range(-(-rounds // len(own)))])[:rounds] for own in members]
+    return np.asarray(rng.permuted(np.stack(turns, axis=1), axis=1).reshape(-1)[:count], np.intp)
 
 
 def _scaled(shifts: Rows, margin: int, drawn_margin: int) -> Rows:

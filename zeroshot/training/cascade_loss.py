@@ -22,6 +22,7 @@ import torch
 from torch.nn.functional import cross_entropy
 
 from zeroshot.cascade.measure import outcome
+from zeroshot.cascade.metric import metric_of, share
 from zeroshot.cascade.policy import logit_gap
 from zeroshot.cascade.thresholds import threshold_for_rate
 from zeroshot.errors import UsageError
@@ -148,9 +149,13 @@ class Tuned:
         return big_loss(out, teacher, y, self.soft, self.how.kept, smoothing)
 
     def judge(self, out: torch.Tensor, data: Split) -> EpochRow:
-        """Accuracy of the cascade on the validation images at the rate."""
+        """Accuracy of the cascade on the validation images at the rate, and its metric where that is another."""
         mine, theirs = out.numpy(), self.teacher.outputs["validation"]
         little, big = (mine, theirs) if self.role == "little" else (theirs, mine)
         done = outcome(little, big, data.labels("validation"), self.policy)
         up = done.score < threshold_for_rate(done.score, self.rate)
-        return {"cascade_accuracy": float(np.where(up, done.big, done.little).mean())}
+        right = np.where(up, done.big, done.little)
+        metric = metric_of(self.start.recipe.metric, data.dataset.class_names)
+        weight = metric.chosen_by(data.labels("validation"))
+        row = {"cascade_accuracy": float(right.mean())}
+        return row if weight is None else row | {"cascade_merit": share(right, weight)}

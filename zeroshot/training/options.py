@@ -96,6 +96,8 @@ class TrainOptions(Options):
     cutout: float | None = left_open(Recipe, "cutout")
     gain: float | None = left_open(Recipe, "gain")
     validation: float | None = left_open(Recipe, "validation")
+    metric: str | None = left_open(Recipe, "metric", "the search's, accuracy")
+    balance: bool | None = left_open(Recipe, "balance")
     patience: int | None = left_open(Recipe, "patience")
     precision: str | None = left_open(Recipe, "precision")
 

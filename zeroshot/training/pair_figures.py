@@ -7,12 +7,16 @@ from typing import Any, Self
 
 import numpy as np
 
-from zeroshot.cascade.measure import Measured, Outcome, measure, outcome, right_answers
+from zeroshot.cascade.measure import Measured, Outcome, measure, metric_interval, outcome, right_answers
+from zeroshot.cascade.metric import Metric, balanced_accuracy, share
 from zeroshot.cascade.thresholds import Limit, Rule, relative_to_class
 from zeroshot.runs.rows import MeasuredCascade, PairForecast, PairModels, Threshold
 from zeroshot.training.batches import Split
 from zeroshot.training.costs import COSTS, CostLimits, cost_of
 from zeroshot.training.rivals import Alone, Judged, against, all_alone, rivals_of
+from zeroshot.types import BoolArray, FloatArray
+
+PLAIN = Metric()  # accuracy
 
 
 @dataclass(frozen=True, eq=False)
@@ -25,6 +29,7 @@ class Trial:
         policy: Score that decides on escalation.
         seed: Of the bootstrap.
         limits: Budgets that were asked for.
+        metric: What choices and verdicts go by.
         alone: What each net does without a partner.
     """
 
@@ -33,15 +38,21 @@ class Trial:
     policy: str
     seed: int
     limits: CostLimits
+    metric: Metric
     alone: list[Alone] = field(repr=False)
 
     @classmethod
     def of(
         cls, pairs: Iterable[tuple[PairForecast, PairModels]], nets: Mapping[str, Judged], data: Split, policy: str,
-        seed: int, limits: CostLimits,
+        seed: int, limits: CostLimits, metric: Metric = PLAIN,
     ) -> Self:  # fmt: skip
         """The trial of some pairs, each given with the names of its trained nets."""
-        return cls(nets, data, policy, seed, limits, all_alone(pairs, nets, data))
+        return cls(nets, data, policy, seed, limits, metric, all_alone(pairs, nets, data))
+
+    @property
+    def weight(self) -> FloatArray | None:
+        """Of the test images."""
+        return self.metric.told(self.data.labels("test"), "test")
 
 
 def pair_figures(
@@ -57,13 +68,14 @@ def pair_figures(
             speak of the same working point.
     """
     rule = rule or Rule(predicted.escalation_rate)
-    point = _working_point(models, trial, rule)
-    done = measure(point.tested, point.threshold, seed=trial.seed)
+    point = working_point(models, trial, rule)
+    done, labels = measure(point.tested, point.threshold, seed=trial.seed), trial.data.labels
     # What was granted counts too: a threshold lands a little below its rate, and must not lose a rival by that.
     rates = {point.rate, done.p, *([rule.rate] if rule.floor is None else [])}
     latency = float(np.fmax.reduce([cost_of(predicted, "latency_ms", rate) for rate in rates]))
-    rivals = rivals_of(models, trial.alone, latency, trial.limits)
+    rivals = rivals_of(models, trial.alone, latency, trial.limits, trial.metric.chosen_by(labels("validation")))
     single = trial.nets[models.single].test_accuracy if models.single is not None else None
+    right = right_answers(point.tested, point.threshold)
     return MeasuredCascade(
         accuracy=done.accuracy, accuracy_low=done.accuracy_interval[0], accuracy_high=done.accuracy_interval[1],
         little_accuracy=done.little_accuracy, big_accuracy=done.big_accuracy,
@@ -73,12 +85,20 @@ def pair_figures(
         both_wrong=done.both_wrong, error_correlation=done.error_correlation,
         latency_ms=cost_of(predicted, "latency_ms", done.p), energy_mj=cost_of(predicted, "energy_mj", done.p),
         single_accuracy=single, **against(rivals, models, point.tested, point.threshold, trial.seed),
-        **_budgets(predicted, models, trial, rule, point, done),
+        **_budgets(predicted, models, trial, rule, point, done), balanced=balanced_accuracy(right, labels("test")),
+        **_values(right, trial, done),
     )  # fmt: skip
 
 
+def _values(right: BoolArray, trial: Trial, done: Measured) -> dict[str, Any]:
+    """The columns of the pair's metric."""
+    weight = trial.weight
+    ends = done.accuracy_interval if weight is None else metric_interval(right, weight, seed=trial.seed)
+    return {"value": share(right, weight), "value_low": ends[0], "value_high": ends[1]}
+
+
 @dataclass(frozen=True, eq=False)
-class _WorkingPoint:
+class WorkingPoint:
     """Where a cascade works.
 
     Attributes:
@@ -93,22 +113,30 @@ class _WorkingPoint:
     rate: float
     tested: Outcome
 
+    @property
+    def escalated(self) -> BoolArray:
+        """Which test images the big net answers, (n,)."""
+        return np.asarray(self.tested.score < self.threshold)
 
-def _working_point(models: PairModels, trial: Trial, rule: Rule) -> _WorkingPoint:
+
+def working_point(models: PairModels, trial: Trial, rule: Rule) -> WorkingPoint:
     """Choose the threshold; arguments as `pair_figures`."""
-    little, big = trial.nets[models.little], trial.nets[models.big]
-    chosen, tested = (outcome_on(little, big, trial.data, part, trial.policy) for part in ("validation", "test"))
+    little, big, labels = trial.nets[models.little], trial.nets[models.big], trial.data.labels("validation")
+    # A floor is one of the metric itself; thresholds a class are a choice, which a single class must not win alone.
+    weight = (trial.metric.told if rule.floor is not None else trial.metric.chosen_by)(labels, "validation")
+    chosen = outcome_on(little, big, trial.data, "validation", trial.policy, weight)
+    tested = outcome_on(little, big, trial.data, "test", trial.policy, trial.weight)
     answers, answers_on_test = (little.outputs[part].argmax(axis=1) for part in ("validation", "test"))
     limit = rule.limit(chosen, answers)
     if not isinstance(limit, np.ndarray):
-        return _WorkingPoint(limit, limit, float((chosen.score < limit).mean()), tested)
+        return WorkingPoint(limit, limit, float((chosen.score < limit).mean()), tested)
     relative = relative_to_class(chosen, answers, limit)
     rate = float((relative.score < 0.0).mean())
-    return _WorkingPoint(limit, 0.0, rate, relative_to_class(tested, answers_on_test, limit))
+    return WorkingPoint(limit, 0.0, rate, relative_to_class(tested, answers_on_test, limit))
 
 
 def _budgets(
-    predicted: PairForecast, models: PairModels, trial: Trial, rule: Rule, point: _WorkingPoint, done: Measured
+    predicted: PairForecast, models: PairModels, trial: Trial, rule: Rule, point: WorkingPoint, done: Measured
 ) -> dict[str, Any]:
     """The columns that tell which budgets a pair overdraws, and where it would keep them."""
     chosen = set(trial.limits.broken(predicted, point.rate))
@@ -118,7 +146,7 @@ def _budgets(
     rate = trial.limits.rate_within(predicted) if chosen else None
     if rate is None:
         return {"over_budget": over or None}
-    inside = _working_point(models, trial, Rule(rate, classes=rule.classes))
+    inside = working_point(models, trial, Rule(rate, classes=rule.classes))
     return {
         "over_budget": over, "budget_rate": inside.rate, "budget_threshold": written(inside.limit),
         "budget_accuracy": float(right_answers(inside.tested, inside.threshold).mean()),
@@ -132,6 +160,8 @@ def written(limit: Limit) -> Threshold:
     return "inf" if isinf(limit) else limit
 
 
-def outcome_on(little: Judged, big: Judged, data: Split, part: str, policy: str) -> Outcome:
-    """What two nets did on the images of a part."""
-    return outcome(little.outputs[part], big.outputs[part], data.labels(part), policy)
+def outcome_on(
+    little: Judged, big: Judged, data: Split, part: str, policy: str, weight: FloatArray | None = None
+) -> Outcome:
+    """What two nets did on the images of a part; weights of these as `Outcome` has them."""
+    return outcome(little.outputs[part], big.outputs[part], data.labels(part), policy, weight)

@@ -3,10 +3,12 @@
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+from zeroshot.cascade.options import metric_option
 from zeroshot.errors import UsageError
 from zeroshot.frontend.options import FrontEnd, ScaledMotion
 from zeroshot.options import Options, option
 from zeroshot.resolution import shorter
+from zeroshot.runs.rows import ACCURACY
 
 if TYPE_CHECKING:
     from zeroshot.data import Dataset
@@ -20,6 +22,8 @@ SMALL = 16  # pixels, see `Recipe.crop`
 GAIN, GAIN_OF_MOTION = 6.0, 1.0  # dB; Um et al. (arXiv 1706.00527) scale motion by a tenth, 0.9 dB
 STEPS = 16  # an epoch has so many at least; with fewer a small data set hardly trains
 PANEL = "Recipe"
+# Not stored: a gain that is left open, as it is of images, and what older versions did not know.
+UNSAID = (("gain", None), ("metric", ACCURACY), ("balance", False))
 
 
 @dataclass(frozen=True)
@@ -44,6 +48,9 @@ class Recipe(Options):
             motion; images have none, and it is not stored with theirs. Pictures of relative levels are the same at any
             gain: 0.
         validation: The best epoch and the threshold are chosen on these images.
+        metric: By what the best epoch is chosen, see `zeroshot.cascade.metric`. Not stored where it is accuracy.
+        balance: Every batch has as many images of one class as of another; an epoch has as many images as ever. Not
+            stored where it is off. Weights in the loss instead did about as well, see `benchmarks/rare.py`.
         precision: bf16 is of the forward pass only, weights stay float32.
     """
 
@@ -83,6 +90,8 @@ class Recipe(Options):
     validation: float = option(
         0.1, "Training images held out for choices.", metavar="SHARE", panel=PANEL, above=0, below=0.5
     )
+    metric: str = metric_option(PANEL)
+    balance: bool = option(False, "Draw images of all classes equally often.", panel=PANEL)
     patience: int = option(20, "Stop after N epochs without a better one; 0: never.", metavar="N", panel=PANEL, least=0)
     precision: str | None = option(
         None, "fp32 or bf16.", metavar="NAME", panel=PANEL, names=lambda: PRECISIONS,
@@ -90,8 +99,8 @@ class Recipe(Options):
     )  # fmt: skip
 
     def values(self) -> dict[str, Any]:
-        """As a mapping of plain values; without a gain that is left open, as it is of images."""
-        return {name: value for name, value in super().values().items() if (name, value) != ("gain", None)}
+        """As a mapping of plain values; without those of `UNSAID` that are as there."""
+        return {name: value for name, value in super().values().items() if (name, value) not in UNSAID}
 
     def resolved(self, spec: "NetSpec", dataset: "Dataset") -> "Recipe":
         """The recipe with every choice made, for one net, one data set and this processor.

@@ -14,11 +14,12 @@ import numpy as np
 import numpy.typing as npt
 
 from zeroshot.cascade.measure import Outcome, hits, right_answers, verdict
+from zeroshot.cascade.metric import share
 from zeroshot.runs.rows import PairForecast, PairModels
 from zeroshot.training.batches import Split
 from zeroshot.training.costs import SLACK, CostLimits, cost_of
 from zeroshot.training.trained import PARTS
-from zeroshot.types import BoolArray
+from zeroshot.types import BoolArray, FloatArray
 
 
 class Judged(Protocol):
@@ -85,7 +86,9 @@ def _latencies(predicted: PairForecast, models: PairModels) -> dict[str, float]:
     return known
 
 
-def rivals_of(models: PairModels, alone: Sequence[Alone], latency_ms: float, limits: CostLimits) -> list[Alone]:
+def rivals_of(
+    models: PairModels, alone: Sequence[Alone], latency_ms: float, limits: CostLimits, weight: FloatArray | None = None
+) -> list[Alone]:
     """What could be shipped instead of a pair, the best on the validation images first; of equals the fastest.
 
     Args:
@@ -93,13 +96,14 @@ def rivals_of(models: PairModels, alone: Sequence[Alone], latency_ms: float, lim
         alone: Every trained net.
         latency_ms: The pair's.
         limits: Budgets that a rival keeps. The pair's little net is a rival in any case: it costs less than the pair.
+        weight: What each validation image counts in the metric; None for accuracy.
     """
     most = min(latency_ms, limits.latency_ms) * SLACK
     able = [
         net for net in alone
         if net.name == models.little or (net.latency_ms <= most and net.energy_mj <= limits.energy_mj * SLACK)
     ]  # fmt: skip
-    return sorted(able, key=lambda net: (-int(net.validation.sum()), net.latency_ms))
+    return sorted(able, key=lambda net: (-share(net.validation, weight), net.latency_ms))
 
 
 def against(
@@ -114,18 +118,18 @@ def against(
     Args:
         rivals: As `rivals_of` gives them.
         models: The pair's.
-        tested: The pair on the test images.
+        tested: The pair on the test images; with weights, all is about their metric instead of right answers.
         threshold: Of its scores.
         seed: Of the bootstrap.
     """
     best = rivals[0]
     told = verdict(tested, threshold, best.test, seed=seed)
-    pair = right_answers(tested, threshold).sum()
-    ahead = [net.name for net in rivals[1:] if net.test.sum() >= pair]
+    pair = share(right_answers(tested, threshold), tested.weight)
+    ahead = [net.name for net in rivals[1:] if share(net.test, tested.weight) >= pair]
     roles = {models.little: "little", models.big: "big"}
     return {
         "rival": roles.get(best.name, "single"), "rival_model": best.name,
-        "rival_accuracy": float(best.test.mean()),
+        "rival_accuracy": float(best.test.mean()), "rival_value": share(best.test, tested.weight),
         "rival_latency_ms": None if isnan(best.latency_ms) else best.latency_ms,
         "rivals_ahead": " ".join(ahead) or None,
         "gain": told.gain, "gain_low": told.interval[0], "gain_high": told.interval[1],

@@ -5,12 +5,16 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
+from zeroshot.cascade.metric import Metric, metric_of
 from zeroshot.data import SOURCES, Dataset, load
 from zeroshot.errors import RunError, UsageError
 from zeroshot.runs.front_end import SOUND
 from zeroshot.runs.layout import FRONT_END, SIGNALS
 from zeroshot.signals.folder_options import SignalOptions
 from zeroshot.training.batches import Split
+from zeroshot.training.trained import PARTS
 
 COARSE = 500  # validation images; with fewer the threshold's rate is off by 2 points and more
 
@@ -61,11 +65,38 @@ def _path(source: object) -> str:
     return str(source)
 
 
+def checked_metric(name: str, data: Split) -> Metric:
+    """The metric of a run, which its validation and test images must be able to tell.
+
+    Raises:
+        UsageError: It is none, or of a class that there is not.
+        DataError: No validation or no test image is of its class.
+    """
+    metric = metric_of(name, data.dataset.class_names)
+    for part in PARTS:
+        metric.told(data.labels(part), part)
+    return metric
+
+
 def coarse(data: Split) -> list[str]:
-    """What a user should know of a small validation split: a remark, or none."""
+    """What a user should know of a small validation split: remarks, or none."""
+    counts = np.bincount(data.labels("validation"), minlength=data.dataset.classes)
+    missing = [f"{data.dataset.class_names[i]!r}" for i in np.flatnonzero(counts == 0)]
+    remarks = []
+    if missing:
+        remarks.append(
+            f"{_listed(missing)} {'has' if len(missing) == 1 else 'have'} no validation {data.dataset.things}: choices "
+            "were made without."
+        )
     if len(data.validation) >= COARSE:
-        return []
+        return remarks
     return [
+        *remarks,
         f"Epochs and thresholds were chosen on {len(data.validation)} validation {data.dataset.things} only: the "
-        f"escalation rate on the test {data.dataset.things} may differ from the one that was asked for."
+        f"escalation rate on the test {data.dataset.things} may differ from the one that was asked for.",
     ]
+
+
+def _listed(names: list[str], most: int = 5) -> str:
+    more = f" and {len(names) - most} more classes" if len(names) > most else ""
+    return f"{', '.join(names[:most])}{more}"

@@ -1,30 +1,34 @@
 """Training: the nets of a run's best pairs, and what was predicted of these pairs beside what they do."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from zeroshot.cascade.metric import Metric
 from zeroshot.data import SOURCES, Dataset
 from zeroshot.errors import UsageError
 from zeroshot.options import takes_options
 from zeroshot.runs import checkpoints as disk
+from zeroshot.runs.class_rows import CLASSES, CONFUSION, ClassAnswers, ClassShare
+from zeroshot.runs.classes import class_shares
 from zeroshot.runs.folder import check_not_both
 from zeroshot.runs.layout import MODELS
 from zeroshot.runs.reading import read_search
 from zeroshot.runs.rows import TRAINED_NETS, TRAINED_PAIRS, MeasuredPair, PairForecast, PairModels, TrainedNetRow
 from zeroshot.runs.steps import Steps
 from zeroshot.runs.tables import Rows, as_html
-from zeroshot.runs.write_pairs_csv import write_summary, write_training
+from zeroshot.runs.write_pairs_csv import write_classes, write_summary, write_training
 from zeroshot.training._plan import Plan, check_empty, new_plan, open_folder, resumed_plan
 from zeroshot.training._stages import Models, SideBySide, Training, all_nets, train_stages, tunable
 from zeroshot.training.batches import Split, hold_out
+from zeroshot.training.class_answers import class_answers
 from zeroshot.training.costs import CostLimits
 from zeroshot.training.options import CascadeTuning, Distillation, TrainOptions
 from zeroshot.training.pair_figures import Trial, pair_figures
 from zeroshot.training.recipe import Recipe
-from zeroshot.training.run_data import coarse, run_dataset
+from zeroshot.training.run_data import checked_metric, coarse, run_dataset
 from zeroshot.training.shift import shifted
 from zeroshot.training.side_by_side import epochs_in, processes
 from zeroshot.training.train_net import TrainedNet, job_of, load_net, train_net
@@ -44,6 +48,8 @@ class TrainedRun(Steps):
     Attributes:
         pairs: Predicted beside measured, best predicted first.
         nets: One row a trained net.
+        classes: Of the data.
+        confusion: What the nets of each pair, and the pair, answer to the test images of each class.
         recipe: As it was asked for; each net's own has every choice made.
         distil: Who taught, if anybody did.
         cascade_aware: How pairs were finetuned, if they were.
@@ -56,6 +62,8 @@ class TrainedRun(Steps):
 
     pairs: Rows[MeasuredPair]
     nets: Rows[TrainedNetRow]
+    classes: Rows[ClassShare] = field(repr=False)
+    confusion: Rows[ClassAnswers] = field(repr=False)
     recipe: Recipe
     distil: Distillation | None
     cascade_aware: CascadeTuning | None
@@ -89,6 +97,7 @@ class TrainedRun(Steps):
             "recipe": self.recipe.values(), "distil": self.distil.values() if self.distil else None,
             "cascade_aware": self.cascade_aware.values() if self.cascade_aware else None,
             "seconds": round(self.seconds, 3), "remarks": self.remarks,
+            "metric": self.recipe.metric, "classes": self.classes.plain(),
             "pairs": self.pairs.plain(), "nets": self.nets.plain(),
         }  # fmt: skip
 
@@ -123,7 +132,7 @@ def train(
 
     _check(options, force, resume)
     config, listed = read_search(Path(run))
-    pairs, folder = listed[: options.top], Path(run) / MODELS
+    best, folder = listed[: options.top], Path(run) / MODELS
     dataset, seed = run_dataset(config, options.data), int(config["seed"])
     if options.validation is not None and dataset.validation is not None:
         raise UsageError(
@@ -132,23 +141,27 @@ def train(
         )
     if not (force or resume):
         check_empty(folder)
-    plan = resumed_plan(folder, options) if resume else new_plan(options, seed, config.get("epochs", Recipe.epochs))
+    plan = resumed_plan(folder, options) if resume else new_plan(options, seed, _searched(config))
     split = hold_out(dataset, seed, plan.recipe.validation)
-    training = _training(pairs, options, plan, dataset)
+    metric = checked_metric(plan.recipe.metric, split)
+    training = _training(best, options, plan, dataset)
     together = processes(list(training.jobs.values()), split, options.jobs)
     if options.minutes is not None:
         report("timing the nets", 0, 1)
         training = _within(options.minutes, training, split, together)
     open_folder(folder, training.plan, replace_old=force)
     models, trained = train_stages(training, SideBySide(split, folder, together, report))
+    pairs, confusion = _measured(training, models, split, seed, CostLimits.asked(config), metric)
     result = TrainedRun(
-        pairs=Rows(TRAINED_PAIRS, _measured(training, models, split, seed, CostLimits.asked(config))),
+        pairs=Rows(TRAINED_PAIRS, pairs), confusion=Rows(CONFUSION, confusion),
+        classes=Rows(CLASSES, class_shares(dataset)),
         nets=Rows(TRAINED_NETS, map(_net_row, trained)),
         recipe=training.plan.recipe, distil=plan.distil, cascade_aware=plan.cascade_aware,
         remarks=_remarks(training, options.top, split, trained), config=config,
         seconds=time.perf_counter() - started, folder=folder, data=options.data,
     )  # fmt: skip
-    write_training(Path(run), result.pairs, result.nets)
+    write_classes(Path(run), result.classes)  # older searches have not
+    write_training(Path(run), result.pairs, result.nets, result.confusion)
     write_summary(folder, result.summary())
     return result
 
@@ -175,18 +188,26 @@ def _within(minutes: float, training: Training, split: Split, together: int) -> 
     return replace(training, plan=plan, jobs=changed)
 
 
+def _searched(config: Mapping[str, Any]) -> Recipe:
+    """What the search expected of trainings, and what it was told that counts as good."""
+    return Recipe(epochs=config.get("epochs", Recipe.epochs), metric=config.get("metric", Recipe.metric))
+
+
 def _measured(
-    training: Training, models: Sequence[Models], data: Split, seed: int, limits: CostLimits
-) -> list[MeasuredPair]:
-    """The pairs of a training, each with its final nets by role."""
+    training: Training, models: Sequence[Models], data: Split, seed: int, limits: CostLimits, metric: Metric
+) -> tuple[list[MeasuredPair], list[ClassAnswers]]:
+    """The pairs of a training, each with its final nets by role, and what these answer to each class."""
     policy, roles = training.policy, [{role: net.name for role, net in each.items()} for each in models]
     pairs = [
         (pair, PairModels(names["little"], names["big"], names.get("single")))
         for pair, names in zip(training.pairs, roles, strict=True)
     ]
     nets = {net.name: net for each in models for net in each.values()}
-    trial = Trial.of(pairs, nets, data, policy, seed, limits)
-    return [MeasuredPair(pair, policy, pair_figures(pair, names, trial), names) for pair, names in pairs]
+    trial = Trial.of(pairs, nets, data, policy, seed, limits, metric)
+    figures = [
+        MeasuredPair(pair, policy, pair_figures(pair, names, trial), names, metric.name) for pair, names in pairs
+    ]
+    return figures, [row for pair, names in pairs for row in class_answers(pair, names, trial)]
 
 
 def _net_row(net: TrainedNet) -> TrainedNetRow:
@@ -203,6 +224,8 @@ def _remarks(training: Training, top: int, data: Split, trained: Sequence[Traine
     if len(pairs) < top:
         remarks.append(f"The run lists only {len(pairs)} pairs; all were trained.")
     remarks += coarse(data)
+    if training.plan.recipe.balance:
+        remarks.append("Classes came equally often; what was predicted is of a training in which they did not.")
     images = data.dataset.features is None
     if images and not any(net.recipe.flip for net in trained) and data.dataset.name not in SOURCES:
         remarks.append(

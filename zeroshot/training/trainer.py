@@ -10,6 +10,7 @@ from torch.nn.functional import cross_entropy
 from torch.optim.swa_utils import get_ema_multi_avg_fn
 
 from zeroshot.build import build, initialise
+from zeroshot.cascade.metric import metric_of, share
 from zeroshot.errors import RunError, TrainError
 from zeroshot.net import NetSpec
 from zeroshot.runs.checkpoints import Tensors, first_line
@@ -90,6 +91,8 @@ class Trainer:
         self.batches = TrainingBatches(data, job.spec.resolution, self.recipe)
         self.x_validation = inputs(data, "validation", job.spec.resolution)
         self.y_validation = torch.from_numpy(data.labels("validation").copy())
+        metric = metric_of(self.recipe.metric, data.dataset.class_names)
+        self.weight = metric.chosen_by(data.labels("validation"))  # None for accuracy
         self.history: list[EpochRow] = []
         self.best: Tensors = {}
         self.best_row: EpochRow = {}
@@ -123,11 +126,12 @@ class Trainer:
         loss = float(cross_entropy(out, self.y_validation))
         if not isfinite(loss):
             raise self._diverged(f"on the validation images after epoch {epoch}")
-        accuracy = float((out.argmax(1) == self.y_validation).double().mean())
-        return {
+        hits = out.argmax(1) == self.y_validation
+        row = {
             "epoch": epoch, "train_loss": train_loss,
-            "validation_loss": loss, "validation_accuracy": accuracy, **self._judge(out),
+            "validation_loss": loss, "validation_accuracy": float(hits.double().mean()), **self._judge(out),
         }  # fmt: skip
+        return row if self.weight is None else row | {"validation_merit": share(hits.numpy(), self.weight)}
 
     def _keep(self, row: EpochRow) -> None:
         self.best_row = row
@@ -140,7 +144,7 @@ class Trainer:
     def _merit(self, row: EpochRow) -> tuple[float, ...]:
         """By what the best epoch is chosen."""
         # Validation sets are small and often tie; the loss then tells more.
-        return row["validation_accuracy"], -row["validation_loss"]
+        return row.get("validation_merit", row["validation_accuracy"]), -row["validation_loss"]
 
     def _loss(self, out: torch.Tensor, y: torch.Tensor, x: torch.Tensor) -> torch.Tensor:
         """The loss of a batch, a scalar: outputs (n, classes) float32, labels (n,), images as the net saw them."""

@@ -6,7 +6,7 @@
 
 static int8_t arena[${NAME}_ARENA_BYTES] ZS_ALIGNED;
 static const int16_t exported_thresholds[${NAME}_CLASSES] = {${thresholds}};
-static int16_t thresholds[${NAME}_CLASSES] = {${thresholds}};
+static int16_t thresholds[${NAME}_CLASSES] = {${thresholds}};${bias_tables}
 static uint32_t limit${limit_at_start}, in_a_row;
 static ${name}_counters counters;
 ${stream_state}
@@ -72,22 +72,22 @@ static void take(const int8_t *image, int8_t *input, uint32_t bytes)
 }
 
 /* Copy a net's outputs and find the largest; returns the gap to the second largest. */
-static int read_logits(const int8_t *logits, ${name}_result *result)
+static int read_logits(const int8_t *logits${bias_parameter}, ${name}_result *result)
 {
-    int i, label = 0, second = -128;
+    int i, label = 0, second = ${bias_lowest};
     result->logits[0] = logits[0];
     for (i = 1; i < ${NAME}_CLASSES; i++) {
-        int value = logits[i];
+        int value = logits[i]${bias_plus};
         result->logits[i] = logits[i];
-        if (value > logits[label]) {
-            second = logits[label];
+        if (value > logits[label]${bias_label}) {
+            second = logits[label]${bias_label};
             label = i;
         } else if (value > second) {
             second = value;
         }
     }
     result->label = (uint16_t)label;
-    return logits[label] - second;
+${bias_gap}
 }
 
 void ${name}_predict(${predict_arguments}, ${name}_result *result)
@@ -96,7 +96,7 @@ void ${name}_predict(${predict_arguments}, ${name}_result *result)
 ${take_inputs}
     counters.calls++;
     zs_run(${name}_little, sizeof ${name}_little / sizeof ${name}_little[0], arena);
-    gap = read_logits(arena + ${little_logits}, result);
+    gap = read_logits(arena + ${little_logits}${little_bias}, result);
     result->gap = (uint8_t)gap;
     result->little_label = result->label;
     result->escalated = 0;
@@ -112,7 +112,7 @@ ${take_inputs}
         counters.escalations++;
         result->escalated = 1;
         zs_run(${name}_big, sizeof ${name}_big / sizeof ${name}_big[0], arena);
-        read_logits(arena + ${big_logits}, result);
+        read_logits(arena + ${big_logits}${big_bias}, result);
     }
 }
 

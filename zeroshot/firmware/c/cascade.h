@@ -18,9 +18,9 @@ extern "C" {
 #define ${NAME}_ARENA_BYTES ${arena_bytes}
 
 typedef struct {
-    uint16_t label;                   /* the answer: the first of the largest logits */
+    uint16_t label;                   /* the answer: the first of the largest logits${bias_words} */
     uint16_t little_label;            /* the little net's answer */
-    uint8_t gap;                      /* the little net's largest logit minus its second largest */
+    uint8_t gap;                      /* the little net's largest logit minus its second largest${bias_words}${bias_gap_words} */
     uint8_t escalated;                /* 1: the big net answered */
     uint8_t capped;                   /* 1: the big net was wanted, but the limit on escalations in a row was reached */
     int8_t logits[${NAME}_CLASSES];   /* of the net that answered */

@@ -11,7 +11,7 @@ static void add_past(int32_t sign)
     const int32_t factor = sign * factors[past_escalated[place]];
     int i;
     for (i = 0; i < ${NAME}_CLASSES; i++) {
-        scores[i] += factor * past[place][i];
+        scores[i] += factor * ${past_score};
     }
 }
 

@@ -4,6 +4,6 @@ static void count_in(const ${name}_result *result)
 {
     int i;
     for (i = 0; i < ${NAME}_CLASSES; i++) {
-        scores[i] = result->logits[i];
+        scores[i] = ${score};
     }
 }
