@@ -222,7 +222,7 @@ def test_images_that_do_not_fit():
 def test_a_hook_may_run_layers_itself(monkeypatch):
     """As a user does who links other kernels: this one runs poolings and nothing else."""
     hook = """
-    #include "kernels.h"
+    #include "cascade_kernels.h"
     int my_layer(const zs_layer *layer, int8_t *arena) {
         int i, c, pixels = layer->height * layer->width;
         if (layer->kernel != zs_pool) { return 0; }
@@ -240,8 +240,8 @@ def test_a_hook_may_run_layers_itself(monkeypatch):
 
         def hooked(cascade, name, formula=formula):
             sources = real(cascade, name)
-            header = "#define ZS_HOOK my_layer\n" + sources["kernels.h"]
-            return sources | {"kernels.h": header, "hook.c": hook % formula}
+            header = "#define ZS_HOOK my_layer\n" + sources["cascade_kernels.h"]
+            return sources | {"cascade_kernels.h": header, "hook.c": hook % formula}
 
         monkeypatch.setattr(host_module, "cascade_sources", hooked)
         if formula == right:

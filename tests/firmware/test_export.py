@@ -75,7 +75,7 @@ def test_a_pair_becomes_a_verified_folder(run):
     stored = json.loads((found.folder / "verification.json").read_text())
     assert stored["images"] == 30
     assert stored == json.loads(json.dumps(found.verification.summary()))
-    assert in_c([row["threshold_int8"]] * 10) in (found.folder / "src" / "cascade.c").read_text()
+    assert in_c([row["threshold_int8"]] * 10) in (found.folder / "src" / "cascade.h").read_text()
     (needs,) = found.verification.needs
     board = load_board("nucleo-f446re")
     little, both = found.milliseconds(needs)
@@ -86,7 +86,7 @@ def test_a_pair_becomes_a_verified_folder(run):
 
 
 def in_c(thresholds):
-    return f"= {{{', '.join(map(str, thresholds))}}}"
+    return f"THRESHOLDS {{{', '.join(map(str, thresholds))}}}"
 
 
 def test_a_threshold_a_class_reaches_the_device(run):
@@ -99,7 +99,7 @@ def test_a_threshold_a_class_reaches_the_device(run):
         table(run, threshold_int8=" ".join(map(str, thresholds)))
         firmware = unproved(run, force=True)
         assert firmware.thresholds == thresholds
-        assert in_c(thresholds) in (firmware.folder / "src" / "cascade.c").read_text()
+        assert in_c(thresholds) in (firmware.folder / "src" / "cascade.h").read_text()
     assert firmware.summary()["threshold_int8"] == "7 0 256 3 41 1 90 8 255 2"
 
 
@@ -135,7 +135,7 @@ def test_a_front_end_comes_along(run):
     assert "cascade_feed(const int16_t *samples, uint32_t count, cascade_decision *decision);" in header
     assert "smoothed over the last 3 decisions" in header
     assert "every\n * 2 of them" in header
-    assert "static uint32_t limit = 4, in_a_row;" in (found.folder / "src" / "cascade.c").read_text()
+    assert "#define CASCADE_LIMIT 4 " in header
     assert json.loads((found.folder / "verification.json").read_text())["stream"]["decisions"] == stream.decisions
     assert found.summary()["verification"]["stream"]["hop"] == stream.hop
 
