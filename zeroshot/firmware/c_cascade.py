@@ -7,9 +7,11 @@ import numpy as np
 
 from zeroshot.errors import UsageError
 from zeroshot.firmware.c_constants import constants, names_source
+from zeroshot.firmware.c_escalation import escalation_values
 from zeroshot.firmware.c_files import template
 from zeroshot.firmware.c_model import kernel_config, model_header, model_source
 from zeroshot.firmware.c_stream import front_end_sources, stream_values, table_row
+from zeroshot.firmware.escalation import Budget, Watch
 from zeroshot.firmware.frames import Resize, frame_source, resize_of
 from zeroshot.firmware.plan import ArenaPlan, plan_arena
 from zeroshot.firmware.stream import Stream, score_factors
@@ -36,6 +38,8 @@ class Cascade:
         limit: Escalations in a row at most, until a program sets another limit; 0 is none.
         stream: Samples to pictures, where the cascade is to be fed with samples.
         class_names: (classes,) as the data name them, by label; without them classes are numbered.
+        budget: Escalations that calls may take on average, or None.
+        watch: Over how often the big net is wanted, or None.
         frame: Height and width of the data's images, where the C is to make the nets' of them; None where it is not.
     """
 
@@ -48,6 +52,8 @@ class Cascade:
     stream: Stream | None = None
     class_names: tuple[str, ...] | None = field(default=None, repr=False)
     frame: tuple[int, int] | None = None
+    budget: Budget | None = None
+    watch: Watch | None = None
 
     def __post_init__(self) -> None:
         little, big = self.little, self.big
@@ -171,6 +177,7 @@ def _values(cascade: Cascade, plan: ArenaPlan, name: str) -> dict[str, object]:
         "big_logits": plan.nets[1].tensors[-1],
         **(_one_input(cascade, plan, name) if cascade.shares_input else _two_inputs(plan, name)),
         **_quantise(cascade, name),
+        **escalation_values(cascade.budget, cascade.watch, name),
         **stream_values(
             cascade.stream, score_factors(little, big), plan.between, _columns(cascade.little_pixels), name
         ),

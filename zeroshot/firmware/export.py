@@ -13,6 +13,7 @@ from zeroshot.errors import RunError, UsageError, VerifyError, call
 from zeroshot.firmware.answers import Images
 from zeroshot.firmware.c_cascade import Cascade
 from zeroshot.firmware.device import Needs
+from zeroshot.firmware.escalation import Budget, Watch
 from zeroshot.firmware.facts import Facts, milliseconds
 from zeroshot.firmware.fit import check_firmware, check_models
 from zeroshot.firmware.folder import VERIFICATION, check_target, write_project
@@ -113,7 +114,11 @@ def export(
         check_models(cascade, board)
     dataset = run_dataset(config, options.data)
     shape = dataset.x_test.shape
-    cascade = replace(cascade, class_names=dataset.class_names, frame=shape[1:3])
+    cascade = replace(
+        cascade, class_names=dataset.class_names, frame=shape[1:3],
+        budget=Budget(options.budget, options.burst) if options.budget else None,
+        watch=Watch.over(options.watch, pair.int8.escalation_rate) if options.watch else None,
+    )  # fmt: skip
     images = first_images(cascade, nets, dataset, options.images)
     verification = None
     if compiler is not None:

@@ -10,7 +10,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from zeroshot import __version__
 from zeroshot.errors import RunError
 from zeroshot.runs.files import json_text
 
@@ -132,7 +131,7 @@ def _digest(path: Path) -> str:
 def _fill(new: Path, files: dict[str, bytes]) -> None:
     """Write all files, each whole or not at all: the list first, what claims something last."""
     digests = {path: hashlib.sha256(raw).hexdigest() for path, raw in sorted(files.items())}
-    marker = json_text(MADE_BY | {"version": __version__, "files": digests}, indent=1).encode()
+    marker = json_text(MADE_BY | {"files": digests}, indent=1).encode()
     new.mkdir()
     for path in [MARKER, *sorted(files, key=lambda path: CLAIMS.index(path) if path in CLAIMS else -1)]:
         (new / path).parent.mkdir(parents=True, exist_ok=True)

@@ -29,7 +29,7 @@ int ${name}_init_r(${name}_context *context, void *arena)
     context->in_a_row = 0;
     context->counters.calls = 0;
     context->counters.escalations = 0;
-    context->counters.capped = 0;${stream_restart}
+    context->counters.capped = 0;${escalation_start}${stream_restart}
     return 0;
 }
 
@@ -127,14 +127,14 @@ ${take_inputs}
     result->little_label = result->label;
     result->escalated = 0;
     result->capped = 0;
-    if (gap >= context->thresholds[result->label]) {
+${escalation_each}    if (gap >= context->thresholds[result->label]) {
         context->in_a_row = 0;
-    } else if (context->limit && context->in_a_row >= context->limit) {
+    } else if ((context->limit && context->in_a_row >= context->limit)${escalation_cap}) {
         context->in_a_row = 0;
         result->capped = 1;
         context->counters.capped++;
     } else {
-        context->in_a_row++;
+        context->in_a_row++;${escalation_spend}
         context->counters.escalations++;
         result->escalated = 1;
         zs_run(${name}_big, sizeof ${name}_big / sizeof ${name}_big[0], context->arena);
@@ -143,4 +143,4 @@ ${take_inputs}
     return 0;
 }
 
-${quantise_definitions}${stream_feed}
+${quantise_definitions}${escalation_functions}${stream_feed}

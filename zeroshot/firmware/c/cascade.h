@@ -27,7 +27,7 @@ ${scales}
 
 #define ${NAME}_THRESHOLDS {${thresholds}} /* as exported, one for each answer of the little net */
 ${one_threshold}#define ${NAME}_LIMIT ${limit} /* escalations in a row, as exported; 0: no limit */
-
+${escalation_constants}
 extern const char *const ${name}_class_names[${NAME}_CLASSES]; /* UTF-8; by label */
 
 typedef struct {
@@ -35,7 +35,7 @@ typedef struct {
     uint16_t little_label;            /* the little net's answer */
     uint8_t gap;                      /* the little net's largest logit minus its second largest */
     uint8_t escalated;                /* 1: the big net answered */
-    uint8_t capped;                   /* 1: the big net was wanted, but the limit on escalations in a row was reached */
+    uint8_t capped;                   /* 1: the big net was wanted, but the limit on escalations did not let it run */
     int8_t logits[${NAME}_CLASSES];   /* of the net that answered */
 } ${name}_result;
 
@@ -50,7 +50,7 @@ typedef struct {
     int8_t *arena;
     uint32_t limit, in_a_row;
     ${name}_counters counters;
-    int16_t thresholds[${NAME}_CLASSES];${stream_context}
+    int16_t thresholds[${NAME}_CLASSES];${escalation_context}${stream_context}
 } ${name}_context;
 
 /* Start afresh: thresholds as exported, ${limit_words}, counters at zero.${stream_start} So a program starts too, which need not call
@@ -80,7 +80,7 @@ int ${name}_set_limit_r(${name}_context *context, uint32_t most);
 
 ${name}_counters ${name}_count(void);
 ${name}_counters ${name}_count_r(const ${name}_context *context);
-
+${escalation_declarations}
 /* Raw pixels (0 to 255, ${channels_word} last) to a net's input: of the net's own size${frame_words}. */
 ${quantise_declarations}
 ${stream_declarations}

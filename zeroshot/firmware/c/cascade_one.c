@@ -44,4 +44,4 @@ ${name}_counters ${name}_count(void)
 {
     return ${name}_count_r(&one);
 }
-${stream_one}
+${escalation_one}${stream_one}

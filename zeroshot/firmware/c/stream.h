@@ -12,7 +12,7 @@ typedef struct {
     uint16_t label;    /* the answer${smooth_words} */
     uint16_t answer;   /* of this window alone */
     uint8_t escalated; /* 1: the big net gave it */
-    uint8_t capped;    /* 1: the big net was wanted, but the limit on escalations in a row was reached */
+    uint8_t capped;    /* 1: the big net was wanted, but the limit on escalations did not let it run */
 } ${name}_decision;
 
 /* Take `count` samples, any number, AXES values each, oldest first. Returns how many decisions fell, and puts the
