@@ -12,12 +12,13 @@ from zeroshot.errors import ToolchainError
 from zeroshot.firmware import toolchain as toolchain_module
 from zeroshot.firmware.answers import compare, reference_answers
 from zeroshot.firmware.c_cascade import cascade_sources
+from zeroshot.firmware.decisions import compare_decisions, decisions, newest
 from zeroshot.firmware.device import Device
 from zeroshot.firmware.host import host_main, parse_answers, stream
 from zeroshot.firmware.toolchain import find_toolchain
 
 from ..firmware_pairs import images, pair
-from ..streams import fed
+from ..streams import fed, samples_of
 
 SMALL = ("r10-s6-d3w9x1/2", "r10-s8/2-b3w8x1-m5e2w12x2")
 
@@ -64,6 +65,24 @@ def test_as_fast_when_built_for_size(compiler, core, monkeypatch):
     assert size <= 1.03 * speed
     if (compiler, core) == ("gcc", "cortex-m3"):  # or the pragma had nothing to do
         assert counted("-Os", "-g", "-DZS_SMALL") > 1.3 * speed
+
+
+def test_a_front_end_is_as_fast_when_built_for_size(monkeypatch):
+    """And links: where its pragma stands, GCC makes memmove of loops."""
+    pytest.importorskip("unicorn", reason="needs the mcu extra")
+    try:
+        found = find_toolchain("gcc")
+    except ToolchainError as error:
+        pytest.skip(str(error))
+    cascade, flags, counts = fed("sound", smooth=3), toolchain_module.FLAGS, []
+    samples = samples_of("sound", 600)
+    for level in ("-O2", "-Os"):
+        monkeypatch.setattr(toolchain_module, "FLAGS", tuple(f for f in flags if f != "-O2") + (level,))
+        device = Device(cascade, "cortex-m3", found)
+        counts.append(device.hop_instructions(cascade.stream))
+        said = newest(cascade.stream, decisions(cascade, samples), [600])
+        compare_decisions(level, said, device.decisions(samples, [600]))
+    assert counts[1] <= 1.15 * counts[0]
 
 
 # Macros of a compiler -> what it is to be told, before the declaration, as it is no GNU compiler.

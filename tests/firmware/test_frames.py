@@ -81,8 +81,8 @@ TWO = "cascade_little_frame(frame, image) || cascade_big_frame(frame, image + CA
     [
         (("r16-s4-c3w6x1/2", "r16-s4-c3w6x1/2"), 1, (28, 28), SHARED),
         (("r8-s4-c3w6x1/2", "r12-s6-c3w8x1/2"), 3, (30, 40), TWO),
-        pytest.param(("r9x14-s3/2", "r9x14-s4/2"), 3, (90, 40), SHARED, marks=pytest.mark.slow),
-        pytest.param(("r24-s4/2", "r24-s4/2"), 1, (11, 13), SHARED, marks=pytest.mark.slow),
+        pytest.param(("r9x14-s3-c3w6x1/2", "r9x14-s4-c3w6x1/2"), 3, (90, 40), SHARED, marks=pytest.mark.slow),
+        pytest.param(("r24-s4/2-c3w6x1", "r24-s4/2-c3w6x1"), 1, (11, 13), SHARED, marks=pytest.mark.slow),
     ],
 )  # fmt: skip
 def test_c_makes_the_image_of_training(nets, channels, frame, call, tmp_path):

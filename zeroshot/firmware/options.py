@@ -11,10 +11,11 @@ STREAM = "Samples as they come"
 
 
 def _cores() -> Iterable[str]:
+    from zeroshot.firmware.isa import RISCV
     from zeroshot.firmware.qemu import MACHINES
     from zeroshot.firmware.toolchain import CORES
 
-    return CORES | MACHINES
+    return [*(CORES | MACHINES), RISCV]
 
 
 def _toolchains() -> Iterable[str]:
