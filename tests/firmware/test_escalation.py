@@ -17,6 +17,7 @@ from zeroshot.firmware.device import NAME, Device
 from zeroshot.firmware.emulate import DATA
 from zeroshot.firmware.escalation import Budget, Escalation, Watch
 from zeroshot.firmware.host import host_decisions
+from zeroshot.firmware.readme import readme
 from zeroshot.firmware.toolchain import build_host, find_toolchain
 
 from ..firmware_pairs import images, pair
@@ -172,6 +173,14 @@ def test_streams_keep_a_budget_alike():
     assert any(each.capped for each in said)
     found, _ = host_decisions(cascade, samples, sizes, sanitize=False)
     compare_decisions("C", newest(cascade.stream, said, sizes), found)
+
+
+def test_the_readme_tells_of_them(guarded):
+    text = readme(guarded, "eye", None)
+    assert "n / 4 + 2 escalations" in text
+    assert "`eye_drift`" in text
+    assert "moving over 16 calls" in text
+    assert "drift" not in readme(replace(guarded, watch=None, budget=None), "eye", None)
 
 
 def test_what_is_not_asked_for_costs_nothing():

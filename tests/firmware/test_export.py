@@ -85,6 +85,31 @@ def test_a_pair_becomes_a_verified_folder(run):
     assert found.summary()["milliseconds"]["cortex-m4"] == [little, both]
 
 
+def test_the_folder_tells_what_the_run_knows(run):
+    """Board, accuracies and names of classes; frames where a net is smaller than the data's images."""
+    row = quantised(run)[1]
+    folder = unproved(run, pair=2, name="eye").folder
+    text = (folder / "README.md").read_text()
+    assert load_board("nucleo-f446re").title in text
+    for column in ("accuracy_int8", "little_accuracy_int8", "big_accuracy_int8", "escalation_rate_int8"):
+        assert f"{100 * float(row[column]):.1f} %" in text
+    assert "eye_little_frame(frame, eye_little_input());" in text
+    assert "eye_big_quantise(frame, eye_big_input());" in text
+    names = (folder / "src" / "eye_names.c").read_text()
+    assert [line.strip(' ",;}') for line in names.splitlines() if line.startswith("    ")] == list("0123456789")
+    assert "#define EYE_FRAME_HEIGHT 8\n" in (folder / "src" / "eye.h").read_text()
+
+
+def test_a_budget_and_a_watch_reach_the_device(run):
+    header = (unproved(run, budget=10, burst=3, watch=100).folder / "src" / "cascade.h").read_text()
+    assert "#define CASCADE_BUDGET 10 " in header
+    assert "#define CASCADE_BURST 3 " in header
+    rate = float(quantised(run)[0]["escalation_rate_int8"])
+    assert f"#define CASCADE_EXPECTED_RATE {round(rate * 2**24)}\n" in header
+    assert "moving over 128 calls" in header
+    assert "tokens" not in (unproved(run, force=True).folder / "src" / "cascade.h").read_text()
+
+
 def in_c(thresholds):
     return f"THRESHOLDS {{{', '.join(map(str, thresholds))}}}"
 

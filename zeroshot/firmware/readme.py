@@ -63,8 +63,22 @@ def _calls(cascade: Cascade, name: str) -> str:
         f"little net; they return 0, or -1 for any other value or label, and change nothing then. `{name}_set_limit` "
         f"limits escalations in a row, `{name}_count` counts calls and escalations, `{name}_init` starts afresh, as a "
         f"program starts without it. NULL is refused with -1, too. `{name}.h` has names for sizes, scales and "
-        f"thresholds.\n"
+        f"thresholds.{_guards(cascade, name)}\n"
     )
+
+
+def _guards(cascade: Cascade, name: str) -> str:
+    budget, watch = cascade.budget, cascade.watch
+    words = ""
+    if budget is not None:
+        words += f" Over n calls there are n / {budget.calls} + {budget.burst} escalations at most."
+    if watch is not None:
+        words += (
+            f" `{name}_rate` tells the share of calls that want the big net, of 2^24 and moving over {2**watch.bits} "
+            f"calls, `{name}_drift` whether it has left what is expected of {watch.expected:.3g}: 1, it is larger, -1, "
+            f"smaller."
+        )
+    return words
 
 
 def _builds(name: str) -> str:
