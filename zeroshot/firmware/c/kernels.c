@@ -639,12 +639,13 @@ static ZS_NOINLINE void zs_taps(zs_group *group, const zs_four *column, int8_t *
 {
     uint32_t pixels = group->pixels;
     const zs_four *end = group->end;
+    int8_t *part = group->part;
     int32_t low = group->low;
     for (; pixels > 0; pixels--, column += group->step, output += group->filters) {
         int32_t s0 = group->bias[0], s1 = group->bias[1], s2 = group->bias[2], s3 = group->bias[3];
         const zs_four *from = column, *weight = group->weights;
         const zs_scale *scale = group->scale;
-        int8_t *to = group->channels < 4 ? group->part : output;
+        int8_t *to = group->channels < 4 ? part : output;
         ZS_TAP(from, weight); /* the square of an odd number is one more than a multiple of four */
 #if ZS_THREE_TAPS
         if (group->three) {
@@ -669,7 +670,7 @@ static ZS_NOINLINE void zs_taps(zs_group *group, const zs_four *column, int8_t *
             to[2] = zs_requantise(s2, scale + 2, low);
             to[3] = zs_requantise(s3, scale + 3, low);
         }
-        if (to != output) {
+        if (to == part) {
             uint32_t i;
             for (i = 0; i < group->channels; i++) {
                 output[i] = to[i];
