@@ -47,7 +47,11 @@ class Toolchain:
     command: tuple[str, ...]
 
     def target(self, core: str) -> list[str]:
-        """Flags for a core."""
+        """Flags for a core.
+
+        Raises:
+            ToolchainError: It does not compile for that core.
+        """
         if core in _RISCV:
             if self.name != "zig":
                 raise ToolchainError(f"{self.command[0]} does not compile for a {core}.", "Use `toolchain` zig.")
