@@ -19,7 +19,7 @@ test: $(VENV)/installed-dev
 test-slow: $(VENV)/installed-dev
 	$(BIN)/python -m pytest -m slow
 
-# All properties with fresh seeds and twenty times the examples; pytest prints how to repeat a failure.
+# All properties with fresh seeds and eight times the examples; pytest prints how to repeat a failure.
 test-random: $(VENV)/installed-dev
 	$(BIN)/python -m pytest -n auto -m hypothesis --hypothesis-profile=random
 

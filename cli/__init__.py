@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from . import bench, compress, doctor, export, quantize, report, score, search, show, train, truth, tune
+from . import battery, bench, compress, doctor, export, quantize, report, score, search, show, train, truth, tune
 from ._errors import Program
 
 app = typer.Typer(
@@ -26,6 +26,7 @@ app.command("train")(train.train)
 app.command("quantize")(quantize.quantize)
 app.command("export")(export.export)
 app.command("compress")(compress.compress)
+app.command("battery")(battery.battery)
 app.command("report")(report.report)
 app.command("score")(score.score)
 app.command("bench")(bench.bench)

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from zeroshot.options import Option, Options, first_option, nested, types_of
+from zeroshot.options import Numbers, Option, Options, first_option, nested, types_of
 from zeroshot.units import Quantity
 
 from ._config import variable
@@ -37,7 +37,7 @@ def takes(
 
         @functools.wraps(command)
         def wrapped(**given: Any) -> None:  # noqa: ANN401 - what typer parsed
-            options = stage.of({name: _joined(given.pop(name)) for name in names})
+            options = stage.of({name: _joined(given.pop(name), types_of(stage)[name]) for name in names})
             command(options=options, **given)
 
         own = inspect.signature(command, eval_str=True)
@@ -73,8 +73,10 @@ def _parameter(stage: type[Options], name: str, declared: Option, setting: bool)
     return inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=text, annotation=annotation)
 
 
-def _joined(value: object) -> object:
-    """Names of an option that may be repeated, as one that is not has them."""
+def _joined(value: object, kind: Any) -> object:  # noqa: ANN401 - a type
+    """Names of an option that may be repeated, as one that is not has them; names with numbers as they are."""
+    if kind == Numbers | None:
+        return value or None
     return ",".join(value) if isinstance(value, list) else value
 
 

@@ -53,14 +53,15 @@ def boards(
 def _print_boards(screen: "Console", rows: "Sequence[Board]") -> None:
     engines = list(dict.fromkeys(engine for row in rows for engine in row.cycles_per_instruction))
     lines: list[tuple[str, ...]] = [
-        ("", "", "flash", "SRAM", "", "power", "latency"),
-        ("board", "MHz", "KiB", "KiB", "CPI", "mW", "± %"),
+        ("", "", "flash", "SRAM", "", "power", "asleep", "latency"),
+        ("board", "MHz", "KiB", "KiB", "CPI", "mW", "mW", "± %"),
     ]
     for row in rows:
         cycles = " / ".join(f"{row.cycles_per_instruction.get(engine, '-')}" for engine in engines)
         kib = [f"{size / 1024:g}" for size in (row.flash_bytes, row.sram_bytes)]
+        asleep = "-" if row.sleep_mw is None else f"{row.sleep_mw:g}"
         lines.append(
-            (row.name, f"{row.clock_mhz:g}", *kib, cycles, f"{row.power_mw:g}", f"{100 * row.latency_error:g}")
+            (row.name, f"{row.clock_mhz:g}", *kib, cycles, f"{row.power_mw:g}", asleep, f"{100 * row.latency_error:g}")
         )  # fmt: skip
     texts = aligned(lines, screen.width, left=1)
     screen.print("\n".join(texts[:2]), style="dim")
@@ -79,7 +80,8 @@ def _print_board(screen: "Console", board: "Board") -> None:
     for figure in figures(asdict(board)):
         name, _, key = figure.partition(".")
         value = getattr(board, name)[key] if key else getattr(board, name)
-        shown.add_row(figure, f"{value:,}", board.sources.get(figure, board.sources.get(name, "")))
+        told = "unknown" if value is None else f"{value:,}"
+        shown.add_row(figure, told, board.sources.get(figure, board.sources.get(name, "")))
     screen.print(shown, soft_wrap=False)
 
 

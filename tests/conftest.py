@@ -23,7 +23,7 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 settings.register_profile(
     "random",
     settings.get_profile("default"),
-    max_examples=1000,
+    max_examples=400,
     deadline=None,
     print_blob=True,
     suppress_health_check=[HealthCheck.too_slow],

@@ -28,7 +28,7 @@ ROOMS = (
     "searching",
     "pruning",
     "quantization",
-    "firmware",
+    "firmware daily",
     "bench reporting",
 )
 # Reads the pickles that others publish through an Unpickler that looks nothing up; its own tests hold it to that.

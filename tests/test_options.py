@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from zeroshot.errors import UsageError
-from zeroshot.options import Options, option, takes_options
+from zeroshot.options import Numbers, Options, option, takes_options
 from zeroshot.units import Quantity
 
 
@@ -25,6 +25,7 @@ class Stage(Options):
     qat: bool = option(True, "Finetune.")
     folder: str | None = option(None, "A folder.")
     cores: tuple[str, ...] = option((), "Names.", one="core", names=lambda: ("m4", "m7"))
+    weights: Numbers | None = option(None, "Names with numbers.", one="weight")
 
 
 @pytest.mark.parametrize(
@@ -45,6 +46,11 @@ class Stage(Options):
         ({"cores": ["m4", "m8"]}, ["Unknown core 'm8'"]),
         ({"qat": "yes"}, ["`qat`", "true or false"]),
         ({"folder": 3}, ["`folder`", "text"]),
+        ({"weights": {"cat": "much"}}, ["`weights`", "much", "names with numbers"]),
+        ({"weights": {"cat": True}}, ["`weights`", "names with numbers"]),
+        ({"weights": ["cat"]}, ["`weights`", "'cat'", "cat=0.1"]),
+        ({"weights": ["cat=much"]}, ["`weights`", "cat=much"]),
+        ({"weights": 3}, ["`weights`", "names with numbers"]),
     ],
 )
 def test_what_is_wrong_is_named(given, words):
@@ -59,9 +65,17 @@ def test_values_become_plain():
     assert made == Stage(nets=3, rate=1.0, proxies="zico, macs,", folder="a/b", latency="5ms")
     assert made.values() == {
         "nets": 3, "rate": 1.0, "share": None, "latency": "5ms", "proxies": ["zico", "macs"], "qat": True,
-        "folder": "a/b", "cores": [],
+        "folder": "a/b", "cores": [], "weights": None,
     }  # fmt: skip
     assert type(made.nets) is int
+
+
+def test_names_with_numbers_are_a_mapping_or_words():
+    """A name may hold an equals sign or a comma: the last one counts, and words come one by one."""
+    assert Stage(weights={"cat": 1, "a,b": 0.5}).weights == {"cat": 1.0, "a,b": 0.5}
+    assert Stage(weights=["cat = 0.25", "x=y=1e-3", "a,b=2"]).weights == {"cat": 0.25, "x=y": 0.001, "a,b": 2.0}
+    assert Stage(weights=[]).weights is None
+    assert Stage.of(Stage(weights=("cat=1",)).values()).weights == {"cat": 1.0}
 
 
 def test_a_toml_file_may_have_dashes_and_is_named_in_errors(tmp_path):
@@ -156,6 +170,7 @@ def test_signature_and_docstring_of_a_stage_show_its_options():
         "qat",
         "folder",
         "cores",
+        "weights",
         "force",
     ]
     assert shown.parameters["rate"].default == 0.5

@@ -7,9 +7,21 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from zeroshot.errors import UsageError
-from zeroshot.units import kib, ms, si, to_bytes, to_mj, to_ms
+from zeroshot.units import (
+    duration,
+    is_charge,
+    kib,
+    ms,
+    si,
+    to_bytes,
+    to_mj,
+    to_ms,
+    to_mw,
+    to_mwh,
+    to_volts,
+)
 
-READERS = {"bytes": to_bytes, "ms": to_ms, "mj": to_mj}
+READERS = {"bytes": to_bytes, "ms": to_ms, "mj": to_mj, "mw": to_mw, "v": to_volts, "mwh": to_mwh}
 
 
 @pytest.mark.parametrize(
@@ -19,6 +31,8 @@ READERS = {"bytes": to_bytes, "ms": to_ms, "mj": to_mj}
         ("bytes", "3MB", 3_000_000), ("bytes", "17b", 17), ("bytes", "17", 17), ("bytes", 2048, 2048),
         ("bytes", " 4 kib ", 4096), ("bytes", ".5KiB", 512), ("bytes", "1e3", 1000), ("bytes", "2E2B", 200),
         ("ms", "50ms", 50), ("ms", "0.5s", 500), ("ms", "250us", 0.25), ("ms", 12.5, 12.5), ("ms", "1e-3s", 1),
+        ("mw", "15uW", 0.015), ("mw", "2 mW", 2), ("mw", "0.1W", 100), ("mw", 3, 3), ("v", "3.7V", 3.7),
+        ("v", "900mV", 0.9), ("v", 3, 3), ("mwh", "660mWh", 660), ("mwh", "1.5Wh", 1500), ("mwh", "5 MWH", 5),
         ("mj", "2mJ", 2), ("mj", "250uJ", 0.25), ("mj", "0.004J", 4), ("mj", 7, 7),
     ],
 )  # fmt: skip
@@ -47,7 +61,10 @@ def test_what_is_no_positive_quantity_is_refused(reader, value):
     assert "Write it like" in caught.value.hint
 
 
-@pytest.mark.parametrize(("reader", "value"), [("bytes", "5ms"), ("bytes", "5mJ"), ("ms", "5KiB"), ("mj", "5ms")])
+@pytest.mark.parametrize(
+    ("reader", "value"),
+    [("bytes", "5ms"), ("bytes", "5mJ"), ("ms", "5KiB"), ("mj", "5ms"), ("mw", "5mWh"), ("mwh", "5mW"), ("v", "5mA")],
+)
 def test_a_unit_of_something_else_is_refused(reader, value):
     with pytest.raises(UsageError):
         READERS[reader](value)
@@ -105,3 +122,23 @@ def test_times_for_people(value, text):
 @pytest.mark.parametrize(("value", "text"), [(131072, "128.0 KiB"), (1, "0.0 KiB"), (53_300, "52.1 KiB")])
 def test_sizes_for_people(value, text):
     assert kib(value) == text
+
+
+@pytest.mark.parametrize(("text", "energy"), [("220mAh", 660), ("0.22Ah", 660), ("660mWh", 660), ("1 Ah", 3000)])
+def test_a_charge_counts_at_its_voltage_and_an_energy_as_it_is(text, energy):
+    assert to_mwh(text, volts=3.0) == pytest.approx(energy)
+    assert is_charge(text) == ("Ah" in text)
+
+
+@pytest.mark.parametrize("value", [220, "220", "220 mA", 0, "-5mAh", "mAh", "0mWh"])
+def test_a_battery_needs_a_unit(value):
+    """A bare number could be a charge or an energy, which differ by the voltage."""
+    with pytest.raises(UsageError, match="not a positive quantity") as caught:
+        to_mwh(value)
+    assert "mAh" in caught.value.hint
+
+
+def test_long_times_are_told_in_the_unit_that_suits():
+    assert [duration(hours) for hours in (47.9, 48.0, 8765.0, 2 * 8766.0, 87_660.0)] == [
+        "47.9 hours", "2.00 days", "365 days", "2.00 years", "10.0 years",
+    ]  # fmt: skip

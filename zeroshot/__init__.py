@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from zeroshot.cost.boards import boards
+    from zeroshot.daily.battery import BatteryLife, battery
+    from zeroshot.daily.options import BatteryOptions
     from zeroshot.data import Dataset, load
     from zeroshot.errors import ZeroshotError
     from zeroshot.firmware.export import Firmware, export
@@ -50,6 +52,9 @@ _HOMES = {
     "export": "zeroshot.firmware.export",
     "ExportOptions": "zeroshot.firmware.options",
     "Firmware": "zeroshot.firmware.export",
+    "battery": "zeroshot.daily.battery",
+    "BatteryOptions": "zeroshot.daily.options",
+    "BatteryLife": "zeroshot.daily.battery",
     "report": "zeroshot.reporting.report",
     "tune_space": "zeroshot.searching.tune",
     "boards": "zeroshot.cost.boards",
@@ -63,10 +68,10 @@ _HOMES = {
 _LISTINGS = ("proxies", "spaces")  # packages that can be called, see `zeroshot.types.make_callable`
 
 __all__ = [
-    "CompressOptions", "CompressedNet", "Dataset", "ExportOptions", "Firmware", "NetSpec", "QuantizeOptions",
-    "QuantizedRun", "SearchOptions", "SearchResult", "TrainOptions", "TrainedRun", "ZeroshotError", "__version__",
-    "boards", "compress", "export", "load", "proxies", "quantize", "report", "score", "score_many", "search", "spaces",
-    "train", "tune_space",
+    "BatteryLife", "BatteryOptions", "CompressOptions", "CompressedNet", "Dataset", "ExportOptions", "Firmware",
+    "NetSpec", "QuantizeOptions", "QuantizedRun", "SearchOptions", "SearchResult", "TrainOptions", "TrainedRun",
+    "ZeroshotError", "__version__", "battery", "boards", "compress", "export", "load", "proxies", "quantize",
+    "report", "score", "score_many", "search", "spaces", "train", "tune_space",
 ]  # fmt: skip
 
 

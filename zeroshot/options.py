@@ -19,9 +19,10 @@ from types import NoneType
 from typing import Any, Self, TypeVar, get_args, get_type_hints
 
 from zeroshot.errors import UsageError, unknown
-from zeroshot.units import Quantity, to_bytes, to_count, to_mj, to_ms
+from zeroshot.units import Quantity, to_bytes, to_count, to_mj, to_ms, to_mw, to_mwh, to_volts
 
 R = TypeVar("R")
+Numbers = dict[str, float]
 KEY = "option"  # of a field's metadata
 RUN = "Run and output"  # the panel of what every command has
 EXPECTED: dict[Any, str] = {
@@ -31,9 +32,11 @@ EXPECTED: dict[Any, str] = {
     float: "a number",
     Quantity: 'a quantity, like "50ms"',
     tuple[str, ...]: 'a list of names, like ["zico", "params"]',
+    Numbers: 'names with numbers, like {"cat": 0.1}',
 }
 UNITS: dict[str, Callable[[Quantity, str], float]] = {
-    "size": to_bytes, "time": to_ms, "energy": to_mj, "count": to_count,
+    "size": to_bytes, "time": to_ms, "energy": to_mj, "count": to_count, "power": to_mw, "voltage": to_volts,
+    "battery": to_mwh,
 }  # fmt: skip
 
 
@@ -49,7 +52,7 @@ class Option:
         most: Largest value.
         above: What the value must be larger than.
         below: What the value must be smaller than.
-        unit: `size`, `time`, `energy` or `count`, of a quantity.
+        unit: Of a quantity, one of `UNITS`.
         names: Gives the known names; called only to check a value, so that it may import what it needs.
         shown: What stands for a default of None in a command's help.
         flag: How the command line spells it, where that is not by its name: "--verify/--no-verify".
@@ -212,6 +215,8 @@ def _checked(name: str, value: object, kind: Any, declared: Option) -> object:  
         value = value.item()
     if kind == tuple[str, ...] and isinstance(value, str):
         value = [word.strip() for word in value.split(",") if word.strip()]
+    if kind in (Numbers, Numbers | None) and isinstance(value, list | tuple):
+        value = _numbers(name, value)
     try:
         found: object = msgspec.convert(value, kind, strict=True)
     except msgspec.ValidationError:
@@ -220,6 +225,18 @@ def _checked(name: str, value: object, kind: Any, declared: Option) -> object:  
         _check_range(name, found, declared)
         _check_meaning(name, found, declared)
     return found
+
+
+def _numbers(name: str, words: Iterable[object]) -> Numbers | None:
+    """Numbers by their names from texts like `cat=0.1`; None without any."""
+    found = {}
+    for word in words:
+        key, _, number = str(word).rpartition("=")
+        try:
+            found[key.strip()] = float(number)
+        except ValueError:
+            raise UsageError(f"`{name}` is {word!r}.", "It must be a name with a number, like cat=0.1.") from None
+    return found or None
 
 
 def _made(name: str, value: object, stage: type[Options]) -> Options:

@@ -2,7 +2,8 @@
 
 from dataclasses import dataclass, replace
 
-from benchmarks.tasks.data import TASKS, Task
+from benchmarks.tasks.data import Task
+from benchmarks.tasks.named import KNOWN
 from benchmarks.tasks.nets import ds_cnn, mobilenet_v1, mobilenet_v2, plain, resnet
 from zeroshot.cost.boards import Board, load_board
 from zeroshot.cost.engines import Engine, load_engine
@@ -42,7 +43,7 @@ class Setting:
 
 def trained_as(task: str) -> Task:
     """A task with the recipe of the journey."""
-    return replace(TASKS["cifar10" if task == SIXTY else task], epochs=OTHERS.get(task, EPOCHS))
+    return replace(KNOWN["cifar10" if task == SIXTY else task], epochs=OTHERS.get(task, EPOCHS))
 
 
 SETTINGS = (

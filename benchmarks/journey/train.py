@@ -13,6 +13,7 @@ plan no longer picks stay in zoo/: they are truth all the same.
 import sys
 import time
 import traceback
+from argparse import Namespace
 from collections import Counter
 from collections.abc import Sequence
 from concurrent.futures import Future, ProcessPoolExecutor, as_completed
@@ -21,7 +22,7 @@ from pathlib import Path
 
 from benchmarks.journey.plan import Pick, read_plan
 from benchmarks.journey.quantise import missing_int8, quantise, save_weights
-from benchmarks.journey.settings import SETTINGS, trained_as
+from benchmarks.journey.settings import SETTINGS, Setting, trained_as
 from benchmarks.script import Arguments, exit_code, parser
 from benchmarks.tasks import train as tasks
 from benchmarks.tasks.plan import Training
@@ -32,13 +33,13 @@ SEEDS = (0, 1, 2)
 OF_PAIR = ("pair 1", "single", "by hand")  # roles whose nets are trained with every seed
 
 
-def plan(picks: Sequence[Pick] | None = None) -> list[Training]:
+def plan(picks: Sequence[Pick], settings: Sequence[Setting] = SETTINGS) -> list[Training]:
     """Each net of a task once a seed, those with several seeds last; files are named by the net, whatever the plan."""
-    settings = {setting.name: setting for setting in SETTINGS}
+    known = {setting.name: setting for setting in settings}
     nets: dict[tuple[str, str], set[str]] = {}
-    for pick in read_plan() if picks is None else picks:
+    for pick in picks:
         for net in filter(None, (pick.little, pick.big)):
-            nets.setdefault((settings[pick.setting].task, net), set()).add(pick.role.split(",")[0])
+            nets.setdefault((known[pick.setting].task, net), set()).add(pick.role.split(",")[0])
     found = []
     for seed in SEEDS:
         for (task, net), roles in nets.items():
@@ -55,17 +56,31 @@ def status(asked: Sequence[Training], zoo: Path, weights: Path) -> None:
         print(f"{task:14s} {count - left[task]:3d} of {count} trained, {waiting[task]} with weights not quantised yet")
 
 
-def main(arguments: Arguments = None) -> None:
-    options = parser("journey.train", __doc__)
-    tasks.add_options(options, ZOO)
+def sitting(about: str | None, name: str, asked: Sequence[Training], zoo: Path, arguments: Arguments) -> None:
+    """Train and quantise what is missing of a plan, as the command line asks.
+
+    Args:
+        about: Of the script, for its help.
+        name: Of its package in `benchmarks`.
+        asked: The plan.
+        zoo: Where its answers lie by default.
+        arguments: Of the command line.
+    """
+    options = parser(f"{name}.train", about)
+    tasks.add_options(options, zoo)
     options.add_argument("--seeds", type=int, nargs="+", default=list(SEEDS))
-    options.add_argument("--weights", type=Path, default=cache_folder() / "journey", help="default: %(default)s")
+    options.add_argument("--weights", type=Path, default=cache_folder() / name, help="default: %(default)s")
     options.add_argument("--status", action="store_true")
     given = options.parse_args(arguments)
-    asked = [each for each in plan() if each.seed in given.seeds and (not given.only or each.folder in given.only)]
+    asked = [each for each in asked if each.seed in given.seeds and (not given.only or each.folder in given.only)]
     if given.status:
         status(asked, given.zoo, given.weights)
-        return
+    else:
+        train(asked, given)
+
+
+def train(asked: Sequence[Training], given: Namespace) -> None:
+    """Train what is missing until the time is up, and quantise beside it what has weights."""
     begun, machine = time.time(), tasks.machine_of(given.device)
     wanted, deadline = tasks.missing(asked, given.zoo), begun + 3600 * given.hours
 
@@ -90,6 +105,10 @@ def main(arguments: Arguments = None) -> None:
                 say(started[future], f"{100 * future.result():.2f} % in int8")
             except Exception:  # noqa: BLE001 - one net's failure must not lose the others
                 print(started[future].net, traceback.format_exc(), file=sys.stderr, flush=True)
+
+
+def main(arguments: Arguments = None) -> None:
+    sitting(__doc__, "journey", plan(read_plan()), ZOO, arguments)
 
 
 if __name__ == "__main__":

@@ -25,7 +25,8 @@ import torch
 from benchmarks.pair_truth.training import SPLIT_SEED, costs_of
 from benchmarks.script import Arguments, exit_code, parser
 from benchmarks.tasks import cuda
-from benchmarks.tasks.data import LONG, TASKS
+from benchmarks.tasks.data import cifar10
+from benchmarks.tasks.named import KNOWN
 from benchmarks.tasks.plan import HERE, Training, plan
 from zeroshot.bench import truth_files as files
 from zeroshot.cascade.policy import DEFAULT_POLICY
@@ -38,8 +39,8 @@ ZOO = HERE / "zoo"
 @cache
 def split_of(task: str) -> Split:
     """A task with a tenth of every class held out."""
-    made = LONG if task == LONG.name else TASKS[task]
-    if made.make is TASKS["cifar10"].make and task != "cifar10":
+    made = KNOWN[task]
+    if made.make is cifar10 and task != "cifar10":
         return split_of("cifar10")
     return hold_out(made.make(), SPLIT_SEED, made.recipe.validation)
 
@@ -103,7 +104,7 @@ def groups(wanted: Sequence[Training], most: int) -> list[list[Training]]:
         tasks.setdefault(each.folder, []).append(each)
     found = []
     for of_one in tasks.values():
-        of_one.sort(key=lambda each: (each.seed, int(each.net[1 : each.net.index("-")])))
+        of_one.sort(key=lambda each: (each.seed, each.net.partition("-")[0]))
         found += [of_one[i : i + most] for i in range(0, len(of_one), most)]
     return found
 

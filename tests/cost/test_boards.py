@@ -41,6 +41,8 @@ def test_shipped_board_is_plausible_and_sourced(name):
     assert board.sram_bytes < board.flash_bytes
     assert 0 < board.latency_error < 1
     assert 1 < board.power_mw < 1000
+    assert 0 < board.sleep_mw < board.power_mw / 2
+    assert {"published", "guess"} >= {board.sources["sleep_mw"].partition(":")[0]}
     assert all(source.startswith(ORIGINS) for source in board.sources.values())
     assert all(0.2 < cycles < 10 for cycles in board.cycles_per_instruction.values())
 
@@ -96,6 +98,7 @@ def test_own_board_file(tmp_path):
     board = load_board(str(path))
     assert (board.name, board.clock_mhz, board.cycles_per_instruction) == ("my-board", 100.0, {"c99": 1.5})
     assert isinstance(board.flash_bytes, int)
+    assert board.sleep_mw is None
 
 
 @pytest.mark.parametrize(
@@ -119,6 +122,9 @@ def test_own_board_file(tmp_path):
         ("clock_mhz = 100", "clock_mhz = inf", "clock_mhz .* must be a positive number"),
         ("clock_mhz = 100", 'clock_mhz = 100\nname = "x"', "Unknown key 'name'"),
         ("[sources]", "[sources", "not valid TOML"),
+        ("power_mw = 50.0", "power_mw = 50.0\nsleep_mw = 0.1", "no source for sleep_mw"),
+        ("power_mw = 50.0", "power_mw = 50.0\nsleep_mw = 0", "sleep_mw .* must be a positive number"),
+        ("power_mw = 50.0", 'power_mw = 50.0\nsleep_mw = "low"', "sleep_mw .* must be a positive number"),
     ],
 )
 def test_broken_board_file_names_the_key(tmp_path, old, new, message):

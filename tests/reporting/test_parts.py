@@ -11,7 +11,7 @@ from scipy import stats
 
 from zeroshot.data import Dataset
 from zeroshot.errors import RunError
-from zeroshot.reporting.answers import Answers
+from zeroshot.quantization.answers import Answers
 from zeroshot.reporting.arena import arena_of
 from zeroshot.reporting.budgets import WIDTH, bars
 from zeroshot.reporting.confusion import matrices

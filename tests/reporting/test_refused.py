@@ -48,6 +48,7 @@ DAMAGE = {
     layout.CANDIDATES: "net\nx\n",
     layout.CALIBRATION: "net\nx\n",
     layout.SCORES: "a,b,c\n",
+    layout.BATTERY: "{",
     f"{layout.MODELS}/{layout.PAIRS}": "rank\n1\n",
     f"{layout.MODELS}/{layout.NETS}": "net\nx\n",
     f"{layout.MODELS}/{layout.SUMMARY}": "{",

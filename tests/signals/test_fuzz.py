@@ -82,7 +82,7 @@ def test_whole_files_are_read(folder):
     assert signals.group_names.index(f"{path.parent.name}/{path.name}") in signals.groups
 
 
-@examples(150)
+@examples(60)
 @given(data=st.data())
 def test_damaged_files_are_read_or_refused_by_name(folder, data):
     root, read, path, (length, channels) = folder

@@ -2,8 +2,6 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from zeroshot.data import Dataset
 from zeroshot.training.batches import Split
@@ -57,10 +55,11 @@ def test_what_counting_explains_or_nobody_minds_is_not_remarked(train, test, acc
     assert shifted(split(train, test), {"a": accuracies}) == []
 
 
-@given(seed=st.integers(0, 10**6), chance=st.floats(0.05, 0.99))
-def test_equal_sources_are_not_remarked(seed, chance):
+def test_equal_sources_are_hardly_ever_remarked():
     """Right answers and classes of both halves drawn alike: 4 standard errors come once in 16,000 times."""
-    rng = np.random.default_rng(seed)
-    train, test = rng.multinomial(2000, [0.3, 0.7]), rng.multinomial(700, [0.3, 0.7])
-    accuracies = tuple(rng.binomial(n, chance) / n for n in (500, 700))
-    assert shifted(split(train, test), {"a": accuracies}) == []
+    rng, remarked = np.random.default_rng(0), 0
+    for chance in rng.uniform(0.05, 0.99, 2000):
+        train, test = rng.multinomial(2000, [0.3, 0.7]), rng.multinomial(700, [0.3, 0.7])
+        accuracies = tuple(rng.binomial(n, chance) / n for n in (500, 700))
+        remarked += len(shifted(split(train, test), {"a": accuracies}))
+    assert remarked <= 2

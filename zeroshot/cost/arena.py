@@ -48,9 +48,18 @@ def arena_bytes(table: LayerTable, planner: str, *, keep_input: bool = False) ->
     Raises:
         UsageError: Unknown planner.
     """
+    return np.asarray(both_arenas(table, planner)[int(keep_input)])
+
+
+def both_arenas(table: LayerTable, planner: str) -> Int64Array:
+    """What `arena_bytes` is without and with `keep_input`: (2, n_nets) int64 bytes.
+
+    Raises:
+        UsageError: Unknown planner.
+    """
     if planner not in PLANNERS:
         raise UsageError(f"Unknown planner {planner!r}.", f"Known: {', '.join(PLANNERS)}.")
-    return np.asarray(_arena_kernel(table.rows, table.ptr, PLANNERS.index(planner), keep_input))
+    return np.asarray(_arena_kernel(table.rows, table.ptr, PLANNERS.index(planner)))
 
 
 def scratch_bytes(table: LayerTable) -> Int64Array:
@@ -122,15 +131,18 @@ def _scratch_kernel(rows):  # type: ignore[no-untyped-def]
 
 
 @numba.njit(cache=True)
-def _bound(size, first, last, extra):  # type: ignore[no-untyped-def]
-    peak = np.int64(0)
-    for step in range(len(size) - 1):
-        live = extra[step]
-        for t in range(len(size)):
-            if first[t] <= step <= last[t]:
-                live += size[t]
-        peak = max(peak, live)
-    return peak
+def _bound(size, last, extra):  # type: ignore[no-untyped-def]
+    """The largest sum of tensors alive at once; the second one's input stays until the end."""
+    freed = np.zeros(len(size), np.int64)
+    for t in range(len(size)):
+        freed[last[t]] += size[t]
+    live, peak, kept = size[0], np.int64(0), np.int64(0)
+    for row in range(len(size) - 1):
+        live += size[row + 1]
+        peak = max(peak, live + extra[row])
+        kept = max(kept, live + extra[row] + (size[0] if row > last[0] else 0))
+        live -= freed[row]
+    return peak, kept
 
 
 @numba.njit(cache=True)
@@ -177,17 +189,16 @@ def _greedy(size, first, last):  # type: ignore[no-untyped-def]
 
 
 @numba.njit(cache=True)
-def _arena_kernel(rows, ptr, planner, keep_input):  # type: ignore[no-untyped-def]
-    out = np.empty(len(ptr) - 1, np.int64)
-    for i in range(len(out)):
+def _arena_kernel(rows, ptr, planner):  # type: ignore[no-untyped-def]
+    out = np.empty((2, len(ptr) - 1), np.int64)
+    for i in range(out.shape[1]):
         net = rows[ptr[i] : ptr[i + 1]]
         size, first, last = _tensors(net)
-        if keep_input:
-            last[0] = len(net) - 1
         if planner == 1:
-            out[i] = _greedy(size, first, last)
-        elif planner == 2:
-            out[i] = _bound(size, first, last, _beside(net, size, last))
+            out[0, i] = _greedy(size, first, last)
+            last[0] = len(net) - 1
+            out[1, i] = _greedy(size, first, last)
         else:
-            out[i] = _bound(size, first, last, np.zeros(len(net), np.int64))
+            extra = _beside(net, size, last) if planner == 2 else np.zeros(len(net), np.int64)
+            out[0, i], out[1, i] = _bound(size, last, extra)
     return out

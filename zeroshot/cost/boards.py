@@ -13,7 +13,7 @@ from msgspec import Meta
 
 from zeroshot.cost.engines import check_sources, engine_names, figures
 from zeroshot.errors import UsageError, unknown
-from zeroshot.runs.schema import Bytes, Positive, parse_toml, read_as
+from zeroshot.runs.schema import Bytes, Positive, PositiveOrNone, parse_toml, read_as
 from zeroshot.runs.tables import Rows, Table
 
 DEFAULT_BOARD = "nucleo-l4r5zi"
@@ -37,6 +37,7 @@ class Board:
         power_mw: Power while computing, mW.
         latency_error: Expected relative error of a latency on this board, 0.25 for a quarter.
         sources: Figure -> `published: ...`, `fitted: ...` or `guess: ...`.
+        sleep_mw: Power asleep between two inferences, RAM kept and a timer running, mW; None where nobody said it.
     """
 
     name: str
@@ -49,6 +50,7 @@ class Board:
     power_mw: Positive
     latency_error: Positive
     sources: Annotated[dict[str, str], _ENTRIES]
+    sleep_mw: PositiveOrNone = None
 
 
 @cache

@@ -21,8 +21,11 @@ def layer_weights(table: LayerTable) -> Int64Array:
 
 def layer_outputs(table: LayerTable) -> Int64Array:
     """Elements of each layer's output tensor: (n_rows,) int64, bytes at int8."""
-    pixels = table.column("out_height").astype(np.int64) * table.column("out_width")
-    return pixels * table.column("out_channels")
+    return _pixels(table) * table.column("out_channels")
+
+
+def _pixels(table: LayerTable) -> Int64Array:
+    return table.column("out_height").astype(np.int64) * table.column("out_width")
 
 
 def layer_macs(table: LayerTable) -> Int64Array:
@@ -30,8 +33,7 @@ def layer_macs(table: LayerTable) -> Int64Array:
 
     Convolutions and fully connected layers only, as torch.utils.flop_counter counts them (it reports two a MAC).
     """
-    pixels = table.column("out_height").astype(np.int64) * table.column("out_width")
-    return layer_weights(table) * pixels
+    return layer_weights(table) * _pixels(table)
 
 
 def macs(table: LayerTable) -> Int64Array:
@@ -42,6 +44,12 @@ def macs(table: LayerTable) -> Int64Array:
 def weights(table: LayerTable) -> Int64Array:
     """Kernel weights, without biases and batch norm: (n_nets,) int64, bytes at int8."""
     return per_net(table, layer_weights(table))
+
+
+def macs_and_weights(table: LayerTable) -> tuple[Int64Array, Int64Array]:
+    """`macs` and `weights`, which have most of their way in common."""
+    kernels = layer_weights(table)
+    return per_net(table, kernels * _pixels(table)), per_net(table, kernels)
 
 
 def layer_params(table: LayerTable) -> Int64Array:

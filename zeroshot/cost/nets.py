@@ -5,9 +5,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
-from zeroshot.cost.arena import arena_bytes
+from zeroshot.cost.arena import both_arenas
 from zeroshot.cost.boards import Board
-from zeroshot.cost.counts import macs, per_net, weights
+from zeroshot.cost.counts import macs_and_weights, per_net
 from zeroshot.cost.engines import Engine
 from zeroshot.cost.latency import energy_mj, latency_ms, policy_ms
 from zeroshot.net import ADD, AVGPOOL, CONV, HEIGHT, IN_CH, OPS, WIDTH, LayerTable
@@ -57,6 +57,8 @@ class NetCosts:
 def net_costs(table: LayerTable, board: Board, engine: Engine) -> NetCosts:
     """Cost every net of a table on a board."""
     latency = latency_ms(table, board, engine)
+    macs, weights = macs_and_weights(table)
+    arena, holding = both_arenas(table, engine.planner)
     op = table.column("op")
     channels = np.where((op == ADD) | (op == AVGPOOL), 0, table.column("out_channels")).astype(np.int64)
     layers = np.diff(table.ptr)
@@ -67,12 +69,12 @@ def net_costs(table: LayerTable, board: Board, engine: Engine) -> NetCosts:
     return NetCosts(
         latency=latency,
         energy=energy_mj(latency, board),
-        macs=macs(table),
-        flash=weights(table) + engine.flash_channel * channels + engine.flash_layer * layers,
-        arena=arena_bytes(table, engine.planner),
+        macs=macs,
+        flash=weights + engine.flash_channel * channels + engine.flash_layer * layers,
+        arena=arena,
         persistent=engine.ram_base + engine.ram_layer * layers + engine.ram_channel * channels + scratch,
         input=first[:, HEIGHT] * first[:, WIDTH] * first[:, IN_CH],
-        holding=arena_bytes(table, engine.planner, keep_input=True),
+        holding=holding,
         ops=np.bitwise_or.reduceat(np.left_shift(np.int64(1), op.astype(np.int64)), table.ptr[:-1])
         if len(table)
         else np.zeros(0, np.int64),

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from zeroshot.reporting.answers import Answers
+from zeroshot.quantization.answers import Answers
 from zeroshot.runs.words import percent
 from zeroshot.types import Int64Array
 

@@ -8,7 +8,7 @@ import numpy as np
 from PIL import Image
 
 from zeroshot.data import Dataset
-from zeroshot.reporting.answers import Answers
+from zeroshot.quantization.answers import Answers
 from zeroshot.types import BoolArray, ByteArray
 
 EACH = 8  # images of a group

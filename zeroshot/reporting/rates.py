@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from zeroshot.cascade.copula import PRIOR_COUPLING, cascade_accuracy
-from zeroshot.reporting.answers import Answers
+from zeroshot.quantization.answers import Answers
 from zeroshot.reporting.contents import Contents
 from zeroshot.reporting.scales import Chart, chart
 from zeroshot.runs import words

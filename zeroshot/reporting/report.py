@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from zeroshot.reporting import origin, tables
+from zeroshot.reporting.battery import battery_view
 from zeroshot.reporting.contents import SHOWN, Contents, read_run
 from zeroshot.reporting.correlations import correlations
 from zeroshot.reporting.front import front_of
@@ -46,7 +47,7 @@ def render(run: Path, data: object = None) -> str:
         "title": f"{found.config['data']} on {found.config.get('board', 'an unknown board')}",
         "headline": headline(found), "stages": stages(found), "remarks": origin.remarks(found),
         "sure": _sure(found), "front": front_of(found), "pairs": list(pair_views(found, seen)),
-        "unlisted": max(0, len(found.pairs or []) - SHOWN), "seen": seen,
+        "unlisted": max(0, len(found.pairs or []) - SHOWN), "battery": battery_view(found, data), "seen": seen,
         "trained_nets": tables.trained_nets(found), "int8_nets": tables.int8_nets(found),
         "pruned": tables.pruned_nets(found), "anchors": tables.anchors(found),
         "firmware": [tables.firmware(each) for each in found.exports], "correlations": correlations(found),

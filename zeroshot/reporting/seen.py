@@ -2,12 +2,14 @@
 
 from dataclasses import dataclass, field
 
-from zeroshot.data import Dataset
-from zeroshot.errors import RunError, UsageError
-from zeroshot.reporting.answers import Answers, all_answers, run_data
+from zeroshot.data import SOURCES, Dataset, load
+from zeroshot.errors import DataError, RunError, UsageError
+from zeroshot.quantization.answers import Answers, pair_answers
 from zeroshot.reporting.confusion import LARGEST, Matrix, matrices
 from zeroshot.reporting.contents import Contents
 from zeroshot.reporting.examples import Group, groups
+from zeroshot.runs.rows import MeasuredPair, QuantizedPair
+from zeroshot.training.run_data import run_dataset
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,6 +39,18 @@ class Seen:
         return [each for each in self.answers if each.rank == rank]
 
 
+def run_data(found: Contents, given: object) -> Dataset | str:
+    """The data of a run, or why they are not there; nothing is downloaded for a page."""
+    name = str(found.config["data"])
+    known = found.config.get("data_by_name", name in SOURCES)
+    try:
+        if given is None and known:
+            given = load(name, int(found.config["seed"]), download=False)
+        return run_dataset(found.config, given)
+    except (RunError, DataError, UsageError) as error:
+        return f"{error.message} {error.hint}".strip()
+
+
 def see(found: Contents, given: object) -> Seen:
     """Answers to the test images.
 
@@ -50,7 +64,8 @@ def see(found: Contents, given: object) -> Seen:
     if isinstance(data, str):
         return Seen(why=f"Answers cannot be shown without the labels of the data. {data}")
     try:
-        answers = list(all_answers(found, data))
+        pairs: list[MeasuredPair | QuantizedPair] = [*(found.trained or []), *(found.quantized or [])]
+        answers = [pair_answers(found.run, pair, data.y_test) for pair in pairs]
     except (RunError, UsageError) as error:
         return Seen(why=f"The stored answers cannot be used. {error.message} {error.hint}".strip())
     return _first(answers, data)

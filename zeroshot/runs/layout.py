@@ -9,6 +9,7 @@ summary.json pareto.png
 models/                             trained nets, their plan, pairs.csv, nets.csv, summary.json
 int8/                               int8 nets, their plan, pairs.csv, nets.csv, curves.png, summary.json
 firmware/pair-1/                    exported pairs
+battery.json                        what was asked of battery life last, for the page
 report.html                         the page of all that
 """
 
@@ -30,7 +31,7 @@ FRONT_PLOT, CURVES_PLOT = "pareto.png", "curves.png"
 MODELS, TRAINING_PLAN = "models", "train.json"
 INT8, QUANTIZATION_PLAN = "int8", "quantize.json"
 FIRMWARE = "firmware"
-REPORT = "report.html"
+BATTERY, REPORT = "battery.json", "report.html"
 
 
 def firmware_of(rank: int) -> str:

@@ -15,6 +15,7 @@ T = TypeVar("T")
 _LARGEST = sys.float_info.max
 Finite = Annotated[float, Meta(ge=-_LARGEST, le=_LARGEST, description="a finite number")]
 Positive = Annotated[float, Meta(gt=0, le=_LARGEST, description="a positive number")]
+PositiveOrNone = Annotated[Positive | None, Meta(description="a positive number")]
 Share = Annotated[float, Meta(ge=0, le=1, description="a number from 0 to 1")]
 Bytes = Annotated[int, Meta(gt=0, description="whole bytes, more than 0")]
 _WORDS: dict[Any, str] = {str: "text", bool: "true or false", int: "a whole number", float: "a number"}

@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from zeroshot import CompressedNet, Firmware, QuantizedRun, TrainedRun
+    from zeroshot import BatteryLife, CompressedNet, Firmware, QuantizedRun, TrainedRun
 
 
 class Steps:
@@ -45,6 +45,12 @@ class Steps:
         import zeroshot
 
         return zeroshot.export(self.run_folder(), **self._with_data(options))
+
+    def battery(self, every: object, **options: Any) -> "BatteryLife":  # noqa: ANN401 - as `zeroshot.battery`
+        """Power and battery life in daily use: `zeroshot.battery` of this run, with its arguments by name."""
+        import zeroshot
+
+        return zeroshot.battery(self.run_folder(), every, **self._with_data(options))
 
     def report(self, **options: Any) -> Path:  # noqa: ANN401 - as `zeroshot.report`
         """Write a page that shows the run: `zeroshot.report` of this run, with its arguments by name."""

@@ -94,8 +94,10 @@ def _drawn(counts: Int64Array, shares: dict[int, float], rng: np.random.Generato
     order = order[np.argsort(-counts[order].sum(axis=1), kind="stable")]
     part = np.zeros(len(counts), np.int8)
     for number in order.tolist():
-        # How much of its share of the group's windows a part lacks.
-        lack = {each: sum(n * left[each][label] / wanted[each][label] for label, n in owned[number]) for each in wanted}
+        # How much of its share of the group's windows a part lacks; the ratio first, for it is exactly 1 at the start.
+        lack = {
+            each: sum(n * (left[each][label] / wanted[each][label]) for label, n in owned[number]) for each in wanted
+        }
         chosen = max(wanted, key=lack.__getitem__)  # of equals the first
         part[number] = chosen
         for label, count in owned[number]:

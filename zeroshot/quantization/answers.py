@@ -1,7 +1,7 @@
 """What trained pairs answered on the test images, from the outputs that the run stores, and the labels of its data."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -9,18 +9,13 @@ import numpy.typing as npt
 
 from zeroshot.cascade.measure import Curve, Outcome, curve
 from zeroshot.cascade.policy import confidence
-from zeroshot.data import SOURCES, Dataset, load
-from zeroshot.errors import DataError, RunError, UsageError
+from zeroshot.errors import RunError
 from zeroshot.quantization.quantized_net import load_quantized
 from zeroshot.quantization.thresholds import comparable
-from zeroshot.reporting.contents import Contents
 from zeroshot.runs import layout
 from zeroshot.runs.rows import MeasuredCascade, MeasuredPair, PairModels, QuantizedPair
-from zeroshot.training.run_data import run_dataset
 from zeroshot.training.train_net import load_net
 from zeroshot.types import BoolArray, FloatArray, Int64Array
-
-KINDS = ("float", "int8")
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,38 +52,24 @@ class Answers:
         return curve(Outcome(self.score, self.little == self.labels, self.big == self.labels))
 
 
-def run_data(found: Contents, given: object) -> Dataset | str:
-    """The data of a run, or why they are not there; nothing is downloaded for a page."""
-    name = str(found.config["data"])
-    known = found.config.get("data_by_name", name in SOURCES)
-    try:
-        if given is None and known:
-            given = load(name, int(found.config["seed"]), download=False)
-        return run_dataset(found.config, given)
-    except (RunError, DataError, UsageError) as error:
-        return f"{error.message} {error.hint}".strip()
+def pair_answers(run: Path, pair: MeasuredPair | QuantizedPair, labels: Int64Array) -> Answers:
+    """What a pair answers: trained in float, or in int8.
 
-
-def all_answers(found: Contents, data: Dataset) -> Iterator[Answers]:
-    """Each trained pair in float, then each quantised pair in int8.
+    Args:
+        run: Folder of the run.
+        pair: As its table has it.
+        labels: (n,) of the test images.
 
     Raises:
         RunError: A stored net is missing or damaged, or its outputs are not those of the run's tables.
     """
-    for trained in found.trained or []:
-        yield _answers(found, data, trained)
-    for quantized in found.quantized or []:
-        yield _answers(found, data, quantized)
-
-
-def _answers(found: Contents, data: Dataset, pair: MeasuredPair | QuantizedPair) -> Answers:
     kind = "int8" if isinstance(pair, QuantizedPair) else "float"
     measured = pair.int8 if isinstance(pair, QuantizedPair) else pair.test
-    little, big, score = _outputs(found, pair.models, pair.policy, kind)
+    little, big, score = _outputs(run, pair.models, pair.policy, kind)
     limits = np.array([float(each) for each in str(measured.threshold).split()])
     escalated = score < (limits[0] if len(limits) == 1 else limits[little])
-    answers = Answers(pair.predicted.rank, kind, data.y_test, little, big, score, escalated, measured)
-    rate, right = float(escalated.mean()), float((answers.pair == data.y_test).mean())
+    answers = Answers(pair.predicted.rank, kind, labels, little, big, score, escalated, measured)
+    rate, right = float(escalated.mean()), float((answers.pair == labels).mean())
     if abs(rate - measured.escalation_rate) > 1e-9 or abs(right - measured.accuracy) > 1e-9:
         raise RunError(
             f"Pair {answers.rank} in {kind} escalates {rate:.4f} and is right {right:.4f} times by its stored outputs, "
@@ -99,16 +80,16 @@ def _answers(found: Contents, data: Dataset, pair: MeasuredPair | QuantizedPair)
 
 
 def _outputs(
-    found: Contents, models: PairModels, policy: str, kind: str
+    run: Path, models: PairModels, policy: str, kind: str
 ) -> tuple[Int64Array, Int64Array, FloatArray]:  # fmt: skip
     """Answers of the little and of the big net, and the little net's scores."""
     logits: npt.NDArray[Any]
     other: npt.NDArray[Any]
     if kind == "int8":
-        folder = found.run / layout.INT8
+        folder = run / layout.INT8
         little, big = (load_quantized(folder, name) for name in (models.little, models.big))
         logits, other = comparable(little.int8, little.outputs["test"], policy), big.outputs["test"]
     else:
-        folder = found.run / layout.MODELS
+        folder = run / layout.MODELS
         logits, other = (load_net(folder, name).outputs["test"] for name in (models.little, models.big))
     return logits.argmax(axis=1), other.argmax(axis=1), confidence(logits, policy)
