@@ -80,7 +80,7 @@ def test_a_room_imports_only_rooms_below_it(name):
 def test_the_package_itself_is_asked_for_names_in_few_places():
     """It loads what it is asked for, whatever the room: the later stages as methods of a result, and the version."""
     asking = {name for name in set(ENGINE) - {"zeroshot"} if "zeroshot" in imports(name, for_types=True)}
-    assert asking == {"zeroshot.runs.steps", "zeroshot.firmware.tflite"}
+    assert asking == {"zeroshot.runs.steps", "zeroshot.firmware.tflite", "zeroshot.frontend.c_text"}
     by_name = {name for name in ENGINE if "import_module" in MODULES[name].read_text(encoding="utf-8")}
     assert by_name <= {"zeroshot", "zeroshot.data.torchvision"}
 

@@ -49,7 +49,7 @@ def test_shipped_board_is_plausible_and_sourced(name):
 
 def test_boards_asked_for_are_there():
     wanted = "nucleo-f446re nucleo-l4r5zi nucleo-f746zg nucleo-h743zi2 arduino-nano-33-ble raspberry-pi-pico"
-    assert set(wanted.split()) | {"esp32-s3", "stm32u575"} <= set(board_names())
+    assert set(wanted.split()) | {"esp32-s3", "esp32-c3", "stm32u575"} <= set(board_names())
 
 
 def test_published_memory_and_clock():

@@ -16,6 +16,7 @@ from zeroshot.firmware.c_model import kernel_config
 from zeroshot.firmware.device import NAME, Device
 from zeroshot.firmware.emulate import DATA
 from zeroshot.firmware.host import host_answers
+from zeroshot.firmware.isa import RISCV
 from zeroshot.firmware.pack import pack
 from zeroshot.firmware.toolchain import CORES, find_toolchain
 from zeroshot.int8.arithmetic import requantisation
@@ -98,13 +99,20 @@ def test_unusual_scales_take_the_general_form():
     host_agrees(with_an_operand_too_small_to_count(cascade))
 
 
-@pytest.mark.parametrize("core", sorted(CORES))
+def zig_for(core, toolchain):
+    """Zig alone compiles for RISC-V."""
+    if core == RISCV and toolchain.name != "zig":
+        pytest.skip("needs ziglang")
+
+
+@pytest.mark.parametrize("core", [*sorted(CORES), RISCV])
 def test_every_core_agrees(core, toolchain):
+    zig_for(core, toolchain)
     cascade = pair(*SMALL)
     device, given = Device(cascade, core, toolchain), images(cascade, 6)
     compare(core, reference_answers(cascade, given), device.answers(given))
     device.check_pixels()
-    if core != "cortex-m4":
+    if core not in ("cortex-m4", RISCV):
         return
     for other in (unusual(cascade), with_an_operand_too_small_to_count(cascade)):
         compare(core, reference_answers(other, given), Device(other, core, toolchain).answers(given))
@@ -222,7 +230,7 @@ def test_images_that_do_not_fit():
 def test_a_hook_may_run_layers_itself(monkeypatch):
     """As a user does who links other kernels: this one runs poolings and nothing else."""
     hook = """
-    #include "kernels.h"
+    #include "cascade_kernels.h"
     int my_layer(const zs_layer *layer, int8_t *arena) {
         int i, c, pixels = layer->height * layer->width;
         if (layer->kernel != zs_pool) { return 0; }
@@ -240,8 +248,8 @@ def test_a_hook_may_run_layers_itself(monkeypatch):
 
         def hooked(cascade, name, formula=formula):
             sources = real(cascade, name)
-            header = "#define ZS_HOOK my_layer\n" + sources["kernels.h"]
-            return sources | {"kernels.h": header, "hook.c": hook % formula}
+            header = "#define ZS_HOOK my_layer\n" + sources["cascade_kernels.h"]
+            return sources | {"cascade_kernels.h": header, "hook.c": hook % formula}
 
         monkeypatch.setattr(host_module, "cascade_sources", hooked)
         if formula == right:
@@ -270,6 +278,17 @@ def test_a_random_pair_of_the_space(toolchain):
 @pytest.mark.slow
 def test_fifty_random_pairs_of_the_space(toolchain):
     pairs_agree(50, 0, 2_000_000, toolchain)
+
+
+@pytest.mark.slow
+def test_random_pairs_on_risc_v(toolchain):
+    zig_for(RISCV, toolchain)
+    rng = np.random.default_rng(5)
+    for i in range(25):
+        cascade = drawn_pair(rng, 1_000_000)
+        given = images(cascade, 3)
+        answers = Device(cascade, RISCV, toolchain).answers(given)
+        compare(f"pair {i} on {RISCV}", reference_answers(cascade, given), answers)
 
 
 @pytest.mark.slow

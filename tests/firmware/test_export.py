@@ -75,7 +75,7 @@ def test_a_pair_becomes_a_verified_folder(run):
     stored = json.loads((found.folder / "verification.json").read_text())
     assert stored["images"] == 30
     assert stored == json.loads(json.dumps(found.verification.summary()))
-    assert in_c([row["threshold_int8"]] * 10) in (found.folder / "src" / "cascade.c").read_text()
+    assert in_c([row["threshold_int8"]] * 10) in (found.folder / "src" / "cascade.h").read_text()
     (needs,) = found.verification.needs
     board = load_board("nucleo-f446re")
     little, both = found.milliseconds(needs)
@@ -85,8 +85,33 @@ def test_a_pair_becomes_a_verified_folder(run):
     assert found.summary()["milliseconds"]["cortex-m4"] == [little, both]
 
 
+def test_the_folder_tells_what_the_run_knows(run):
+    """Board, accuracies and names of classes; frames where a net is smaller than the data's images."""
+    row = quantised(run)[1]
+    folder = unproved(run, pair=2, name="eye").folder
+    text = (folder / "README.md").read_text()
+    assert load_board("nucleo-f446re").title in text
+    for column in ("accuracy_int8", "little_accuracy_int8", "big_accuracy_int8", "escalation_rate_int8"):
+        assert f"{100 * float(row[column]):.1f} %" in text
+    assert "eye_little_frame(frame, eye_little_input());" in text
+    assert "eye_big_quantise(frame, eye_big_input());" in text
+    names = (folder / "src" / "eye_names.c").read_text()
+    assert [line.strip(' ",;}') for line in names.splitlines() if line.startswith("    ")] == list("0123456789")
+    assert "#define EYE_FRAME_HEIGHT 8\n" in (folder / "src" / "eye.h").read_text()
+
+
+def test_a_budget_and_a_watch_reach_the_device(run):
+    header = (unproved(run, budget=10, burst=3, watch=100).folder / "src" / "cascade.h").read_text()
+    assert "#define CASCADE_BUDGET 10 " in header
+    assert "#define CASCADE_BURST 3 " in header
+    rate = float(quantised(run)[0]["escalation_rate_int8"])
+    assert f"#define CASCADE_EXPECTED_RATE {round(rate * 2**24)}\n" in header
+    assert "moving over 128 calls" in header
+    assert "tokens" not in (unproved(run, force=True).folder / "src" / "cascade.h").read_text()
+
+
 def in_c(thresholds):
-    return f"= {{{', '.join(map(str, thresholds))}}}"
+    return f"THRESHOLDS {{{', '.join(map(str, thresholds))}}}"
 
 
 def test_a_threshold_a_class_reaches_the_device(run):
@@ -99,7 +124,7 @@ def test_a_threshold_a_class_reaches_the_device(run):
         table(run, threshold_int8=" ".join(map(str, thresholds)))
         firmware = unproved(run, force=True)
         assert firmware.thresholds == thresholds
-        assert in_c(thresholds) in (firmware.folder / "src" / "cascade.c").read_text()
+        assert in_c(thresholds) in (firmware.folder / "src" / "cascade.h").read_text()
     assert firmware.summary()["threshold_int8"] == "7 0 256 3 41 1 90 8 255 2"
 
 
@@ -135,7 +160,7 @@ def test_a_front_end_comes_along(run):
     assert "cascade_feed(const int16_t *samples, uint32_t count, cascade_decision *decision);" in header
     assert "smoothed over the last 3 decisions" in header
     assert "every\n * 2 of them" in header
-    assert "static uint32_t limit = 4, in_a_row;" in (found.folder / "src" / "cascade.c").read_text()
+    assert "#define CASCADE_LIMIT 4 " in header
     assert json.loads((found.folder / "verification.json").read_text())["stream"]["decisions"] == stream.decisions
     assert found.summary()["verification"]["stream"]["hop"] == stream.hop
 

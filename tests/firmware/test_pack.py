@@ -208,6 +208,6 @@ def test_bytes_and_arrays_as_text():
     arrays = sum(x.nbytes for layer in packed for x in (layer.weights, layer.bias, layer.multiplier, layer.shift))
     assert model_bytes(packed) == arrays + LAYER_BYTES * len(packed)
     text = c_array("int8_t", "x", range(-60, 60), aligned=True)
-    assert text.startswith("static const int8_t x[120] ZS_ALIGNED = {\n  -60, -59,")
+    assert text.startswith("ZS_ALIGNED static const int8_t x[120] = {\n  -60, -59,")
     assert [int(number) for number in text.split("{")[1].split("}")[0].split(",")] == list(range(-60, 60))
     assert max(map(len, text.splitlines())) <= 120

@@ -13,7 +13,7 @@ from zeroshot.firmware.folder import MARKER, write_project
 from zeroshot.firmware.project import project_files
 from zeroshot.firmware.tflite import to_tflite
 from zeroshot.firmware.verify import verify
-from zeroshot.frontend.c_text import check_prefix
+from zeroshot.frontend.c_names import check_prefix
 
 from ..arduino import ARDUINO
 from ..firmware_pairs import images, pair
@@ -43,8 +43,8 @@ def test_what_is_written(one_input, tmp_path):
     assert found - {MARKER} == set(files) == {
         "README.md", "main.c", "Makefile", "CMakeLists.txt", "library.properties", "eye-arduino.zip",
         "examples/eye/eye.ino", "zephyr/module.yml", "zephyr/CMakeLists.txt", "zephyr/Kconfig",
-        "models/little.tflite", "models/big.tflite", "src/kernels.c", "src/kernels.h", "src/kernels_config.h",
-        *(f"src/eye{part}.{end}" for part in ("", "_little", "_big") for end in "ch"),
+        "models/little.tflite", "models/big.tflite", "src/eye_kernels_config.h", "src/eye_one.c", "src/eye_names.c",
+        *(f"src/eye{part}.{end}" for part in ("", "_little", "_big", "_kernels") for end in "ch"),
     }  # fmt: skip
     assert [p.name for p in (tmp_path / "deep").iterdir()] == ["out"]
     assert files["models/big.tflite"] == to_tflite(cascade.big)

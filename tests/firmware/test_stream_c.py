@@ -32,7 +32,7 @@ KINDS = {
     "motion": {"smooth": 2, "smoothing": "majority", "limit": 3, "bias": True},
     "axis": {"seed": 3, "smooth": 255, "smoothing": "mean"},
 }
-CORES = ("cortex-m0plus", "cortex-m4", "cortex-m33")
+CORES = ("cortex-m0plus", "cortex-m4", "cortex-m33", "rv32imc")
 SLOW = ("cepstrum", "gaps", "axis")  # on every core
 
 

@@ -75,7 +75,7 @@ def test_one_dsp_block_and_each_part_alone(exported, tmp_path):
     """The front end of an export has that of the kernels."""
     _, files = exported("sound")
     assert [path for path in files if path.startswith("src/") and b"#define ZS_DSP 1" in files[path]] == [
-        "src/kernels.h"
+        "src/eye_kernels.h"
     ]
     assert b"ZS_DSP" in files["src/eye_sound.c"]
     for path in files:

@@ -13,7 +13,8 @@ from zeroshot.firmware import toolchain as toolchain_module
 from zeroshot.firmware.answers import Answers, Images, compare, decide, reference_answers, tflm_answers
 from zeroshot.firmware.c_files import template
 from zeroshot.firmware.elf import read_elf
-from zeroshot.firmware.emulate import Core, _instructions
+from zeroshot.firmware.emulate import Core
+from zeroshot.firmware.isa import RISCV, riscv_instructions, thumb_instructions
 from zeroshot.firmware.toolchain import CORES, Toolchain, build_firmware, build_host, find_toolchain, link
 from zeroshot.firmware.verify import verify
 
@@ -213,10 +214,28 @@ def test_instructions_memory_and_stack_of_a_known_program(core, needs_tools):
     assert {s.name for s in elf.sections if not s.stored} == {".bss"}
 
 
+def test_instructions_of_a_known_program_of_risc_v(needs_tools):
+    source = """
+    __attribute__((naked)) int loop(int n __attribute__((unused))) {
+        __asm volatile("li a1, 0\\n1:\\n addi a1, a1, 2\\n addi a0, a0, -1\\n bnez a0, 1b\\n mv a0, a1\\n ret");
+    }
+    long long times(int a, int b) { return (long long)a * b >> 7; }
+    """
+    elf = build_firmware({"a.c": source}, ["loop", "times"], RISCV, find_toolchain("zig"))
+    machine = Core(elf, RISCV)
+    assert machine.call("loop", 21) == 42
+    assert machine.counted("loop", 21).total == 1 + 3 * 21 + 2
+    assert machine.call("times", -5_000, 80_000) == -5_000 * 80_000 >> 7 & 0xFFFFFFFF
+    assert riscv_instructions(bytes.fromhex("0100 13000000 0100")) == 3  # c.nop, nop, c.nop
+    with pytest.raises(ToolchainError, match="does not compile for a rv32imc") as caught:
+        build_firmware({"a.c": source}, ["loop"], RISCV, Toolchain("gcc", ("arm-none-eabi-gcc",)))
+    assert "zig" in caught.value.hint
+
+
 def test_lengths_of_instructions():
-    assert _instructions(bytes.fromhex("00bf 00bf")) == 2  # two nops of 16 bits
-    assert _instructions(bytes.fromhex("aff30080 00bf")) == 2  # one of 32 bits, one of 16
-    assert _instructions(b"") == 0
+    assert thumb_instructions(bytes.fromhex("00bf 00bf")) == 2  # two nops of 16 bits
+    assert thumb_instructions(bytes.fromhex("aff30080 00bf")) == 2  # one of 32 bits, one of 16
+    assert thumb_instructions(b"") == 0
 
 
 def test_writing_behind_the_memory_is_found(needs_tools):

@@ -10,7 +10,7 @@ NONE = {
     "bias_label": "", "bias_gap": "    return logits[label] - second;", "bias_words": "", "bias_gap_words": "",
 }  # fmt: skip
 # In those of a stream: what the scores of a decision are made of.
-SCORE, PAST = "result->logits[i]", "past[place][i]"
+SCORE, PAST = "result->logits[i]", "past[i]"
 
 
 def bias_values(little: Bias, big: Bias, classes: int) -> dict[str, str]:
@@ -42,5 +42,5 @@ def score_values(biased: bool) -> dict[str, str]:
         return {"score": SCORE, "past_score": PAST}
     return {
         "score": f"{SCORE} + (result->escalated ? big_bias : little_bias)[i]",
-        "past_score": f"({PAST} + (past_escalated[place] ? big_bias : little_bias)[i])",
+        "past_score": f"({PAST} + (context->past_escalated[context->place] ? big_bias : little_bias)[i])",
     }

@@ -7,12 +7,16 @@ import numpy as np
 
 from zeroshot.errors import UsageError
 from zeroshot.firmware.c_bias import bias_values
+from zeroshot.firmware.c_constants import constants, names_source
+from zeroshot.firmware.c_escalation import escalation_values
 from zeroshot.firmware.c_files import template
 from zeroshot.firmware.c_model import kernel_config, model_header, model_source
 from zeroshot.firmware.c_stream import front_end_sources, stream_values, table_row
+from zeroshot.firmware.escalation import Budget, Watch
+from zeroshot.firmware.frames import Resize, frame_source, resize_of
 from zeroshot.firmware.plan import ArenaPlan, plan_arena
 from zeroshot.firmware.stream import Stream, score_factors
-from zeroshot.frontend.c_source import dsp_block
+from zeroshot.frontend.c_source import dsp_block, speed_block
 from zeroshot.frontend.c_text import c_array
 from zeroshot.int8.decision import Bias, check_bias
 from zeroshot.int8.net import Int8Net
@@ -37,6 +41,10 @@ class Cascade:
         stream: Samples to pictures, where the cascade is to be fed with samples.
         little_bias: Added to each class's int8 logit of the little net before the largest is taken; empty for none.
         big_bias: The same of the big net.
+        class_names: (classes,) as the data name them, by label; without them classes are numbered.
+        budget: Escalations that calls may take on average, or None.
+        watch: Over how often the big net is wanted, or None.
+        frame: Height and width of the data's images, where the C is to make the nets' of them; None where it is not.
     """
 
     little: Int8Net
@@ -48,6 +56,10 @@ class Cascade:
     stream: Stream | None = None
     little_bias: Bias = ()
     big_bias: Bias = ()
+    class_names: tuple[str, ...] | None = field(default=None, repr=False)
+    frame: tuple[int, int] | None = None
+    budget: Budget | None = None
+    watch: Watch | None = None
 
     def __post_init__(self) -> None:
         little, big = self.little, self.big
@@ -67,6 +79,8 @@ class Cascade:
             check_bias(bias, little.classes)
         if not 0 <= self.limit < 2**32:
             raise UsageError(f"A limit of {self.limit} escalations in a row.", "Give 0, for none, to 2^32 - 1.")
+        if len(self.names) != little.classes:
+            raise UsageError(f"{len(self.names)} names of {little.classes} classes.")
         if self.stream is not None:
             self._check_stream(self.stream.sensor.shape)
 
@@ -86,6 +100,11 @@ class Cascade:
             )
 
     @property
+    def names(self) -> tuple[str, ...]:
+        """Of the classes: those of the data, or their numbers."""
+        return self.class_names or tuple(map(str, range(self.little.classes)))
+
+    @property
     def shares_input(self) -> bool:
         """Whether both nets read the same int8 image: one size, one scale, one zero point."""
         little, big = self.little, self.big
@@ -99,6 +118,19 @@ class Cascade:
         both = [("little_", self.little_pixels, self.little), ("big_", self.big_pixels, self.big)]
         parts = [("", self.little_pixels, self.little)] if self.shares_input else both
         return [(prefix, table, net) for prefix, table, net in parts if table is not None]
+
+    @property
+    def resizes(self) -> list[tuple[str, Int8Array, Resize]]:
+        """From frames to images of another size: prefix and table as of `pixel_tables`, and the resize."""
+        if self.frame is None or self.stream is not None:
+            return []
+        shape = (*self.frame, self.little.channels)
+        made = [
+            (prefix, table, resize_of(shape, net.input_shape))
+            for prefix, table, net in self.pixel_tables
+            if net.input_shape != shape
+        ]
+        return [(prefix, table, resize) for prefix, table, resize in made if resize is not None]
 
     def plan(self) -> ArenaPlan:
         """Where the tensors of both nets lie."""
@@ -114,16 +146,19 @@ def cascade_sources(cascade: Cascade, name: str) -> dict[str, str]:
     """Source files of a cascade, file name -> text: all that is compiled, but for a main."""
     plan = cascade.plan()
     values = _values(cascade, plan, name)
+    kernels = f"{name}_kernels"
     out = {
-        "kernels.h": Template(template("kernels.h")).substitute(dsp=dsp_block()),
-        "kernels.c": template("kernels.c"),
-        "kernels_config.h": kernel_config((cascade.little, cascade.big)),
-        f"{name}.h": Template(template("cascade.h")).substitute(values),
-        f"{name}.c": Template(template("cascade.c")).substitute(values),
-    }
+        f"{name}{end}": Template(template(origin)).substitute(values)
+        for end, origin in (
+            (".h", "cascade.h"), (".c", "cascade.c"), ("_one.c", "cascade_one.c"),
+            ("_kernels.h", "kernels.h"), ("_kernels.c", "kernels.c"),
+        )
+    }  # fmt: skip
+    out[f"{kernels}_config.h"] = kernel_config((cascade.little, cascade.big))
+    out[f"{name}_names.c"] = names_source(cascade.names, name)
     for net, of_net, size in zip((cascade.little, cascade.big), plan.nets, ("little", "big"), strict=True):
-        out[f"{name}_{size}.h"] = model_header(net, f"{name}_{size}")
-        out[f"{name}_{size}.c"] = model_source(net, of_net, f"{name}_{size}", f"{name}_{size}.h")
+        out[f"{name}_{size}.h"] = model_header(net, f"{name}_{size}", f"{kernels}.h")
+        out[f"{name}_{size}.c"] = model_source(net, of_net, f"{name}_{size}")
     return out | (front_end_sources(cascade.stream, name) if cascade.stream else {})
 
 
@@ -142,13 +177,16 @@ def _values(cascade: Cascade, plan: ArenaPlan, name: str) -> dict[str, object]:
         "arena_bytes": plan.bytes + OVERREAD,
         "thresholds": ", ".join(map(str, cascade.thresholds)),
         "limit": cascade.limit,
-        "limit_at_start": f" = {cascade.limit}" if cascade.limit else "",
+        "dsp": dsp_block(),
+        "speed": speed_block(),
+        **constants(little, big, cascade.thresholds, name),
         "limit_words": f"a limit of {cascade.limit}" if cascade.limit else "no limit",
         **bias_values(cascade.little_bias, cascade.big_bias, little.classes),
         "little_logits": plan.nets[0].tensors[-1],
         "big_logits": plan.nets[1].tensors[-1],
         **(_one_input(cascade, plan, name) if cascade.shares_input else _two_inputs(plan, name)),
         **_quantise(cascade, name),
+        **escalation_values(cascade.budget, cascade.watch, name),
         **stream_values(
             cascade.stream,
             score_factors(little, big),
@@ -162,7 +200,6 @@ def _values(cascade: Cascade, plan: ArenaPlan, name: str) -> dict[str, object]:
 
 def _one_input(cascade: Cascade, plan: ArenaPlan, name: str) -> dict[str, str]:
     height, width, channels = cascade.little.input_shape
-    size = height * width * channels
     place = (
         "/* Where an image can be put to save that copy. Both nets read it there; the call overwrites it if the "
         "big net runs. */"
@@ -178,34 +215,59 @@ def _one_input(cascade: Cascade, plan: ArenaPlan, name: str) -> dict[str, str]:
             f"unless it is\n * {name}_input() already. */"
         ),
         "predict_arguments": "const int8_t *image",
+        "predict_names": "image",
+        "no_images": "!image",
         "input_comment": place,
-        "input_declarations": f"int8_t *{name}_input(void);",
-        "input_definitions": (f"int8_t *{name}_input(void)\n{{\n    return arena + {plan.nets[0].tensors[0]};\n}}"),
-        "take_inputs": f"    take(image, {name}_input(), {size});",
+        **_places(name, {"": plan.nets[0].tensors[0]}),
+        "take_inputs": f"    take(image, {name}_input_r(context), {name.upper()}_LITTLE_BYTES);",
     }
 
 
 def _two_inputs(plan: ArenaPlan, name: str) -> dict[str, str]:
     sizes = ("little", "big")
-
-    def size(which: str) -> str:
-        net = f"{name.upper()}_{which.upper()}"
-        return f"{net}_HEIGHT * {net}_WIDTH * {name.upper()}_CHANNELS"
-
     return {
         "predict_comment": (
             "/* Classify an image that is given in each net's own size and scale, int8, channels last. Both are copied "
             "into the arena\n * unless they are there already. */"
         ),
         "predict_arguments": "const int8_t *little, const int8_t *big",
+        "predict_names": "little, big",
+        "no_images": "!little || !big",
         "input_comment": "/* Where the images can be put to save these copies. A call may overwrite both. */",
-        "input_declarations": "\n".join(f"int8_t *{name}_{s}_input(void);" for s in sizes),
-        "input_definitions": "\n\n".join(
-            f"int8_t *{name}_{s}_input(void)\n{{\n    return arena + {net.tensors[0]};\n}}"
-            for s, net in zip(sizes, plan.nets, strict=True)
+        **_places(name, {f"{s}_": net.tensors[0] for s, net in zip(sizes, plan.nets, strict=True)}),
+        "take_inputs": "\n".join(
+            f"    take({s}, {name}_{s}_input_r(context), {name.upper()}_{s.upper()}_BYTES);" for s in sizes
         ),
-        "take_inputs": "\n".join(f"    take({s}, {name}_{s}_input(), {size(s)});" for s in sizes),
     }
+
+
+def _places(name: str, places: dict[str, int]) -> dict[str, str]:
+    """Functions that tell where inputs lie in the arena, by their prefix."""
+
+    def joined(text: str, between: str) -> str:
+        return between.join(
+            Template(text).substitute(name=f"{name}_{prefix}input", of=name, at=at) for prefix, at in places.items()
+        )
+
+    return {
+        "input_declarations": joined("int8_t *${name}(void);\nint8_t *${name}_r(const ${of}_context *context);", "\n"),
+        "input_definitions": joined(
+            "int8_t *${name}_r(const ${of}_context *context)\n{\n"
+            "    return is_ready(context) ? context->arena + ${at} : 0;\n}", "\n\n",
+        ),
+        "one_inputs": joined("int8_t *${name}(void)\n{\n    return ${name}_r(ready());\n}", "\n\n"),
+    }  # fmt: skip
+
+
+def _frame(cascade: Cascade, name: str) -> str:
+    """Sizes of the frames that the functions of their name take."""
+    if not cascade.resizes:
+        return ""
+    (height, width, channels), upper = cascade.resizes[0][2].frame, name.upper()
+    return (
+        f"#define {upper}_FRAME_HEIGHT {height}\n#define {upper}_FRAME_WIDTH {width}\n"
+        f"#define {upper}_FRAME_BYTES {height * width * channels}\n"
+    )
 
 
 def _columns(pixels: Int8Array | None) -> int:
@@ -217,16 +279,23 @@ def _quantise(cascade: Cascade, name: str) -> dict[str, str]:
     """One function a distinct input, with its table of 256 values a channel (or one for all where they are alike)."""
     declarations, definitions = [], []
     for prefix, pixels, net in cascade.pixel_tables:
-        head = f"void {name}_{prefix}quantise(const uint8_t *pixels, int8_t *image)"
+        head = f"int {name}_{prefix}quantise(const uint8_t *pixels, int8_t *image)"
         declarations.append(f"{head};")
         columns = _columns(pixels)
         table = c_array("int8_t", f"{prefix}table", pixels[:, :columns].T.reshape(-1).tolist())
         size = int(np.prod(net.input_shape))
         definitions.append(
-            f"{table}\n{head}\n{{\n    uint32_t i;\n    for (i = 0; i < {size}; i++) {{\n"
-            f"        image[i] = {prefix}table[{table_row(columns)}pixels[i]];\n    }}\n}}\n"
+            f"{table}\n{head}\n{{\n    uint32_t i;\n    if (!pixels || !image) {{\n        return -1;\n    }}\n"
+            f"    for (i = 0; i < {size}; i++) {{\n"
+            f"        image[i] = {prefix}table[{table_row(columns)}pixels[i]];\n    }}\n    return 0;\n}}\n"
         )
+    for prefix, pixels, resize in cascade.resizes:
+        function = f"{name}_{prefix}frame"
+        declarations.append(f"int {function}(const uint8_t *frame, int8_t *image);")
+        definitions.append(frame_source(resize, prefix, function, _columns(pixels)))
     return {
+        "frame": _frame(cascade, name),
+        "frame_words": ",\n * or a frame of the data's, resized as in training" if cascade.resizes else "",
         "quantise_declarations": "\n".join(declarations) or "/* (exported without the data's pixel statistics) */",
         "quantise_definitions": "\n".join(definitions),
     }

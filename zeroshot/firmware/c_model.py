@@ -1,7 +1,6 @@
 """One int8 net as C source: its constants and its table of layers."""
 
 from collections.abc import Sequence
-from pathlib import PurePath
 
 import numpy as np
 
@@ -16,21 +15,25 @@ LAYER_BYTES = 56  # of the C struct on a 32-bit core
 
 
 def kernel_of(op: int) -> str:
-    """Name of the C function that runs an operator of `zeroshot.net.OPS`."""
+    """Name in C of the function that runs an operator of `zeroshot.net.OPS`; `kernel_symbol` has the linker's."""
     return KERNELS.get(op, "zs_convolve")
 
 
-def model_source(net: Int8Net, plan: NetPlan, name: str, header: str) -> str:
+def kernel_symbol(op: int, name: str) -> str:
+    """What the linker sees of it in an export of a name."""
+    return f"{name}_{kernel_of(op)}"
+
+
+def model_source(net: Int8Net, plan: NetPlan, name: str) -> str:
     """The .c file of a net.
 
     Args:
         net: The net.
         plan: Where its tensors lie.
-        name: C identifier of the table.
-        header: Name of its header file.
+        name: C identifier of the table, and name of the header file.
     """
     packed = pack(net)
-    parts = [f"/* {net.spec}: {len(packed)} layers. */\n", f'#include "{PurePath(header).name}"\n']
+    parts = [f"/* {net.spec}: {len(packed)} layers. */\n", f'#include "{name}.h"\n']
     for row, layer in enumerate(packed):
         parts += _constants(layer, row)
     rows = ",\n".join(_layer(net, plan, layer, row) for row, layer in enumerate(packed))
@@ -38,14 +41,14 @@ def model_source(net: Int8Net, plan: NetPlan, name: str, header: str) -> str:
     return "\n".join(parts)
 
 
-def model_header(net: Int8Net, name: str) -> str:
-    """The .h file of a net; arguments as `model_source`."""
+def model_header(net: Int8Net, name: str, kernels: str) -> str:
+    """The .h file of a net; arguments as `model_source`, and the name of the kernels' header."""
     guard = f"{name.upper()}_H"
     height, width, channels = net.input_shape
     return (
         f"/* {net.spec}: input {height} x {width} x {channels}, {net.classes} outputs. */\n"
         f"#ifndef {guard}\n#define {guard}\n\n"
-        f'#include "kernels.h"\n\n'
+        f'#include "{kernels}"\n\n'
         f"extern const zs_layer {name}[{len(net.table.rows)}];\n\n"
         f"#endif\n"
     )
@@ -99,10 +102,10 @@ _COLUMNS = (
 
 
 def kernel_config(nets: Sequence[Int8Net]) -> str:
-    """`kernels_config.h`: which kernels these nets use, and which form of requantisation they need."""
+    """The header beside the kernels: which kernels these nets use, and which form of requantisation they need."""
     used = {kernel_of(int(op)) for net in nets for op in np.unique(net.table.column("op"))}
     fast = all(layer.fast for net in nets for layer in pack(net))
-    lines = ["/* What these nets need of kernels.c. */"]
+    lines = ["/* What these nets need of the kernels. */"]
     for name in ("convolve", "depthwise", "add", "pool"):
         lines.append(f"#define ZS_USE_{name.upper()} {int(f'zs_{name}' in used)}")
     three = any(_has_three_taps(net.table) for net in nets)

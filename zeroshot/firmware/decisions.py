@@ -11,6 +11,7 @@ import numpy.typing as npt
 from zeroshot.cascade.policy import logit_gap
 from zeroshot.errors import UsageError, VerifyError
 from zeroshot.firmware.c_cascade import Cascade
+from zeroshot.firmware.escalation import Escalation
 from zeroshot.firmware.stream import Stream, score_factors
 from zeroshot.int8.decision import biased
 from zeroshot.int8.execute import quantize_pixels, run
@@ -29,7 +30,7 @@ class Decision:
         margin: The largest score minus the second largest; `Stream` says what scores are.
         answer: The answer to this window alone.
         escalated: Whether the big net gave it.
-        capped: Whether the big net was wanted, but the limit on escalations in a row was reached.
+        capped: Whether the big net was wanted, but a limit on escalations did not let it run.
     """
 
     hop: int
@@ -73,7 +74,8 @@ def decisions(cascade: Cascade, samples: Samples) -> list[Decision]:
     logits = run(cascade.little, images).astype(np.int64)
     sure = biased(logits, cascade.little_bias)
     unsure = logit_gap(sure) < np.asarray(cascade.thresholds)[sure.argmax(axis=1)]
-    escalated = _escalated(unsure, cascade.limit)
+    state = Escalation(cascade.limit, cascade.budget)
+    escalated = np.array([state.step(wanted) for wanted in unsure.tolist()])
     logits[escalated] = run(cascade.big, images[escalated])
     for up, bias in ((False, cascade.little_bias), (True, cascade.big_bias)):
         logits[escalated == up] += np.asarray(bias or 0)
@@ -84,15 +86,6 @@ def decisions(cascade: Cascade, samples: Samples) -> list[Decision]:
             stream.sensor.first + i * stream.every, int(scores.argmax()), largest - second, int(logits[i].argmax()),
             bool(escalated[i]), bool(unsure[i] and not escalated[i]),
         ))  # fmt: skip
-    return out
-
-
-def _escalated(unsure: BoolArray, limit: int) -> BoolArray:
-    """Which of them the big net answers: after `limit` in a row the next one waits; 0 is no limit."""
-    out, row = np.zeros(len(unsure), bool), 0
-    for i, wanted in enumerate(unsure.tolist()):
-        out[i] = wanted and not (limit and row >= limit)
-        row = row + 1 if out[i] else 0
     return out
 
 

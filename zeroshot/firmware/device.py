@@ -6,16 +6,18 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
+from zeroshot.data import resized
 from zeroshot.errors import VerifyError
 from zeroshot.firmware.answers import Answers, Images, check_images
 from zeroshot.firmware.c_cascade import Cascade, cascade_sources
-from zeroshot.firmware.c_model import kernel_of
+from zeroshot.firmware.c_model import kernel_symbol
 from zeroshot.firmware.calls import RECORD, pieces, said, signal
 from zeroshot.firmware.decisions import Said, Samples
 from zeroshot.firmware.elf import Elf
 from zeroshot.firmware.emulate import DATA, Core
 from zeroshot.firmware.stream import Stream
 from zeroshot.firmware.toolchain import Toolchain, build_firmware
+from zeroshot.int8.execute import quantize_pixels
 from zeroshot.types import Int8Array
 
 NAME = "cascade"
@@ -66,9 +68,11 @@ class Device:
             f"{NAME}_set_threshold",
             f"{NAME}_set_limit",
             f"{NAME}_count",
+            *([f"{NAME}_rate", f"{NAME}_drift"] if cascade.watch else []),
             *inputs,
         ]
         kept += [f"{NAME}_{prefix}quantise" for prefix, _, _ in cascade.pixel_tables]
+        kept += [f"{NAME}_{prefix}frame" for prefix, _, _ in cascade.resizes]
         kept += [f"{NAME}_feed"] if cascade.stream else []
         self.elf: Elf = build_firmware(cascade_sources(cascade, NAME), kept, core, toolchain)
         self.core = Core(self.elf, core)
@@ -136,7 +140,8 @@ class Device:
             self.core.write(_IMAGES, samples[start : start + hop].tobytes())
             self.core.call(f"{NAME}_feed", _IMAGES, hop, _RESULT)
         self.core.write(_IMAGES, samples[before : before + hop].tobytes())
-        marks = {kernel_of(int(op)) for net in (self.cascade.little, self.cascade.big) for op in net.table.column("op")}
+        nets = (self.cascade.little, self.cascade.big)
+        marks = {kernel_symbol(int(op), NAME) for net in nets for op in net.table.column("op")}
         counts = self.core.counted(f"{NAME}_feed", _IMAGES, hop, _RESULT, marks=marks)
         return counts.total - sum(counts.parts)
 
@@ -159,20 +164,34 @@ class Device:
                 if not np.array_equal(written.reshape(places, shape[2]), table[values]):
                     raise VerifyError(f"{name} turns pixels into other numbers than the reference.", "Report this.")
 
+    def check_frames(self) -> None:
+        """Insist that a frame of noise becomes the image that training would make of it.
+
+        Raises:
+            VerifyError: It does not.
+        """
+        for prefix, table, resize in self.cascade.resizes:
+            frame = np.random.default_rng(1).integers(0, 256, resize.frame, np.uint8)
+            expected = quantize_pixels(table, resized(frame[None], resize.image[:2]))[0]
+            self.core.write(_IMAGES, frame.tobytes())
+            self.core.call(f"{NAME}_{prefix}frame", _IMAGES, _IMAGES + frame.size)
+            if self.core.read(_IMAGES + frame.size, expected.size) != expected.tobytes():
+                raise VerifyError(f"{NAME}_{prefix}frame makes other images than training.", "Report this.")
+
     def needs(self, images: Images) -> Needs:
         """Count instructions and memory of a call with both nets, on the first image; errors as `answers`."""
         check_images(self.cascade, images)
         arguments = self.load(images.little[0], images.big[0])
-        self.core.call(f"{NAME}_set_limit", 0)
-        self.core.call(f"{NAME}_set_threshold", ALWAYS)
         arena = self.core.symbol("arena")
         touched = 0
         for paint in (0x55, 0xAA):  # a byte that is written as it was is seen with the other paint
             self.core.write(arena.address, bytes([paint]) * arena.size)
+            self._let_both_run()
             self.core.call(f"{NAME}_predict", *arguments)
             touched = max(touched, len(self.core.read(arena.address, arena.size).rstrip(bytes([paint]))))
         nets = (self.cascade.little, self.cascade.big)
-        marks = {kernel_of(int(op)) for net in nets for op in net.table.column("op")}
+        marks = {kernel_symbol(int(op), NAME) for net in nets for op in net.table.column("op")}
+        self._let_both_run()
         counts = self.core.counted(f"{NAME}_predict", *arguments, marks=marks)
         rows = [len(net.table.rows) for net in nets]
         if len(counts.parts) != sum(rows):
@@ -183,3 +202,9 @@ class Device:
             stack=self.core.stack_bytes(), code=self.elf.size(".text"), constants=self.elf.size(".rodata", ".data"),
             static=self.elf.size(".data", ".bss"),
         )  # fmt: skip
+
+    def _let_both_run(self) -> None:
+        """Whatever ran before: a start afresh fills the budget."""
+        self.core.call(f"{NAME}_init")
+        self.core.call(f"{NAME}_set_limit", 0)
+        self.core.call(f"{NAME}_set_threshold", ALWAYS)

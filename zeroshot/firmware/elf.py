@@ -1,4 +1,4 @@
-"""What the emulators need of a linked image: the segments, sections and symbols of a 32-bit little-endian ARM ELF.
+"""What the emulators need of a linked image: the segments, sections and symbols of a 32-bit little-endian ELF.
 
 It is read by pyelftools, of an optional extra, which is imported only inside these functions.
 """
@@ -62,16 +62,18 @@ def read_elf(raw: bytes) -> Elf:
     """Parse an image.
 
     Raises:
-        ToolchainError: The bytes are no 32-bit little-endian ARM ELF, or pyelftools is not installed.
+        ToolchainError: The bytes are no 32-bit little-endian ELF of ARM or RISC-V, or pyelftools is not installed.
     """
     reader, broken = _pyelftools()
     try:
         file = reader(BytesIO(raw))
-        ours = (file.elfclass, file.little_endian, file["e_machine"]) == (32, True, "EM_ARM")
+        ours = (file.elfclass, file.little_endian) == (32, True) and file["e_machine"] in ("EM_ARM", "EM_RISCV")
     except broken:
         ours = False
     if not ours:
-        raise ToolchainError("The linker's output is no 32-bit ARM ELF image.", "Check the compiler with `toolchain`.")
+        raise ToolchainError(
+            "The linker's output is no 32-bit ARM ELF or RISC-V image.", "Check the compiler with `toolchain`."
+        )
     try:
         return Elf(tuple(_segments(file)), tuple(_sections(file)), dict(_symbols(file)))
     except broken as error:

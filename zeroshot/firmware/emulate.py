@@ -1,4 +1,4 @@
-"""Firmware on an emulated Cortex-M: functions called from here, memory read and written, instructions counted.
+"""Firmware on an emulated core: functions called from here, memory read and written, instructions counted.
 
 The emulator is unicorn (GPL-2), an optional extra that is imported only inside these functions. It executes
 instructions, not cycles: no wait states, no pipeline. A predicated instruction counts whether or not it takes effect.
@@ -9,8 +9,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from zeroshot.errors import ToolchainError, VerifyError, pip_install, unknown
+from zeroshot.errors import ToolchainError, VerifyError, pip_install
 from zeroshot.firmware.elf import Elf, Symbol
+from zeroshot.firmware.isa import isa_of
 
 FLASH, RAM, SPACE = 0x0, 0x20000000, 16 * 2**20  # as in c/emulate.ld
 RETURN = 0x00FFF000  # where functions return to; never executed
@@ -38,18 +39,11 @@ class Core:
 
     def __init__(self, elf: Elf, core: str) -> None:
         self.elf = elf
-        uc, arm = _unicorn()
-        models = {
-            "cortex-m0plus": arm.UC_CPU_ARM_CORTEX_M0, "cortex-m3": arm.UC_CPU_ARM_CORTEX_M3,
-            "cortex-m4": arm.UC_CPU_ARM_CORTEX_M4, "cortex-m7": arm.UC_CPU_ARM_CORTEX_M7,
-            "cortex-m33": arm.UC_CPU_ARM_CORTEX_M33,
-        }  # fmt: skip
-        if core not in models:
-            raise unknown("core", core, models)
-        self._arm, self._block = arm, uc.UC_HOOK_BLOCK
+        uc, isa = _unicorn(), isa_of(core)
+        self._isa, self._block = isa, uc.UC_HOOK_BLOCK
         self._error: type[Exception] = uc.UcError
-        self._uc: Any = uc.Uc(uc.UC_ARCH_ARM, uc.UC_MODE_THUMB | uc.UC_MODE_MCLASS)
-        self._uc.ctl_set_cpu_model(models[core])
+        self._uc: Any = uc.Uc(isa.architecture, isa.mode)
+        self._uc.ctl_set_cpu_model(isa.model)
         self._uc.mem_map(FLASH, SPACE)
         self._uc.mem_map(RAM, SPACE)
         for address, raw in elf.segments:
@@ -77,28 +71,27 @@ class Core:
         return self.elf.symbols[name]
 
     def call(self, function: str, *arguments: int) -> int:
-        """Call a function with up to four integers or addresses; returns register 0.
+        """Call a function with up to four integers or addresses; returns its result.
 
         Raises:
             VerifyError: The core faulted, did not return, or wrote behind its memory.
         """
-        arm, uc = self._arm, self._uc
-        registers = (arm.UC_ARM_REG_R0, arm.UC_ARM_REG_R1, arm.UC_ARM_REG_R2, arm.UC_ARM_REG_R3)
-        for register, value in zip(registers, arguments, strict=False):
+        isa, uc = self._isa, self._uc
+        for register, value in zip(isa.arguments, arguments, strict=False):
             uc.reg_write(register, value & 0xFFFFFFFF)
-        uc.reg_write(arm.UC_ARM_REG_SP, RAM + SPACE)
-        uc.reg_write(arm.UC_ARM_REG_LR, RETURN | 1)
+        uc.reg_write(isa.stack, RAM + SPACE)
+        uc.reg_write(isa.link, RETURN | isa.thumb)
         try:
-            uc.emu_start(self.symbol(function).address | 1, RETURN)
+            uc.emu_start(self.symbol(function).address | isa.thumb, RETURN)
         except self._error as error:
             raise VerifyError(
                 f"The emulated core failed in {function}: {error}.", "This is a defect; report it."
             ) from error
-        if uc.reg_read(arm.UC_ARM_REG_PC) != RETURN:
+        if uc.reg_read(isa.counter) != RETURN:
             raise VerifyError(f"{function} did not return on the emulated core.", "This is a defect; report it.")
         if self.read(self._end, GUARD) != bytes([PAINT]) * GUARD:
             raise VerifyError(f"{function} wrote behind the firmware's memory.", "This is a defect; report it.")
-        return int(uc.reg_read(arm.UC_ARM_REG_R0))
+        return int(uc.reg_read(isa.arguments[0]))
 
     def counted(self, function: str, *arguments: int, marks: Iterable[str] = ()) -> Counts:
         """Call a function and count its instructions; arguments and errors as `call`.
@@ -116,7 +109,7 @@ class Core:
             # A block is a run of instructions up to a branch; which one starts at an address never changes.
             length = lengths.get(address)
             if length is None:
-                length = lengths[address] = _instructions(uc.mem_read(address, size))
+                length = lengths[address] = self._isa.instructions(bytes(uc.mem_read(address, size)))
             if address in entries:
                 parts.append(0)
             parts[-1] += length
@@ -137,24 +130,14 @@ class Core:
         return STACK - untouched
 
 
-def _instructions(code: bytes) -> int:
-    """Instructions in a run of Thumb code: those of 32 bits start with 0b11101, 0b11110 or 0b11111."""
-    count = at = 0
-    while at < len(code):
-        at += 4 if code[at + 1] >> 3 in (0b11101, 0b11110, 0b11111) else 2
-        count += 1
-    return count
-
-
 def has_unicorn() -> bool:
     """Whether it is installed."""
     return importlib.util.find_spec("unicorn") is not None
 
 
-def _unicorn() -> tuple[Any, Any]:
+def _unicorn() -> Any:  # noqa: ANN401 - a module without types
     try:
         import unicorn
-        from unicorn import arm_const
     except ImportError as error:
         raise ToolchainError("Emulating a core needs unicorn, which is not installed.", pip_install("mcu")) from error
-    return unicorn, arm_const
+    return unicorn

@@ -13,14 +13,16 @@ from zeroshot.errors import RunError, UsageError, VerifyError, call
 from zeroshot.firmware.answers import Images
 from zeroshot.firmware.c_cascade import Cascade
 from zeroshot.firmware.device import Needs
+from zeroshot.firmware.escalation import Budget, Watch
+from zeroshot.firmware.facts import Facts, milliseconds
 from zeroshot.firmware.fit import check_firmware, check_models
 from zeroshot.firmware.folder import VERIFICATION, check_target, write_project
 from zeroshot.firmware.options import ExportOptions
 from zeroshot.firmware.project import project_files
 from zeroshot.firmware.stream import Stream
 from zeroshot.firmware.toolchain import find_toolchain
-from zeroshot.firmware.verify import ENGINE, Verification, verify
-from zeroshot.frontend.c_text import check_prefix
+from zeroshot.firmware.verify import Verification, verify
+from zeroshot.frontend.c_names import check_prefix
 from zeroshot.frontend.options import AnyFrontEnd
 from zeroshot.frontend.sensor import sensor_of
 from zeroshot.int8 import execute
@@ -64,12 +66,7 @@ class Firmware:
 
     def milliseconds(self, needs: Needs) -> tuple[float, float] | None:
         """Little net alone and both nets on the board, by its cycles an instruction; None without a board."""
-        board = self.board
-        if board is None or ENGINE not in board.cycles_per_instruction:
-            return None
-        per_ms = board.clock_mhz * 1000 / board.cycles_per_instruction[ENGINE]
-        little = (sum(needs.little) + needs.decision) / per_ms
-        return little, little + sum(needs.big) / per_ms
+        return milliseconds(self.board, needs)
 
     def summary(self) -> dict[str, Any]:
         """What `zeroshot export --json` prints."""
@@ -120,6 +117,12 @@ def export(
     if board is not None:
         check_models(cascade, board)
     dataset = run_dataset(config, options.data)
+    shape = dataset.x_test.shape
+    cascade = replace(
+        cascade, class_names=dataset.class_names, frame=shape[1:3],
+        budget=Budget(options.budget, options.burst) if options.budget else None,
+        watch=Watch.over(options.watch, pair.int8.escalation_rate) if options.watch else None,
+    )  # fmt: skip
     images = first_images(cascade, nets, dataset, options.images)
     verification = None
     if compiler is not None:
@@ -130,7 +133,9 @@ def export(
         )  # fmt: skip
     if board is not None and verification is not None:
         check_firmware(verification, board)
-    files = project_files(cascade, images, options.name, verification)
+    needs = verification.needs if verification is not None else ()
+    facts = Facts(dataset.name, shape[1:], len(dataset.x_test), pair.int8, board, needs)
+    files = project_files(cascade, images, options.name, verification, facts)
     if verification is not None:
         files[VERIFICATION] = json_text(verification.summary(), indent=1).encode()
     write_project(files, target, force=options.force)

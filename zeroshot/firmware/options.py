@@ -11,10 +11,11 @@ STREAM = "Samples as they come"
 
 
 def _cores() -> Iterable[str]:
+    from zeroshot.firmware.isa import RISCV
     from zeroshot.firmware.qemu import MACHINES
     from zeroshot.firmware.toolchain import CORES
 
-    return CORES | MACHINES
+    return [*(CORES | MACHINES), RISCV]
 
 
 def _toolchains() -> Iterable[str]:
@@ -39,6 +40,9 @@ class ExportOptions(Options):
         verify: Whether to verify; else the folder says that it was not.
         force: Replace an earlier export in the folder.
         limit: Escalations in a row at most; 0 is no limit.
+        budget: Calls for each escalation on average; 0 is no budget.
+        burst: Escalations that a budget lets come at once, after calls without any.
+        watch: Calls that the moving rate of escalations is over, rounded up to a power of two; 0 watches none.
         every: Of a stream: hops from one decision to the next.
         smooth: Of a stream: decisions that an answer is smoothed over; 1 does not.
         smoothing: `mean` of the nets' scores, or `majority` of their answers.
@@ -59,6 +63,9 @@ class ExportOptions(Options):
     verify: bool = option(True, "Prove that it computes what was evaluated.", flag="--verify/--no-verify")
     force: bool = option(False, "Replace an earlier export there.")
     limit: int = option(0, "Escalations in a row at most; 0: no limit.", metavar="N", least=0, most=2**32 - 1)
+    budget: int = option(0, "Calls for each escalation on average; 0: no cap.", metavar="N", least=0, most=65_535)
+    burst: int = option(4, "Escalations at once within the budget.", metavar="N", least=1, most=65_535)
+    watch: int = option(0, "Calls that a watch over escalations covers; 0: none.", metavar="N", least=0, most=65_536)
     every: int = option(1, "Hops from one decision to the next.", metavar="N", panel=STREAM, least=1, most=65_535)
     smooth: int = option(
         1, "Smooth over so many decisions.", metavar="N", panel=STREAM, least=1, most=MOST_SMOOTHED

@@ -7,16 +7,22 @@ from string import Template
 from zeroshot.firmware.answers import Images, check_images, reference_answers
 from zeroshot.firmware.c_cascade import Cascade, cascade_sources
 from zeroshot.firmware.c_files import template
+from zeroshot.firmware.facts import Facts
 from zeroshot.firmware.readme import readme
 from zeroshot.firmware.stream_files import stream_check, stream_examples
 from zeroshot.firmware.tflite import to_tflite
 from zeroshot.firmware.verify import Verification
-from zeroshot.frontend.c_text import c_array, check_prefix
+from zeroshot.frontend.c_names import check_prefix
+from zeroshot.frontend.c_text import c_array, stamped
 from zeroshot.int8.decision import biased
 
 
 def project_files(
-    cascade: Cascade, images: Images, name: str = "cascade", verification: Verification | None = None
+    cascade: Cascade,
+    images: Images,
+    name: str = "cascade",
+    verification: Verification | None = None,
+    facts: Facts | None = None,
 ) -> dict[str, bytes]:
     """Everything of the exported folder, path -> bytes.
 
@@ -25,6 +31,7 @@ def project_files(
         images: The first one becomes the test vector of main.c.
         name: Prefix of functions and files.
         verification: For the README's tables.
+        facts: For the README.
 
     Raises:
         UsageError: The name is no C identifier, or the images do not fit.
@@ -42,10 +49,10 @@ def project_files(
         texts[path] = Template(template(origin)).substitute(values)
     if cascade.stream is not None:
         texts |= stream_examples(cascade.stream, name)
-    out = {path: text.encode() for path, text in texts.items()}
+    texts["README.md"] = readme(cascade, name, verification, facts)
+    out = {path: text.encode() for path, text in stamped(texts).items()}
     out |= {"models/little.tflite": to_tflite(cascade.little), "models/big.tflite": to_tflite(cascade.big)}
     out[f"{name}-arduino.zip"] = _arduino(out, name)
-    out["README.md"] = readme(cascade, name, verification).encode()
     return out
 
 

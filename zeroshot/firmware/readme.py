@@ -3,12 +3,14 @@
 from zeroshot.firmware.c_cascade import Cascade
 from zeroshot.firmware.c_model import model_bytes
 from zeroshot.firmware.device import Needs
+from zeroshot.firmware.facts import Facts, facts_words
 from zeroshot.firmware.pack import pack
+from zeroshot.firmware.recipes import context_words, frame_words, recipe_words
 from zeroshot.firmware.stream_files import stream_words
 from zeroshot.firmware.verify import Verification
 
 
-def readme(cascade: Cascade, name: str, verification: Verification | None) -> str:
+def readme(cascade: Cascade, name: str, verification: Verification | None, facts: Facts | None = None) -> str:
     """The text; without a verification it says that nothing was verified."""
     little, big = cascade.little, cascade.big
     plan = cascade.plan()
@@ -21,9 +23,13 @@ def readme(cascade: Cascade, name: str, verification: Verification | None) -> st
         f"| big | `{big.spec}` | {_size(big.input_shape)} | {model_bytes(pack(big))} |\n\n"
         f"Both nets work in one static arena of {plan.bytes} bytes, which holds the "
         f"{'input' if cascade.shares_input else 'inputs'} as well.\n",
+        *([facts_words(facts)] if facts else []),
         _calls(cascade, name),
         *([stream_words(cascade, cascade.stream, name)] if cascade.stream else []),
+        *filter(None, [frame_words(cascade, name)]),
+        context_words(cascade, name),
         _builds(name),
+        recipe_words(name),
         _verified(verification),
     ]
     return "\n".join(parts)
@@ -57,25 +63,41 @@ def _calls(cascade: Cascade, name: str) -> str:
     return (
         f'## Calling it\n\n```c\n#include "{name}.h"\n\n{name}_result result;\n'
         f"{from_pixels or f'/* fill {fill} */' + chr(10)}"
-        f"{name}_predict({arguments}, &result);\n/* result.label, result.escalated, result.logits */\n```\n\n"
+        f"{name}_predict({arguments}, &result);\n"
+        f"/* {name}_class_names[result.label], result.escalated, result.logits */\n```\n\n"
         f"Images elsewhere in memory are copied into the arena. `{name}_set_threshold` changes the threshold while the "
         f"program runs (0: never the big net, 256: always), `{name}_set_class_threshold` that of one answer of the "
         f"little net; they return 0, or -1 for any other value or label, and change nothing then. `{name}_set_limit` "
         f"limits escalations in a row, `{name}_count` counts calls and escalations, `{name}_init` starts afresh, as a "
-        f"program starts without it.\n"
+        f"program starts without it. NULL is refused with -1, too. `{name}.h` has names for sizes, scales and "
+        f"thresholds.{_guards(cascade, name)}\n"
     )
+
+
+def _guards(cascade: Cascade, name: str) -> str:
+    budget, watch = cascade.budget, cascade.watch
+    words = ""
+    if budget is not None:
+        words += f" Over n calls there are n / {budget.calls} + {budget.burst} escalations at most."
+    if watch is not None:
+        words += (
+            f" `{name}_rate` tells the share of calls that want the big net, of 2^24 and moving over {2**watch.bits} "
+            f"calls, `{name}_drift` whether it has left what is expected of {watch.expected:.3g}: 1, it is larger, -1, "
+            f"smaller."
+        )
+    return words
 
 
 def _builds(name: str) -> str:
     return (
-        f"## Building it\n\n"
-        f"C99 without dependencies: compile `src/*.c`. `make CPU=cortex-m4` builds a library with arm-none-eabi-gcc, "
-        f"`make check` compares this machine's build with the test vector in `main.c`; `CMakeLists.txt` does both with "
-        f"CMake. Arduino: install `{name}-arduino.zip` as a library. Zephyr: add this folder to "
-        f"`ZEPHYR_EXTRA_MODULES` and set `CONFIG_{name.upper()}=y`.\n\n"
-        f"With the DSP extension (Cortex-M4, M7, M33) the kernels use its instructions; `-DZS_DSP=0` leaves them in "
-        f"plain C, with the same results. `-DZS_HOOK=my_layer` calls `int my_layer(const zs_layer *layer, int8_t "
-        f"*arena)` before every layer, which may run it by other kernels and return 1.\n"
+        "## Building it\n\n"
+        "C99 without dependencies (C11 where a compiler has no GNU attributes): compile `src/*.c`. "
+        "`make CPU=cortex-m4` builds a library with arm-none-eabi-gcc, "
+        "`make check` compares this machine's build with the test vector in `main.c`; `CMakeLists.txt` does both with "
+        "CMake.\n\n"
+        "With the DSP extension (Cortex-M4, M7, M33) the kernels use its instructions; `-DZS_DSP=0` leaves them in "
+        "plain C, with the same results. `-DZS_HOOK=my_layer` calls `int my_layer(const zs_layer *layer, int8_t "
+        "*arena)` before every layer, which may run it by other kernels and return 1.\n"
     )
 
 

@@ -14,6 +14,7 @@ from pathlib import Path
 from zeroshot.errors import ToolchainError, pip_install, unknown
 from zeroshot.firmware.c_files import template
 from zeroshot.firmware.elf import Elf, read_elf
+from zeroshot.firmware.isa import RISCV
 
 # Core -> its name for zig. DSP is an option of the Cortex-M33 that its boards have.
 CORES = {
@@ -21,6 +22,7 @@ CORES = {
     "cortex-m33": "cortex_m33+dsp",
 }  # fmt: skip
 _ZIG = CORES | {"cortex-m55": "cortex_m55-mve"}  # only QEMU emulates it
+_RISCV = {RISCV: "generic_rv32+m+c"}  # as the ESP32-C3 has it
 TOOLCHAINS = ("zig", "gcc")
 FLAGS = (
     "-std=c99", "-O2", "-fno-unroll-loops", "-fomit-frame-pointer", "-ffreestanding", "-fno-builtin",
@@ -45,7 +47,15 @@ class Toolchain:
     command: tuple[str, ...]
 
     def target(self, core: str) -> list[str]:
-        """Flags for a core."""
+        """Flags for a core.
+
+        Raises:
+            ToolchainError: It does not compile for that core.
+        """
+        if core in _RISCV:
+            if self.name != "zig":
+                raise ToolchainError(f"{self.command[0]} does not compile for a {core}.", "Use `toolchain` zig.")
+            return ["-target", "riscv32-freestanding", f"-mcpu={_RISCV[core]}", "-g0"]
         if self.name == "zig":
             return ["-target", "thumb-freestanding-eabi", f"-mcpu={_ZIG[core]}", "-g0"]
         return [f"-mcpu={core}", "-mthumb"]
@@ -83,7 +93,7 @@ def link(sources: dict[str, str], keep: Iterable[str], core: str, toolchain: Too
     Args:
         sources: File name -> text; headers lie beside the .c files.
         keep: Functions that will be called; the first is the entry point.
-        core: One of `CORES`, or cortex-m55.
+        core: One of `CORES`, cortex-m55 or rv32imc, which zig alone compiles for.
         toolchain: What compiles.
         script: Of the linker.
 
@@ -94,8 +104,8 @@ def link(sources: dict[str, str], keep: Iterable[str], core: str, toolchain: Too
         UsageError: Unknown core.
         ToolchainError: The compiler failed.
     """
-    if core not in _ZIG:
-        raise unknown("core", core, _ZIG)
+    if core not in _ZIG | _RISCV:
+        raise unknown("core", core, _ZIG | _RISCV)
     with tempfile.TemporaryDirectory() as folder:
         where, out = Path(folder) / "memory.ld", Path(folder) / "firmware.elf"
         files = _write(Path(folder), sources | {"freestanding.c": template("freestanding.c")})

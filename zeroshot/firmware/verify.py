@@ -16,14 +16,13 @@ from zeroshot.firmware.c_cascade import Cascade
 from zeroshot.firmware.decisions import Said, Samples, compare_decisions
 from zeroshot.firmware.device import Device, Needs
 from zeroshot.firmware.emulate import has_unicorn
+from zeroshot.firmware.facts import ENGINE
 from zeroshot.firmware.host import host_answers, host_decisions
 from zeroshot.firmware.qemu import MACHINES, has_qemu, qemu_answers, qemu_decisions
 from zeroshot.firmware.stream_proof import StreamProof, feed
 from zeroshot.firmware.toolchain import CORES, Toolchain, find_toolchain, has_host_compiler
 from zeroshot.net import OPS
 from zeroshot.types import Progress
-
-ENGINE = "c99"
 
 
 @dataclass(frozen=True)
@@ -120,6 +119,7 @@ def verify(
         said = device.decisions(fed.samples, fed.sizes) if fed else None
         check(f"C on an emulated {core}, {toolchain.name}", device.answers(images), said)
         device.check_pixels()
+        device.check_frames()
         if fed is not None:
             hops[core] = device.hop_instructions(fed.stream)
         needs.append(device.needs(images))

@@ -5,7 +5,8 @@ from string import Template
 
 import numpy as np
 
-from zeroshot.frontend.c_text import c_array, check_prefix
+from zeroshot.frontend.c_names import check_prefix
+from zeroshot.frontend.c_text import c_array, stamped
 from zeroshot.frontend.features import MIDDLE
 from zeroshot.frontend.options import FrontEnd
 from zeroshot.frontend.tables import TOP, Tables, tables_of
@@ -23,7 +24,7 @@ def frontend_c(front_end: FrontEnd, name: str = "frontend") -> dict[str, str]:
         UsageError: It is no such identifier, or as `zeroshot.frontend.tables.tables_of`.
     """
     check_prefix(name)
-    return frontend_sources(front_end, name, dsp_block())
+    return stamped(frontend_sources(front_end, name, dsp_block()))
 
 
 def frontend_sources(front_end: FrontEnd, name: str, dsp: str) -> dict[str, str]:
@@ -34,13 +35,18 @@ def frontend_sources(front_end: FrontEnd, name: str, dsp: str) -> dict[str, str]
         name: What functions and files begin with.
         dsp: What makes ZS_DSP known: `dsp_block`, or the line that includes a header with it.
     """
-    values = _values(front_end, tables_of(front_end), name) | {"dsp": dsp}
+    values = _values(front_end, tables_of(front_end), name) | {"dsp": dsp, "speed": speed_block()}
     return {f"{name}.{end}": Template(template(f"frontend.{end}")).substitute(values) for end in ("h", "c")}
 
 
 def dsp_block() -> str:
     """What decides between DSP instructions and plain C, for front ends and for the kernels of nets."""
     return template("dsp.h")
+
+
+def speed_block() -> str:
+    """What makes a compiler build a file for speed where the rest is built for size; of front ends and kernels."""
+    return template("speed.h")
 
 
 def template(name: str) -> str:
@@ -127,7 +133,7 @@ static void cepstrum(const int32_t *levels, {kind} *out)
             sum += (levels[band] - {MIDDLE}) * row[band];
         }}
         row += BANDS;
-        steps = 128 + (((int32_t)(sum >> 15) * {tables.dct_gain} + (1 << 18)) >> 19);
+        steps = 128 + (((int32_t)(sum >> 15) * {tables.dct_gain} + ((int32_t)1 << 18)) >> 19);
         steps = steps < 0 ? 0 : steps > 255 ? 255 : steps;
         out[k] = ({kind})(steps + SMALLEST);
     }}

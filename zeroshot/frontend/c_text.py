@@ -1,14 +1,13 @@
-"""Names and constants as C text."""
+"""Constants as C text, and what generated files say of their origin."""
 
-import re
 from collections.abc import Iterable
+from pathlib import PurePath
 
-from zeroshot.errors import UsageError
+from zeroshot import __version__
 
 LINE = 118  # characters of a line of numbers
-KEYWORDS = """auto break case char const continue default do double else enum extern float for goto if inline int long
-register restrict return short signed sizeof static struct switch typedef union unsigned void volatile while main"""
-LONGEST = 31  # characters of a name: C99 promises to tell no more apart in external names
+ORIGIN = ("SPDX-License-Identifier: Apache-2.0", f"Made by zeroshot {__version__}.")
+COMMENTS = {".c": "/* {} */", ".h": "/* {} */", ".ino": "// {}", ".md": "<!-- {} -->"}  # by ending; else as in a shell
 
 
 def c_array(kind: str, name: str, values: Iterable[int], aligned: bool = False) -> str:
@@ -21,19 +20,34 @@ def c_array(kind: str, name: str, values: Iterable[int], aligned: bool = False) 
             lines.append(line)
             line = " "
         line += item
-    where = " ZS_ALIGNED" if aligned else ""
-    return f"static const {kind} {name}[{len(texts)}]{where} = {{\n" + "\n".join([*lines, line]) + "};\n"
+    where = "ZS_ALIGNED " if aligned else ""
+    return f"{where}static const {kind} {name}[{len(texts)}] = {{\n" + "\n".join([*lines, line]) + "};\n"
 
 
-def check_prefix(name: str) -> None:
-    """Insist on a name that works as a prefix of C functions and files.
+def c_string(text: str) -> str:
+    r"""A string constant of C: UTF-8, bytes beyond printable ASCII in octal, of which no further digit becomes a part.
 
-    Raises:
-        UsageError: It does not.
+    Question marks are escaped, as two of them and a third character are a trigraph.
+
+    >>> print(c_string('a"b??/é1'))
+    "a\"b\?\?/\303\2511"
     """
-    taken = name in KEYWORDS.split() or name.startswith("zs_")
-    if taken or len(name) > LONGEST or not re.fullmatch(r"[a-z][a-z0-9_]*", name):
-        raise UsageError(
-            f"{name!r} cannot be the prefix of C functions.",
-            f"Use lower-case letters, digits and underscores, {LONGEST} at most, starting with a letter: cascade.",
-        )
+    raw = text.encode("utf-8", errors="replace")
+    return '"' + "".join(_in_string(byte) for byte in raw) + '"'
+
+
+def _in_string(byte: int) -> str:
+    if byte in b'"\\?':
+        return f"\\{byte:c}"
+    return f"{byte:c}" if 32 <= byte < 127 else f"\\{byte:03o}"
+
+
+def stamped(files: dict[str, str]) -> dict[str, str]:
+    """Generated texts by their paths, each with its licence and what made it in the first lines."""
+    return {path: origin(path) + text for path, text in files.items()}
+
+
+def origin(path: str) -> str:
+    """Comments that say under which licence a file is and what made it, in the language of its ending."""
+    comment = COMMENTS.get(PurePath(path).suffix, "# {}")
+    return "".join(comment.format(line) + "\n" for line in ORIGIN)

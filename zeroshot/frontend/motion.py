@@ -11,8 +11,9 @@ import numpy as np
 import numpy.typing as npt
 
 from zeroshot.errors import DataError
+from zeroshot.frontend.c_names import check_prefix
 from zeroshot.frontend.c_source import template
-from zeroshot.frontend.c_text import c_array, check_prefix
+from zeroshot.frontend.c_text import c_array, stamped
 from zeroshot.frontend.options import Motion, Scaling
 
 MULTIPLIER_BITS = 15
@@ -61,7 +62,7 @@ def motion_features(motion: Motion, scaling: Scaling, samples: npt.NDArray[np.in
 def motion_c(motion: Motion, scaling: Scaling, name: str = "motion") -> dict[str, str]:
     """Source files, file name -> text; the rest as `motion_features` and `zeroshot.frontend.c_source.frontend_c`."""
     check_prefix(name)
-    return motion_sources(motion, scaling, name)
+    return stamped(motion_sources(motion, scaling, name))
 
 
 def motion_sources(motion: Motion, scaling: Scaling, name: str) -> dict[str, str]:

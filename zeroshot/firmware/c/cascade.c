@@ -1,26 +1,36 @@
 #include "${name}.h"
 
 #include "${name}_big.h"
-#include "${name}_little.h"
-#include "kernels.h"${stream_include}
+#include "${name}_kernels.h"
+#include "${name}_little.h"${stream_include}
 
-static int8_t arena[${NAME}_ARENA_BYTES] ZS_ALIGNED;
-static const int16_t exported_thresholds[${NAME}_CLASSES] = {${thresholds}};
-static int16_t thresholds[${NAME}_CLASSES] = {${thresholds}};${bias_tables}
-static uint32_t limit${limit_at_start}, in_a_row;
-static ${name}_counters counters;
+static const int16_t exported_thresholds[${NAME}_CLASSES] = ${NAME}_THRESHOLDS;${bias_tables}
 ${stream_state}
-void ${name}_init(void)
+static int is_ready(const ${name}_context *context)
+{
+    return context && context->arena;
+}
+
+int ${name}_init_r(${name}_context *context, void *arena)
 {
     int i;
-    for (i = 0; i < ${NAME}_CLASSES; i++) {
-        thresholds[i] = exported_thresholds[i];
+    if (!context) {
+        return -1;
     }
-    limit = ${limit};
-    in_a_row = 0;
-    counters.calls = 0;
-    counters.escalations = 0;
-    counters.capped = 0;${stream_restart}
+    context->arena = 0;
+    if (!arena || ((uintptr_t)arena & 7)) {
+        return -1;
+    }
+    context->arena = (int8_t *)arena;
+    for (i = 0; i < ${NAME}_CLASSES; i++) {
+        context->thresholds[i] = exported_thresholds[i];
+    }
+    context->limit = ${NAME}_LIMIT;
+    context->in_a_row = 0;
+    context->counters.calls = 0;
+    context->counters.escalations = 0;
+    context->counters.capped = 0;${escalation_start}${stream_restart}
+    return 0;
 }
 
 static int is_threshold(int value)
@@ -28,36 +38,41 @@ static int is_threshold(int value)
     return value >= 0 && value <= 256;
 }
 
-int ${name}_set_threshold(int threshold)
+int ${name}_set_threshold_r(${name}_context *context, int threshold)
 {
     int i;
-    if (!is_threshold(threshold)) {
+    if (!is_ready(context) || !is_threshold(threshold)) {
         return -1;
     }
     for (i = 0; i < ${NAME}_CLASSES; i++) {
-        thresholds[i] = (int16_t)threshold;
+        context->thresholds[i] = (int16_t)threshold;
     }
     return 0;
 }
 
-int ${name}_set_class_threshold(int label, int threshold)
+int ${name}_set_class_threshold_r(${name}_context *context, int label, int threshold)
 {
-    if (label < 0 || label >= ${NAME}_CLASSES || !is_threshold(threshold)) {
+    if (!is_ready(context) || label < 0 || label >= ${NAME}_CLASSES || !is_threshold(threshold)) {
         return -1;
     }
-    thresholds[label] = (int16_t)threshold;
+    context->thresholds[label] = (int16_t)threshold;
     return 0;
 }
 
-void ${name}_set_limit(uint32_t most)
+int ${name}_set_limit_r(${name}_context *context, uint32_t most)
 {
-    limit = most;
-    in_a_row = 0;
+    if (!is_ready(context)) {
+        return -1;
+    }
+    context->limit = most;
+    context->in_a_row = 0;
+    return 0;
 }
 
-${name}_counters ${name}_count(void)
+${name}_counters ${name}_count_r(const ${name}_context *context)
 {
-    return counters;
+    const ${name}_counters none = {0, 0, 0};
+    return is_ready(context) ? context->counters : none;
 }
 
 ${input_definitions}
@@ -65,9 +80,17 @@ ${input_definitions}
 /* Copy what is not in the arena already. */
 static void take(const int8_t *image, int8_t *input, uint32_t bytes)
 {
-    uint32_t i;
-    for (i = 0; image != input && i < bytes; i++) {
-        input[i] = image[i];
+    if (image == input) {
+        return;
+    }
+    for (; bytes >= 4; bytes -= 4, image += 4, input += 4) {
+        input[0] = image[0];
+        input[1] = image[1];
+        input[2] = image[2];
+        input[3] = image[3];
+    }
+    for (; bytes > 0; bytes--) {
+        *input++ = *image++;
     }
 }
 
@@ -90,30 +113,34 @@ static int read_logits(const int8_t *logits${bias_parameter}, ${name}_result *re
 ${bias_gap}
 }
 
-void ${name}_predict(${predict_arguments}, ${name}_result *result)
+int ${name}_predict_r(${name}_context *context, ${predict_arguments}, ${name}_result *result)
 {
     int gap;
+    if (!is_ready(context) || ${no_images} || !result) {
+        return -1;
+    }
 ${take_inputs}
-    counters.calls++;
-    zs_run(${name}_little, sizeof ${name}_little / sizeof ${name}_little[0], arena);
-    gap = read_logits(arena + ${little_logits}${little_bias}, result);
+    context->counters.calls++;
+    zs_run(${name}_little, sizeof ${name}_little / sizeof ${name}_little[0], context->arena);
+    gap = read_logits(context->arena + ${little_logits}${little_bias}, result);
     result->gap = (uint8_t)gap;
     result->little_label = result->label;
     result->escalated = 0;
     result->capped = 0;
-    if (gap >= thresholds[result->label]) {
-        in_a_row = 0;
-    } else if (limit && in_a_row >= limit) {
-        in_a_row = 0;
+${escalation_each}    if (gap >= context->thresholds[result->label]) {
+        context->in_a_row = 0;
+    } else if ((context->limit && context->in_a_row >= context->limit)${escalation_cap}) {
+        context->in_a_row = 0;
         result->capped = 1;
-        counters.capped++;
+        context->counters.capped++;
     } else {
-        in_a_row++;
-        counters.escalations++;
+        context->in_a_row++;${escalation_spend}
+        context->counters.escalations++;
         result->escalated = 1;
-        zs_run(${name}_big, sizeof ${name}_big / sizeof ${name}_big[0], arena);
-        read_logits(arena + ${big_logits}${big_bias}, result);
+        zs_run(${name}_big, sizeof ${name}_big / sizeof ${name}_big[0], context->arena);
+        read_logits(context->arena + ${big_logits}${big_bias}, result);
     }
+    return 0;
 }
 
-${quantise_definitions}${stream_feed}
+${quantise_definitions}${escalation_functions}${stream_feed}

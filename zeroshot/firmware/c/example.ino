@@ -11,7 +11,7 @@ void loop() {
   // Fill ${example_inputs} with an image, then:
   unsigned long start = micros();
   ${name}_predict(${example_arguments}, &result);
-  Serial.print(result.label);
+  Serial.print(${name}_class_names[result.label]);
   Serial.print(result.escalated ? " big " : " little ");
   Serial.println(micros() - start);
 }

@@ -45,6 +45,6 @@ void loop() {
   if (${name}_feed(sample, 1, &decision)) {
     Serial.print(decision.hop);
     Serial.print(decision.escalated ? " big " : " little ");
-    Serial.println(decision.label);
+    Serial.println(${name}_class_names[decision.label]);
   }
 }

@@ -40,7 +40,7 @@ void loop() {
   if (${name}_feed(kept + place, count, &decision)) {
     Serial.print(decision.hop);
     Serial.print(decision.escalated ? " big " : " little ");
-    Serial.println(decision.label);
+    Serial.println(${name}_class_names[decision.label]);
   }
   fed += count;
 }

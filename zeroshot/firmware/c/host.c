@@ -3,8 +3,8 @@
 
 #include "${name}.h"
 
-#define LITTLE_BYTES (${NAME}_LITTLE_HEIGHT * ${NAME}_LITTLE_WIDTH * ${NAME}_CHANNELS)
-#define BIG_BYTES (${NAME}_BIG_HEIGHT * ${NAME}_BIG_WIDTH * ${NAME}_CHANNELS)
+#define LITTLE_BYTES ${NAME}_LITTLE_BYTES
+#define BIG_BYTES ${NAME}_BIG_BYTES
 
 static int8_t little[LITTLE_BYTES], big[BIG_BYTES];
 

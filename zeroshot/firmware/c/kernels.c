@@ -1,15 +1,16 @@
-#include "kernels.h"
+#include "${name}_kernels.h"
 
-#include "kernels_config.h"
+#include "${name}_kernels_config.h"
 
+${speed}
 #if defined(__ARM_ARCH_6M__) || defined(__ARM_ARCH_8M_BASE__)
 #define ZS_NO_LONG_PRODUCT /* of 64 bits */
-#if (defined(__GNUC__) || defined(__clang__)) && !defined(ZS_PLAIN_C)
+#if ZS_GNU && !defined(ZS_PLAIN_C)
 #define ZS_THUMB1 /* assembly for these cores */
 #endif
 #endif
 
-#if defined(__GNUC__) || defined(__clang__)
+#if ZS_GNU
 #define ZS_NOINLINE __attribute__((noinline)) /* smaller, and its registers do not crowd out the caller's */
 #define ZS_UNUSED __attribute__((unused))
 #else
@@ -52,11 +53,11 @@ static inline ZS_UNUSED int32_t zs_high(int32_t value, int32_t multiplier)
     uint32_t part = (bottom >> 16) + (middle_1 & 0xffffu) + ((uint32_t)middle_2 & 0xffffu);
     uint32_t lower = (part << 16) | (bottom & 0xffffu);
     int32_t upper = top + (int32_t)(middle_1 >> 16) + (middle_2 >> 16) + (int32_t)(part >> 16);
-    uint32_t rounded = lower + (1u << 30);
+    uint32_t rounded = lower + ((uint32_t)1 << 30);
     upper += rounded < lower;
     return (int32_t)(((uint32_t)upper << 1) | (rounded >> 31));
 #else
-    return (int32_t)(((int64_t)value * multiplier + (1 << 30)) >> 31);
+    return (int32_t)(((int64_t)value * multiplier + ((int32_t)1 << 30)) >> 31);
 #endif
 }
 
@@ -74,7 +75,7 @@ static inline ZS_UNUSED int8_t zs_requantise(int32_t value, const zs_scale *scal
 {
     int32_t left = scale->shift > 0 ? scale->shift : 0, right = scale->shift < 0 ? -scale->shift : 0;
     int32_t high = zs_high((int32_t)((uint32_t)value << left), scale->multiplier);
-    int32_t mask = (int32_t)((1u << right) - 1), rest = high & mask;
+    int32_t mask = (int32_t)(((uint32_t)1 << right) - 1), rest = high & mask;
     int32_t out = (high >> right) + (rest > (mask >> 1) + (high < 0)) + scale->half;
     out = out < low ? low : out;
     return (int8_t)(out > 127 ? 127 : out);
@@ -567,14 +568,14 @@ typedef struct {
               : "memory");                                                                                     \
     } while (0)
 #else
-#define ZS_TAP(x, w)                           \
-    do {                                       \
-        s0 += (x)->value[0] * (w)->value[0];   \
-        s1 += (x)->value[1] * (w)->value[1];   \
-        s2 += (x)->value[2] * (w)->value[2];   \
-        s3 += (x)->value[3] * (w)->value[3];   \
-        (x)++;                                 \
-        (w)++;                                 \
+#define ZS_TAP(x, w)                                    \
+    do {                                                \
+        s0 += (int32_t)(x)->value[0] * (w)->value[0]; \
+        s1 += (int32_t)(x)->value[1] * (w)->value[1]; \
+        s2 += (int32_t)(x)->value[2] * (w)->value[2]; \
+        s3 += (int32_t)(x)->value[3] * (w)->value[3]; \
+        (x)++;                                          \
+        (w)++;                                          \
     } while (0)
 #endif
 
@@ -627,22 +628,24 @@ typedef struct {
     uint32_t step;     /* from one output pixel's taps to the next one's */
     uint32_t pixels, filters;
     int32_t low;
+    int8_t part[4]; /* an output pixel of fewer than four channels */
 #if ZS_THREE_TAPS
     int32_t three; /* more than a multiple of four */
 #endif
 } zs_group;
 
 /* One output row of four channels. */
-static ZS_NOINLINE void zs_taps(const zs_group *group, const zs_four *column, int8_t *output)
+static ZS_NOINLINE void zs_taps(zs_group *group, const zs_four *column, int8_t *output)
 {
     uint32_t pixels = group->pixels;
     const zs_four *end = group->end;
+    int8_t *part = group->part;
     int32_t low = group->low;
     for (; pixels > 0; pixels--, column += group->step, output += group->filters) {
         int32_t s0 = group->bias[0], s1 = group->bias[1], s2 = group->bias[2], s3 = group->bias[3];
         const zs_four *from = column, *weight = group->weights;
         const zs_scale *scale = group->scale;
-        int8_t part[4], *to = group->channels < 4 ? part : output;
+        int8_t *to = group->channels < 4 ? part : output;
         ZS_TAP(from, weight); /* the square of an odd number is one more than a multiple of four */
 #if ZS_THREE_TAPS
         if (group->three) {
@@ -670,7 +673,7 @@ static ZS_NOINLINE void zs_taps(const zs_group *group, const zs_four *column, in
         if (to == part) {
             uint32_t i;
             for (i = 0; i < group->channels; i++) {
-                output[i] = part[i];
+                output[i] = to[i];
             }
         }
     }
@@ -739,7 +742,7 @@ void zs_add(const zs_layer *layer, int8_t *arena)
     uint32_t left = (uint32_t)(uint8_t)layer->shift[0], i;
     uint32_t count = (uint32_t)layer->out_height * layer->out_width * layer->filters;
     uint32_t zero = (uint32_t)(int32_t)layer->input_zero << 19, zero_2 = (uint32_t)(int32_t)layer->residual_zero << left;
-    int32_t right = -layer->shift[1], half = 1 << (right - 1);
+    int32_t right = -layer->shift[1], half = (int32_t)1 << (right - 1);
     int32_t multiplier = zs_prepared(layer->multiplier[0]), low = layer->low;
     zs_scale scale = zs_scale_of(layer->multiplier[1], layer->shift[2], layer->output_zero);
     for (i = 0; i < count; i++) {

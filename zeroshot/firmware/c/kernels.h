@@ -4,20 +4,36 @@
  * Requantisation is that of TensorFlow Lite Micro's reference kernels (two roundings), so results are equal bit for bit.
  * C99, no library; nothing is allocated, nothing is kept between calls.
  */
-#ifndef ZS_KERNELS_H
-#define ZS_KERNELS_H
+#ifndef ${NAME}_KERNELS_H
+#define ${NAME}_KERNELS_H
 
 #include <stdint.h>
+
+/* What the linker sees are names of this export: others beside it bring the kernels that they were verified with. */
+#define zs_convolve ${name}_zs_convolve
+#define zs_depthwise ${name}_zs_depthwise
+#define zs_add ${name}_zs_add
+#define zs_pool ${name}_zs_pool
+#define zs_run ${name}_zs_run
 
 #ifdef __cplusplus
 extern "C" {
 #endif
 
 ${dsp}
-#if defined(__GNUC__) || defined(__clang__)
+/* Before an object: its address is a multiple of 8. Plain C needs that of the arena alone, and ${name}_init checks it. */
+#ifndef ZS_ALIGNED
+#if defined(__ICCARM__) || defined(__ICCRISCV__)
+#define ZS_ALIGNED _Pragma("data_alignment=8")
+#elif defined(__ARMCC_VERSION) && __ARMCC_VERSION < 6000000
+#define ZS_ALIGNED __align(8)
+#elif ZS_GNU
 #define ZS_ALIGNED __attribute__((aligned(8)))
+#elif defined(__STDC_VERSION__) && __STDC_VERSION__ >= 201112L
+#define ZS_ALIGNED _Alignas(8)
 #else
 #define ZS_ALIGNED
+#endif
 #endif
 
 /* One layer. Offsets are bytes from the start of the arena; a field that a kernel has no use for is 0. */

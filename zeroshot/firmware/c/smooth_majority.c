@@ -1,17 +1,13 @@
 /* How many of the newest decisions answered each class. */
-#define SMOOTHED ${smooth}
-static uint16_t past[SMOOTHED];
-static uint32_t known, place; /* of them; where the next one goes */
-static int32_t scores[${NAME}_CLASSES];
-
-static void count_in(const ${name}_result *result)
+static void count_in(${name}_context *context, const ${name}_result *result)
 {
-    if (known == SMOOTHED) {
-        scores[past[place]]--;
+    const uint32_t place = context->place;
+    if (context->known == ${NAME}_SMOOTHED) {
+        context->scores[context->past[place]]--;
     } else {
-        known++;
+        context->known++;
     }
-    past[place] = result->label;
-    scores[result->label]++;
-    place = place + 1 < SMOOTHED ? place + 1 : 0;
+    context->past[place] = result->label;
+    context->scores[result->label]++;
+    context->place = place + 1 < ${NAME}_SMOOTHED ? place + 1 : 0;
 }

@@ -1,32 +1,29 @@
 /* Sums of the logits of the newest decisions, each times its net's factor. */
-#define SMOOTHED ${smooth}
 static const int32_t factors[2] = {${factors}}; /* of the little net, of the big net */
-static int8_t past[SMOOTHED][${NAME}_CLASSES];
-static uint8_t past_escalated[SMOOTHED];
-static uint32_t known, place; /* of them; where the next one goes */
-static int32_t scores[${NAME}_CLASSES];
 
-static void add_past(int32_t sign)
+static void add_past(${name}_context *context, int32_t sign)
 {
-    const int32_t factor = sign * factors[past_escalated[place]];
+    const int32_t factor = sign * factors[context->past_escalated[context->place]];
+    const int8_t *past = context->past[context->place];
     int i;
     for (i = 0; i < ${NAME}_CLASSES; i++) {
-        scores[i] += factor * ${past_score};
+        context->scores[i] += factor * ${past_score};
     }
 }
 
-static void count_in(const ${name}_result *result)
+static void count_in(${name}_context *context, const ${name}_result *result)
 {
+    const uint32_t place = context->place;
     int i;
-    if (known == SMOOTHED) {
-        add_past(-1);
+    if (context->known == ${NAME}_SMOOTHED) {
+        add_past(context, -1);
     } else {
-        known++;
+        context->known++;
     }
-    past_escalated[place] = result->escalated;
+    context->past_escalated[place] = result->escalated;
     for (i = 0; i < ${NAME}_CLASSES; i++) {
-        past[place][i] = result->logits[i];
+        context->past[place][i] = result->logits[i];
     }
-    add_past(1);
-    place = place + 1 < SMOOTHED ? place + 1 : 0;
+    add_past(context, 1);
+    context->place = place + 1 < ${NAME}_SMOOTHED ? place + 1 : 0;
 }

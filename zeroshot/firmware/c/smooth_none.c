@@ -1,9 +1,7 @@
-static int32_t scores[${NAME}_CLASSES];
-
-static void count_in(const ${name}_result *result)
+static void count_in(${name}_context *context, const ${name}_result *result)
 {
     int i;
     for (i = 0; i < ${NAME}_CLASSES; i++) {
-        scores[i] = ${score};
+        context->scores[i] = ${score};
     }
 }

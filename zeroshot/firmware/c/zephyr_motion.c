@@ -52,7 +52,8 @@ int main(void)
             return 0;
         }
         if (${name}_feed(sample, 1, &decision)) {
-            printk("%u %s %u\n", (unsigned)decision.hop, decision.escalated ? "big" : "little", decision.label);
+            printk("%u %s %s\n", (unsigned)decision.hop, decision.escalated ? "big" : "little",
+                   ${name}_class_names[decision.label]);
         }
     }
 }

@@ -39,7 +39,8 @@ int main(void)
             return 0;
         }
         if (${name}_feed(samples, bytes / sizeof(int16_t), &decision)) {
-            printk("%u %s %u\n", (unsigned)decision.hop, decision.escalated ? "big" : "little", decision.label);
+            printk("%u %s %s\n", (unsigned)decision.hop, decision.escalated ? "big" : "little",
+                   ${name}_class_names[decision.label]);
         }
         k_mem_slab_free(&blocks, samples);
     }

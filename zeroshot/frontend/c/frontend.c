@@ -1,6 +1,7 @@
 #include "${name}.h"
 
 ${dsp}
+${speed}
 #if defined(__ARM_ARCH_6M__) || defined(__ARM_ARCH_8M_BASE__)
 #define ZS_LONG_PRODUCT 0 /* no product of 64 bits */
 #else
@@ -85,8 +86,8 @@ static inline void load(const int16_t *samples, uint32_t pair, int32_t *re, int3
         *im = 0;
         return;
     }
-    *re = (samples[2 * pair] * window[2 * pair]) >> 6;
-    *im = (samples[2 * pair + 1] * window[2 * pair + 1]) >> 6;
+    *re = ((int32_t)samples[2 * pair] * window[2 * pair]) >> 6;
+    *im = ((int32_t)samples[2 * pair + 1] * window[2 * pair + 1]) >> 6;
 }
 
 /* Sums of four with factors 1, -i, -1 and i; b is the third and c the second of them. */
@@ -176,8 +177,8 @@ static inline uint64_t square(int32_t value)
 static inline void put_power(int32_t *z, int32_t re, int32_t im)
 {
     uint64_t power;
-    re = (re + (1 << (SHIFT - 1))) >> SHIFT;
-    im = (im + (1 << (SHIFT - 1))) >> SHIFT;
+    re = (re + ((int32_t)1 << (SHIFT - 1))) >> SHIFT;
+    im = (im + ((int32_t)1 << (SHIFT - 1))) >> SHIFT;
     power = square(re) + square(im);
     z[0] = (int32_t)(uint32_t)(power & 0xffffffffu);
     z[1] = (int32_t)(uint32_t)(power >> 32);
