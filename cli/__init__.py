@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from . import bench, compress, doctor, export, quantize, report, score, search, show, train, truth, tune
+from . import bench, compress, doctor, export, quantize, report, runs, score, search, show, train, truth, tune
 from ._errors import Program
 
 app = typer.Typer(
@@ -27,6 +27,7 @@ app.command("quantize")(quantize.quantize)
 app.command("export")(export.export)
 app.command("compress")(compress.compress)
 app.command("report")(report.report)
+app.add_typer(runs.app, name="runs")
 app.command("score")(score.score)
 app.command("bench")(bench.bench)
 app.command("doctor")(doctor.doctor)

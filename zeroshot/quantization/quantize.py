@@ -22,9 +22,11 @@ from zeroshot.quantization.quantized_net import QuantizedNet, load_quantized, ou
 from zeroshot.quantization.recipe import Int8Recipe
 from zeroshot.runs import checkpoints as disk
 from zeroshot.runs import layout
+from zeroshot.runs.digests import seal
 from zeroshot.runs.files import write_file
 from zeroshot.runs.folder import check_not_both
 from zeroshot.runs.layout import INT8
+from zeroshot.runs.lock import alone_in
 from zeroshot.runs.reading import read_config, read_training
 from zeroshot.runs.rows import QUANTIZED_NETS, QUANTIZED_PAIRS, QuantizedNetRow, QuantizedPair
 from zeroshot.runs.steps import Steps
@@ -142,7 +144,12 @@ def quantize(
         TrainError: The loss of a net's finetuning is NaN or infinite; nets that are done are kept.
         InfeasibleError: No pair has a threshold that does what was asked for.
     """
-    started, path = time.perf_counter(), Path(run)
+    with alone_in(Path(run)):
+        return _quantize(Path(run), options, force, resume, progress or (lambda what, done, total: None))
+
+
+def _quantize(path: Path, options: QuantizeOptions, force: bool, resume: bool, report: Progress) -> QuantizedRun:
+    started = time.perf_counter()
     check_not_both("quantisation", force=force, resume=resume)
     config, trained = read_config(path), read_training(path)
     folder, seed = path / INT8, int(config["seed"])
@@ -152,7 +159,7 @@ def quantize(
     float_nets = {name: _load(path / layout.MODELS, name, dataset, seed) for name in names}
     split = hold_out(dataset, seed, float_nets[names[0]].recipe.validation)
     open_folder(folder, plan, force=force)
-    int8_nets = _quantized(list(float_nets.values()), split, plan, folder, progress or (lambda what, done, total: None))
+    int8_nets = _quantized(list(float_nets.values()), split, plan, folder, report)
     measured = measure_pairs(trained, float_nets, int8_nets, split, options, config)
     result = QuantizedRun(
         pairs=Rows(QUANTIZED_PAIRS, measured.pairs),
@@ -164,6 +171,7 @@ def quantize(
     write_quantization(path, result.pairs, result.nets)
     result.plot(folder / layout.CURVES_PLOT)
     write_summary(folder, result.summary())
+    seal(folder)
     return result
 
 

@@ -10,8 +10,10 @@ from zeroshot.data import SOURCES, Dataset
 from zeroshot.errors import UsageError
 from zeroshot.options import takes_options
 from zeroshot.runs import checkpoints as disk
+from zeroshot.runs.digests import seal
 from zeroshot.runs.folder import check_not_both
 from zeroshot.runs.layout import MODELS
+from zeroshot.runs.lock import alone_in
 from zeroshot.runs.reading import read_search
 from zeroshot.runs.rows import TRAINED_NETS, TRAINED_PAIRS, MeasuredPair, PairForecast, PairModels, TrainedNetRow
 from zeroshot.runs.steps import Steps
@@ -119,11 +121,15 @@ def train(
         DataError: The data cannot be used.
         TrainError: The loss of a net becomes NaN; what was saved before is kept.
     """
-    started, report = time.perf_counter(), progress or (lambda what, done, total: None)
+    with alone_in(Path(run)):
+        return _train(Path(run), options, force, resume, progress or (lambda what, done, total: None))
 
+
+def _train(run: Path, options: TrainOptions, force: bool, resume: bool, report: Progress) -> TrainedRun:
+    started = time.perf_counter()
     _check(options, force, resume)
-    config, listed = read_search(Path(run))
-    pairs, folder = listed[: options.top], Path(run) / MODELS
+    config, listed = read_search(run)
+    pairs, folder = listed[: options.top], run / MODELS
     dataset, seed = run_dataset(config, options.data), int(config["seed"])
     if options.validation is not None and dataset.validation is not None:
         raise UsageError(
@@ -148,8 +154,9 @@ def train(
         remarks=_remarks(training, options.top, split, trained), config=config,
         seconds=time.perf_counter() - started, folder=folder, data=options.data,
     )  # fmt: skip
-    write_training(Path(run), result.pairs, result.nets)
+    write_training(run, result.pairs, result.nets)
     write_summary(folder, result.summary())
+    seal(folder)
     return result
 
 
