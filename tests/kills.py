@@ -7,6 +7,8 @@ import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from errno import ENOSPC
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -143,3 +145,42 @@ class _Half:
         self.file.write(raw[: len(raw) // 2])
         self.file.flush()
         os.kill(os.getpid(), signal.SIGKILL)
+
+
+@contextmanager
+def disk_of(size: int) -> Iterator[None]:
+    """A disk that takes so many bytes more, of what is written whole or appended."""
+    left, fdopen, opened = size, os.fdopen, Path.open
+
+    class Full:
+        """A file on it."""
+
+        def __init__(self, file: Any) -> None:
+            self.file = file
+
+        def __enter__(self) -> "Full":
+            return self
+
+        def __exit__(self, *_: object) -> None:
+            self.file.close()
+
+        def __getattr__(self, name: str) -> Any:
+            return getattr(self.file, name)
+
+        def write(self, raw: Any) -> int:
+            nonlocal left
+            fits = raw[:left]
+            left -= len(fits)
+            self.file.write(fits)
+            if len(fits) < len(raw):
+                raise OSError(ENOSPC, os.strerror(ENOSPC))
+            return len(raw)
+
+    def opening(path: Path, mode: str = "r", *args: Any, **more: Any) -> Any:
+        file = opened(path, mode, *args, **more)
+        return Full(file) if mode in ("a", "w", "wb") else file
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(os, "fdopen", lambda *args, **more: Full(fdopen(*args, **more)))
+        patch.setattr(Path, "open", opening)
+        yield

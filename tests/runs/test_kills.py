@@ -17,12 +17,14 @@ from zeroshot.errors import RunError
 from zeroshot.firmware.export import export
 from zeroshot.pruning.compress import compress
 from zeroshot.quantization.quantize import quantize
+from zeroshot.runs.lock import alone_in
 from zeroshot.runs.manage import check
 from zeroshot.searching.search import search
 from zeroshot.training.train import train
 
-from ..kills import Kill, killed
+from ..kills import Kill, disk_of, killed
 
+DISKS = int(os.environ.get("ZEROSHOT_DISKS", "200"))
 KILLS = int(os.environ.get("ZEROSHOT_KILLS", "200"))
 FEW = {"nets": 20, "scored": 200, "shortlist": 2, "proxies": ("macs", "zico"), "calibrate": 0, "jobs": 1}
 
@@ -83,6 +85,7 @@ def references(tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("zeroshot.searching.results.SearchResult.plot", lambda *_: None)
         patch.setattr("zeroshot.quantization.quantize.QuantizedRun.plot", lambda *_: [])
+        patch.setattr("zeroshot.firmware.folder.JUST_MADE", -1)  # else what was empty when it was killed stays a minute
         for name, stage in STAGES.items():
             run = root / name
             if before is not None:
@@ -162,3 +165,60 @@ def test_killed_at_any_moment(references, tmp_path, name):
         if count >= -(-KILLS // len(STAGES)):
             return
     assert count, "no process was killed"
+
+
+def fills(name, size, references, folder):
+    """A stage that a disk of so many bytes is too small for says so, leaves no half a file, and goes on with more."""
+    stage, whole, run = STAGES[name], references[name], folder / "run"
+    if whole.before is not None:
+        shutil.copytree(whole.before, run)
+    try:
+        with disk_of(size):
+            stage.work(run)
+    except RunError as error:
+        refusal = error
+    else:
+        refusal = None
+    assert refusal is None or ("No space left" in refusal.message and refusal.hint)
+    assert [path.name for path in run.rglob(".*")] == []
+    finished(stage, run)
+    assert contents(run, stage) == contents(whole.after, stage)
+    assert check(run).whole
+
+
+@pytest.mark.parametrize(("name", "size"), [("search", 1), ("train", 30), ("quantize", 12), ("export", 40)])
+def test_a_full_disk_loses_nothing(references, tmp_path, name, size):
+    fills(name, size << 10, references, tmp_path)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", STAGES)
+def test_a_disk_that_is_full_at_any_size(references, tmp_path, name):
+    """Every size from 1 to 200 KiB, each with the next stage."""
+    for size in range(1 + list(STAGES).index(name), DISKS + 1, len(STAGES)):
+        folder = tmp_path / str(size)
+        folder.mkdir()
+        fills(name, size << 10, references, folder)
+        shutil.rmtree(folder)
+
+
+@pytest.mark.parametrize("name", STAGES)
+def test_no_stage_works_where_another_process_does(references, tmp_path, name):
+    run = shutil.copytree(references[name].after, tmp_path / "run")
+    before = {path: path.read_bytes() for path in run.rglob("*") if path.is_file()}
+    with alone_in(run):
+        for how in ({}, {"resume": True}, {"force": True}):
+            with pytest.raises(RunError, match="Another process"):
+                STAGES[name].work(run, **how)
+    assert {path: path.read_bytes() for path in run.rglob("*") if path.is_file()} == before
+
+
+@pytest.mark.slow
+def test_many_searches_in_one_process_take_no_more_memory(tmp_path):
+    """Of 40 searches the last 30 add less than 1 MiB each, whatever the first ones keep."""
+    taken = []
+    for number in range(40):
+        search("digits", "nucleo-l4r5zi", latency="5ms", run=tmp_path / str(number), **FEW, seed=number)
+        pages = int(Path("/proc/self/statm").read_text().split()[1])
+        taken.append(pages * os.sysconf("SC_PAGE_SIZE"))
+    assert taken[-1] - taken[9] < 30 << 20

@@ -38,9 +38,11 @@ def _parquet(path: Path) -> list[list[str]]:
     except ModuleNotFoundError:
         raise UsageError("Reading Parquet needs pyarrow.", f"{pip_install('parquet')}; or write a CSV file.") from None
     try:
-        about = parquet.read_metadata(path)
-        check_room(float(about.num_rows) * about.num_columns * CELL, str(path), "Cut it into several.")
-        found = parquet.read_table(path)
+        with path.open("rb") as raw:  # Arrow would want a name in UTF-8
+            file = parquet.ParquetFile(raw)
+            about = file.metadata
+            check_room(float(about.num_rows) * about.num_columns * CELL, str(path), "Cut it into several.")
+            found = file.read()
         columns = [["" if value is None else str(value) for value in column.to_pylist()] for column in found.columns]
     except FileNotFoundError:
         raise UsageError(f"There is no file {path}.", "Name a CSV or Parquet file with `table`.") from None
