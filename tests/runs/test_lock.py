@@ -4,7 +4,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 
 import pytest
 
@@ -121,13 +120,3 @@ def test_a_removal_that_was_killed_can_be_done_again(tmp_path, monkeypatch):
             open_run(run.path, SETTINGS, force=True, resume=False)
     assert {CONFIG, ENVIRONMENT} <= set(names(run.path))
     assert names(open_run(run.path, SETTINGS, force=True, resume=False).path) == [CONFIG, ENVIRONMENT]
-
-
-def test_time_passes_between_two_holders(tmp_path):
-    """A holder that ends takes its lock file away, and whoever waits for it must not hold the lock of a gone file."""
-    with alone_in(tmp_path):
-        first = (tmp_path / LOCK).stat().st_ino
-        assert (tmp_path / LOCK).read_text().startswith(f"process {os.getpid()} since {time.strftime('%Y')}")
-    with alone_in(tmp_path):
-        assert is_busy(tmp_path)
-        assert first
