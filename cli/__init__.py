@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from . import battery, bench, compress, doctor, export, quantize, report, score, search, show, train, truth, tune
+from . import battery, bench, compress, doctor, export, quantize, report, runs, score, search, show, train, truth, tune
 from ._errors import Program
 
 app = typer.Typer(
@@ -29,6 +29,7 @@ app.command("compress")(compress.compress)
 app.command("battery")(battery.battery)
 app.command("report")(report.report)
 app.command("show")(show.show)
+app.add_typer(runs.app, name="runs")
 app.command("score")(score.score)
 app.command("bench")(bench.bench)
 app.command("doctor")(doctor.doctor)

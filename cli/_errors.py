@@ -12,7 +12,7 @@ from typer.core import TyperGroup
 from zeroshot.errors import UsageError, ZeroshotError
 
 from ._dialect import spoken
-from ._output import print_json
+from ._output import print_json, tell
 
 INTERRUPTED = 130
 
@@ -70,9 +70,9 @@ def explained(error: BaseException) -> ZeroshotError:
 def report(error: ZeroshotError, json: bool) -> int:
     """Print an error on stderr, with --json also as an object on stdout, and return its exit code."""
     message, hint = spoken(error.message), spoken(error.hint)
-    print(f"error: {message}", file=sys.stderr)
+    tell(f"error: {message}")
     for line in hint.splitlines():
-        print(f"hint: {line}", file=sys.stderr)
+        tell(f"hint: {line}")
     if json:
         print_json({"error": message, "hint": hint, "exit_code": error.exit_code})
     return error.exit_code

@@ -3,6 +3,7 @@
 import importlib
 import os
 import platform
+from dataclasses import asdict
 from importlib.metadata import PackageNotFoundError, metadata, version
 from typing import TYPE_CHECKING, Any
 
@@ -10,6 +11,8 @@ from zeroshot._quiet import quiet
 from zeroshot.errors import ZeroshotError, pip_install
 
 if TYPE_CHECKING:
+    from importlib.metadata import PackageMetadata
+
     from packaging.requirements import Requirement
 
 DISTRIBUTION = "zeroshot-mcu"
@@ -31,6 +34,7 @@ def examine() -> dict[str, Any]:
         **({} if broken else machine()),
         "packages": packages,
         "extras": {name: extra(name, wanted) for name, wanted in extras.items()},
+        "plugins": plugins() if not broken else [],
         "usable": not broken,
     }
 
@@ -57,6 +61,50 @@ def requirements() -> tuple[dict[str, "Requirement"], dict[str, list["Requiremen
     always = needed("")
     names = declared.get_all("Provides-Extra") or []
     return {line.name: line for line in always}, {name: [x for x in needed(name) if x not in always] for name in names}
+
+
+def plugins() -> list[dict[str, Any]]:
+    """The plug-ins that packages of others provide, without importing one."""
+    from zeroshot.scoring.plugins import listed_plugins
+
+    return [{**asdict(each.provider), "on": each.on} for each in listed_plugins()]
+
+
+def licences() -> list[dict[str, str]]:
+    """Name, version and licence of this package and of all that it needs here, however far down, extras included."""
+    found: dict[str, dict[str, str]] = {}
+    waiting, seen = [(DISTRIBUTION, "")], set()
+    waiting += [(DISTRIBUTION, extra) for extra in metadata(DISTRIBUTION).get_all("Provides-Extra") or []]
+    while waiting:
+        name, extra = waiting.pop()
+        if (name, extra) in seen:
+            continue
+        seen.add((name, extra))
+        try:
+            about = metadata(name)
+        except PackageNotFoundError:
+            continue  # of an extra that is not installed
+        found[name] = {"package": about["Name"], "version": about["Version"], "licence": licence(about)}
+        waiting += _needs(about, extra)
+    return sorted(found.values(), key=lambda each: each["package"].lower())
+
+
+def licence(about: "PackageMetadata") -> str:
+    """The licence of a distribution by its metadata: an SPDX expression, classifiers, or the first line of a text."""
+    classified = [line.split(" :: ")[-1] for line in about.get_all("Classifier") or [] if line.startswith("License ::")]
+    texts = (about.get_all("License-Expression") or []) + classified[:1] + (about.get_all("License") or [])
+    lines = [line for text in texts for line in text.strip().splitlines()[:1] if line not in ("", "OSI Approved")]
+    return lines[0] if lines else "not stated"
+
+
+def _needs(about: "PackageMetadata", extra: str) -> list[tuple[str, str]]:
+    """What a distribution needs on this machine: names as indices spell them, each with its extras and without."""
+    from packaging.requirements import Requirement
+    from packaging.utils import canonicalize_name
+
+    lines = map(Requirement, about.get_all("Requires-Dist") or [])
+    needed = [line for line in lines if line.marker is None or line.marker.evaluate({"extra": extra})]
+    return [(canonicalize_name(line.name), wanted) for line in needed for wanted in ("", *line.extras)]
 
 
 def package(wanted: "Requirement") -> dict[str, Any]:

@@ -62,6 +62,6 @@ def whole_numbers(text: str, option: str) -> list[int]:
     from zeroshot.errors import UsageError
 
     found = words(text)
-    if not all(word.isdigit() for word in found):
+    if not all(word.isascii() and word.isdigit() and len(word) <= 18 for word in found):  # "²" is a digit, too
         raise UsageError(f"{option} takes whole numbers, not {text!r}.", f"For example {option} 5,10.")
     return [int(word) for word in found]

@@ -7,6 +7,8 @@ from contextlib import contextmanager
 from math import isfinite
 from typing import TYPE_CHECKING, Any
 
+from zeroshot.errors import printable
+
 if TYPE_CHECKING:
     from rich.console import Console
     from rich.table import Table
@@ -26,7 +28,7 @@ def emit(payload: object, human: "Callable[[Console], None]", *, json: bool, qui
     if json:
         print_json(payload)
     elif quiet is not None:
-        print(quiet)
+        print(_seen(quiet) if sys.stdout.isatty() else quiet)
     else:
         human(console())
 
@@ -47,8 +49,25 @@ def _finite(value: Any) -> Any:  # noqa: ANN401 - any tree of JSON values
 def console() -> "Console":
     """A console on stdout. Nothing is taken for markup, and plain lines are never cropped or broken."""
     from rich.console import Console
+    from rich.text import Text
 
-    return Console(markup=False, highlight=False, emoji=False, soft_wrap=True)
+    class Plain(Console):
+        """Shows what is in a text, and obeys nothing in it."""
+
+        def render_str(self, text: str, **options: Any) -> Text:  # noqa: ANN401 - as rich has them
+            return super().render_str(_seen(text), **options)
+
+    return Plain(markup=False, highlight=False, emoji=False, soft_wrap=True)
+
+
+def _seen(text: str) -> str:
+    """A text for people."""
+    return printable(text, keep="\n\t")
+
+
+def tell(text: str) -> None:
+    """Print a line for people on stderr, whatever stdout is for."""
+    print(_seen(text), file=sys.stderr, flush=True)
 
 
 def prose(screen: "Console", text: str, style: str | None = None) -> None:
@@ -102,4 +121,4 @@ def progress(quiet: bool) -> "Iterator[Progress]":
     columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
     with Bar(*columns, TimeElapsedColumn(), console=screen, transient=True) as bar:
         task = bar.add_task("starting", total=None)
-        yield lambda what, done, total: bar.update(task, description=what, completed=done, total=total)
+        yield lambda what, done, total: bar.update(task, description=_seen(what), completed=done, total=total)

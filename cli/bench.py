@@ -1,6 +1,5 @@
 """`zeroshot bench`: proxies judged by published ground truth, or by a table of your own."""
 
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -10,7 +9,7 @@ import typer
 from . import _options as opt
 from ._bench_files import Files
 from ._bench_tables import payload, show
-from ._output import emit, progress
+from ._output import emit, progress, tell
 
 if TYPE_CHECKING:
     from zeroshot.bench.computed import Wanted
@@ -21,7 +20,7 @@ if TYPE_CHECKING:
 STORED = opt.SOURCE / "benchmarks/results/proxy_scores.npz"
 BENCHMARKS = ("nasbench201", "pair-truth")
 TASKS = "cifar10,cifar100,imagenet16-120"
-RESAMPLES, CELLS = 1000, 300
+RESAMPLES, MOST_RESAMPLES, CELLS = 1000, 1_000_000, 300
 
 
 def bench(
@@ -113,8 +112,10 @@ def bench(
         _refuse(others, "a table or pair-truth")
     else:
         _refuse(nasbench, "nasbench201")
-    if resamples < 0 or rescore < 0 or cells < 1:
-        raise UsageError("--resamples and --rescore count from 0, --cells from 1.")
+    if min(resamples, rescore, seed) < 0 or cells < 1:
+        raise UsageError("--resamples, --rescore and --seed count from 0, --cells from 1.")
+    if resamples > MOST_RESAMPLES:
+        raise UsageError(f"--resamples is at most {MOST_RESAMPLES:,}, not {resamples}.", "1,000 are plenty.")
     if convert is not None:
         _convert(benchmark, convert, data, json)
         return
@@ -125,7 +126,7 @@ def bench(
     drift: dict[str, Drift] = {}
     named = opt.words(proxies) or None
     with progress(json) as report:
-        wanted = None if named is None else Wanted(named, images, cells, _tell, report)
+        wanted = None if named is None else Wanted(named, images, cells, tell, report)
         if benchmark == "nasbench201":
             asked = _Cells(data, scores, published, table, rescore, images)
             found, drift = _nasbench201(asked, wanted, opt.words(tasks), options, report)
@@ -135,11 +136,6 @@ def bench(
             found = studies.of_zoo(zoo or FOLDER, wanted, options)
     written = files.write(found)
     emit(payload(found, drift), lambda screen: show(screen, found, drift, bands, resamples, written), json=json)
-
-
-def _tell(text: str) -> None:
-    """How long something will take, before it does: on stderr, whatever stdout is for."""
-    print(text, file=sys.stderr, flush=True)
 
 
 def _check(benchmark: str, table: Path | None, rescore: int) -> None:

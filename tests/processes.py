@@ -1,12 +1,13 @@
 """The program in a process of its own, and interrupts that reach it at a known moment."""
 
 import os
+import pty
 import shlex
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 PROGRAM = (sys.executable, "-c", "from zeroshot.cli import main; main()")
 
@@ -33,3 +34,21 @@ def continuation(err: str) -> list[str]:
     program, *words = shlex.split(err.splitlines()[-1].removeprefix("hint: continue with: "))
     assert program == "zeroshot"
     return words
+
+
+def on_a_terminal(args: Sequence[str], env: Mapping[str, str]) -> str:
+    """What a command prints on a terminal, stdout and stderr together."""
+    master, slave = pty.openpty()
+    process = subprocess.Popen([*PROGRAM, *args], env=env, stdin=slave, stdout=slave, stderr=slave)
+    os.close(slave)
+    parts = []
+    while True:
+        try:
+            parts.append(os.read(master, 65536))
+        except OSError:  # the other end is closed
+            break
+        if not parts[-1]:
+            break
+    os.close(master)
+    assert process.wait(timeout=60) == 0
+    return b"".join(parts).decode()

@@ -51,7 +51,7 @@ def test_nothing_is_no_limit(reader):
     [
         "", " ", "ms", "KiB", "abc", "-5", -5, 0, "0", "0ms", 0.0, "nan", float("nan"), "inf", math.inf, -math.inf,
         "1e999", "1.2.3", ".", "..", "1,5", "1_000", "5 5", "5msms", "5 m s", "0x10", "1e", "e3", "+5", "5%", "5\nfoo",
-        "5 furlongs", True, [5], "5GB",
+        "5 furlongs", True, [5], "5TB",
     ],
 )  # fmt: skip
 def test_what_is_no_positive_quantity_is_refused(reader, value):

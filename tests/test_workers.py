@@ -4,6 +4,8 @@ import os
 import subprocess
 import sys
 import threading
+import time
+from pathlib import Path
 
 import pytest
 import torch
@@ -118,3 +120,38 @@ def test_the_program_itself_does_not_die_without_a_word(tmp_path):
     assert done.returncode == -6
     assert "Fatal Python error: Aborted" in done.stderr
     assert "score_probed" in done.stderr
+
+
+ORPHANS = """
+import os, time
+from pathlib import Path
+from zeroshot.workers import in_processes
+def work(folder):
+    (Path(folder) / str(os.getpid())).touch()
+    time.sleep(300)
+list(in_processes(work, [({folder!r},)] * 2, ["a", "b"], 2, 1))
+"""
+
+
+@pytest.mark.slow
+def test_workers_end_with_a_parent_that_is_killed(tmp_path):
+    """Else they would train on, and write what a resumption writes."""
+    parent = subprocess.Popen([sys.executable, "-c", ORPHANS.replace("{folder!r}", repr(str(tmp_path)))])
+    deadline = time.monotonic() + 120
+    while len(list(tmp_path.iterdir())) < 2 and time.monotonic() < deadline:
+        time.sleep(0.1)
+    workers = [int(path.name) for path in tmp_path.iterdir()]
+    assert len(workers) == 2
+    parent.kill()
+    parent.wait()
+    deadline = time.monotonic() + 30
+    while any(map(alive, workers)) and time.monotonic() < deadline:
+        time.sleep(0.1)
+    assert not any(map(alive, workers))
+
+
+def alive(process):
+    try:
+        return "\nState:\tZ" not in Path(f"/proc/{process}/status").read_text()
+    except FileNotFoundError:
+        return False

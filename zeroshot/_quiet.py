@@ -1,6 +1,7 @@
 """Silence for libraries that log and warn of what no user of ours can change."""
 
 import logging
+import os
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,3 +18,24 @@ def quiet() -> Iterator[None]:
             yield
     finally:
         logging.disable(before)
+
+
+@contextmanager
+def without_stderr() -> Iterator[None]:
+    """Keep from the user what C libraries write on the process's stderr by themselves, as libtiff does of damage.
+
+    Whatever writes there in the meantime is lost: for short calls of one library.
+    """
+    try:
+        kept = os.dup(2)
+    except OSError:  # there is none
+        yield
+        return
+    try:
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, 2)
+        os.close(nowhere)
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)

@@ -5,8 +5,26 @@ writes it. The command line turns both into its own words, `--shortlist` and `ze
 """
 
 import difflib
+import re
 from collections.abc import Iterable
 from pathlib import PurePath
+
+# What a terminal obeys instead of showing it: control characters, and marks that turn the direction of what follows;
+# and bytes of file names that are no text.
+_COMMANDS = re.compile("[\x00-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+
+
+def printable(text: str, keep: str = "") -> str:
+    r"""A text that a terminal shows and does not obey, whatever a file name in it holds.
+
+    >>> printable("red\x1b[31m"), printable("two\nlines", keep="\n")
+    ('red\\x1b[31m', 'two\nlines')
+
+    Args:
+        text: Any.
+        keep: Characters that stay as they are.
+    """
+    return _COMMANDS.sub(lambda match: match[0] if match[0] in keep else ascii(match[0])[1:-1], text)
 
 
 class ZeroshotError(Exception):

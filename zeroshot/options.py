@@ -197,7 +197,7 @@ def read_toml(path: str | Path) -> dict[str, Any]:
         return tomllib.loads(Path(path).read_text(encoding="utf-8"))
     except OSError as error:
         raise UsageError(f"Cannot read the config file {path}: {error.strerror}.", "Check the path.") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except (ValueError, RecursionError) as error:  # no TOML, bytes that are no text, a null byte in the path
         raise UsageError(f"{path} is not valid TOML: {error}.", "Correct that line.") from error
 
 
@@ -208,6 +208,7 @@ def _checked(name: str, value: object, kind: Any, declared: Option) -> object:  
     if inner is not None:
         return None if value is None and NoneType in get_args(kind) else _made(name, value, inner)
     if kind is object:  # a data set, a folder: whoever uses it says what is wrong with it
+        _check_text(name, value)
         return value
     if isinstance(value, os.PathLike):
         value = os.fspath(value)
@@ -221,6 +222,7 @@ def _checked(name: str, value: object, kind: Any, declared: Option) -> object:  
         found: object = msgspec.convert(value, kind, strict=True)
     except msgspec.ValidationError:
         raise UsageError(f"`{name}` is {value!r}.", f"It must be {_expected(kind)}.") from None
+    _check_text(name, found)
     if found is not None:
         _check_range(name, found, declared)
         _check_meaning(name, found, declared)
@@ -237,6 +239,13 @@ def _numbers(name: str, words: Iterable[object]) -> Numbers | None:
         except ValueError:
             raise UsageError(f"`{name}` is {word!r}.", "It must be a name with a number, like cat=0.1.") from None
     return found or None
+
+
+def _check_text(name: str, value: object) -> None:
+    """No name, and no path, has a null byte; the system would refuse it in words of its own."""
+    for each in value if isinstance(value, tuple) else (value,):
+        if isinstance(each, str) and "\0" in each:
+            raise UsageError(f"`{name}` is {value!r}, with a null byte in it.", "Leave it out.")
 
 
 def _made(name: str, value: object, stage: type[Options]) -> Options:

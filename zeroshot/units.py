@@ -5,7 +5,7 @@ from math import inf, isfinite
 
 from zeroshot.errors import UsageError
 
-BYTES = {"b": 1, "kib": 1024, "mib": 1024**2, "kb": 1000, "mb": 1000**2}
+BYTES = {"b": 1, "kib": 1024, "mib": 1024**2, "gib": 1024**3, "kb": 1000, "mb": 1000**2, "gb": 1000**3}
 MILLISECONDS = {"us": 1e-3, "ms": 1.0, "s": 1e3}
 MILLIJOULES = {"uj": 1e-3, "mj": 1.0, "j": 1e3}
 MILLIWATTS = {"uw": 1e-3, "mw": 1.0, "w": 1e3}

@@ -2,6 +2,8 @@
 
 import os
 import tempfile
+import threading
+import time
 import warnings
 from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -12,6 +14,7 @@ from typing import Any, TypeVar
 from zeroshot.errors import WorkerError
 
 T = TypeVar("T")
+LOOK_EVERY = 0.5  # seconds between two looks whether the parent lives
 
 
 @contextmanager
@@ -83,7 +86,7 @@ def in_processes(
         parallel_config(backend="loky", inner_max_num_threads=threads),
     ):
         results = Parallel(n_jobs=n, return_as="generator" if ordered else "generator_unordered")(
-            delayed(_named)(folder, name, work, task) for name, task in zip(names, tasks, strict=True)
+            delayed(_named)(os.getpid(), folder, name, work, task) for name, task in zip(names, tasks, strict=True)
         )
         try:
             for result in results:  # noqa: UP028 - `yield from` would close it outside the filter below
@@ -97,14 +100,35 @@ def in_processes(
                 results.close()
 
 
-def _named(folder: str, name: str, work: Callable[..., T], task: tuple[Any, ...]) -> T:
+def _named(parent: int, folder: str, name: str, work: Callable[..., T], task: tuple[Any, ...]) -> T:
     """Do a task, with its name on disk for as long as it lasts: a process that dies can say nothing any more."""
+    _end_with(parent)
     note = Path(folder) / str(os.getpid())
     note.write_text(name, encoding="utf-8")
     try:
         return work(*task)
     finally:
         note.unlink(missing_ok=True)  # gone after an interrupt
+
+
+_watched: set[int] = set()  # parents that this process ends with
+
+
+def _end_with(parent: int) -> None:
+    """End this worker soon after its parent, also in the middle of a task.
+
+    A worker whose parent was killed would train on, and write the files of a net that a resumption trains already.
+    """
+    if parent in _watched or os.getppid() != parent:
+        return
+    _watched.add(parent)
+
+    def watch() -> None:
+        while os.getppid() == parent:
+            time.sleep(LOOK_EVERY)
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
 
 
 def _died(folder: Path, error: Exception) -> WorkerError:

@@ -2,12 +2,11 @@
 
 import json
 import os
-import pty
 import subprocess
 
 import pytest
 
-from ..processes import PROGRAM, continuation, interrupted
+from ..processes import PROGRAM, continuation, interrupted, on_a_terminal
 
 FEW = ("--nets", "40", "--scored", "200", "--jobs", "1")
 SEARCH = ("search", "--latency", "5ms", *FEW, "--shortlist", "6", "--proxies", "macs,zico")
@@ -41,43 +40,25 @@ def test_interrupt_and_resume(tmp_path, environment):
     assert scores.read_bytes() == (tmp_path / "w" / "scores.csv").read_bytes()
 
 
-def _on_a_terminal(args, env):
-    """What a command prints on a terminal, stdout and stderr together."""
-    master, slave = pty.openpty()
-    process = subprocess.Popen([*PROGRAM, *args], env=env, stdin=slave, stdout=slave, stderr=slave)
-    os.close(slave)
-    parts = []
-    while True:
-        try:
-            parts.append(os.read(master, 65536))
-        except OSError:  # the other end is closed
-            break
-        if not parts[-1]:
-            break
-    os.close(master)
-    assert process.wait(timeout=60) == 0
-    return b"".join(parts).decode()
-
-
-def test_colours_on_a_terminal_unless_refused(environment):
+def test_colourson_a_terminal_unless_refused(environment):
     bold = "\x1b[1m"
-    assert bold in _on_a_terminal(["boards", "nucleo-f446re"], environment)
-    plain = _on_a_terminal(["boards", "nucleo-f446re"], environment | {"NO_COLOR": "1"})
+    assert bold in on_a_terminal(["boards", "nucleo-f446re"], environment)
+    plain = on_a_terminal(["boards", "nucleo-f446re"], environment | {"NO_COLOR": "1"})
     assert "\x1b[3" not in plain  # colours; bold is none
     assert "\x1b" not in run("boards", "nucleo-f446re", env=environment).stdout
 
 
 @pytest.mark.slow
-def test_progress_on_a_terminal(environment):
+def test_progresson_a_terminal(environment):
     args = ("search", "--latency", "5ms", *FEW, "--shortlist", "2", "--proxies", "macs,zico")
-    text = _on_a_terminal([*args, "--run", "a"], environment)
+    text = on_a_terminal([*args, "--run", "a"], environment)
     assert "probing nets" in text
     assert "The best" in text
 
 
 @pytest.mark.slow
-def test_no_progress_on_a_terminal_if_quiet(environment):
-    quiet = _on_a_terminal(["search", *FEW, "--shortlist", "0", "--run", "b", "--quiet"], environment)
+def test_no_progresson_a_terminal_if_quiet(environment):
+    quiet = on_a_terminal(["search", *FEW, "--shortlist", "0", "--run", "b", "--quiet"], environment)
     assert quiet == "b\r\n"
 
 

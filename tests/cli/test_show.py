@@ -198,3 +198,13 @@ def test_requirements():
     assert str(required["torch"].specifier).startswith(">=")
     assert "pytest" in [each.name for each in extras["dev"]]
     assert "pytest" not in required
+
+
+def test_licences_of_all_that_is_used_are_listed(cli):
+    """Packages that a required one needs in turn, too; the oracle is a package's own metadata."""
+    rows = {each["package"]: each for each in json.loads(cli("doctor", "--licences", "--json").stdout)["licences"]}
+    assert {"zeroshot-mcu", "torch", "numpy", "sympy"} <= rows.keys()  # torch needs sympy
+    assert rows["zeroshot-mcu"]["licence"] == "Apache-2.0"
+    assert rows["numpy"]["version"] == version("numpy")
+    assert all(each["licence"] for each in rows.values())
+    assert "torch" in cli("doctor", "--licences").stdout

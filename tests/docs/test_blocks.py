@@ -213,10 +213,15 @@ def test_a_block_runs(block, tmp_path, cli, monkeypatch, capsys):
 
 
 COMMANDS = typer.main.get_command(app).commands
-OPTIONS = {
-    name: {flag for parameter in command.params for flag in (*parameter.opts, *parameter.secondary_opts)} | {"--help"}
-    for name, command in COMMANDS.items()
-}
+
+
+def options_of(command):
+    """The options of a command, or of all commands of a group."""
+    found = {flag for parameter in command.params for flag in (*parameter.opts, *parameter.secondary_opts)}
+    return found.union({"--help"}, *map(options_of, getattr(command, "commands", {}).values()))
+
+
+OPTIONS = {name: options_of(command) for name, command in COMMANDS.items()}
 
 
 def unknown_options(line: str) -> list[str]:

@@ -56,6 +56,7 @@ def quantised(run):
 
 def table(run, **changes):
     """Change columns of the first quantised pair."""
+    (run / "int8" / "digests.json").unlink(missing_ok=True)  # the change is meant
     path = run / "int8" / "pairs.csv"
     rows = quantised(run)
     rows[0] |= {key: str(value) for key, value in changes.items()}
@@ -235,12 +236,14 @@ def test_policies_that_no_device_has(run):
     ("changes", "words"),
     [({"rank": "first"}, "row 1 has 'first' for rank"), ({"policy": None}, "row 1 has no column policy"),
      ({"little_model": None}, "no column little_model"), ({"threshold_int8": None}, "no column threshold_int8"),
-     ({"escalation_rate_int8": "often"}, "'often' for escalation_rate")],
+     ({"escalation_rate_int8": "often"}, "'often' for escalation_rate"),
+     ({"escalation_rate_int8": "nan"}, "'nan' for escalation_rate, which is no number")],
 )  # fmt: skip
 def test_damaged_tables(run, changes, words):
     rows = [
         {key: value for key, value in (row | changes).items() if value is not None} for row in quantised(run)
     ]  # fmt: skip
+    (run / "int8" / "digests.json").unlink(missing_ok=True)  # the change is meant
     with (run / "int8" / "pairs.csv").open("w", newline="") as file:
         writer = csv.DictWriter(file, list(rows[0]))
         writer.writeheader()

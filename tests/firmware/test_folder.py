@@ -10,7 +10,8 @@ from collections import Counter
 import pytest
 
 from zeroshot.errors import RunError
-from zeroshot.firmware.folder import MARKER, check_target, write_project
+from zeroshot.firmware.folder import MARKER, check_target, recover, write_project
+from zeroshot.runs.lock import alone_in
 
 OLD = {"README.md": b"old", "src/a.c": b"int a;", "src/gone.c": b"", "verification.json": b"{}"}
 NEW = {"README.md": b"new", "src/a.c": b"int b;", "zephyr/module.yml": b"x", "verification.json": b"{1}"}
@@ -148,6 +149,16 @@ def test_an_empty_current_folder_stays(tmp_path, monkeypatch):
     refused(tmp_path / "here", "The current folder lies in")
 
 
+def test_what_a_living_export_has_beside_it_stays(out):
+    aside = out.parent / ".out.abcdefgh"
+    (aside / "new").mkdir(parents=True)
+    with alone_in(aside):
+        write_project(NEW, out, force=True)
+        assert aside.is_dir()
+    recover(out)
+    assert not aside.exists()
+
+
 class Killed(BaseException):
     """The process ends here."""
 
@@ -204,7 +215,8 @@ def steps(tmp_path, error, *, first):
 
 
 @pytest.mark.parametrize("first", [True, False])
-def test_killed_at_any_step(tmp_path, first):
+def test_killed_at_any_step(tmp_path, monkeypatch, first):
+    monkeypatch.setattr("zeroshot.firmware.folder.JUST_MADE", -1)
     states = Counter()
     for parent, _ in steps(tmp_path, Killed, first=first):
         for claim in parent.rglob("verification.json"):
@@ -216,8 +228,11 @@ def test_killed_at_any_step(tmp_path, first):
         there = contents(parent / "out") if (parent / "out").exists() else None
         assert there in ((None, NEW) if first else (None, OLD, NEW))
         states[there and there["README.md"]] += 1
+        recover(parent / "out")
+        assert first or contents(parent / "out") in (OLD, NEW)  # no export is lost
         write_project(NEW, parent / "out", force=True)
         assert contents(parent / "out") == NEW
+        assert [path.name for path in parent.iterdir()] == ["out"]  # nothing stays of the killed one
     assert first or states[None] == 1  # between the two renames, with both lying beside it
     assert first or min(states[b"old"], states[b"new"]) > 5
 

@@ -10,11 +10,11 @@ import torch
 
 from zeroshot.cascade.measure import outcome
 from zeroshot.cascade.thresholds import threshold_for_rate
-from zeroshot.errors import InfeasibleError, UsageError
+from zeroshot.errors import InfeasibleError, RunError, UsageError
 from zeroshot.quantization.options import QuantizeOptions
 from zeroshot.quantization.quantize import load_quantized, quantize
 from zeroshot.quantization.thresholds import ALL, device_threshold, rate_within
-from zeroshot.runs.layout import INT8, MODELS, PAIRS
+from zeroshot.runs.layout import DIGESTS, INT8, MODELS, PAIRS
 from zeroshot.runs.reading import read_quantization, read_training
 from zeroshot.runs.rows import TRAINED_PAIRS
 from zeroshot.training.train import hold_out
@@ -145,6 +145,9 @@ def test_pairs_that_cannot_do_what_is_asked_for_are_left_out(done, digits):
     first, second = read_training(done)
     dear = replace(second, predicted=replace(second.predicted, latency_ms=8.0))
     (done / MODELS / PAIRS).write_text(TRAINED_PAIRS.to_csv([first, dear]))
+    with pytest.raises(RunError, match="changed since"):
+        quantize(done, latency="3ms", resume=True)
+    (done / MODELS / DIGESTS).unlink()
     result = quantize(done, latency="3ms", resume=True)
     assert [pair.predicted.rank for pair in result.pairs] == [1]
     assert any("Pair 2 cannot keep 3 ms" in remark and "left out" in remark for remark in result.remarks)

@@ -79,8 +79,8 @@ def test_what_is_written(plots, done, digits):
     kinds = ("npz", "json", "outputs.npz")
     expected = {f"{stem(net)}.{kind}" for net in (LITTLE, BIG, ALONE) for kind in kinds}
     written = {p.name: p.read_bytes() for p in (done / INT8).iterdir()}
-    tables = {"quantize.json", "pairs.csv", "nets.csv", "confusion.csv", "summary.json", "curves.png"}
-    assert set(written) == expected | tables
+    told = {"quantize.json", "pairs.csv", "nets.csv", "confusion.csv", "summary.json", "curves.png", "digests.json"}
+    assert set(written) == expected | told
     told = json.loads(written["summary.json"])
     assert told["pairs"] == [QUANTIZED_PAIRS.plain(pair) for pair in result.pairs]
     assert read_quantization(done) == result.pairs
@@ -95,7 +95,7 @@ def test_what_is_written(plots, done, digits):
     # Once more: equal bytes.
     quantize(done, resume=True)
     again = {p.name: p.read_bytes() for p in (done / INT8).iterdir()}
-    assert {n for n in written if written[n] != again[n]} <= {"summary.json"}  # it tells how long it took
+    assert {n for n in written if written[n] != again[n]} <= {"summary.json", "digests.json"}  # how long it took
 
 
 def test_a_remark_tells_of_test_images_from_elsewhere(run, digits):

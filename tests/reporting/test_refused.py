@@ -127,6 +127,7 @@ def test_weights_that_were_deleted_leave_a_sentence(done, name, word):
 
 
 def test_answers_that_are_not_those_of_the_table_are_not_shown(done):
+    (done / layout.INT8 / layout.DIGESTS).unlink()
     path = done / layout.INT8 / layout.PAIRS
     header, line = path.read_text().splitlines()
     names, cells = header.split(","), line.split(",")

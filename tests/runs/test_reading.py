@@ -40,6 +40,9 @@ def test_what_is_missing_or_damaged_is_named(run, tmp_path):
     assert "zeroshot.quantize(" in refused(read_quantization, run)
     for folder, read in ((layout.MODELS, read_training), (layout.INT8, read_quantization)):
         (run / folder).mkdir()
+        (run / folder / ".train.json.abcdefgh").write_text("")  # nothing yet: what was killed leaves no circle of hints
+        assert "resume" not in refused(read, run)
+        (run / folder / "train.json").write_text("{}")
         assert "resume=True" in refused(read, run)
         (run / folder / layout.PAIRS).write_text("rank\n1\n")
         assert "force=True" in refused(read, run)

@@ -3,7 +3,7 @@
 import csv
 import io
 import math
-from dataclasses import fields, is_dataclass
+from dataclasses import fields, is_dataclass, replace
 from typing import get_type_hints
 
 import pytest
@@ -122,7 +122,14 @@ def test_columns_that_an_older_version_did_not_write_are_empty(pair):
             rows.TRAINED_PAIRS.from_csv(text.getvalue().replace(needed, "other", 1))
 
 
-def test_a_cost_without_a_value_stays_without():
+@examples(10)
+@given(made(rows.MeasuredPair))
+def test_a_cost_without_a_value_stays_without(pair):
     """Where every input escalates the big net's own cost is unknown."""
-    text = rows.PAIRS.to_csv([PAIR]).replace("3.5", "nan")
-    assert math.isnan(rows.PAIRS.from_csv(text)[0].macs)
+    known = replace(pair, test=replace(pair.test, latency_ms=math.nan))
+    (read,) = rows.TRAINED_PAIRS.from_csv(rows.TRAINED_PAIRS.to_csv([known]))
+    assert math.isnan(read.test.latency_ms)
+    for unheard in (math.nan, math.inf):
+        for changed in (replace(pair.test, accuracy=unheard), replace(pair.test, gain=unheard)):
+            with pytest.raises(ValueError, match="no number"):
+                rows.TRAINED_PAIRS.from_csv(rows.TRAINED_PAIRS.to_csv([replace(pair, test=changed)]))

@@ -5,8 +5,10 @@ import re
 
 import pytest
 
-from zeroshot.errors import DataError, InfeasibleError, UsageError
+from zeroshot.errors import DataError, InfeasibleError, RunError, UsageError
+from zeroshot.runs.lock import alone_in
 from zeroshot.searching import probes
+from zeroshot.searching.plan import plan
 from zeroshot.searching.search import search
 
 from .searches import SMALL, STATIC
@@ -92,3 +94,22 @@ def test_a_failure_while_probing_leaves_no_folder(tmp_path, monkeypatch):
     with pytest.raises(MemoryError):
         search("digits", run=tmp_path / "run", **SMALL)
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("name", ["nets", "top", "shortlist", "scored"])
+@pytest.mark.parametrize("run", [search, plan], ids=["run", "dry run"])
+def test_what_the_memory_cannot_hold_is_refused_by_name(run, name, monkeypatch):
+    monkeypatch.setenv("ZEROSHOT_MEMORY", "64MiB")
+    more = {"nets": 4000} if name in ("top", "shortlist") else {}
+    with pytest.raises(UsageError, match=f"`{name}` 1000000") as caught:
+        run("digits", **more, **{name: 1_000_000})
+    assert "ZEROSHOT_MEMORY" in caught.value.hint
+    assert plan("digits", top=10**9, nets=20).candidates  # no more can be listed than there are
+
+
+def test_a_dry_run_refuses_a_folder_where_somebody_works(tmp_path):
+    (tmp_path / "run").mkdir()
+    with alone_in(tmp_path / "run"):
+        for work in (plan, search):
+            with pytest.raises(RunError, match="Another process"):
+                work("digits", run=tmp_path / "run")

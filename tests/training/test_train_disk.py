@@ -126,10 +126,20 @@ def test_a_finished_net_is_refused_when_asked_for_otherwise(digits, tmp_path):
     train_net(NET, digits, Recipe(epochs=1), folder=tmp_path)
     assert "epochs: 1 then, 3 now" in resume(digits, tmp_path)
     (tmp_path / f"{disk.stem(NET)}.npz").write_bytes(b"PK")
-    with pytest.raises(RunError, match="do not belong together"):
+    with pytest.raises(RunError, match=r"\.npz is damaged"):
         load_net(tmp_path, NET)
     with pytest.raises(RunError, match="There is no"):
         load_net(tmp_path, OTHER)
+
+
+def test_outputs_of_another_net_are_not_taken_for_its_own(digits, tmp_path):
+    """As whole and as long as its own: only a digest tells."""
+    nets = [train_net(net, digits, Recipe(epochs=1), folder=tmp_path) for net in (NET, OTHER)]
+    theirs = (tmp_path / f"{disk.stem(OTHER)}.npz").read_bytes()
+    (tmp_path / f"{disk.stem(NET)}.npz").write_bytes(theirs)
+    with pytest.raises(RunError, match="SHA-256"):
+        load_net(tmp_path, NET)
+    assert same(load_net(tmp_path, OTHER), nets[1])
 
 
 def test_a_full_disk(digits, tmp_path, monkeypatch):

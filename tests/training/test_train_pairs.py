@@ -160,8 +160,8 @@ def test_what_is_written(trained, digits):
     models = run / "models"
     stems = [stem(net) for net in (LITTLE, BIG, ALONE)]
     expected = {f"{name}.{kind}" for name in stems for kind in ("pt", "json", "npz")}
-    tables = {"train.json", "pairs.csv", "nets.csv", "confusion.csv", "summary.json"}
-    assert {p.name for p in models.iterdir()} == expected | tables
+    told = {"train.json", "pairs.csv", "nets.csv", "confusion.csv", "summary.json", "digests.json"}
+    assert {p.name for p in models.iterdir()} == expected | told
     told = json.loads((models / "summary.json").read_text())
     assert told["pairs"] == result.pairs.plain()
     assert told["nets"] == result.nets.plain()

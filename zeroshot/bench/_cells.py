@@ -3,8 +3,10 @@
 import csv
 from pathlib import Path
 
+from zeroshot.data.memory import check_room
 from zeroshot.errors import DataError, UsageError, pip_install
 
+CELL, UNFOLDS = 64, 10  # bytes of a cell as text of its own; of a file's text in memory, over those on disk
 SEPARATORS = {";": "semicolons", "\t": "tabs", "|": "bars"}
 
 
@@ -36,17 +38,22 @@ def _parquet(path: Path) -> list[list[str]]:
     except ModuleNotFoundError:
         raise UsageError("Reading Parquet needs pyarrow.", f"{pip_install('parquet')}; or write a CSV file.") from None
     try:
-        found = parquet.read_table(path)
+        with path.open("rb") as raw:  # Arrow would want a name in UTF-8
+            file = parquet.ParquetFile(raw)
+            about = file.metadata
+            check_room(float(about.num_rows) * about.num_columns * CELL, str(path), "Cut it into several.")
+            found = file.read()
+        columns = [["" if value is None else str(value) for value in column.to_pylist()] for column in found.columns]
     except FileNotFoundError:
         raise UsageError(f"There is no file {path}.", "Name a CSV or Parquet file with `table`.") from None
-    except (OSError, ArrowException) as error:
+    except (OSError, ArrowException, ValueError, OverflowError) as error:  # texts that are none, dates beyond all years
         raise DataError(f"{path} cannot be read as Parquet: {error}.") from error
-    columns = [["" if value is None else str(value) for value in column.to_pylist()] for column in found.columns]
     return [list(found.column_names), *(list(row) for row in zip(*columns, strict=True))]
 
 
 def _csv(path: Path) -> list[list[str]]:
     try:
+        check_room(path.stat().st_size * UNFOLDS, str(path), "Cut it into several.")
         with path.open(newline="", encoding="utf-8-sig") as file:
             return [row for row in csv.reader(file) if any(cell.strip() for cell in row)]
     except FileNotFoundError:

@@ -6,6 +6,7 @@ authors publish are pickles, which are programs; `official.convert` makes the ta
 
 import csv
 import gzip
+import io
 import zlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -28,6 +29,7 @@ DEVICES = {
 UNITS = {"latency": "ms", "energy": "mJ"}
 NOT_MEASURED = -1.0
 FAILED = -1e7  # NAS-Bench-Suite-Zero writes -1e8 where a score could not be computed
+MOST_BYTES = 512 << 20  # of a table, unfolded
 
 
 def load(folder: Path, hardware: bool = True) -> Truth:
@@ -91,8 +93,9 @@ def cells_of(nets: Sequence[str]) -> Int64Array:
     found = []
     for row, net in enumerate(nets, 1):
         try:
-            digits = tuple(map(int, net)) if len(net) == 6 and net.isdigit() else None
-            found.append(int(space.encode([digits or space.digits_of(int(net) if net.isdigit() else net)])[0]))
+            number = net.isascii() and net.isdigit() and len(net) <= 9  # "²" is a digit, too
+            digits = tuple(map(int, net)) if len(net) == 6 and number else None
+            found.append(int(space.encode([digits or space.digits_of(int(net) if number else net)])[0]))
         except UsageError as error:
             raise DataError(f"Row {row}, column 'net': {net!r} is no cell of NAS-Bench-201.", error.hint) from error
     return np.array(found, np.int64)
@@ -131,8 +134,11 @@ def _read(path: Path, columns: Sequence[str] | None, whole: bool = True) -> dict
     if not path.is_file():
         raise UsageError(f"There is no file {path}.", "Name the folder with `data`, or set ZEROSHOT_DATA.")
     try:
-        with gzip.open(path, "rt", encoding="utf-8") as file:
-            lines = list(csv.reader(file))
+        with gzip.open(path) as file:
+            raw = file.read(MOST_BYTES + 1)
+        if len(raw) > MOST_BYTES:
+            raise DataError(f"{path} unfolds to more than {MOST_BYTES >> 20} MiB; no table of these cells does.")
+        lines = list(csv.reader(io.StringIO(raw.decode("utf-8"))))
     except (OSError, EOFError, zlib.error, UnicodeDecodeError, csv.Error) as error:
         raise DataError(f"{path} cannot be read: {error}.") from error
     header = lines[0] if lines else []
@@ -156,7 +162,7 @@ def _fill(
     if len(row) != len(header):
         raise DataError(f"{path}, row {number}: {len(row)} cells where the header has {len(header)}.")
     text = row[header.index("index")]
-    if not text.isdigit() or int(text) >= space.COUNT:
+    if not (text.isascii() and text.isdigit() and len(text) <= 9) or int(text) >= space.COUNT:
         raise DataError(f"{path}, row {number}, column 'index': {text!r} is no cell.")
     cell = int(text)
     if seen[cell]:

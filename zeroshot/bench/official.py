@@ -9,18 +9,24 @@ import bz2
 import csv
 import gzip
 import io
+import os
 import pickle
+import pickletools
 import re
 import struct
+import tempfile
+import zipfile
 from collections import OrderedDict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import IO, Any, cast
 
 import numpy as np
 
 from zeroshot.bench.nasbench201 import DEVICES, TASKS
-from zeroshot.errors import DataError, UsageError
+from zeroshot.data.memory import check_room
+from zeroshot.errors import DataError, UsageError, ZeroshotError
 from zeroshot.runs.files import write_file
 from zeroshot.spaces import nasbench201 as space
 
@@ -30,6 +36,9 @@ OFFICIAL = {
     "cifar100": ("cifar100", "x-test"),
     "imagenet16-120": ("ImageNet16-120", "x-test"),
 }
+MEMO = ("PUT", "BINPUT", "LONG_BINPUT", "GET", "BINGET", "LONG_BINGET")
+UNFOLDS = 4  # objects of a pickle take so many times its bytes, about
+MOST_BYTES = 32 << 30
 LONG = ("full", "200")  # names of the training of 200 epochs, in NAS-Bench-201 and in NATS-Bench
 
 
@@ -70,15 +79,66 @@ def read_pickle(path: Path) -> object:
         DataError: It holds something else, or is damaged.
     """
     try:
-        with bz2.open(path, "rb") if path.suffix == ".pbz2" else path.open("rb") as file:
+        with _unfolded(path) as file:
+            _check_claims(file, path)
+            file.seek(0)
             return _Reader(file).load()
+    except DataError:
+        raise
     except FileNotFoundError:
         raise UsageError(f"There is no file {path}.") from None
     except (
         pickle.UnpicklingError, OSError, EOFError, ValueError, TypeError, AttributeError, KeyError, IndexError,
-        UnicodeDecodeError, struct.error, OverflowError, MemoryError,
+        UnicodeDecodeError, struct.error, OverflowError, MemoryError, RecursionError,
     ) as error:  # fmt: skip
         raise DataError(f"{path} cannot be read as plain data: {error}.") from error
+
+
+@contextmanager
+def _unfolded(path: Path) -> Iterator[IO[bytes]]:
+    """An official file, decompressed, whose length is known and within the ceiling."""
+    if path.suffix != ".pbz2":
+        with path.open("rb") as plain:
+            yield plain
+        return
+    # On disk: a small archive may unfold to more than the memory.
+    with tempfile.TemporaryFile() as whole, bz2.open(path, "rb") as folded:
+        while piece := folded.read(1 << 20):
+            whole.write(piece)
+            if whole.tell() > MOST_BYTES:
+                raise DataError(f"{path} unfolds to more than {MOST_BYTES >> 30} GiB; no official file does.")
+        whole.flush()
+        whole.seek(0)
+        yield whole
+
+
+def _check_claims(file: IO[bytes], path: Path) -> None:
+    """Refuse a pickle that claims more than it holds, before the reader takes memory for it.
+
+    A place in the memo beyond the number of operations is none that a pickler gives; the reader would make room for
+    all places before it. Lengths beyond the end of the file are refused by `pickletools` itself.
+    """
+    size, count = os.fstat(file.fileno()).st_size, 0
+    check_room(size * UNFOLDS, str(path), "It is not small enough for this machine.")
+    for count, (operation, argument, _) in enumerate(pickletools.genops(cast(IO[bytes], _Bounded(file, size))), 1):  # noqa: B007
+        if operation.name in MEMO and isinstance(argument, int) and argument > count:
+            raise DataError(f"{path} cannot be read as plain data: it asks for place {argument:,} of a short memo.")
+
+
+class _Bounded(io.RawIOBase):
+    """A file that gives no room for more than it has."""
+
+    def __init__(self, file: IO[bytes], size: int) -> None:
+        self.file, self.size = file, size
+
+    def read(self, size: int = -1) -> bytes:
+        return self.file.read(min(size, self.size))
+
+    def readline(self, size: int | None = -1) -> bytes:
+        return self.file.readline()
+
+    def tell(self) -> int:
+        return self.file.tell()
 
 
 def convert(source: Path, folder: Path) -> Path:
@@ -96,6 +156,15 @@ def convert(source: Path, folder: Path) -> Path:
         UsageError: There is no such file.
         DataError: It is no such file, or lacks a cell.
     """
+    try:
+        return _converted(source, folder)
+    except ZeroshotError:
+        raise
+    except Exception as error:  # whatever data of another form bring up: keys of any type, numbers beyond all floats
+        raise DataError(f"{source} is not laid out as published: {error!r}.") from error
+
+
+def _converted(source: Path, folder: Path) -> Path:
     if source.is_dir():
         files = [source / f"{index:06d}.pickle.pbz2" for index in range(space.COUNT)]
         return _accuracies(source, ((index, read_pickle(path)) for index, path in enumerate(files)), folder)
@@ -128,6 +197,9 @@ def _accuracies(source: Path, cells: Iterable[tuple[int, Any]], folder: Path) ->
 def _read_pth(path: Path) -> object:
     import torch
 
+    if zipfile.is_zipfile(path):
+        with zipfile.ZipFile(path) as archive:
+            check_room(sum(each.file_size for each in archive.infolist()), str(path), "No official file is so large.")
     try:
         return torch.load(path, map_location="cpu", weights_only=True)
     except (pickle.UnpicklingError, RuntimeError, OSError, EOFError, ValueError) as error:

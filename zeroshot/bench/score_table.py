@@ -11,6 +11,7 @@ import msgspec
 import numpy as np
 
 from zeroshot.data import Dataset
+from zeroshot.data.memory import check_npz
 from zeroshot.errors import DataError, UsageError
 from zeroshot.probing.probe import Proxy
 from zeroshot.runs.files import npz_bytes, write_file
@@ -130,6 +131,8 @@ def read(path: Path) -> CellScores:
     if not path.is_file():
         raise UsageError(f"There are no stored scores at {path}.", "Name the file with `scores`.")
     try:
+        with path.open("rb") as raw:
+            check_npz(raw, str(path))
         with np.load(path, allow_pickle=False) as file:
             said = json.loads(str(file["about"]))
             about = msgspec.convert(said, _About, str_keys=True)

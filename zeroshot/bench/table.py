@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from zeroshot.bench._cells import cells_of_file
+from zeroshot.data.class_folders import safe
 from zeroshot.errors import DataError, UsageError, unknown
 from zeroshot.types import FloatArray, Int64Array
 
@@ -111,7 +112,7 @@ def read_table(
     scores |= {name: _column(path, rows, header, name, gaps=True) for name in (others if proxies is None else proxies)}
     scores[RANDOM] = np.zeros(len(rows))
     return Truth(
-        path.name, names, {name: _percent(path, name, values) for name, values in truth.items()}, cost, scores,
+        safe(path.name), names, {name: _percent(path, name, values) for name, values in truth.items()}, cost, scores,
         np.arange(len(rows)),
     )  # fmt: skip
 

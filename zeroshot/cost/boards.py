@@ -13,11 +13,17 @@ from msgspec import Meta
 
 from zeroshot.cost.engines import check_sources, engine_names, figures
 from zeroshot.errors import UsageError, unknown
-from zeroshot.runs.schema import Bytes, Positive, PositiveOrNone, parse_toml, read_as
+from zeroshot.runs.schema import PositiveOrNone, between, parse_toml, read_as
 from zeroshot.runs.tables import Rows, Table
 
 DEFAULT_BOARD = "nucleo-l4r5zi"
 
+# Wider than any board, and narrow enough that no cost of a net is zero or infinite.
+MHZ = Annotated[float, between(1e-3, 1e5)]
+MEMORY = Annotated[int, between(1, 2**40, "whole bytes")]
+CYCLES = Annotated[float, between(1e-3, 1e6)]
+MILLIWATTS = Annotated[float, between(1e-6, 1e9)]
+ERROR = Annotated[float, between(1e-6, 10)]
 _ENTRIES = Meta(min_length=1, description="a table with at least one entry")
 
 
@@ -43,12 +49,12 @@ class Board:
     name: str
     title: str
     cpu: str
-    clock_mhz: Positive
-    flash_bytes: Bytes
-    sram_bytes: Bytes
-    cycles_per_instruction: Annotated[dict[str, Positive], _ENTRIES]
-    power_mw: Positive
-    latency_error: Positive
+    clock_mhz: MHZ
+    flash_bytes: MEMORY
+    sram_bytes: MEMORY
+    cycles_per_instruction: Annotated[dict[str, CYCLES], _ENTRIES]
+    power_mw: MILLIWATTS
+    latency_error: ERROR
     sources: Annotated[dict[str, str], _ENTRIES]
     sleep_mw: PositiveOrNone = None
 
@@ -76,7 +82,7 @@ def load_board(name: str) -> Board:
         return _parse(name.lower(), text, f"board {name.lower()}")
     try:
         text = Path(name).read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
+    except (OSError, ValueError) as error:  # bytes that are no text, a null byte in the path
         raise UsageError(f"Cannot read the board file {name}: {error}.", "Check the path.") from error
     return _parse(Path(name).stem.lower(), text, name)
 

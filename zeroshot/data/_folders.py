@@ -2,15 +2,18 @@
 
 import warnings
 from collections.abc import Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from PIL import ExifTags, Image, ImageOps
 
+from zeroshot._quiet import without_stderr
 from zeroshot.data.arrays import Arrays, Images, split
 from zeroshot.data.class_folders import class_files, safe
 from zeroshot.data.kinds import IMAGES
+from zeroshot.data.memory import check_room
 from zeroshot.errors import DataError
 
 MAX_SIDE = 160  # pixels of the shorter side; no net here looks at more, and 50,000 such images fill 4 GB
@@ -58,6 +61,10 @@ def _read(paths: Sequence[Path]) -> Images:
         warnings.simplefilter("ignore")
         warnings.simplefilter("error", Image.DecompressionBombWarning)
         first = _open(paths[0])
+        check_room(
+            float(len(paths)) * first.pixels.nbytes, f"{len(paths):,} images like {safe(paths[0])}",
+            "Give fewer, or smaller ones.",
+        )  # fmt: skip
         x = np.empty((len(paths), *first.pixels.shape), np.uint8)
         for i, path in enumerate(paths):
             picture = _open(path)
@@ -84,8 +91,9 @@ def _check_alike(first: _Picture, other: _Picture) -> None:
 
 
 def _open(path: Path) -> _Picture:
+    tiff = path.suffix.lower() in (".tif", ".tiff")  # libtiff speaks to the terminal, not to Pillow
     try:
-        with Image.open(path) as image:
+        with without_stderr() if tiff else nullcontext(), Image.open(path) as image:
             return _decoded(image, path)
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
         raise DataError(f"{safe(path)} is too large to be an honest image: {error}", "Reduce or remove it.") from error

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from zeroshot.data._scale import to_bytes
+from zeroshot.data.memory import check_npz
 from zeroshot.errors import DataError
 
 Images = npt.NDArray[np.uint8]
@@ -59,6 +60,7 @@ def _load_members(file: IO[bytes], path: Path) -> dict[str, npt.NDArray[Any]]:
     if start != b"PK\3\4" or not zipfile.is_zipfile(file):  # asked first: NumPy would take it for a pickle
         raise DataError(f"{path} is not an .npz archive, or it is cut short.", "Write it with numpy.savez.")
     file.seek(0)
+    check_npz(file, str(path), KEYS)
     with np.load(file, allow_pickle=False) as archive:
         missing = [key for key in KEYS if key not in archive.files]
         if missing:

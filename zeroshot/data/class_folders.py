@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from zeroshot.errors import DataError
+from zeroshot.errors import DataError, printable
 
 
 @dataclass(frozen=True)
@@ -61,12 +61,12 @@ def class_files(root: Path, kind: Kind) -> tuple[ClassFiles, ClassFiles | None, 
 
 
 def safe(name: str | Path) -> str:
-    r"""A file's name that can be written and printed: bytes that are not UTF-8 become \\xNN.
+    r"""A file's name that can be written and printed: bytes that are not UTF-8, or commands, become \\xNN.
 
     >>> safe("caf\udce9")
     'caf\\xe9'
     """
-    return str(name).encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+    return printable(str(name).encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace"))
 
 
 def files_of(folder: Path, kind: Kind) -> list[Path]:

@@ -16,7 +16,7 @@ from zeroshot.firmware.device import Needs
 from zeroshot.firmware.escalation import Budget, Watch
 from zeroshot.firmware.facts import Facts, milliseconds
 from zeroshot.firmware.fit import check_firmware, check_models
-from zeroshot.firmware.folder import VERIFICATION, check_target, write_project
+from zeroshot.firmware.folder import VERIFICATION, check_target, recover, write_project
 from zeroshot.firmware.options import ExportOptions
 from zeroshot.firmware.project import project_files
 from zeroshot.firmware.stream import Stream
@@ -32,6 +32,7 @@ from zeroshot.quantization.quantize import QuantizedNet, load_quantized
 from zeroshot.runs.files import json_text
 from zeroshot.runs.front_end import read_front_end
 from zeroshot.runs.layout import INT8, firmware_of
+from zeroshot.runs.lock import alone_in
 from zeroshot.runs.reading import read_config, read_quantization
 from zeroshot.runs.rows import QuantizedPair
 from zeroshot.training.run_data import run_dataset
@@ -106,7 +107,12 @@ def export(
         ToolchainError: A compiler or the emulator is missing.
         VerifyError: The firmware computes anything else than what was evaluated; nothing is written.
     """
-    folder, target = _checked_folders(run, options)
+    with alone_in(Path(run)):
+        return _export(Path(run), options, progress or (lambda what, done, total: None))
+
+
+def _export(folder: Path, options: ExportOptions, report: Progress) -> Firmware:
+    target = _checked_folder(folder, options)
     compiler = find_toolchain(options.toolchain) if options.verify else None
     config = read_config(folder)
     pair = find_pair(folder, options.pair)
@@ -126,7 +132,6 @@ def export(
     images = first_images(cascade, nets, dataset, options.images)
     verification = None
     if compiler is not None:
-        report = progress or (lambda what, done, total: None)
         verification = verify(
             cascade, images, cores=options.cores, toolchain=compiler, progress=report,
             samples=dataset.features.samples if dataset.features else None,
@@ -146,14 +151,15 @@ def export(
     )  # fmt: skip
 
 
-def _checked_folders(run: str | Path, asked: ExportOptions) -> tuple[Path, Path]:
-    """Folder of the run and folder to write, after what can be said before any work."""
+def _checked_folder(run: Path, asked: ExportOptions) -> Path:
+    """The folder to write, after what can be said before any work."""
     check_prefix(asked.name)
     if not asked.cores:
         raise UsageError("There is no core to verify on.", "Name one, or leave the proof out with `verify=False`.")
-    target = Path(asked.out) if asked.out is not None else Path(run) / firmware_of(asked.pair)
+    target = Path(asked.out) if asked.out is not None else run / firmware_of(asked.pair)
+    recover(target)
     check_target(target, force=asked.force)
-    return Path(run), target
+    return target
 
 
 def _stream(front_end: AnyFrontEnd | None, asked: ExportOptions) -> Stream | None:

@@ -6,17 +6,21 @@ import os
 import shutil
 import stat
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from zeroshot.errors import RunError
 from zeroshot.runs.files import json_text
+from zeroshot.runs.layout import EXPORTED
+from zeroshot.runs.lock import LOCK, alone_in, is_busy, written_as
 
-MARKER = "export.json"  # what an export wrote: SHA-256 of every file by its path
+MARKER = EXPORTED  # what an export wrote: SHA-256 of every file by its path
 MADE_BY = {"made_by": "zeroshot export", "format": 1}
 VERIFICATION = "verification.json"
 CLAIMS = ("README.md", VERIFICATION)  # They say what was verified: written last and removed first.
+JUST_MADE = 60  # seconds: an empty folder may be one that another export has made just now
 ELSEWHERE = "Name another folder with `out`."
 
 
@@ -31,6 +35,7 @@ def write_project(files: dict[str, bytes], folder: Path, *, force: bool = False)
     Raises:
         RunError: The folder is in use (see `check_target`), or cannot be written.
     """
+    recover(folder)
     check_target(folder, force=force)
     target, failed = Path(os.path.realpath(folder)), f"Cannot write {folder}"
     with _disk(failed, ELSEWHERE):
@@ -38,16 +43,41 @@ def write_project(files: dict[str, bytes], folder: Path, *, force: bool = False)
         aside = Path(tempfile.mkdtemp(dir=target.parent, prefix=f".{target.name}."))
     new, old = aside / "new", aside / "old"
     try:
-        with _disk(failed, ELSEWHERE):
+        with alone_in(aside), _disk(failed, ELSEWHERE):
             _fill(new, files)
             _swap(new, target, old)
     finally:
         with _disk(f"Cannot remove {aside}", f"Look at what is there and in {folder}, then remove it."):
-            _remove(new)
-            if target.exists():
-                _remove(old)
-            if not old.exists():
-                aside.rmdir()
+            _clear(aside, target)
+
+
+def recover(folder: Path) -> None:
+    """Put back the export that a killed one had moved away, and remove what it left; those of a living one stay.
+
+    Raises:
+        RunError: The system refuses.
+    """
+    target = Path(os.path.realpath(folder))
+    with _disk(f"Cannot write {folder}", ELSEWHERE):
+        beside = list(target.parent.iterdir()) if target.parent.is_dir() else []
+        for aside in beside:
+            if written_as(aside) != target.name or aside.name == target.name or not aside.is_dir() or is_busy(aside):
+                continue
+            if not any(aside.iterdir()) and time.time() - aside.stat().st_mtime < JUST_MADE:
+                continue
+            if (aside / "old").exists() and not target.exists():
+                (aside / "old").rename(target)
+            _clear(aside, target)
+
+
+def _clear(aside: Path, target: Path) -> None:
+    """Remove what was made beside an export; the old one only where there is another."""
+    _remove(aside / "new")
+    if target.exists():
+        _remove(aside / "old")
+    if not (aside / "old").exists():
+        (aside / LOCK).unlink(missing_ok=True)
+        aside.rmdir()
 
 
 def check_target(folder: Path, *, force: bool) -> None:

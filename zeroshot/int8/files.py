@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from zeroshot.data.memory import check_npz
 from zeroshot.errors import RunError, UsageError
 from zeroshot.int8.net import Int8Net
 from zeroshot.net import NetSpec
@@ -73,6 +74,7 @@ def _read_about(path: Path) -> dict[str, Any]:
 
 
 def _net(about: dict[str, Any], raw: bytes) -> Int8Net:
+    check_npz(io.BytesIO(raw), "its archive")
     with np.load(io.BytesIO(raw), allow_pickle=False) as file:
         arrays = {key: file[key] for key in file.files}
     for key, kind in TYPES.items():

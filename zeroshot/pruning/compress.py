@@ -21,9 +21,11 @@ from zeroshot.pruning.options import CompressOptions
 from zeroshot.pruning.prune import Pruned, prune
 from zeroshot.pruning.target import Target, make_target
 from zeroshot.runs import checkpoints as disk
+from zeroshot.runs.digests import seal_more
 from zeroshot.runs.files import json_text
 from zeroshot.runs.folder import check_not_both
 from zeroshot.runs.layout import MODELS
+from zeroshot.runs.lock import alone_in
 from zeroshot.runs.reading import read_search
 from zeroshot.runs.rows import PRUNED_NETS, PredictedPair, PrunedNetRow
 from zeroshot.training.batches import hold_out
@@ -112,21 +114,30 @@ def compress(
         DataError: The data cannot be used.
         TrainError: The loss is NaN or infinite; the last checkpoint is kept.
     """
-    started, folder = time.perf_counter(), Path(run) / MODELS
+    with alone_in(Path(run)):
+        return _compress(Path(run), net, options, force, resume, progress or (lambda what, done, total: None))
+
+
+def _compress(
+    run: Path, net: str, options: CompressOptions, force: bool, resume: bool, report: Progress
+) -> CompressedNet:  # fmt: skip
+    started, folder = time.perf_counter(), run / MODELS
     check_not_both("training", force=force, resume=resume)
-    config, pairs = read_search(Path(run))
+    config, pairs = read_search(run)
     target = make_target(options, config.get("board", DEFAULT_BOARD), config.get("engine", DEFAULT_ENGINE))
     source = load_net(folder, _name(net, pairs))
     rounds = Rounds(
         source=source, data=hold_out(run_dataset(config, options.data), int(config["seed"]), source.recipe.validation),
         target=target, options=options, seed=int(config["seed"]), folder=folder, force=force, resume=resume,
     )  # fmt: skip
-    nets, last, remarks = rounds.run(progress or (lambda what, done, total: None))
+    nets, last, remarks = rounds.run(report)
     result = CompressedNet(
         source=source.name, net=last.name, nets=nets, target=target.values(), saliency=options.saliency,
         recipe=last.recipe, remarks=remarks, seconds=time.perf_counter() - started, folder=folder,
     )  # fmt: skip
     disk.write(folder, f"{disk.stem(last.name)}.summary.json", json_text(result.summary()))
+    stems = [disk.stem(each.net) for each in nets[1:]]
+    seal_more(folder, [f"{stem}.{kind}" for stem in stems for kind in ("pt", "npz", "json", "summary.json")])
     return result
 
 

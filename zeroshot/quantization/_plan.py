@@ -40,7 +40,7 @@ def make_plan(folder: Path, options: QuantizeOptions, seed: int, *, force: bool,
         RunError: It differs; there is nothing to resume, or something in the way, or the plan is damaged.
     """
     if not resume:
-        if not force and folder.exists() and any(folder.iterdir()):
+        if not force and disk.holds_files(folder):
             raise RunError(
                 f"{folder} holds int8 nets already.", "Continue with `resume=True`, or replace them with `force=True`."
             )
@@ -68,7 +68,8 @@ def open_folder(folder: Path, plan: Plan, *, force: bool) -> None:
 def _stored(folder: Path, seed: int) -> Plan:
     path = folder / QUANTIZATION_PLAN
     if not path.exists():
-        raise RunError(f"There is no quantisation to resume in {folder}.", "Leave `resume=True` out.")
+        again = AGAIN if disk.holds_files(folder) else "Leave `resume=True` out."
+        raise RunError(f"There is no quantisation to resume in {folder}.", again)
     about: Any = disk.read_json(path, AGAIN, AGAIN)
     try:
         return Plan(Int8Recipe(**about["recipe"]), int(about["threads"]), seed)

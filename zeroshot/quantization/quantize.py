@@ -24,9 +24,11 @@ from zeroshot.runs import checkpoints as disk
 from zeroshot.runs import layout
 from zeroshot.runs.class_rows import CLASSES, CONFUSION, ClassAnswers, ClassShare
 from zeroshot.runs.classes import class_shares
+from zeroshot.runs.digests import seal
 from zeroshot.runs.files import write_file
 from zeroshot.runs.folder import check_not_both
 from zeroshot.runs.layout import INT8
+from zeroshot.runs.lock import alone_in
 from zeroshot.runs.reading import read_config, read_training
 from zeroshot.runs.rows import QUANTIZED_NETS, QUANTIZED_PAIRS, QuantizedNetRow, QuantizedPair
 from zeroshot.runs.steps import Steps
@@ -149,7 +151,12 @@ def quantize(
         TrainError: The loss of a net's finetuning is NaN or infinite; nets that are done are kept.
         InfeasibleError: No pair has a threshold that does what was asked for.
     """
-    started, path = time.perf_counter(), Path(run)
+    with alone_in(Path(run)):
+        return _quantize(Path(run), options, force, resume, progress or (lambda what, done, total: None))
+
+
+def _quantize(path: Path, options: QuantizeOptions, force: bool, resume: bool, report: Progress) -> QuantizedRun:
+    started = time.perf_counter()
     check_not_both("quantisation", force=force, resume=resume)
     config, trained = read_config(path), read_training(path)
     folder, seed = path / INT8, int(config["seed"])
@@ -161,7 +168,7 @@ def quantize(
     split = hold_out(dataset, seed, trained_as.validation)
     metric = checked_metric(options.metric or trained_as.metric, split)
     open_folder(folder, plan, force=force)
-    int8_nets = _quantized(list(float_nets.values()), split, plan, folder, progress or (lambda what, done, total: None))
+    int8_nets = _quantized(list(float_nets.values()), split, plan, folder, report)
     measured = measure_pairs(trained, float_nets, int8_nets, split, options, config, metric)
     result = QuantizedRun(
         pairs=Rows(QUANTIZED_PAIRS, measured.pairs),
@@ -175,6 +182,7 @@ def quantize(
     write_quantization(path, result.pairs, result.nets, result.confusion)
     result.plot(folder / layout.CURVES_PLOT)
     write_summary(folder, result.summary())
+    seal(folder)
     return result
 
 

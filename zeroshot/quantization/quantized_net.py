@@ -4,22 +4,28 @@ import hashlib
 import io
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, Literal
 
 import numpy as np
+from msgspec import Meta, convert
 
-from zeroshot.errors import RunError, UsageError
+from zeroshot.errors import RunError
 from zeroshot.int8 import files
 from zeroshot.int8.net import Int8Net
 from zeroshot.quantization.recipe import Int8Recipe
 from zeroshot.runs import checkpoints as disk
 from zeroshot.runs.files import npz_bytes
+from zeroshot.runs.schema import Finite, Share
 from zeroshot.training.batches import Split
 from zeroshot.training.trained import PARTS, TrainedNet
 from zeroshot.types import Int8Array
 
 AGAIN = "Delete its .json to quantise that net again, or start over with `force=True`."
-KEPT = ("best_epoch", "history", "float_accuracy", "ptq_accuracy", "accuracy", "seconds")
+_Accuracies = dict[Literal["validation", "test"], Share]
+KEPT: dict[str, Any] = {
+    "best_epoch": Annotated[int, Meta(ge=0)], "history": list[dict[str, Any]], "float_accuracy": _Accuracies,
+    "ptq_accuracy": _Accuracies, "accuracy": _Accuracies, "seconds": Finite,
+}  # fmt: skip
 
 
 @dataclass(frozen=True, eq=False)
@@ -120,10 +126,21 @@ def load_quantized(folder: str | Path, name: str, made_of: dict[str, Any] | None
         raw = disk.read_checked(where / outputs_file(name), {"sha256": about["outputs_sha256"]}, AGAIN)
         with np.load(io.BytesIO(raw), allow_pickle=False) as archive:
             outputs, pixels = {part: archive[part] for part in PARTS}, archive["pixels"]
+        _check_arrays(int8, outputs, pixels)
         return QuantizedNet(
-            net=about["net"], name=name, int8=int8, recipe=Int8Recipe(**about["recipe"]), outputs=outputs,
-            pixels=pixels, **{key: about[key] for key in KEPT},
+            net=str(int8.spec), name=name, int8=int8, recipe=Int8Recipe(**about["recipe"]), outputs=outputs,
+            pixels=pixels, **{key: convert(about[key], kind) for key, kind in KEPT.items()},
         )  # fmt: skip
-    except (OSError, KeyError, TypeError, ValueError, UsageError) as error:
+    except RunError:
+        raise
+    except Exception as error:  # damaged archives alone bring BadZipFile, zlib.error, EOFError, ValueError, OSError
         text = f"The files of {name} in {where} do not belong together: {disk.first_line(error)}"
         raise RunError(text, AGAIN) from error
+
+
+def _check_arrays(net: Int8Net, outputs: dict[str, Int8Array], pixels: Int8Array) -> None:
+    """Insist that the arrays of a net are such ones."""
+    if any(each.dtype != np.int8 or each.ndim != 2 or each.shape[1] != net.classes for each in outputs.values()):
+        raise ValueError(f"its outputs are no int8 logits of {net.classes} classes")
+    if pixels.dtype != np.int8 or pixels.shape != (256, net.channels):
+        raise ValueError(f"its pixel table is {pixels.dtype} {pixels.shape}")

@@ -12,6 +12,7 @@ from zeroshot.reporting.pairs import pair_views
 from zeroshot.reporting.seen import see
 from zeroshot.reporting.verdict import headline, stages
 from zeroshot.runs import layout, words
+from zeroshot.runs.digests import seal_more
 from zeroshot.runs.files import write_file
 
 HINT = "Name another file with `out`."
@@ -35,7 +36,12 @@ def report(run: str | Path, out: str | Path | None = None, data: object = None) 
         RunError: There is no run, it has another format, one of its tables is damaged, or the page cannot be written.
     """
     folder = Path(run)
-    return write_file(folder / layout.REPORT if out is None else out, render(folder, data), HINT)
+    text = render(folder, data)
+    if out is not None:
+        return write_file(out, text, HINT)
+    path = write_file(folder / layout.REPORT, text, HINT)
+    seal_more(folder, [layout.REPORT])
+    return path
 
 
 def render(run: Path, data: object = None) -> str:

@@ -16,7 +16,9 @@ from typing import Any
 import torch
 
 from zeroshot.errors import RunError
-from zeroshot.runs.files import RESUME, write_file
+from zeroshot.runs.digests import unseal
+from zeroshot.runs.files import RESUME, disk, write_file
+from zeroshot.runs.lock import is_temporary
 
 Tensors = dict[str, torch.Tensor]
 AGAIN = "Delete it and its .json to train that net again, or start over with `force=True`."
@@ -192,12 +194,24 @@ def make(folder: Path) -> None:
         raise RunError(f"Cannot make {folder}: {error.strerror}.", "Mend the permissions there.") from error
 
 
-def clear(folder: Path, *, everything: bool) -> None:
-    """Make a folder, and remove what a killed process has left half-written in it, or everything.
+def holds_files(folder: Path) -> bool:
+    """Whether a folder holds anything but what a killed process has left half-written.
 
     Raises:
         RunError: The system refuses.
     """
+    with disk(folder):
+        return folder.exists() and not all(map(is_temporary, folder.iterdir()))
+
+
+def clear(folder: Path, *, everything: bool) -> None:
+    """Make a folder whose files may change, and remove what a killed process has left half-written, or everything.
+
+    Raises:
+        RunError: The system refuses, or what is to stay was changed since it was written.
+    """
+    if not everything:
+        unseal(folder)
     try:
         if everything and folder.exists():
             shutil.rmtree(folder)

@@ -29,12 +29,15 @@ def write_file(path: str | Path, data: bytes | str, hint: str = "") -> Path:
     Raises:
         RunError: The disk is full, or refuses.
     """
-    target, raw = Path(path), data.encode() if isinstance(data, str) else data
+    # Names of files may have bytes that are no text: they are written as Python shows them.
+    target, raw = Path(path), data.encode(errors="backslashreplace") if isinstance(data, str) else data
     with disk(target, hint):
         handle, temporary = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
         try:
             with os.fdopen(handle, "wb") as file:
                 file.write(raw)
+                file.flush()
+                os.fsync(file.fileno())  # else a power cut may leave the new name on an empty file
             os.chmod(temporary, 0o644)
             os.replace(temporary, target)
         except BaseException:
@@ -67,3 +70,5 @@ def disk(path: Path, hint: str = "") -> Iterator[None]:
     except OSError as error:
         again = "Free some space or name another folder." if error.errno == ENOSPC else "Name another folder."
         raise RunError(f"Cannot write {path}: {error.strerror or error}.", hint or again) from error
+    except ValueError as error:  # a null byte in the path
+        raise RunError(f"Cannot write {path}: {error}.", hint or "Name another folder.") from error

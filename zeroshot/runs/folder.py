@@ -17,8 +17,10 @@ from typing import Any
 import tomli_w
 
 from zeroshot.errors import RunError, UsageError
+from zeroshot.runs.digests import unseal
 from zeroshot.runs.files import disk, npz_bytes, write_file
 from zeroshot.runs.layout import CONFIG, ENVIRONMENT, FORMAT, SCORES
+from zeroshot.runs.lock import LOCK, written_as
 from zeroshot.runs.reading import check_format, read_scores
 from zeroshot.types import Score
 
@@ -53,7 +55,8 @@ class RunFolder:
         if path.exists():
             with disk(path):
                 raw = path.read_bytes()
-            whole = raw[: raw.rfind(b"\n") + 1]
+            whole = raw.rstrip(b"\0")  # which a power cut may leave where lines were to be
+            whole = whole[: whole.rfind(b"\n") + 1]
             if whole != raw:
                 self.write(SCORES, whole)
         return read_scores(self.path)
@@ -94,10 +97,11 @@ def check_run(path: Path, config: Mapping[str, Any], *, force: bool, resume: boo
     """
     check_not_both("run", force=force, resume=resume)
     with disk(path):
-        taken = path.exists() and (not path.is_dir() or any(path.iterdir()))
-    if resume:
+        begun = path.exists() and (not path.is_dir() or any(path.iterdir()))
+        taken = begun and not _barely_begun(path)
+    if resume and not (begun and not taken):
         _same_config(path, config)
-    elif taken and not all((path / name).is_file() for name in (CONFIG, ENVIRONMENT)):
+    elif taken and not is_run(path):
         raise RunError(f"{path} exists and is not a run folder.", "Name another one with `run`.")
     elif taken and not force:
         raise RunError(
@@ -114,20 +118,56 @@ def open_run(path: Path, config: Mapping[str, Any], *, force: bool, resume: bool
         RunError: It cannot be made, besides.
     """
     taken = check_run(path, config, force=force, resume=resume)
-    if resume:
+    if resume and taken:
+        unseal(path)
         return RunFolder(path, made_here=False)
     with disk(path, "Name another folder with `run`."):
-        if taken:
-            shutil.rmtree(path)
+        if path.exists():
+            remove_files(path)
         path.mkdir(parents=True, exist_ok=True)
     run = RunFolder(path, made_here=True)
     try:
-        run.write(CONFIG, to_toml(config))
         run.write(ENVIRONMENT, json.dumps(environment(), indent=2) + "\n")
+        run.write(CONFIG, to_toml(config))  # a user's own file may have this name: last, so that it tells a run
     except BaseException:
         run.discard()
         raise
     return run
+
+
+def is_run(path: Path) -> bool:
+    """Whether a folder is that of a run."""
+    return all((path / name).is_file() for name in (CONFIG, ENVIRONMENT))
+
+
+def _barely_begun(path: Path) -> bool:
+    """Whether a folder holds nothing but what a run writes first, and not all of that: it was killed then."""
+    if not path.is_dir() or any(written_as(each) not in (CONFIG, ENVIRONMENT, LOCK) for each in path.iterdir()):
+        return False
+    return not (path / CONFIG).exists() and (not (path / ENVIRONMENT).exists() or _is_ours(path / ENVIRONMENT))
+
+
+def _is_ours(path: Path) -> bool:
+    """Whether a run wrote this environment."""
+    try:
+        found = json.loads(path.read_bytes())
+    except (ValueError, RecursionError):
+        return False
+    return isinstance(found, dict) and {"format", "packages"} <= found.keys()
+
+
+def remove_files(path: Path) -> None:
+    """Empty a run folder, so that a kill in between leaves one that is still known for a run and can be replaced.
+
+    Raises:
+        OSError: The system refuses.
+    """
+    last = (CONFIG, ENVIRONMENT)
+    for each in sorted(path.iterdir(), key=lambda each: last.index(each.name) if each.name in last else -1):
+        if each.is_dir() and not each.is_symlink():
+            shutil.rmtree(each)
+        elif each.name != LOCK:
+            each.unlink()
 
 
 def _same_config(path: Path, config: Mapping[str, Any]) -> None:

@@ -12,6 +12,8 @@ int8/                               int8 nets, their plan, pairs.csv, nets.csv, 
 firmware/pair-1/                    exported pairs
 battery.json                        what was asked of battery life last, for the page
 report.html                         the page of all that
+digests.json                        SHA-256 of the files beside it, in models/ and int8/ too; written last
+.lock                               while a process works there
 """
 
 # Raised when a version can no longer read what an earlier one wrote. 1: up to zeroshot 0.1.0, without a number.
@@ -34,6 +36,7 @@ MODELS, TRAINING_PLAN = "models", "train.json"
 INT8, QUANTIZATION_PLAN = "int8", "quantize.json"
 FIRMWARE = "firmware"
 BATTERY, REPORT = "battery.json", "report.html"
+DIGESTS, EXPORTED = "digests.json", "export.json"  # what a stage, and what an export wrote
 
 
 def firmware_of(rank: int) -> str:

@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 
 from zeroshot.errors import RunError, call
 from zeroshot.runs import layout, rows
+from zeroshot.runs.digests import check_as_written
 from zeroshot.runs.rows import Candidate, MeasuredPair, PredictedPair, QuantizedPair
 from zeroshot.runs.tables import Table
 from zeroshot.types import Score
@@ -153,7 +154,11 @@ def read_scores(run: Path) -> dict[str, dict[str, Score]]:
     except OSError as error:
         raise RunError(f"{path} cannot be read: {error.strerror}.", "Start again with `force=True`.") from error
     found: dict[str, dict[str, Score]] = {}
-    for row in csv.reader(io.StringIO(text[: text.rfind("\n") + 1])):
+    try:
+        lines = list(csv.reader(io.StringIO(text[: text.rfind("\n") + 1])))
+    except csv.Error as error:
+        raise RunError(f"{path} cannot be read: {error}.", "Start again with `force=True`.") from error
+    for row in lines:
         try:
             net, proxy, value, status = row
             found.setdefault(net, {})[proxy] = Score(float(value), status)
@@ -165,7 +170,7 @@ def read_scores(run: Path) -> dict[str, dict[str, Score]]:
 def _read_stage(folder: Path, table: Table[T], function: str, words: tuple[str, str, str]) -> list[T]:
     """The pairs that a stage has left in its folder of a run; its words are order, participle and noun."""
     run, (order, done, stage) = folder.parent, words
-    if not folder.exists():
+    if not folder.exists() or not any(path.name[0] != "." for path in folder.iterdir()):
         raise RunError(f"The nets of the run in {run} are not {done}.", f"{order} them: {call(function, run)}.")
     again = f"{order} again: {call(function, run, force=True)}."
     finish = f"Finish it first: {call(function, run, resume=True)}."
@@ -177,7 +182,9 @@ def _read_stage(folder: Path, table: Table[T], function: str, words: tuple[str, 
 
 def _read(path: Path, table: Table[T], stage: str, finish: str, again: str) -> list[T]:
     try:
-        return table.from_csv(path.read_text(encoding="utf-8"))
+        raw = path.read_bytes()
+        check_as_written(path, raw)
+        return table.from_csv(raw.decode())
     except FileNotFoundError as error:
         raise RunError(f"The {stage} in {path.parent} was not finished: it has no {path.name}.", finish) from error
     except (OSError, ValueError) as error:

@@ -6,10 +6,11 @@ Accuracies, rates and gains are fractions, latencies ms, energies mJ, sizes byte
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 
-from zeroshot.runs.tables import Column, Table
+from zeroshot.runs.tables import UNKNOWN, Column, Table
 
 ACCURACY = "accuracy"  # the metric without other wishes
 Threshold = float | int | str  # a number, the word inf, or one number for each class with spaces between
+MAY_BE_UNKNOWN = {UNKNOWN: True}
 # Stage of a measured pair -> the attribute that holds it, and how its columns are called.
 KINDS = {"test": "test", "float": "in_float", "int8": "int8"}
 
@@ -134,7 +135,7 @@ class MeasuredCascade:
         escalation_rate_validation: On the images that chose the threshold.
         little_escalated: Accuracy of the little net on what escalates; None where nothing does.
         error_correlation: Phi coefficient of the two nets' errors; None where a net is always or never right.
-        latency_ms: The cost model's, at the measured rate.
+        latency_ms: The cost model's, at the measured rate; NaN where it is unknown, and so `energy_mj`.
         single_accuracy: Of the single net that the search named; None where none was trained.
         rival: What could be shipped instead and does best on the validation images: the pair's `little` or `big` net
             alone, or another `single` net; the columns below are None where an older version measured.
@@ -166,8 +167,8 @@ class MeasuredCascade:
     big_escalated: float | None
     both_wrong: float
     error_correlation: float | None
-    latency_ms: float
-    energy_mj: float
+    latency_ms: float = field(metadata=MAY_BE_UNKNOWN)
+    energy_mj: float = field(metadata=MAY_BE_UNKNOWN)
     single_accuracy: float | None = None
     rival: str | None = None
     rival_model: str | None = None

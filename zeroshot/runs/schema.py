@@ -16,6 +16,13 @@ _LARGEST = sys.float_info.max
 Finite = Annotated[float, Meta(ge=-_LARGEST, le=_LARGEST, description="a finite number")]
 Positive = Annotated[float, Meta(gt=0, le=_LARGEST, description="a positive number")]
 PositiveOrNone = Annotated[Positive | None, Meta(description="a positive number")]
+
+
+def between(least: float, most: float, what: str = "a number") -> Meta:
+    """A range that a figure can have, for an error."""
+    return Meta(ge=least, le=most, description=f"{what} from {least:g} to {most:g}")
+
+
 Share = Annotated[float, Meta(ge=0, le=1, description="a number from 0 to 1")]
 Bytes = Annotated[int, Meta(gt=0, description="whole bytes, more than 0")]
 _WORDS: dict[Any, str] = {str: "text", bool: "true or false", int: "a whole number", float: "a number"}
@@ -34,7 +41,7 @@ def parse_toml(text: str, where: str, hint: str = "Correct that line.") -> dict[
     """
     try:
         return tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+    except (ValueError, RecursionError) as error:
         raise UsageError(f"{where} is not valid TOML: {error}.", hint) from error
 
 

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from pandas import DataFrame
 
 T = TypeVar("T")
+UNKNOWN = "unknown"  # in the metadata of a field of numbers: NaN stands for one that nobody knows
 Column = tuple[str, str]  # its name, and the path of the attribute that it holds
 
 
@@ -65,13 +66,19 @@ class Table(Generic[T]):
         Raises:
             ValueError: A column without a default is missing, or a cell is not of its column's type.
         """
-        return [self._parsed(cells, number) for number, cells in enumerate(csv.DictReader(io.StringIO(text)), 1)]
+        try:
+            lines = list(csv.DictReader(io.StringIO(text)))
+        except csv.Error as error:
+            raise ValueError(str(error)) from error
+        return [self._parsed(cells, number) for number, cells in enumerate(lines, 1)]
 
     def _columns(self) -> tuple[Column, ...]:
         return self.columns or tuple((each.name, each.name) for each in fields(self.row))  # type: ignore[arg-type]
 
     def _parsed(self, cells: Mapping[str | Any, str | Any], number: int) -> T:
         tree: dict[str, Any] = {}
+        if None in cells:
+            raise ValueError(f"row {number} has more cells than there are columns")
         for name, path in self._columns():
             if path in self.prefix:
                 start = self.prefix[path]
@@ -168,6 +175,8 @@ def _made(row: type[T], values: Mapping[str, Any], where: str) -> T:
             found[each.name] = msgspec.convert(value, _lenient(kind), strict=False)
         except msgspec.ValidationError:
             raise ValueError(f"{where} has {value!r} for {each.name}") from None
+        if isinstance(found[each.name], float) and not isfinite(found[each.name]) and UNKNOWN not in each.metadata:
+            raise ValueError(f"{where} has {value!r} for {each.name}, which is no number")
     return row(**found)
 
 

@@ -1,5 +1,6 @@
 """The proxies that are installed, the built-in ones and third parties' alike, found through entry points."""
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.metadata import EntryPoint, entry_points
@@ -9,7 +10,8 @@ from zeroshot.probing.probe import Proxy
 from zeroshot.runs.tables import Rows, Table
 from zeroshot.scoring.defaults import DEFAULT_PROXIES as DEFAULT_PROXIES
 
-GROUP = "zeroshot.proxies"
+GROUP, BUILTIN = "zeroshot.proxies", "builtin"
+VARIABLE = "ZEROSHOT_PLUGINS"
 
 
 @dataclass(frozen=True)
@@ -30,6 +32,24 @@ class Provider:
 
     def __str__(self) -> str:
         return f"{self.distribution} {self.version}" if self.distribution else f"{self.entry_point} ({self.module})"
+
+
+@dataclass(frozen=True)
+class ListedPlugin:
+    """An installed plug-in.
+
+    Attributes:
+        provider: Who it is.
+        on: Whether it is imported; ZEROSHOT_PLUGINS says which are: `none`, or names with commas between.
+    """
+
+    provider: Provider
+    on: bool
+
+    @property
+    def name(self) -> str:
+        """Of its entry point."""
+        return self.provider.entry_point
 
 
 @dataclass(frozen=True)
@@ -113,7 +133,9 @@ def with_parts(proxies: Sequence[Proxy]) -> tuple[Proxy, ...]:
 
 def _installed() -> dict[str, tuple[Proxy, EntryPoint]]:
     known: dict[str, tuple[Proxy, EntryPoint]] = {}
-    for entry in sorted(entry_points(group=GROUP), key=lambda entry: (entry.name != "builtin", entry.name)):
+    for entry in _entries():
+        if not _switched_on(entry):
+            continue
         for proxy in _table(entry):
             if proxy.name in known:
                 first = known[proxy.name][1]
@@ -123,6 +145,30 @@ def _installed() -> dict[str, tuple[Proxy, EntryPoint]]:
                 )
             known[proxy.name] = (proxy, entry)
     return known
+
+
+def _entries() -> list[EntryPoint]:
+    """Our own provider, then those of plug-ins by name."""
+    return sorted(entry_points(group=GROUP), key=lambda entry: (not _is_ours(entry), entry.name))
+
+
+def _switched_on(entry: EntryPoint) -> bool:
+    """Whether a provider may be imported: a plug-in is somebody's code, and importing it runs it."""
+    asked = os.environ.get(VARIABLE, "").strip()
+    return _is_ours(entry) or not asked or (asked != "none" and entry.name in map(str.strip, asked.split(",")))
+
+
+def _is_ours(entry: EntryPoint) -> bool:
+    return entry.name == BUILTIN and entry.value == GROUP
+
+
+def listed_plugins() -> list[ListedPlugin]:
+    """The installed plug-ins, by what their packages say; none is imported for that.
+
+    >>> [each.name for each in listed_plugins() if each.name == "builtin"]
+    []
+    """
+    return [ListedPlugin(_provider(each), _switched_on(each)) for each in _entries() if not _is_ours(each)]
 
 
 def _table(entry: EntryPoint) -> tuple[Proxy, ...]:

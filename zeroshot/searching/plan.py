@@ -8,6 +8,7 @@ from typing import Any
 
 from zeroshot.options import takes_options
 from zeroshot.runs.folder import check_run
+from zeroshot.runs.lock import check_free
 from zeroshot.searching.find import scored_nets
 from zeroshot.searching.options import SearchOptions
 from zeroshot.searching.pace import counted_before
@@ -65,6 +66,8 @@ def plan(options: SearchOptions, *, force: bool = False, resume: bool = False) -
         InfeasibleError: No pair with the fixed nets meets the budgets.
     """
     problem, _ = resolve(options)
+    if options.run is not None:
+        check_free(Path(options.run))
     if resume and options.run is not None:
         problem = counted_before(problem, Path(options.run))
     in_use = options.run is not None and check_run(Path(options.run), problem.config, force=force, resume=resume)

@@ -16,7 +16,11 @@ from zeroshot.cascade.copula import PRIOR_COUPLING
 from zeroshot.cascade.rank_pairs import Ranking
 from zeroshot.options import takes_options
 from zeroshot.runs.class_rows import CLASSES
+from zeroshot.runs.digests import seal
+from zeroshot.runs.files import disk
 from zeroshot.runs.folder import RunFolder, check_run, open_run
+from zeroshot.runs.layout import CALIBRATION_NETS
+from zeroshot.runs.lock import alone_in, check_free
 from zeroshot.runs.rows import CALIBRATION, PAIRS, SINGLES, Candidate
 from zeroshot.runs.tables import Rows
 from zeroshot.runs.write_pairs_csv import write_summary
@@ -62,6 +66,7 @@ def search(
     started, report = time.perf_counter(), progress or (lambda what, done, total: None)
     problem, dataset = resolve(options)
     if options.run is not None:
+        check_free(Path(options.run))
         problem = counted_before(problem, Path(options.run)) if resume else problem
         check_run(Path(options.run), problem.config, force=force, resume=resume)
     task = sample_task(problem, dataset)
@@ -100,6 +105,7 @@ def search(
         result = replace(result, seconds=time.perf_counter() - started)
         if folder is not None:
             write_summary(folder.path, result.summary())
+            seal(folder.path, CALIBRATION_NETS)
     return result
 
 
@@ -109,12 +115,16 @@ def run_folder(problem: SearchProblem, *, force: bool, resume: bool) -> Iterator
     if problem.options.run is None:
         yield None
         return
-    folder = open_run(Path(problem.options.run), problem.config, force=force, resume=resume)
-    try:
-        yield folder
-    except Exception:
-        folder.discard()
-        raise
+    path = Path(problem.options.run)
+    with disk(path, "Name another folder with `run`."):
+        path.mkdir(parents=True, exist_ok=True)
+    with alone_in(path):
+        folder = open_run(path, problem.config, force=force, resume=resume)
+        try:
+            yield folder
+        except Exception:
+            folder.discard()
+            raise
 
 
 def lay_out(

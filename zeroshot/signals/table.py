@@ -9,11 +9,13 @@ from pathlib import Path
 import numpy as np
 
 from zeroshot.data.class_folders import safe
+from zeroshot.data.memory import check_room
 from zeroshot.errors import DataError, UsageError, pip_install
 from zeroshot.types import FloatArray
 
 MOST_BYTES = 512 << 20
 COMMENTS = ("#", "%", "//")
+CELL, UNFOLDS = 64, 10  # bytes of a cell as text of its own; of a file's text in memory, over those on disk
 LARGEST = 1e30  # beyond it no sensor measures, and sums overflow
 ABSENT = {"", "nan", "na", "n/a", "null", "none"}  # cells without a value, in lower case
 NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?", re.IGNORECASE)
@@ -96,6 +98,7 @@ def read_table(path: Path) -> Table:
         size = path.stat().st_size
         if size > MOST_BYTES:
             raise DataError(f"{safe(path)} has {size / 2**20:,.0f} MiB, more than 512.", "Cut it into several logs.")
+        check_room(size * UNFOLDS, safe(path), "Cut it into several logs.")
         table = _parquet(path) if path.suffix.lower() == ".parquet" else _csv(path, path.read_bytes())
     except OSError as error:
         raise DataError(f"{safe(path)} cannot be read: {error.strerror or error}.", "Check its permissions.") from error
@@ -162,10 +165,11 @@ def _parquet(path: Path) -> Table:
             size = file.metadata.num_rows * file.metadata.num_columns
             if size > MOST_BYTES // 8:
                 raise DataError(f"{safe(path)} claims {size:,} cells, too many for one log.", "Cut it into several.")
+            check_room(float(size) * CELL, safe(path), "Cut it into several logs.")
             found = file.read()
-    except (OSError, ArrowException) as error:
+        columns = [["" if value is None else str(value) for value in column.to_pylist()] for column in found.columns]
+    except (OSError, ArrowException, ValueError, OverflowError) as error:  # texts that are none, dates beyond all years
         raise DataError(f"{safe(path)} cannot be read as Parquet: {error}.", "Repair or remove it.") from error
-    columns = [["" if value is None else str(value) for value in column.to_pylist()] for column in found.columns]
     about = tuple(
         f"{key!r}: {value!r}" for key, value in (found.schema.metadata or {}).items() if key != b"ARROW:schema"
     )

@@ -34,7 +34,7 @@ def check_empty(folder: Path) -> None:
     Raises:
         RunError: They are.
     """
-    if folder.exists() and any(folder.iterdir()):
+    if disk.holds_files(folder):
         raise RunError(
             f"{folder} holds models already.", "Continue with `resume=True`, or replace them with `force=True`."
         )
@@ -68,7 +68,8 @@ def resumed_plan(folder: Path, options: TrainOptions) -> Plan:
 def _stored(folder: Path) -> Plan:
     path = folder / TRAINING_PLAN
     if not path.exists():
-        raise RunError(f"There is no training to resume in {folder}.", "Leave `resume=True` out.")
+        again = "Start over with `force=True`." if disk.holds_files(folder) else "Leave `resume=True` out."
+        raise RunError(f"There is no training to resume in {folder}.", again)
     about = disk.read_about(folder, path.stem)
     missing = [name for name in Plan.declared() if name not in about]
     try:

@@ -13,8 +13,10 @@ from zeroshot.options import takes_options
 from zeroshot.runs import checkpoints as disk
 from zeroshot.runs.class_rows import CLASSES, CONFUSION, ClassAnswers, ClassShare
 from zeroshot.runs.classes import class_shares
+from zeroshot.runs.digests import seal
 from zeroshot.runs.folder import check_not_both
 from zeroshot.runs.layout import MODELS
+from zeroshot.runs.lock import alone_in
 from zeroshot.runs.reading import read_search
 from zeroshot.runs.rows import TRAINED_NETS, TRAINED_PAIRS, MeasuredPair, PairForecast, PairModels, TrainedNetRow
 from zeroshot.runs.steps import Steps
@@ -128,11 +130,15 @@ def train(
         DataError: The data cannot be used.
         TrainError: The loss of a net becomes NaN; what was saved before is kept.
     """
-    started, report = time.perf_counter(), progress or (lambda what, done, total: None)
+    with alone_in(Path(run)):
+        return _train(Path(run), options, force, resume, progress or (lambda what, done, total: None))
 
+
+def _train(run: Path, options: TrainOptions, force: bool, resume: bool, report: Progress) -> TrainedRun:
+    started = time.perf_counter()
     _check(options, force, resume)
-    config, listed = read_search(Path(run))
-    best, folder = listed[: options.top], Path(run) / MODELS
+    config, listed = read_search(run)
+    best, folder = listed[: options.top], run / MODELS
     dataset, seed = run_dataset(config, options.data), int(config["seed"])
     if options.validation is not None and dataset.validation is not None:
         raise UsageError(
@@ -160,9 +166,10 @@ def train(
         remarks=_remarks(training, options.top, split, trained), config=config,
         seconds=time.perf_counter() - started, folder=folder, data=options.data,
     )  # fmt: skip
-    write_classes(Path(run), result.classes)  # older searches have not
-    write_training(Path(run), result.pairs, result.nets, result.confusion)
+    write_classes(run, result.classes)  # older searches have not
+    write_training(run, result.pairs, result.nets, result.confusion)
     write_summary(folder, result.summary())
+    seal(folder)
     return result
 
 

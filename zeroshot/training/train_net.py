@@ -1,15 +1,23 @@
 """Training of single nets: from a spec to weights on disk, and back."""
 
+import hashlib
+import io
 import time
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Annotated, Any
 
 import numpy as np
+import torch
+from msgspec import Meta, convert
 
+from zeroshot.build import build
 from zeroshot.data import Dataset
 from zeroshot.errors import RunError
 from zeroshot.net import NetSpec
 from zeroshot.runs import checkpoints as disk
 from zeroshot.runs.files import npz_bytes
+from zeroshot.runs.schema import Finite, Share
 from zeroshot.training._with_teacher import lesson_job
 from zeroshot.training.batches import Split, hold_out, inputs, logits
 from zeroshot.training.distillation import taught
@@ -17,7 +25,7 @@ from zeroshot.training.options import Distillation
 from zeroshot.training.recipe import Recipe, check_seed_and_threads
 from zeroshot.training.trained import PARTS, TrainedNet
 from zeroshot.training.trainer import Job, Trainer
-from zeroshot.types import Progress
+from zeroshot.types import Float32Array, Progress
 from zeroshot.workers import torch_threads
 
 __all__ = ["TrainedNet", "finished", "job_of", "load_net", "train_job", "train_net"]
@@ -126,19 +134,43 @@ def load_net(folder: str | Path, net: str, job: Job | None = None) -> TrainedNet
     spec, _, stage = net.partition(".")
     weights, about = disk.load(where, name, job.identity() if job is not None else {"net": spec})
     try:
-        with np.load(where / f"{name}.npz", allow_pickle=False) as archive:
-            outputs = {part: archive[part] for part in PARTS}
-        told = {key: about[key] for key in (*_KEPT, "channels", "classes")}
+        outputs = _outputs(where / f"{name}.npz", about)
+        told = {key: convert(about[key], kind) for key, kind in _KEPT.items() | _SHAPE.items()}
         recipe = Recipe(**about["recipe"])
+        _check_shapes(spec, told, weights)
         result = TrainedNet(net=spec, recipe=recipe, weights=weights, outputs=outputs, stage=stage, **told)
         result.module()
+    except RunError:
+        raise
     except Exception as error:  # damaged archives alone bring BadZipFile, zlib.error, EOFError, ValueError, OSError
         text = f"The files of {net} in {where} do not belong together: {disk.first_line(error)}"
         raise RunError(text, disk.AGAIN) from error
     return result
 
 
-_KEPT = ("best_epoch", "history", "validation_accuracy", "test_accuracy", "seconds", "images_per_second")
+def _outputs(path: Path, about: Mapping[str, Any]) -> dict[str, Float32Array]:
+    """What a net answered; nets of older versions have no digest of it."""
+    known = about.get("outputs_sha256")
+    raw = path.read_bytes() if known is None else disk.read_checked(path, {"sha256": known}, disk.AGAIN)
+    with np.load(io.BytesIO(raw), allow_pickle=False) as archive:
+        return {part: archive[part] for part in PARTS}
+
+
+def _check_shapes(net: str, told: Mapping[str, Any], weights: disk.Tensors) -> None:
+    """Insist that weights are of the net, before there is one: what claims to be large may be a few bytes."""
+    with torch.device("meta"):
+        wanted = build(NetSpec.parse(net), told["channels"], told["classes"]).state_dict()
+    if {name: each.shape for name, each in wanted.items()} != {name: each.shape for name, each in weights.items()}:
+        raise ValueError("its tensors have other shapes than the net's")
+
+
+_Rows = list[dict[str, float]]
+_Size = Annotated[int, Meta(ge=1)]
+_KEPT: dict[str, Any] = {
+    "best_epoch": Annotated[int, Meta(ge=0)], "history": _Rows, "validation_accuracy": Share, "test_accuracy": Share,
+    "seconds": Finite, "images_per_second": Finite,
+}  # fmt: skip
+_SHAPE: dict[str, Any] = {"channels": _Size, "classes": _Size}
 
 
 def _start(job: Job, data: Split, folder: Path | None) -> tuple[Trainer, float]:
@@ -180,6 +212,8 @@ def _result(trainer: Trainer, data: Split, seconds: float) -> TrainedNet:
 
 def _write(result: TrainedNet, job: Job, folder: Path) -> None:
     name = disk.stem(result.name)
-    disk.write(folder, f"{name}.npz", npz_bytes(result.outputs))
-    disk.save(folder, name, result.weights, job.identity() | {key: getattr(result, key) for key in _KEPT})
+    raw = npz_bytes(result.outputs)
+    disk.write(folder, f"{name}.npz", raw)
+    about = job.identity() | {key: getattr(result, key) for key in _KEPT}
+    disk.save(folder, name, result.weights, about | {"outputs_sha256": hashlib.sha256(raw).hexdigest()})
     disk.drop_epochs(folder, result.name)
