@@ -4,10 +4,12 @@ import numpy as np
 import pytest
 
 from zeroshot.data import Dataset, Features
+from zeroshot.data.dataset import resized
 from zeroshot.errors import UsageError
 from zeroshot.frontend.features import frame_features, pictures
 from zeroshot.frontend.options import FrontEnd, Motion, ScaledMotion, Scaling
 from zeroshot.net import NetSpec
+from zeroshot.resolution import resolution_of
 from zeroshot.training.augmentation import amplified
 from zeroshot.training.batches import TrainingBatches, hold_out
 from zeroshot.training.recipe import Recipe
@@ -53,6 +55,20 @@ def test_sound_is_shifted_along_time_and_silence_comes_in():
             np.testing.assert_array_equal(picture, padded[down : down + frames])
             shifts.add(int(down))
     assert len(shifts) > 4
+
+
+def test_a_smaller_picture_of_sound_is_shifted_by_smaller_silence():
+    """As nets that see less than the data have it."""
+    split, size = hold_out(SPOKEN, 0), (SOUND.frames - 4, SOUND.bands // 2)
+    silence = np.tile(frame_features(SOUND, np.zeros(SOUND.frame, np.int16))[0], (SOUND.frames, 1)).astype(np.uint8)
+    quiet = resized(silence[None, :, :, None], resolution_of(*size))[0, 0, :, 0]
+    batches = TrainingBatches(split, resolution_of(*size), Recipe(crop=0.25, gain=0.0))
+    small = resized(split.images("train"), resolution_of(*size))
+    for draw in batches.draws(0, 0):
+        seen, down = batches._augmented(draw)[..., 0], int(draw.shifts[0][0])
+        margin = round(0.25 * size[0])
+        padded = np.concatenate([np.tile(quiet, (margin, 1)), small[draw.rows[0], ..., 0], np.tile(quiet, (margin, 1))])
+        np.testing.assert_array_equal(seen[0], padded[down : down + size[0]])
 
 
 def test_motion_is_shifted_along_time_and_reflected():

@@ -10,8 +10,10 @@ import numpy.typing as npt
 
 from zeroshot.data import Dataset
 from zeroshot.data.arrays import Images
+from zeroshot.data.dataset import resized
 from zeroshot.frontend.features import frame_features
 from zeroshot.frontend.options import FrontEnd, ScaledMotion
+from zeroshot.resolution import resolution_of
 from zeroshot.types import Float32Array
 
 Mask = npt.NDArray[np.bool_]
@@ -47,14 +49,21 @@ def padded(data: Dataset, images: Images, by: tuple[int, int], grey: Images) -> 
         return np.pad(images, ((0, 0), (down, down), (right, right), (0, 0)), mode="reflect")
     n, height, width, channels = images.shape
     out = np.empty((n, height + 2 * down, width + 2 * right, channels), np.uint8)
-    out[...] = grey if data.front_end is None else _silence(data.front_end)
+    out[...] = grey if data.front_end is None else _silence(data.front_end, (height, width))
     out[:, down : down + height, right : right + width] = images
     return out
 
 
-def _silence(front_end: FrontEnd) -> Images:
-    """(1, width, 1): a frame of zeros, as the front end for sound has it; where levels are relative, beside sound."""
-    return frame_features(front_end, np.zeros(front_end.frame, np.int16))[:, :, None].astype(np.uint8)
+def _silence(front_end: FrontEnd, size: tuple[int, int]) -> Images:
+    """(1, width, 1): a frame of zeros, as the front end for sound has it; where levels are relative, beside sound.
+
+    Args:
+        front_end: What makes the pictures.
+        size: Height and width of those that a net sees, to which they are resized.
+    """
+    frame = frame_features(front_end, np.zeros(front_end.frame, np.int16))
+    whole = np.repeat(frame.astype(np.uint8), front_end.frames, axis=0)
+    return resized(whole[None, :, :, None], resolution_of(*size))[0, :1]
 
 
 def squares(rng: np.random.Generator, n: int, size: tuple[int, int], side: int) -> Mask:
