@@ -252,7 +252,10 @@ def of_runs(trained: Trained) -> dict[str, Reader]:
     """Every file of a run folder, by what reads it; also with the digest that belongs to it."""
     models, int8, stem, epoch = layout.MODELS, layout.INT8, trained.stem, trained.epoch
     kinds = {".csv": csv_of, ".json": json_of, ".toml": toml_of, ".npz": npz_of, ".pt": bytes_of}
-    candidate = Candidate(NET, 1.0, 0.1, 1000, 2000, 300, 40, 64, 400, {"macs": 3.0}, 0.5)
+    candidate = Candidate(
+        NET, latency_ms=1.0, energy_mj=0.1, macs=1000, model_flash_bytes=2000, arena_bytes=300, persistent_bytes=40,
+        input_bytes=64, holding_bytes=400, scores={"macs": 3.0}, static_accuracy=0.5,
+    )  # fmt: skip
     candidates = CANDIDATES.to_csv([candidate]).encode()
     scores = b"".join(f"{NET},zico,{i}.5,\n".encode() for i in range(5))
 

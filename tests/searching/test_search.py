@@ -200,7 +200,7 @@ def test_the_run_folder_holds_what_it_should(result):
     names = {path.name for path in result.run.iterdir()}
     assert names == {
         "config.toml", "environment.json", "scores.csv", "candidates.csv", "candidates.npz", "pairs.csv", "front.csv",
-        "singles.csv", "classes.csv", "pareto.png", "summary.json",
+        "singles.csv", "classes.csv", "pareto.png", "summary.json", "digests.json",
     }  # fmt: skip
     summary = json.loads((result.run / "summary.json").read_text())
     assert summary == result.summary()

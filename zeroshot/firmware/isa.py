@@ -61,8 +61,8 @@ def _arm(model: str) -> Isa:
 
     return Isa(
         uc.UC_ARCH_ARM, uc.UC_MODE_THUMB | uc.UC_MODE_MCLASS, _named(arm, f"UC_CPU_ARM_CORTEX_{model}"),
-        tuple(_named(arm, f"UC_ARM_REG_R{i}") for i in range(4)), arm.UC_ARM_REG_SP, arm.UC_ARM_REG_LR,
-        arm.UC_ARM_REG_PC, 1, thumb_instructions,
+        arguments=tuple(_named(arm, f"UC_ARM_REG_R{i}") for i in range(4)), stack=arm.UC_ARM_REG_SP,
+        link=arm.UC_ARM_REG_LR, counter=arm.UC_ARM_REG_PC, thumb=1, instructions=thumb_instructions,
     )  # fmt: skip
 
 
@@ -72,8 +72,8 @@ def _riscv() -> Isa:
 
     return Isa(
         uc.UC_ARCH_RISCV, uc.UC_MODE_RISCV32, riscv.UC_CPU_RISCV32_ANY,
-        tuple(_named(riscv, f"UC_RISCV_REG_A{i}") for i in range(4)), riscv.UC_RISCV_REG_SP, riscv.UC_RISCV_REG_RA,
-        riscv.UC_RISCV_REG_PC, 0, riscv_instructions,
+        arguments=tuple(_named(riscv, f"UC_RISCV_REG_A{i}") for i in range(4)), stack=riscv.UC_RISCV_REG_SP,
+        link=riscv.UC_RISCV_REG_RA, counter=riscv.UC_RISCV_REG_PC, thumb=0, instructions=riscv_instructions,
     )  # fmt: skip
 
 
