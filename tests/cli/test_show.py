@@ -127,7 +127,7 @@ def test_doctor_on_an_outdated_package(cli, monkeypatch):
     installed(monkeypatch, numpy="1.26.4")
     result = cli("doctor")
     assert result.exit_code == 1
-    assert 'numpy 1.26.4 numpy>=2.0 is needed -> pip install "numpy>=2.0"' in " ".join(result.stdout.split())
+    assert 'numpy 1.26.4 numpy>=2.1 is needed -> pip install "numpy>=2.1"' in " ".join(result.stdout.split())
     assert "zeroshot cannot work here yet." in result.stdout
     told = json.loads(cli("doctor", "--json").stdout)
     assert [name for name, each in told["packages"].items() if not each["ok"]] == ["numpy"]
@@ -138,7 +138,7 @@ def test_doctor_on_an_outdated_package_that_is_optional(cli, monkeypatch):
     installed(monkeypatch, torchvision="0.20")
     result = cli("doctor")
     assert result.exit_code == 0
-    assert 'torchvision>=0.21 is needed -> pip install "torchvision>=0.21"' in " ".join(result.stdout.split())
+    assert 'torchvision>=0.25 is needed -> pip install "torchvision>=0.25"' in " ".join(result.stdout.split())
 
 
 def test_doctor_on_an_outdated_package_of_an_extra(cli, monkeypatch):
