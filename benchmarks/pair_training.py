@@ -20,9 +20,9 @@ from typing import TypeVar
 
 import numpy as np
 import torch
-from scipy.stats import t as student_t
 
 from benchmarks.cifar10 import cifar10_file
+from benchmarks.intervals import half_width
 from benchmarks.script import RESULTS, Arguments, exit_code, parser
 from zeroshot.cascade.measure import LEVEL, curve, expected_cost, outcome
 from zeroshot.cost.counts import macs, params
@@ -180,11 +180,8 @@ def difference(rows: Sequence[Row], way: str, rates: Sequence[float]) -> tuple[f
                 if any(r.seed == seed for r in mine)}  # fmt: skip
 
     own, plain = by_seed(way), by_seed(PLAIN)
-    gains = np.array([own[seed] - plain[seed] for seed in own if seed in plain])
-    if len(gains) < 2:
-        return float(gains.mean()), float("nan")
-    half = student_t.ppf((1 + LEVEL) / 2, len(gains) - 1) * gains.std(ddof=1) / np.sqrt(len(gains))
-    return float(gains.mean()), float(half)
+    gains = [own[seed] - plain[seed] for seed in own if seed in plain]
+    return float(np.mean(gains)), half_width(gains)
 
 
 def verdict(gain: float, half: float) -> str:

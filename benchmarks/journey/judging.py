@@ -6,13 +6,12 @@ from functools import cached_property
 from pathlib import Path
 
 import numpy as np
-from scipy.stats import beta
 
 from benchmarks.journey.quantise import int8_folder
 from benchmarks.journey.settings import Setting, costs_of
 from zeroshot.bench import pair_truth
 from zeroshot.bench.pair_truth import ZooNet
-from zeroshot.cascade.measure import LEVEL, Interval, Outcome, verdict
+from zeroshot.cascade.measure import Interval, Outcome, exact_interval, verdict
 from zeroshot.cascade.policy import DEFAULT_POLICY, MIN_RATE
 from zeroshot.cascade.rank_pairs import Pairs, describe_pairs
 from zeroshot.cascade.thresholds import threshold_for_rate
@@ -111,9 +110,7 @@ class Judged:
     @property
     def interval(self) -> Interval:
         """Of the accuracy, exact binomial of `LEVEL`: net and threshold are held fixed."""
-        hits, n, tail = int(self.right.sum()), len(self.right), (1 - LEVEL) / 2
-        low = float(beta.ppf(tail, hits, n - hits + 1)) if hits else 0.0
-        return low, float(beta.ppf(1 - tail, hits + 1, n - hits)) if hits < n else 1.0
+        return exact_interval(int(self.right.sum()), len(self.right))
 
 
 @dataclass(frozen=True)

@@ -3,10 +3,9 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from statistics import fmean, stdev
+from statistics import fmean
 
-from scipy.stats import t
-
+from benchmarks.intervals import half_width
 from benchmarks.journey.judging import INT8, Bench, Judged, Nets, read_task
 from benchmarks.journey.plan import Pick
 from benchmarks.journey.results import nets_of
@@ -47,13 +46,6 @@ class Row:
     def macs(self) -> float:
         """Expected, mean over seeds."""
         return fmean(each.macs for each in self.judged.values())
-
-
-def spread(values: Sequence[float]) -> float:
-    """Half width of the interval of a mean by Student's t, of `LEVEL`; nan of a single value."""
-    if len(values) < 2:
-        return float("nan")
-    return float(float(t.ppf((1 + LEVEL) / 2, len(values) - 1)) * stdev(values) / len(values) ** 0.5)
 
 
 def rows_of(setting: Setting, picks: Sequence[Pick], zoo: Path) -> list[Row]:
@@ -137,7 +129,7 @@ def _ahead(row: Row, rival: Row) -> list[float]:
 def _mean(values: Sequence[float], sign: str = "") -> str:
     if not values:
         return DASH
-    width = f" ± {100 * spread(values):.1f}" if len(values) > 1 else ""
+    width = f" ± {100 * half_width(values):.1f}" if len(values) > 1 else ""
     return f"{100 * fmean(values):{sign}.1f}{width}"
 
 

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from zeroshot.daily.prior import class_rates, class_shares, rate_under
+from zeroshot.daily.prior import class_rates, looks_by_class, rate_under
 from zeroshot.errors import UsageError
 from zeroshot.quantization.answers import Answers
 
@@ -30,7 +30,7 @@ def answers(labels, escalated):
     ],
 )
 def test_the_rest_is_shared_as_in_the_test_data(prior, shares):
-    assert class_shares(prior, NAMES, np.array([20, 30, 50])) == pytest.approx(shares)
+    assert looks_by_class(prior, NAMES, np.array([20, 30, 50])) == pytest.approx(shares)
 
 
 @pytest.mark.parametrize(
@@ -44,11 +44,11 @@ def test_the_rest_is_shared_as_in_the_test_data(prior, shares):
 )
 def test_a_prior_that_nothing_is_known_for_is_refused(prior, counts, words):
     with pytest.raises(UsageError, match=words):
-        class_shares(prior, NAMES, np.array(counts))
+        looks_by_class(prior, NAMES, np.array(counts))
 
 
 def test_a_class_without_examples_may_have_no_share():
-    assert class_shares({"yes": 0.0}, NAMES, np.array([2, 0, 6])) == pytest.approx([0.25, 0, 0.75])
+    assert looks_by_class({"yes": 0.0}, NAMES, np.array([2, 0, 6])) == pytest.approx([0.25, 0, 0.75])
 
 
 @examples(30)
@@ -66,7 +66,7 @@ def test_rates_are_counted_on_each_class(rows):
 def test_without_a_prior_the_rate_is_that_of_the_test_data(rows):
     labels, up = zip(*rows, strict=True)
     counts = np.bincount(labels, minlength=3)
-    rate, error = rate_under(class_shares({}, NAMES, counts), class_rates(answers(labels, up), 3), counts)
+    rate, error = rate_under(looks_by_class({}, NAMES, counts), class_rates(answers(labels, up), 3), counts)
     assert rate == pytest.approx(sum(up) / len(up))
     assert error > 0
 
@@ -74,9 +74,9 @@ def test_without_a_prior_the_rate_is_that_of_the_test_data(rows):
 def test_a_class_that_is_always_there_gives_its_own_rate():
     found = answers([0, 0, 0, 0, 1, 2, 2], [1, 0, 0, 0, 1, 0, 0])
     counts = np.array([4, 1, 2])
-    shares = class_shares({"no": 1.0}, NAMES, counts)
+    shares = looks_by_class({"no": 1.0}, NAMES, counts)
     assert rate_under(shares, class_rates(found, 3), counts)[0] == pytest.approx(0.25)
-    half = class_shares({"no": 0.5, "yes": 0.5}, NAMES, counts)
+    half = looks_by_class({"no": 0.5, "yes": 0.5}, NAMES, counts)
     assert rate_under(half, class_rates(found, 3), counts)[0] == pytest.approx(0.625)
 
 

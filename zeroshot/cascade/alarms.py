@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from math import isfinite
 
-from zeroshot.cascade.measure import LEVEL
+from zeroshot.cascade.measure import LEVEL, exact_interval
 from zeroshot.errors import UsageError
 
 Taken = tuple[int, int]  # of so many examples of a class, so many were taken for the alarm: (taken, examples)
@@ -61,12 +61,7 @@ def false_alarms(
 
 def _rates(name: str, counts: Taken, level: float) -> tuple[float, float, float]:
     """Rate of a class, and the ends of its interval."""
-    from scipy.special import betaincinv
-
     wrong, whole = counts
     if not 0 <= wrong <= whole or whole == 0:
         raise UsageError(f"Of {whole} examples of {name!r} {wrong} cannot have been taken for the alarm.")
-    tail = (1 - level) / 2
-    low = float(betaincinv(wrong, whole - wrong + 1, tail)) if wrong else 0.0
-    high = float(betaincinv(wrong + 1, whole - wrong, 1 - tail)) if wrong < whole else 1.0
-    return wrong / whole, low, high
+    return wrong / whole, *exact_interval(wrong, whole, level)

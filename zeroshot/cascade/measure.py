@@ -215,6 +215,15 @@ def metric_interval(right: BoolArray, weight: FloatArray, *, seed: int = 0, leve
     return _interval(right.astype(np.int64), weight, seed, level)
 
 
+def exact_interval(hits: int, n: int, level: float = LEVEL) -> Interval:
+    """Clopper and Pearson's interval of a share of independent inputs, `hits` of `n`; n is at least 1."""
+    from scipy.special import betaincinv
+
+    tail = (1 - level) / 2
+    low = float(betaincinv(hits, n - hits + 1, tail)) if hits else 0.0
+    return low, float(betaincinv(hits + 1, n - hits, 1 - tail)) if hits < n else 1.0
+
+
 def expected_cost(base: float, big: float, p: float) -> float:
     """The little net and the decision (base), plus p times the big net; p = 1 is the worst case. Any unit."""
     return base + p * big

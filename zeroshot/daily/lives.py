@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from zeroshot.daily.device import Device, active_mw
-from zeroshot.daily.prior import class_rates, class_shares, rate_under
+from zeroshot.daily.prior import class_rates, looks_by_class, rate_under
 from zeroshot.daily.rows import PairLife
 from zeroshot.daily.stage import StagedPair
 from zeroshot.data import Dataset
@@ -30,11 +30,11 @@ def rates_of(
     """Share of each class under a prior, and how often the big net of each trained pair then runs.
 
     Raises:
-        UsageError: As `class_shares`.
+        UsageError: As `looks_by_class`.
         RunError: As `pair_answers`.
     """
     names, counts = data.class_names, np.bincount(data.y_test, minlength=data.classes)
-    shares, found = class_shares(prior, names, counts), []
+    shares, found = looks_by_class(prior, names, counts), []
     for answered in (pair.answered for pair in pairs if pair.answered is not None):
         rates = class_rates(pair_answers(run, answered, data.y_test), data.classes)
         known = {name: float(rate) for name, rate, n in zip(names, rates, counts, strict=True) if n}

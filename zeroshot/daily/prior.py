@@ -14,7 +14,7 @@ from zeroshot.types import FloatArray, Int64Array
 WIDE = NormalDist().inv_cdf((1 + LEVEL) / 2)  # half of an interval in standard errors
 
 
-def class_shares(prior: Mapping[str, float], names: Sequence[str], counts: Int64Array) -> FloatArray:
+def looks_by_class(prior: Mapping[str, float], names: Sequence[str], counts: Int64Array) -> FloatArray:
     """Share of all looks at which each class is there: (classes,) float64, in all 1.
 
     Args:

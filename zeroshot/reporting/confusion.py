@@ -6,6 +6,7 @@ import numpy as np
 
 from zeroshot.quantization.answers import Answers
 from zeroshot.runs.words import percent
+from zeroshot.training.class_answers import confusion
 from zeroshot.types import Int64Array
 
 LARGEST = 25  # classes of a matrix that is drawn
@@ -49,8 +50,7 @@ def _matrix(who: str, labels: Int64Array, given: Int64Array, names: tuple[str, .
     accuracy = percent(float((labels == given).mean()))
     if len(names) > LARGEST:
         return Matrix(who, accuracy, [], _mistakes(labels, given, names))
-    counts = np.zeros((len(names), len(names)), np.int64)
-    np.add.at(counts, (labels, given), 1)
+    counts = confusion(labels, given, len(names))
     whole = np.maximum(counts.sum(axis=1), 1)
     rows = [
         (name, [_cell(names, i, j, int(counts[i, j]), int(whole[i])) for j in range(len(names))])
